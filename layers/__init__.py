@@ -1,9 +1,11 @@
 """Transformer layers on `keras` and `keras.ops` alone: tensors in, tensors out, on any backend."""
 
+from .activations import gelu_tanh
 from .attention import MultiHeadAttention, attention_weights
 from .embeddings import TextEmbedding
 from .encoder import Encoder, EncoderBlock
 from .feed_forward import FeedForward
+from .masked_lm_head import MaskedLMHead
 from .masks import causal_mask, combine_masks
 from .pooling import FirstTokenPooling
 from .positions import PositionEmbedding, SinusoidalPositionEmbedding, sinusoids
@@ -13,6 +15,7 @@ __all__ = [
     "EncoderBlock",
     "FeedForward",
     "FirstTokenPooling",
+    "MaskedLMHead",
     "MultiHeadAttention",
     "PositionEmbedding",
     "SinusoidalPositionEmbedding",
@@ -20,5 +23,6 @@ __all__ = [
     "attention_weights",
     "causal_mask",
     "combine_masks",
+    "gelu_tanh",
     "sinusoids",
 ]

@@ -1,13 +1,15 @@
 """Models made of `regard.layers`: ordinary Keras models, in the sizes of the published ones."""
 
+from importlib import import_module
+
 from .presets import TEXT_PRESETS
 
-__all__ = ["TEXT_PRESETS", "TextClassifier"]
+__all__ = ["TEXT_PRESETS", "MaskedLanguageModel", "TextClassifier"]
+
+_HOMES = {"MaskedLanguageModel": "masked_language_model", "TextClassifier": "text_classifier"}
 
 
 def __getattr__(name):
-    if name == "TextClassifier":  # on first use: the presets alone must not import Keras
-        from .text_classifier import TextClassifier
-
-        return TextClassifier
+    if name in _HOMES:  # on first use: the presets alone must not import Keras
+        return getattr(import_module(f".{_HOMES[name]}", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

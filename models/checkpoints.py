@@ -1,33 +1,61 @@
 """The checkpoint codec: Hugging Face's BERT layout, read and written through one table of names.
 
-A checkpoint is a directory of `config.json` and `model.safetensors`. The table pairs every tensor
-of `BertForSequenceClassification` with the Keras variable that holds it; both directions follow it.
+A checkpoint is a directory of `config.json` and `model.safetensors`, or shards of the latter with
+their index. The table pairs every module of BERT with the Keras layer that holds its weights; both
+directions follow it. All of it is checked against the config before any memory is asked for.
 """
 
-import json
+import re
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
-from safetensors.numpy import load_file, save
+from safetensors.numpy import save_file
 
-from .text_classifier import TextClassifier
+from .checkpoint_config import read_config, write_config
+from .checkpoint_files import CheckpointError, listed, read_headers, read_tensor
+from .hub import checkpoint_directory
 
-# Our constructor arguments, and what `BertConfig` calls them.
-_BERT_CONFIG = {
-    "vocabulary_size": "vocab_size",
-    "hidden_dim": "hidden_size",
-    "num_layers": "num_hidden_layers",
-    "num_heads": "num_attention_heads",
-    "intermediate_dim": "intermediate_size",
-    "max_sequence_length": "max_position_embeddings",
-    "num_segments": "type_vocab_size",
-    "dropout": "hidden_dropout_prob",
-    "activation": "hidden_act",
-    "layer_norm_epsilon": "layer_norm_eps",
+# BERT's modules in groups, each present as a whole or not at all. Columns: the module in the
+# checkpoint, the layer here, and the shape of its weight there, in the letters of `_sizes`.
+# A star runs over the blocks; [0], [1] and [2] are the thirds of a fused layer.
+# fmt: off
+_GROUPS = {
+    "encoder": (
+        ("bert.embeddings.word_embeddings", "embedding/token_embedding", "VD"),
+        ("bert.embeddings.position_embeddings", "embedding/position_embedding", "PD"),
+        ("bert.embeddings.token_type_embeddings", "embedding/segment_embedding", "SD"),
+        ("bert.embeddings.LayerNorm", "embedding/layer_norm", "D"),
+        ("bert.encoder.layer.*.attention.self.query", "encoder/block_*/attention/query_key_value[0]", "DD"),  # noqa: E501
+        ("bert.encoder.layer.*.attention.self.key", "encoder/block_*/attention/query_key_value[1]", "DD"),  # noqa: E501
+        ("bert.encoder.layer.*.attention.self.value", "encoder/block_*/attention/query_key_value[2]", "DD"),  # noqa: E501
+        ("bert.encoder.layer.*.attention.output.dense", "encoder/block_*/attention/output", "DD"),
+        ("bert.encoder.layer.*.attention.output.LayerNorm", "encoder/block_*/attention_norm", "D"),
+        ("bert.encoder.layer.*.intermediate.dense", "encoder/block_*/feed_forward/intermediate", "FD"),  # noqa: E501
+        ("bert.encoder.layer.*.output.dense", "encoder/block_*/feed_forward/output", "DF"),
+        ("bert.encoder.layer.*.output.LayerNorm", "encoder/block_*/feed_forward_norm", "D"),
+    ),
+    "pooler": (("bert.pooler.dense", "pooler/dense", "DD"),),
+    "classifier": (("classifier", "head", "CD"),),
+    "masked-LM head": (
+        ("cls.predictions.transform.dense", "head/dense", "DD"),
+        ("cls.predictions.transform.LayerNorm", "head/layer_norm", "D"),
+        ("cls.predictions", "head", "V"),
+    ),
 }
+# fmt: on
+_DTYPES = ("F32", "F16", "BF16")
+
+# Tensors that may be there and say nothing: counters, copies of the token embedding and its bias,
+# and the head of next-sentence prediction.
+_IDLE = re.compile(
+    r"bert\.embeddings\.position_ids|cls\.predictions\.decoder\.(weight|bias)"
+    r"|cls\.seq_relationship\.(weight|bias)"
+)
 
 
 @dataclass(frozen=True)
@@ -36,136 +64,201 @@ class Tensor:
 
     Attributes:
         name: Its name in the checkpoint.
-        variable: The Keras variable that holds it, or holds it among others.
+        path: The path of the Keras variable that holds it, or holds it among others.
+        shape: Its shape in the checkpoint.
         third: Which third of the variable's last axis it is, or None for the whole variable.
     """
 
     name: str
-    variable: keras.Variable
-    third: int | None = None
+    path: str
+    shape: tuple[int, ...]
+    third: int | None
 
     @property
     def is_kernel(self) -> bool:
         """Whether it is a dense kernel: (in, out) here, (out, in) in the checkpoint."""
-        return self.variable.path.endswith("/kernel")
+        return self.path.endswith("/kernel")
 
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Its shape in the checkpoint."""
-        *others, last = self.variable.shape
-        shape = (*others, last if self.third is None else last // 3)
-        return shape[::-1] if self.is_kernel else shape
+    def to_keras(self, values: np.ndarray) -> np.ndarray:
+        """From the checkpoint's layout to ours."""
+        return values.T if self.is_kernel else values
 
-    def read(self) -> np.ndarray:
-        """The values, in the checkpoint's layout."""
-        values = keras.ops.convert_to_numpy(self.variable)
+    def from_keras(self, values: np.ndarray) -> np.ndarray:
+        """From the values of the variable to those of the tensor."""
         if self.third is not None:
             values = np.split(values, 3, axis=-1)[self.third]
         return np.ascontiguousarray(values.T if self.is_kernel else values)
 
 
-def bert_tensors(model: TextClassifier) -> Iterator[Tensor]:
-    """Every tensor of a `BertForSequenceClassification`: the table of names."""
-    embedding = model.embedding
-    prefix = "bert.embeddings"
-    yield Tensor(f"{prefix}.word_embeddings.weight", embedding.token_embedding.embeddings)
-    yield Tensor(f"{prefix}.position_embeddings.weight", embedding.position_embedding.embeddings)
-    yield Tensor(f"{prefix}.token_type_embeddings.weight", embedding.segment_embedding.embeddings)
-    yield from _norm(f"{prefix}.LayerNorm", embedding.layer_norm)
-    for index, block in enumerate(model.encoder.blocks):
-        prefix = f"bert.encoder.layer.{index}"
-        for third, name in enumerate(("query", "key", "value")):
-            yield from _dense(
-                f"{prefix}.attention.self.{name}", block.attention.query_key_value, third
+def bert_tensors(
+    group: str, arguments: dict[str, Any], num_classes: int | None = None
+) -> list[Tensor]:
+    """The tensors of a group of BERT's modules.
+
+    Args:
+        group: "encoder", "pooler", "classifier" or "masked-LM head".
+        arguments: The sizes of the model, as its constructor takes them.
+        num_classes: Number of classes C; only for the classifier.
+    """
+    sizes = _sizes(arguments, num_classes)
+    tensors = []
+    for module, layer, letters in _GROUPS[group]:
+        shape = tuple(sizes[letter] for letter in letters)
+        layer, _, third = layer.rstrip("]").partition("[")
+        for index in range(arguments["num_layers"] if "*" in module else 1):
+            for theirs, ours, part in _weights(module, shape):
+                name = f"{module}.{theirs}".replace("*", str(index))
+                path = f"{layer}/{ours}".replace("*", str(index))
+                tensors.append(Tensor(name, path, part, int(third) if third else None))
+    return tensors
+
+
+def _sizes(arguments: dict[str, Any], num_classes: int | None) -> dict[str, int | None]:
+    return {
+        "V": arguments["vocabulary_size"],
+        "P": arguments["max_sequence_length"],
+        "S": arguments["num_segments"],
+        "D": arguments["hidden_dim"],
+        "F": arguments["intermediate_dim"],
+        "C": num_classes,
+    }
+
+
+def _weights(module: str, shape: tuple[int, ...]) -> Iterator[tuple[str, str, tuple[int, ...]]]:
+    """The weights of a module: their names in the checkpoint and here, their shapes there."""
+    if module.endswith("LayerNorm"):
+        yield "weight", "gamma", shape
+        yield "bias", "beta", shape
+    elif module.endswith("embeddings"):
+        yield "weight", "embeddings", shape
+    else:
+        if len(shape) == 2:  # the masked-LM head has a bias alone: its weight is the embedding
+            yield "weight", "kernel", shape
+        yield "bias", "bias", shape[:1]
+
+
+class Checkpoint:
+    """A checkpoint whose config and tensors have been found to fit each other.
+
+    Only headers have been read, so a damaged or hostile file costs neither memory nor time.
+
+    Args:
+        source: A directory, or `hf://ORG/NAME[@REVISION]`.
+
+    Attributes:
+        source: The same.
+        directory: Where its files are.
+        arguments: The arguments of `TextClassifier` and `MaskedLanguageModel` that it was made
+            with.
+        groups: The groups of tensors that it holds, of "encoder", "pooler", "classifier" and
+            "masked-LM head".
+        class_names: The names of its classes in the order of its classifier's rows; empty if it
+            has no classifier.
+
+    Raises:
+        CheckpointError: If it is not there, or if anything is missing, surplus, or of another
+            shape or dtype than `config.json` says; the message names it all.
+    """
+
+    def __init__(self, source: str | Path):
+        self.source = str(source)
+        self.directory = checkpoint_directory(source)
+        self.arguments, self.class_names = read_config(self.directory / "config.json")
+        self._stored = {}
+        problems = []
+        for stored in read_headers(self.directory):
+            name = _modern(stored.name)
+            if name in self._stored:
+                problems.append(f"{stored.name} is {self._stored[name].name} once more")
+            self._stored[name] = stored
+        modules = {group: tuple(f"{row[0]}." for row in rows) for group, rows in _GROUPS.items()}
+        held = {g for g in _GROUPS if any(name.startswith(modules[g]) for name in self._stored)}
+        self.groups = {"encoder", *held}
+        if self.arguments["num_layers"] > len(self._stored):  # too long a table to be made
+            problems.append(
+                f"{len(self._stored)} tensors for {self.arguments['num_layers']} layers"
             )
-        yield from _dense(f"{prefix}.attention.output.dense", block.attention.attention_output)
-        yield from _norm(f"{prefix}.attention.output.LayerNorm", block.attention_norm)
-        yield from _dense(f"{prefix}.intermediate.dense", block.feed_forward.intermediate)
-        yield from _dense(f"{prefix}.output.dense", block.feed_forward.output_dense)
-        yield from _norm(f"{prefix}.output.LayerNorm", block.feed_forward_norm)
-    yield from _dense("bert.pooler.dense", model.pooler.dense)
-    yield from _dense("classifier", model.head)
+        else:
+            problems += self._misfits()
+        if problems:
+            raise CheckpointError(
+                f"{self.directory} must hold the tensors that its config.json describes, no more "
+                f"and no less. Received: {listed(problems)}"
+            )
+        if "classifier" not in self.groups:
+            self.class_names = []
+
+    def _misfits(self) -> list[str]:
+        """How the tensors differ from what the config says, in words."""
+        wanted = {tensor.name: tensor for group in self.groups for tensor in self._tensors(group)}
+        problems = [f"{name} is missing" for name in wanted if name not in self._stored]
+        for name, stored in self._stored.items():
+            if name not in wanted:
+                if not _IDLE.fullmatch(name):
+                    problems.append(f"{stored.name} is not part of the model")
+            elif stored.dtype not in _DTYPES:
+                problems.append(f"{stored.name} has dtype {stored.dtype}, not {'/'.join(_DTYPES)}")
+            elif stored.shape != wanted[name].shape:
+                shape = wanted[name].shape
+                problems.append(f"{stored.name} has shape {stored.shape}, not {shape}")
+        return problems
+
+    def _tensors(self, group: str) -> list[Tensor]:
+        return bert_tensors(group, self.arguments, len(self.class_names))
+
+    def load(self, model: keras.Model, groups: Sequence[str]) -> None:
+        """Copies groups of tensors into a model.
+
+        Args:
+            model: A model of this checkpoint's sizes.
+            groups: Some of `self.groups`.
+
+        Raises:
+            CheckpointError: If a weight is NaN or infinite; the message names all such.
+        """
+        parts, broken = defaultdict(list), []
+        for tensor in (tensor for group in groups for tensor in self._tensors(group)):
+            values = read_tensor(self._stored[tensor.name])
+            if not np.isfinite(values).all():
+                broken.append(tensor.name)
+            parts[tensor.path].append(tensor.to_keras(values))
+        if broken:
+            raise CheckpointError(
+                f"{self.directory}: every weight must be finite. Received NaN or infinity in: "
+                f"{listed(broken)}. What trained it has diverged; take an earlier checkpoint."
+            )
+        variables = {variable.path: variable for variable in model.variables}
+        for path, values in parts.items():
+            variables[path].assign(np.concatenate(values, axis=-1))
 
 
-def _dense(prefix: str, layer: keras.layers.Dense, third: int | None = None) -> Iterator[Tensor]:
-    yield Tensor(f"{prefix}.weight", layer.kernel, third)
-    yield Tensor(f"{prefix}.bias", layer.bias, third)
+def as_checkpoint(source: "str | Path | Checkpoint") -> Checkpoint:
+    """Opens a checkpoint, unless it is open already."""
+    return source if isinstance(source, Checkpoint) else Checkpoint(source)
 
 
-def _norm(prefix: str, layer: keras.layers.LayerNormalization) -> Iterator[Tensor]:
-    yield Tensor(f"{prefix}.weight", layer.gamma)
-    yield Tensor(f"{prefix}.bias", layer.beta)
-
-
-def save_text_classifier(
-    model: TextClassifier, class_names: Sequence[str], directory: Path
+def save_checkpoint(
+    model: keras.Model, directory: Path, class_names: Sequence[str] | None = None
 ) -> None:
     """Writes `config.json` and `model.safetensors` into an existing directory.
 
     Args:
-        model: The classifier.
-        class_names: The name of each class, in the order of the logits.
+        model: A `TextClassifier` or a `MaskedLanguageModel`.
         directory: Where to write.
+        class_names: The names of a classifier's classes, in the order of the logits.
     """
-    config = {
-        "architectures": ["BertForSequenceClassification"],
-        "model_type": "bert",
-        **{theirs: model.config[ours] for ours, theirs in _BERT_CONFIG.items()},
-        "attention_probs_dropout_prob": model.config["dropout"],
-        "initializer_range": 0.02,
-        "pad_token_id": 0,
-        "id2label": {str(index): name for index, name in enumerate(class_names)},
-        "label2id": {name: index for index, name in enumerate(class_names)},
+    write_config(model, directory / "config.json", class_names)
+    values = {variable.path: keras.ops.convert_to_numpy(variable) for variable in model.variables}
+    tensors = {
+        tensor.name: tensor.from_keras(values[tensor.path])
+        for group in model.checkpoint_groups
+        for tensor in bert_tensors(group, model.config, model.config.get("num_classes"))
     }
-    text = json.dumps(config, indent=2, ensure_ascii=False) + "\n"
-    (directory / "config.json").write_text(text, encoding="utf-8")
-    tensors = {tensor.name: tensor.read() for tensor in bert_tensors(model)}
-    data = save(tensors, metadata={"format": "pt"})
-    (directory / "model.safetensors").write_bytes(data)
+    save_file(tensors, directory / "model.safetensors", metadata={"format": "pt"})
 
 
-def load_text_classifier(directory: Path) -> tuple[TextClassifier, list[str]]:
-    """Reads what `save_text_classifier` wrote.
-
-    Args:
-        directory: A directory with `config.json` and `model.safetensors`.
-
-    Returns:
-        The classifier and the names of its classes.
-
-    Raises:
-        ValueError: If a tensor is missing or surplus, or has another shape than the config says.
-    """
-    config = json.loads((directory / "config.json").read_text(encoding="utf-8"))
-    labels = config["id2label"]
-    class_names = [labels[str(index)] for index in range(len(labels))]
-    arguments = {ours: config[theirs] for ours, theirs in _BERT_CONFIG.items()}
-    model = TextClassifier(num_classes=len(class_names), **arguments)
-    _assign(list(bert_tensors(model)), load_file(directory / "model.safetensors"), directory)
-    return model, class_names
-
-
-def _assign(table: list[Tensor], values: dict[str, np.ndarray], directory: Path) -> None:
-    _check_tensors(table, values, directory)
-    parts: dict[str, list[np.ndarray]] = {}
-    for tensor in table:
-        value = values[tensor.name]
-        parts.setdefault(tensor.variable.path, []).append(value.T if tensor.is_kernel else value)
-    for variable in {tensor.variable.path: tensor.variable for tensor in table}.values():
-        variable.assign(np.concatenate(parts[variable.path], axis=-1))
-
-
-def _check_tensors(table: list[Tensor], values: dict[str, np.ndarray], directory: Path) -> None:
-    shapes = {tensor.name: tensor.shape for tensor in table}
-    problems = [f"{name} is missing" for name in shapes.keys() - values.keys()]
-    problems += [f"{name} is not part of the model" for name in values.keys() - shapes.keys()]
-    problems += [
-        f"{name} has shape {values[name].shape}, but the config says {shapes[name]}"
-        for name in shapes.keys() & values.keys()
-        if values[name].shape != shapes[name]
-    ]
-    if problems:
-        raise ValueError(
-            f"{directory}/model.safetensors must hold the tensors that config.json describes. "
-            f"Received: {'; '.join(sorted(problems))}"
-        )
+def _modern(name: str) -> str:
+    """A tensor's name as today's BERT has it: prefixed, and norms with a weight and a bias."""
+    name = re.sub(r"LayerNorm\.gamma$", "LayerNorm.weight", name)
+    name = re.sub(r"LayerNorm\.beta$", "LayerNorm.bias", name)
+    return f"bert.{name}" if name.startswith(("embeddings.", "encoder.", "pooler.")) else name

@@ -2,13 +2,14 @@
 
 import keras
 
-from ..layers import Encoder, FirstTokenPooling, TextEmbedding
-from ..layers.checks import check_positive, check_rate
-from .presets import text_preset
+from ..layers import FirstTokenPooling
+from ..layers.checks import check_positive
+from .checkpoints import CheckpointError, as_checkpoint
+from .text_encoder import TextModel, encode_text
 
 
 @keras.saving.register_keras_serializable("regard")
-class TextClassifier(keras.Model):
+class TextClassifier(TextModel):
     """Embedding, encoder, pooler, dropout, head: one logit a class, as BERT computes it.
 
     An ordinary Keras model: `compile`, `fit`, `evaluate`, `predict`, `.keras` save and load.
@@ -51,6 +52,9 @@ class TextClassifier(keras.Model):
         Understanding", https://arxiv.org/abs/1810.04805
     """
 
+    checkpoint_groups = ("encoder", "pooler", "classifier")
+    architecture = "BertForSequenceClassification"
+
     def __init__(
         self,
         vocabulary_size,
@@ -68,51 +72,7 @@ class TextClassifier(keras.Model):
         **kwargs,
     ):
         check_positive(num_classes=num_classes)
-        check_rate(dropout=dropout)
-        shared = {"dtype": dtype}
-        # Embeddings start as BERT's do. Kernels keep Keras' Glorot initializer, which follows the
-        # width: BERT's 0.02 suits a width of 768, and starts narrow models too close to nothing.
-        initializer = keras.initializers.TruncatedNormal(stddev=0.02)
-        embedding = TextEmbedding(
-            vocabulary_size,
-            hidden_dim,
-            max_sequence_length,
-            num_segments,
-            dropout,
-            layer_norm_epsilon,
-            initializer,
-            name="embedding",
-            **shared,
-        )
-        encoder = Encoder(
-            num_layers,
-            num_heads,
-            intermediate_dim,
-            dropout,
-            activation,
-            layer_norm_epsilon,
-            name="encoder",
-            **shared,
-        )
-        pooler = FirstTokenPooling(name="pooler", **shared)
-        head_dropout = keras.layers.Dropout(dropout, name="head_dropout", **shared)
-        head = keras.layers.Dense(num_classes, dtype="float32", name="head")
-
-        inputs = {
-            "token_ids": keras.Input((None,), dtype="int32", name="token_ids"),
-            "segment_ids": keras.Input((None,), dtype="int32", name="segment_ids"),
-            "padding_mask": keras.Input((None,), dtype="bool", name="padding_mask"),
-        }
-        x = embedding(inputs["token_ids"], inputs["segment_ids"])  # (B, T, D)
-        x = encoder(x, padding_mask=inputs["padding_mask"])  # (B, T, D)
-        logits = head(head_dropout(pooler(x)))  # (B, C)
-        super().__init__(inputs=inputs, outputs=logits, **kwargs)
-
-        self.embedding = embedding
-        self.encoder = encoder
-        self.pooler = pooler
-        self.head = head
-        self.config = {
+        config = {
             "vocabulary_size": vocabulary_size,
             "num_classes": num_classes,
             "hidden_dim": hidden_dim,
@@ -122,37 +82,46 @@ class TextClassifier(keras.Model):
             "max_sequence_length": max_sequence_length,
             "num_segments": num_segments,
             "dropout": dropout,
-            "activation": keras.activations.serialize(keras.activations.get(activation)),
+            "activation": activation,
             "layer_norm_epsilon": layer_norm_epsilon,
         }
+        inputs, hidden_states, embedding, encoder = encode_text(config, dtype)
+        pooler = FirstTokenPooling(dtype=dtype, name="pooler")
+        head_dropout = keras.layers.Dropout(dropout, dtype=dtype, name="head_dropout")
+        head = keras.layers.Dense(num_classes, dtype="float32", name="head")
+        logits = head(head_dropout(pooler(hidden_states)))  # (B, C)
+        super().__init__(inputs, logits, config, embedding, encoder, **kwargs)
+        self.pooler = pooler
+        self.head = head
 
     @classmethod
-    def from_preset(cls, preset, vocabulary_size, num_classes, **kwargs):
-        """Makes a classifier of a named size, with random weights.
+    def from_checkpoint(cls, checkpoint, num_classes=None, **kwargs):
+        """Makes a classifier from a Hugging Face BERT checkpoint.
+
+        What the checkpoint lacks starts from random weights: the pooler of a masked language
+        model, and a classifier of another number of classes than asked for. The log says so.
 
         Args:
-            preset: A key of `regard.models.TEXT_PRESETS`: "scratch", "tiny", "mini", "small",
-                "medium", "base" or "large".
-            vocabulary_size: Number of token ids V.
-            num_classes: Number of classes C.
-            **kwargs: Other arguments of `TextClassifier`; they go before the preset's.
+            checkpoint: A directory, `hf://ORG/NAME[@REVISION]`, or a `Checkpoint`.
+            num_classes: Number of classes C. Defaults to that of the checkpoint's classifier.
+            **kwargs: `dropout`, `name` and `dtype`; the sizes are the checkpoint's.
 
         Returns:
             A `TextClassifier`.
 
         Raises:
-            ValueError: If there is no such preset; the message names the nearest.
+            CheckpointError: If it is not a whole BERT checkpoint, or if it has no classifier and
+                `num_classes` is not given.
         """
-        return cls(vocabulary_size, num_classes, **{**text_preset(preset), **kwargs})
-
-    def get_config(self):
-        return {
-            "name": self.name,
-            "trainable": self.trainable,
-            "dtype": keras.dtype_policies.serialize(self.embedding.dtype_policy),
-            **self.config,
-        }
-
-    @classmethod
-    def from_config(cls, config, custom_objects=None):
-        return cls(**config)
+        checkpoint = as_checkpoint(checkpoint)
+        known_classes = len(checkpoint.class_names)
+        if num_classes is None and not known_classes:
+            raise CheckpointError(
+                f"{checkpoint.directory} has no classifier, so the number of classes must be "
+                "given. Received: num_classes=None"
+            )
+        num_classes = num_classes or known_classes
+        model = cls(num_classes=num_classes, **{**checkpoint.arguments, **kwargs})
+        replaced = [] if num_classes == known_classes else ["classifier"]
+        model.load_checkpoint(checkpoint, replaced)
+        return model

@@ -21,10 +21,9 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from safetensors import SafetensorError
 
 from ..models import TextClassifier
-from ..models.checkpoints import load_text_classifier, save_text_classifier
+from ..models.checkpoints import Checkpoint, save_checkpoint
 from .data.batching import TokenBudget, ordered_dataset
 from .data.tables import LabelledTexts, read_like
 from .directories import read_metadata
@@ -108,13 +107,14 @@ class TextRun:
         directory = Path(directory)
         metadata = read_metadata(directory)
         try:
-            model, class_names = load_text_classifier(directory / "model")
+            checkpoint = Checkpoint(directory / "model")
+            model = TextClassifier.from_checkpoint(checkpoint)
             tokenizer = WordPieceTokenizer.load(directory / "model")
             metrics = json.loads((directory / "metrics.json").read_text(encoding="utf-8"))
             check_vocabulary_size(tokenizer, model)
-        except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+        except (OSError, ValueError, KeyError, TypeError) as error:
             raise UserError(f"{directory} is damaged, it cannot be read: {error}") from error
-        return cls(model, tokenizer, class_names, metadata, metrics)
+        return cls(model, tokenizer, checkpoint.class_names, metadata, metrics)
 
     def predict_probabilities(self, texts: Sequence[str | bytes]) -> np.ndarray:
         """The probability of every class for every text: float32, (number of texts, C)."""
@@ -222,7 +222,7 @@ class TextRun:
         """Writes `run.json`, `metrics.json` and `model/` into an existing directory."""
         model_directory = directory / "model"
         model_directory.mkdir()
-        save_text_classifier(self.model, self.class_names, model_directory)
+        save_checkpoint(self.model, model_directory, self.class_names)
         self.tokenizer.save(model_directory, self.max_sequence_length)
         write_json(directory / "run.json", self.metadata)
         write_json(directory / "metrics.json", self.metrics)

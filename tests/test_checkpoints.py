@@ -6,7 +6,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from regard.models import TextClassifier
-from regard.models.checkpoints import load_text_classifier, save_text_classifier
+from regard.models.checkpoints import Checkpoint, CheckpointError, save_checkpoint
 
 INPUTS = {
     "token_ids": np.array([[2, 7, 5, 3], [2, 9, 3, 0]]),
@@ -36,9 +36,10 @@ def model():
 
 
 def test_round_trip_is_exact(model, tmp_path):
-    save_text_classifier(model, CLASSES, tmp_path)
-    loaded, class_names = load_text_classifier(tmp_path)
-    assert class_names == CLASSES
+    save_checkpoint(model, tmp_path, CLASSES)
+    checkpoint = Checkpoint(tmp_path)
+    assert checkpoint.class_names == CLASSES
+    loaded = TextClassifier.from_checkpoint(checkpoint)
     assert loaded.config == model.config
     for ours, theirs in zip(model.weights, loaded.weights, strict=True):
         assert ours.path == theirs.path
@@ -47,7 +48,7 @@ def test_round_trip_is_exact(model, tmp_path):
 
 
 def test_layout_is_that_of_bert(model, tmp_path):
-    save_text_classifier(model, CLASSES, tmp_path)
+    save_checkpoint(model, tmp_path, CLASSES)
     tensors = load_file(tmp_path / "model.safetensors")
     prefix = "bert.encoder.layer.1"
     attention = model.encoder.blocks[1].attention
@@ -72,14 +73,14 @@ def test_layout_is_that_of_bert(model, tmp_path):
 
 
 def test_tensors_that_do_not_fit_are_all_named(model, tmp_path):
-    save_text_classifier(model, CLASSES, tmp_path)
+    save_checkpoint(model, tmp_path, CLASSES)
     tensors = load_file(tmp_path / "model.safetensors")
     del tensors["classifier.bias"]
     tensors["classifier.scale"] = np.zeros(3, "float32")
     tensors["bert.pooler.dense.bias"] = np.zeros(5, "float32")
     save_file(tensors, tmp_path / "model.safetensors")
-    with pytest.raises(ValueError) as error:
-        load_text_classifier(tmp_path)
+    with pytest.raises(CheckpointError) as error:
+        Checkpoint(tmp_path)
     assert "classifier.bias is missing" in str(error.value)
     assert "classifier.scale is not part of the model" in str(error.value)
-    assert "bert.pooler.dense.bias has shape (5,), but the config says (6,)" in str(error.value)
+    assert "bert.pooler.dense.bias has shape (5,), not (6,)" in str(error.value)

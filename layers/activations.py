@@ -1,0 +1,24 @@
+"""Activations that Keras names only with an argument."""
+
+import keras
+
+
+@keras.saving.register_keras_serializable("regard")
+def gelu_tanh(x):
+    """Gaussian error linear unit by its tanh approximation, "gelu_new" in Hugging Face's configs.
+
+    Args:
+        x: A tensor of any shape.
+
+    Returns:
+        A tensor of the same shape.
+
+    Example:
+        >>> f"{float(gelu_tanh(keras.ops.ones(()))):.4f}"
+        '0.8412'
+
+    References:
+        Hendrycks and Gimpel, "Gaussian Error Linear Units", section 2,
+        https://arxiv.org/abs/1606.08415
+    """
+    return keras.activations.gelu(x, approximate=True)
