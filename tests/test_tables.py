@@ -2,14 +2,18 @@ import codecs
 import csv
 import json
 import logging
-from collections import Counter
+from dataclasses import replace
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from regard.recipes.data.tables import LabelledTexts, read_labelled_texts, split
+from regard.recipes.data.tables import (
+    LabelledTexts,
+    read_labelled_texts,
+    read_like,
+    read_train_and_validation,
+)
 from regard.recipes.errors import UserError
 
 ROWS = [("good film", "pos"), ("bad film", "neg"), ("好片", "pos")]
@@ -67,6 +71,64 @@ def test_parquet(tmp_path, suffix):
     table = read_labelled_texts(str(path))
     assert list(zip(table.texts, table.labels, strict=True)) == ROWS
     assert table.source == str(path)
+
+
+HUGGING_FACE_LABEL = {"names": ["neg", "pos"], "_type": "ClassLabel"}
+
+
+@pytest.fixture
+def write_parquet(tmp_path):
+    """Writes a Parquet file with such metadata as Hugging Face's `datasets` writes."""
+
+    def write_file(labels: pa.Array, metadata: str):
+        table = pa.table({"text": [f"text {i}" for i in range(len(labels))], "label": labels})
+        path = tmp_path / "a.parquet"
+        pq.write_table(table.replace_schema_metadata({"huggingface": metadata}), path)
+        return path
+
+    return write_file
+
+
+def features(**columns) -> str:
+    return json.dumps({"info": {"features": {"text": {"_type": "Value"}, **columns}}})
+
+
+def test_parquet_with_class_names_in_its_metadata(write_parquet, caplog):
+    caplog.set_level(logging.INFO, logger="regard")
+    path = write_parquet(pa.array([1, 0, 1]), features(label=HUGGING_FACE_LABEL))
+    assert read_labelled_texts(path).labels == ["pos", "neg", "pos"]
+    assert "a.parquet: column 'label' holds numbers; their names in the file's metadata are" in (
+        caplog.text
+    )
+
+
+@pytest.mark.parametrize("number", [-1, 2, None])
+def test_parquet_row_whose_class_has_no_name(write_parquet, number):
+    path = write_parquet(pa.array([0, number]), features(label=HUGGING_FACE_LABEL))
+    with pytest.raises(UserError, match=r"a\.parquet, row 2: the label .* is missing"):
+        read_labelled_texts(path)
+    assert read_labelled_texts(path, skip_bad_rows=True).labels == ["neg"]
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        features(),
+        features(label={"names": ["neg", "pos"], "_type": "Value"}),
+        features(label={"names": None, "_type": "ClassLabel"}),
+        features(label=[{"dtype": "int64"}]),
+        "{}",
+        "[]",
+        "not JSON",
+    ],
+)
+def test_parquet_with_other_metadata(write_parquet, metadata):
+    assert read_labelled_texts(write_parquet(pa.array([1, 0]), metadata)).labels == ["1", "0"]
+
+
+def test_parquet_names_are_for_numbers_alone(write_parquet):
+    path = write_parquet(pa.array(["1", "good"]), features(label=HUGGING_FACE_LABEL))
+    assert read_labelled_texts(path).labels == ["1", "good"]
 
 
 def test_csv_quotes_commas_and_line_breaks(write):
@@ -229,6 +291,13 @@ def test_missing_file(tmp_path):
 def test_directory(tmp_path):
     with pytest.raises(UserError, match=f"{tmp_path.name} is a directory"):
         read_labelled_texts(tmp_path)
+
+
+def test_text_file_holds_no_labels(write):
+    with pytest.raises(
+        UserError, match=r"a\.txt: .*without labels. Formats that hold labels: \.csv.*\.parquet"
+    ):
+        read_labelled_texts(write("a.txt", "one\ntwo\n"))
 
 
 @pytest.mark.parametrize("name", ["a.xlsx", "plain"])
@@ -417,168 +486,145 @@ def test_nothing_is_left_after_skipping(write, name, content, message):
         read_labelled_texts(write(name, content), skip_bad_rows=True)
 
 
-# Splitting
+# Pairs of texts
+
+QUESTIONS = "first,second,label\nwho?,what?,no\n你好吗,好吗,yes\n"
 
 
-def test_split_is_stratified_and_keeps_file_order():
-    table = table_of(["a"] * 60 + ["b"] * 30 + ["c"] * 10)
-    rest, held_out = split(table, 0.2, seed=1)
-    assert Counter(held_out.labels) == {"a": 12, "b": 6, "c": 2}
-    assert sorted(rest.texts + held_out.texts) == sorted(table.texts)
-    for part in (rest, held_out):
-        rows = [table.texts.index(text) for text in part.texts]
-        assert rows == sorted(rows)
-        assert part.labels == [table.labels[row] for row in rows]
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.csv", QUESTIONS),
+        ("a.tsv", QUESTIONS.replace(",", "\t")),
+        (
+            "a.jsonl",
+            '{"first": "who?", "second": "what?", "label": "no"}\n'
+            '{"second": "好吗", "first": "你好吗", "label": "yes"}\n',
+        ),
+    ],
+)
+def test_pairs(write, name, content):
+    table = read_labelled_texts(write(name, content), text_column="first", pair_column="second")
+    assert table.texts == ["who?", "你好吗"]
+    assert table.pairs == ["what?", "好吗"]
+    assert table.labels == ["no", "yes"]
+    assert (table.text_column, table.pair_column) == ("first", "second")
 
 
-def test_split_depends_on_the_seed_alone():
-    table = table_of(["a", "b"] * 50)
-    assert split(table, 0.1, seed=7) == split(table, 0.1, seed=7)
-    assert split(table, 0.1, seed=7) != split(table, 0.1, seed=8)
+def test_pairs_of_parquet(tmp_path):
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"second": ["b"], "text": ["a"], "label": ["x"]}), path)
+    table = read_labelled_texts(path, pair_column="second")
+    assert (table.texts, table.pairs, table.labels) == (["a"], ["b"], ["x"])
 
 
-def test_split_keeps_a_row_of_each_label_in_the_rest():
-    rest, held_out = split(table_of(["a"] * 20 + ["b", "b", "c"]), 0.99, seed=0)
-    assert Counter(rest.labels) == {"a": 1, "b": 1, "c": 1}
-    assert Counter(held_out.labels) == {"a": 19, "b": 1}
+def test_no_pairs_unless_named(write):
+    table = read_labelled_texts(write("a.csv", QUESTIONS), text_column="first")
+    assert (table.pairs, table.pair_column) == (None, None)
 
 
-def test_split_of_many_small_labels_holds_out_the_fraction():
-    labels = [str(i) for i in range(100) for _ in range(3)]
-    rest, held_out = split(table_of(labels), 0.1, seed=0)
-    assert (len(rest), len(held_out)) == (270, 30)
-    assert max(Counter(held_out.labels).values()) == 1
-    assert set(held_out.labels) != set(split(table_of(labels), 0.1, seed=1)[1].labels)
+def test_the_pair_column_is_no_candidate_for_another(write):
+    path = write("a.csv", QUESTIONS)
+    assert read_labelled_texts(path, pair_column="second").text_column == "first"
+    path = write("b.csv", "text,review,label\n1,2,3\n")
+    assert read_labelled_texts(path, pair_column="text").texts == ["2"]
 
 
-def test_split_holds_out_at_least_one_row():
-    assert len(split(table_of(["a", "a", "b"]), 0.01, seed=0)[1]) == 1
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"pair_column": "third"}, "no column 'third'.*'first', 'second', 'label'.*--pair-column"),
+        ({"pair_column": "first", "text_column": "first"}, "'first' cannot be both the text and"),
+        ({"pair_column": "label", "label_column": "label"}, "'label' cannot be both the label and"),
+        ({"pair_column": "label"}, "no column is known to hold the texts.*--text-column"),
+    ],
+)
+def test_pair_columns_that_will_not_do(write, options, message):
+    with pytest.raises(UserError, match=f"a.csv: .*{message}"):
+        read_labelled_texts(write("a.csv", QUESTIONS), **options)
 
 
-@pytest.mark.parametrize("fraction", [0.0, 1.0, -0.5, 1.5, float("nan")])
-def test_split_fraction_out_of_range(fraction):
-    with pytest.raises(UserError, match=f"between 0 and 1. Received: {fraction}"):
-        split(table_of(["a", "a"]), fraction, seed=0)
+@pytest.mark.parametrize(
+    ("bad", "problem"),
+    [
+        ('{"text": "x", "label": "b"}', "is missing"),
+        ('{"text": "x", "label": "b", "second": " "}', "is empty"),
+        ('{"text": "x", "label": "b", "second": 7}', "must be a string, not 7"),
+        ('{"text": "x", "label": "b", "second": "\\u0000"}', "holds a NUL byte"),
+        ('{"text": "x", "label": "b", "second": "\\ud83d"}', "holds half a character"),
+    ],
+)
+def test_bad_second_text(write, bad, problem):
+    good = '{"text": "good", "label": "a", "second": "also"}'
+    path = write("a.jsonl", f"{good}\n{bad}\n")
+    message = rf"a\.jsonl, row 2: the second text in column 'second' {problem}.*--skip-bad-rows"
+    with pytest.raises(UserError, match=message):
+        read_labelled_texts(path, pair_column="second")
+    table = read_labelled_texts(path, pair_column="second", skip_bad_rows=True)
+    assert (table.pairs, table.num_skipped) == (["also"], 1)
 
 
-def test_split_of_single_rows():
-    with pytest.raises(UserError, match=r"x\.csv: no row can be held out"):
-        split(table_of(["a", "b"]), 0.5, seed=0)
+def test_fingerprint_depends_on_pairs():
+    single = LabelledTexts("x.csv", ["a", "b"], ["1", "2"], "text", "label")
+    # Runs remember it, so it must not change.
+    known = "ea1b34619359072f936ba8d28e01f461889bbb04036f6b1d95539ff7423da8a0"
+    assert single.fingerprint() == known
+    paired = replace(single, pairs=["c", "d"], pair_column="second")
+    swapped = replace(single, pairs=["d", "c"], pair_column="second")
+    assert len({single.fingerprint(), paired.fingerprint(), swapped.fingerprint()}) == 3
 
 
-# TensorFlow Datasets
+def test_pairs_go_with_their_column():
+    with pytest.raises(ValueError, match=r"together.*pair_column=None"):
+        LabelledTexts("x.csv", ["a"], ["1"], "text", "label", pairs=["b"])
 
 
-@pytest.fixture(scope="module")
-def tfds():
-    """The library, with two data sets of our own among those it knows."""
-    import tensorflow_datasets as tfds
+# Data that goes with the training data
 
-    class RegardToyReviews(tfds.core.GeneratorBasedBuilder):
-        BUILDER_CONFIGS = [  # noqa: RUF012
-            tfds.core.BuilderConfig(name="plain", version="1.0.0"),
-            tfds.core.BuilderConfig(name="extra", version="1.0.0"),
-        ]
-
-        def _info(self):
-            label = tfds.features.ClassLabel(names=["bad", "good"])
-            features = {"id": tfds.features.Scalar(np.int64), "sentence": tfds.features.Text()}
-            features |= {"label": label, "even": tfds.features.Scalar(np.bool_)}
-            features |= {"image": tfds.features.Image(shape=(2, 2, 3))}
-            return tfds.core.DatasetInfo(
-                builder=self, features=tfds.features.FeaturesDict(features), disable_shuffling=True
-            )
-
-        def _split_generators(self, dl_manager):
-            print("a builder may print")
-            return {"train": self._generate_examples(4), "odd": self._generate_examples(3, hole=1)}
-
-        def _generate_examples(self, count, hole=None):
-            for i in range(count):
-                yield (
-                    i,
-                    {
-                        "id": i,
-                        "sentence": f"{self.builder_config.name} {i} 好",
-                        "label": -1 if i == hole else i % 2,
-                        "even": i % 2 == 0,
-                        "image": np.zeros((2, 2, 3), np.uint8),
-                    },
-                )
-
-    class RegardOffline(RegardToyReviews):
-        def _split_generators(self, dl_manager):
-            raise ConnectionError("example.org cannot be reached")
-
-    return tfds
+TRAINED = {"text_column": "first", "label_column": "label", "pair_column": "second"}
 
 
-@pytest.fixture
-def tfds_dir(tfds, tmp_path, monkeypatch):
-    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
-    return tmp_path
+def test_read_like_takes_the_columns_of_the_training_data(write):
+    path = write("a.csv", "first,second,text,label\na,b,c,d\n")
+    table = read_like(TRAINED, path)
+    assert (table.texts, table.pairs, table.labels) == (["a"], ["b"], ["d"])
+    table = read_like({**TRAINED, "pair_column": None}, path)
+    assert (table.texts, table.pairs) == (["a"], None)
+    table = read_like({"text_column": "first", "label_column": "label"}, path)  # an older run
+    assert (table.texts, table.pairs) == (["a"], None)
 
 
-def test_tfds(tfds_dir, caplog, capsys):
-    caplog.set_level(logging.INFO, logger="regard")
-    table = read_labelled_texts("tfds:regard_toy_reviews")
-    assert table.texts == [f"plain {i} 好" for i in range(4)]
-    assert table.labels == ["bad", "good", "bad", "good"]
-    assert (table.source, table.text_column) == ("tfds:regard_toy_reviews", "sentence")
-    assert (tfds_dir / "regard_toy_reviews" / "plain" / "1.0.0").is_dir()
-    assert "reading regard_toy_reviews/plain/1.0.0, split train" in caplog.text
-    assert "column 'sentence' taken as the text" in caplog.text
-    assert capsys.readouterr().out == ""
+def test_read_like_guesses_where_the_names_differ_except_for_pairs(write):
+    path = write("a.csv", "text,other,class\na,b,c\n")
+    with pytest.raises(UserError, match=r"a\.csv: there is no column 'second'.*--pair-column"):
+        read_like(TRAINED, path)
+    table = read_like(TRAINED, path, pair_column="other")
+    assert (table.texts, table.pairs, table.labels) == (["a"], ["b"], ["c"])
 
 
-def test_tfds_config_split_and_columns(tfds_dir):
-    table = read_labelled_texts("tfds:regard_toy_reviews/extra:train[:50%]", label_column="even")
-    assert table.texts == ["extra 0 好", "extra 1 好"]
-    assert table.labels == ["true", "false"]
-    table = read_labelled_texts("tfds:regard_toy_reviews:odd", label_column="id")
-    assert table.labels == ["0", "1", "2"]
+def test_pairs_for_a_model_of_single_texts(write):
+    trained = {**TRAINED, "pair_column": None}
+    with pytest.raises(UserError, match=r"a\.csv must hold single texts.*Leave out --pair-column"):
+        read_like(trained, write("a.csv", QUESTIONS), pair_column="second")
 
 
-def test_tfds_bad_rows(tfds_dir):
-    source = "tfds:regard_toy_reviews:odd"
-    with pytest.raises(UserError, match=f"{source}, row 2: the label in column 'label' is missing"):
-        read_labelled_texts(source)
-    assert read_labelled_texts(source, skip_bad_rows=True).num_skipped == 1
-    with pytest.raises(UserError, match="row 1: the text in column 'id' must be a string, not 0"):
-        read_labelled_texts(source, text_column="id")
-    with pytest.raises(UserError, match="row 1: the label in column 'image' must be a string"):
-        read_labelled_texts(source, label_column="image")
-    with pytest.raises(UserError, match=r"no column 'stars'.*'sentence', 'label'.*--label-column"):
-        read_labelled_texts(source, label_column="stars")
+def test_train_and_validation_are_pairs_alike(write):
+    train = write("train.csv", QUESTIONS)
+    train, validation = read_train_and_validation(
+        train, write("dev.csv", QUESTIONS.replace("who", "why")), seed=0, pair_column="second"
+    )
+    assert train.pairs == validation.pairs == ["what?", "好吗"]
+    single = replace(validation, pairs=None, pair_column=None)
+    with pytest.raises(UserError, match=r"dev\.csv must hold pairs of texts.*--pair-column"):
+        read_train_and_validation(train, single, seed=0)
+    with pytest.raises(UserError, match=r"no column 'second'.*--pair-column"):
+        read_train_and_validation(train, write("b.csv", "text,label\na,no\n"), seed=0)
 
 
-def test_tfds_data_whose_code_is_not_known(tfds, tfds_dir):
-    known = tfds.builder_cls("regard_toy_reviews")
-
-    class RegardElsewhere(known, skip_registration=True):
-        pass
-
-    RegardElsewhere(config="extra", data_dir=tfds_dir).download_and_prepare()
-    table = read_labelled_texts("tfds:regard_elsewhere/extra")
-    assert table.texts == [f"extra {i} 好" for i in range(4)]
-    assert table.labels == ["bad", "good", "bad", "good"]
-
-
-def test_tfds_unknown_names(tfds_dir):
-    with pytest.raises(UserError, match=r"named 'imdb_review'. Did you mean imdb_reviews"):
-        read_labelled_texts("tfds:imdb_review")
-    with pytest.raises(UserError, match=r"named 'zzqqzzqq'. Check the name"):
-        read_labelled_texts("tfds:zzqqzzqq")
-    with pytest.raises(UserError, match=r"'regard_toy_reviews/long'.*configurations: plain, extra"):
-        read_labelled_texts("tfds:regard_toy_reviews/long")
-    with pytest.raises(UserError, match=r"there is no split 'dev'. Splits: train, odd"):
-        read_labelled_texts("tfds:regard_toy_reviews:dev")
-    with pytest.raises(UserError, match="tfds:: TFDS cannot prepare ''"):
-        read_labelled_texts("tfds:")
-
-
-def test_tfds_that_cannot_be_downloaded(tfds_dir):
-    with pytest.raises(
-        UserError, match=r"cannot prepare 'regard_offline'.*ConnectionError.*example.org"
-    ):
-        read_labelled_texts("tfds:regard_offline")
+def test_pairs_are_held_out_together(write):
+    rows = "".join(f"first {i},second {i},{i % 2}\n" for i in range(20))
+    path = write("a.csv", f"first,second,label\n{rows}")
+    parts = read_train_and_validation(path, 0.25, seed=0, pair_column="second")
+    assert [len(part) for part in parts] == [15, 5]
+    for part in parts:
+        assert part.pairs == [text.replace("first", "second") for text in part.texts]

@@ -1,39 +1,85 @@
-"""The formats that labelled text comes in: each is opened, and read column by column.
+"""The formats that texts come in: each is opened, and read column by column.
 
 Rows are numbered as a spreadsheet shows them: in CSV and TSV the header is row 1, blank lines
-count, and a quoted field with line breaks in it stays in one row. A row of JSON Lines is a line;
-in Parquet and TensorFlow Datasets, which have no header, the first example is row 1.
+count, and a quoted field with line breaks in it stays in one row. A row of JSON Lines or of a text
+file is a line. Parquet and TensorFlow Datasets have no header: the first example is row 1.
 """
 
 import codecs
 import csv
-import itertools
 import json
 import reprlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
 from ..errors import UserError
 
+TABLE_SUFFIXES = ".csv, .tsv, .jsonl, .ndjson, .parquet or .pq"
+
 
 class Table(NamedTuple):
-    """A source, opened: its columns, and a way to read two of them.
+    """A source, opened: its columns, and a way to read some of them.
 
-    `read(text_column, label_column)` gives (row number, problem, text, label) for every row. Text
-    and label are unchecked; where the row itself is bad, problem says why.
+    `read(columns)` gives (row number, problem, cells) for every row. The cells are unchecked; where
+    the row itself is bad, problem says why, and the cells mean nothing.
     """
 
     columns: list[str]
-    read: Callable[[str, str], Iterable[tuple[int, str, Any, Any]]]
+    read: Callable[[Sequence[str]], Iterable[tuple[int, str, Sequence[Any]]]]
 
 
 def open_table(source: str, encoding: str) -> Table:
+    """Opens a file that has columns, or `tfds:NAME[/CONFIG][:SPLIT]`.
+
+    Raises:
+        UserError: If the source cannot be read, or is of another format.
+    """
     if source.startswith("tfds:"):
         from .tfds import open_tfds  # here, because TensorFlow takes seconds to import
 
         return open_tfds(source)
+    _check_file(source)
+    match Path(source).suffix.lower():
+        case ".csv" | ".tsv" as suffix:
+            return _open_delimited(source, encoding, is_tsv=suffix == ".tsv")
+        case ".jsonl" | ".ndjson":
+            return _open_jsonl(source, encoding)
+        case ".parquet" | ".pq":
+            from .parquet import open_parquet
+
+            return open_parquet(source)
+        case ".txt":
+            raise UserError(
+                f"{source}: a .txt file holds texts without labels. Formats that hold labels: "
+                f"{TABLE_SUFFIXES}."
+            )
+        case suffix:
+            raise UserError(
+                f"{source}: the suffix must say what the file is: {TABLE_SUFFIXES}, or .txt for "
+                f"texts without labels. Received: {suffix!r}."
+            )
+
+
+def open_lines(source: str, encoding: str) -> Table:
+    """Opens a text file: every line that is not blank is a row of one cell, in a column "".
+
+    Raises:
+        UserError: If the file cannot be read.
+    """
+    _check_file(source)
+
+    def read(_: Sequence[str]) -> Iterator[tuple[int, str, Sequence[Any]]]:
+        with _open_text(source, encoding) as file:
+            for row, line in enumerate(file, start=1):
+                if not line.isspace():
+                    yield row, "", [line.rstrip("\r\n")]
+
+    return Table([""], read)
+
+
+def _check_file(source: str) -> None:
     path = Path(source)
     try:
         size = path.stat().st_size
@@ -45,17 +91,6 @@ def open_table(source: str, encoding: str) -> Table:
         raise UserError(f"{source} is a directory. Name a file in it.")
     if size == 0:
         raise UserError(f"{source}: the file is empty.")
-    match path.suffix.lower():
-        case ".csv" | ".tsv" as suffix:
-            return _open_delimited(source, encoding, is_tsv=suffix == ".tsv")
-        case ".jsonl" | ".ndjson":
-            return _open_jsonl(source, encoding)
-        case ".parquet" | ".pq":
-            return _open_parquet(source)
-    raise UserError(
-        f"{source}: the suffix must say what the file is: .csv, .tsv, .jsonl, .ndjson, .parquet or "
-        f".pq. Received: {path.suffix!r}."
-    )
 
 
 @contextmanager
@@ -106,14 +141,14 @@ def _open_delimited(source: str, encoding: str, is_tsv: bool) -> Table:
         )
     delimiter = "tab" if is_tsv else "comma outside quotes"
 
-    def read(text_column: str, label_column: str) -> Iterator[tuple[int, str, Any, Any]]:
-        text, label = columns.index(text_column), columns.index(label_column)
+    def read(names: Sequence[str]) -> Iterator[tuple[int, str, Sequence[Any]]]:
+        places = [columns.index(name) for name in names]
         for row, record in records:
             if len(record) == len(columns):
-                yield row, "", clean(record[text]), clean(record[label])
+                yield row, "", [clean(record[place]) for place in places]
             else:
                 problem = f"its fields number {len(record)}, not {len(columns)} as in the header"
-                yield row, f"{problem} (each {delimiter} begins a new one)", None, None
+                yield row, f"{problem} (each {delimiter} begins a new one)", []
 
     return Table(columns, read)
 
@@ -152,9 +187,9 @@ def _open_jsonl(source: str, encoding: str) -> Table:
         row, problem, _ = records[0]
         raise UserError(f"{source}, row {row}: {problem or 'the object is empty'}.")
 
-    def read(text_column: str, label_column: str) -> Iterator[tuple[int, str, Any, Any]]:
+    def read(names: Sequence[str]) -> Iterator[tuple[int, str, Sequence[Any]]]:
         for row, problem, record in records:
-            yield row, problem, record.get(text_column), record.get(label_column)
+            yield row, problem, [record.get(name) for name in names]
 
     return Table(columns, read)
 
@@ -178,29 +213,3 @@ def _object_of_distinct_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 _JSON = json.JSONDecoder(object_pairs_hook=_object_of_distinct_names)
-
-
-def _open_parquet(source: str) -> Table:
-    from pyarrow.parquet import ParquetFile
-
-    with _parquet_errors(source):
-        file = ParquetFile(source)
-
-    def read(text_column: str, label_column: str) -> Iterator[tuple[int, str, Any, Any]]:
-        with _parquet_errors(source):
-            data = file.read(columns=[text_column, label_column])
-            texts, labels = (data.column(c).to_pylist() for c in (text_column, label_column))
-        return zip(itertools.count(1), itertools.repeat(""), texts, labels)
-
-    return Table(file.schema_arrow.names, read)
-
-
-@contextmanager
-def _parquet_errors(source: str) -> Iterator[None]:
-    from pyarrow import ArrowException
-
-    try:
-        yield
-    except (ArrowException, OSError, UnicodeDecodeError) as error:
-        problem = " ".join(str(error).split())[:200]
-        raise UserError(f"{source} is not a sound Parquet file ({problem}).") from error

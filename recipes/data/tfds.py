@@ -1,6 +1,6 @@
-"""Labelled text from TensorFlow Datasets (TFDS).
+"""Tables from TensorFlow Datasets (TFDS).
 
-Importing this module takes seconds: only `tables` imports it, when a source is named `tfds:...`.
+Importing this module takes seconds: only `formats` imports it, when a source is named `tfds:...`.
 """
 
 import contextlib
@@ -8,7 +8,7 @@ import difflib
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -42,13 +42,13 @@ def open_tfds(source: str) -> Table:
     logger.info("%s: reading %s, split %s", source, builder.info.full_name, split)
     features = builder.info.features
 
-    def read(text_column: str, label_column: str) -> Iterator[tuple[int, str, Any, Any]]:
-        wanted = tfds.decode.PartialDecoding({text_column: True, label_column: True})
+    def read(columns: Sequence[str]) -> Iterator[tuple[int, str, Sequence[Any]]]:
+        wanted = tfds.decode.PartialDecoding(dict.fromkeys(columns, True))
         once = tfds.ReadConfig(try_autocache=False)
         dataset = builder.as_dataset(split=split, decoders=wanted, read_config=once)
-        to_text, to_label = _converter(features[text_column]), _converter(features[label_column])
+        converters = {column: _converter(features[column]) for column in columns}
         for row, example in enumerate(tfds.as_numpy(dataset), start=1):
-            yield row, "", to_text(example[text_column]), to_label(example[label_column])
+            yield row, "", [convert(example[name]) for name, convert in converters.items()]
 
     return Table(list(features), read)
 

@@ -1,0 +1,92 @@
+"""The rows of a table, checked cell by cell: a bad one stops the reading or is left out."""
+
+import logging
+import math
+import re
+import reprlib
+from typing import Any
+
+from ..errors import UserError
+from .formats import Table
+
+logger = logging.getLogger("regard")
+
+NOT_TEXT = re.compile(r"[\0\ud800-\udfff]")
+
+
+def read_rows(
+    source: str, table: Table, columns: dict[str, str], skip_bad_rows: bool
+) -> tuple[dict[str, list[str]], int]:
+    """Reads some columns of a table.
+
+    Args:
+        source: The table, for messages.
+        table: The table, opened.
+        columns: The name of each column by what it holds: "text", "second text" or "label". The
+            column of a table whose columns have no names is "".
+        skip_bad_rows: Leave out, and count, bad rows.
+
+    Returns:
+        The cells of the good rows, at least one, by what they hold; and how many rows were bad.
+
+    Raises:
+        UserError: If a row is bad, or none is good.
+    """
+    good: dict[str, list[str]] = {what: [] for what in columns}
+    bad_rows = []
+    for row, problem, cells in table.read(list(columns.values())):
+        cells = [_clean(what, cell) for what, cell in zip(columns, cells, strict=False)]
+        problem = problem or _first_problem(columns, cells)
+        if not problem:
+            for kept, cell in zip(good.values(), cells, strict=True):
+                kept.append(cell)
+        elif skip_bad_rows:
+            bad_rows.append(f"row {row}: {problem}")
+        else:
+            raise UserError(
+                f"{source}, row {row}: {problem}. "
+                "Correct it, or pass --skip-bad-rows to leave such rows out."
+            )
+    if not good["text"]:
+        wanted = "one text with its label" if "label" in columns else "one text"
+        found = f"only bad rows, first {bad_rows[0]}" if bad_rows else "no rows"
+        raise UserError(f"{source} must hold at least {wanted}, but has {found}.")
+    if bad_rows:
+        logger.warning("%s: bad rows left out: %d, first %s", source, len(bad_rows), bad_rows[0])
+    return good, len(bad_rows)
+
+
+def _clean(what: str, value: Any) -> Any:
+    """A label that is a boolean or a whole number as a string; other values as they came."""
+    if what != "label":
+        return value
+    if isinstance(value, str):
+        return value.strip()
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int) or (isinstance(value, float) and value.is_integer()):
+        return str(int(value))
+    return value
+
+
+def _first_problem(columns: dict[str, str], cells: list[Any]) -> str:
+    """What is wrong with a row's cells, in words; empty if nothing is."""
+    for (what, column), value in zip(columns.items(), cells, strict=True):
+        problem = _problem(what, value)
+        if problem:
+            return f"the {what}{f' in column {column!r}' if column else ''} {problem}"
+    return ""
+
+
+def _problem(what: str, value: Any) -> str:
+    if isinstance(value, str):
+        if not value or value.isspace():
+            return "is empty"
+        found = NOT_TEXT.search(value)
+        if not found:
+            return ""
+        return "holds a NUL byte" if found[0] == "\0" else "holds half a character (a surrogate)"
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return "is missing"
+    allowed = "a string, an integer or a boolean" if what == "label" else "a string"
+    return f"must be {allowed}, not {reprlib.repr(value)}"
