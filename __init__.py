@@ -15,6 +15,7 @@ __version__ = "0.1.0"
 __all__ = [
     "LabelledTexts",
     "TextRun",
+    "TextSettings",
     "UserError",
     "fit_text",
     "layers",
@@ -25,6 +26,7 @@ __all__ = [
 _HOMES = {
     "LabelledTexts": "recipes.data.tables",
     "TextRun": "recipes.runs",
+    "TextSettings": "recipes.settings",
     "UserError": "recipes.errors",
     "fit_text": "recipes.text",
     "read_labelled_texts": "recipes.data.tables",

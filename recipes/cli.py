@@ -6,7 +6,6 @@ imported only when every argument has been found good.
 
 import json
 import logging
-import math
 import os
 import shlex
 import sys
@@ -20,17 +19,20 @@ from pathlib import Path
 import click
 
 from .. import __version__
-from ..models.presets import text_preset
+from . import cli_options as options
 from .directories import (
     DEMO_CONTENTS,
     RUN_CONTENTS,
     check_output,
     check_writable,
+    default_output,
     read_metadata,
+    takes_pairs,
 )
 from .errors import UserError
+from .settings import PretrainingSettings, TextSettings
 
-READING = ("text_column", "label_column", "encoding", "skip_bad_rows")
+READING = ("text_column", "pair_column", "label_column", "encoding", "skip_bad_rows")
 PREDICTIONS_AT_ONCE = 1024  # lines of input, so that long input is answered as it is read
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100, "show_default": True}
 
@@ -49,64 +51,6 @@ def cli() -> None:
     """
 
 
-class Preset(click.ParamType):
-    """The name of a preset."""
-
-    name = "name"
-
-    def convert(self, value, param, ctx):
-        try:
-            text_preset(value)
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
-        return value
-
-
-class PositiveNumber(click.ParamType):
-    """A finite number above 0."""
-
-    name = "number"
-
-    def convert(self, value, param, ctx):
-        try:
-            number = float(value)
-        except ValueError:
-            number = math.nan
-        if not 0 < number < math.inf:
-            self.fail(f"must be a finite number above 0. Received: {value}", param, ctx)
-        return number
-
-
-class FileOrFraction(click.ParamType):
-    """A file, or a share of the training data."""
-
-    name = "file|fraction"
-
-    def convert(self, value, param, ctx):
-        try:
-            fraction = float(value)
-        except ValueError:
-            return value
-        if not 0 < fraction < 1:
-            self.fail(f"a fraction must be between 0 and 1. Received: {value}", param, ctx)
-        return fraction
-
-
-def data_options(command):
-    """Adds the options that say how to read labelled data."""
-    options = (
-        click.option(
-            "--text-column", metavar="NAME", help="Column of the texts; guessed if not given."
-        ),
-        click.option("--label-column", metavar="NAME", help="Column of the labels, likewise."),
-        click.option("--encoding", default="utf-8", help="Encoding of the files."),
-        click.option("--skip-bad-rows", is_flag=True, help="Count and skip bad rows, not stop."),
-    )
-    for option in reversed(options):
-        command = option(command)
-    return command
-
-
 @cli.group()
 def fit() -> None:
     """Train a model on your own data."""
@@ -116,72 +60,77 @@ def fit() -> None:
 @click.argument("train")
 @click.option(
     "--validation",
-    type=FileOrFraction(),
+    type=options.FileOrFraction(),
     default="0.1",
     help="Data to validate on, or the share of TRAIN to hold out for it.",
 )
-@data_options
-@click.option(
-    "--preset",
-    type=Preset(),
-    default="scratch",
-    help="Size: scratch, tiny, mini, small, medium, base or large.",
-)
-@click.option(
-    "--epochs",
-    type=click.IntRange(1),
-    help="Most passes over the data.  [default: 4 with a teacher, 20 without]",
-)
-@click.option(
-    "--learning-rate",
-    type=PositiveNumber(),
-    help="Highest learning rate.  [default: 0.128 / width]",
-)
-@click.option(
-    "--batch-tokens", type=click.IntRange(1), default=1024, help="Tokens in a batch, with padding."
-)
-@click.option(
-    "--teacher/--no-teacher",
-    default=True,
-    help="Let a linear model of n-grams teach as well, if the data is small.",
-)
-@click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, help="Seed of all chance.")
-@click.option(
-    "--output",
-    type=click.Path(path_type=Path),
-    metavar="RUN",
-    help="Directory to write.  [default: runs/ and the name of TRAIN]",
-)
-@click.option("--overwrite", is_flag=True, help="Replace RUN if it exists.")
-def fit_text_command(train, validation, output, overwrite, seed, **options) -> None:
+@options.labelled_data
+@options.classifier_training
+@options.output(default="runs/ and the name of TRAIN")
+def fit_text_command(train, validation, output, overwrite, **settings) -> None:
     """Train a text classifier on TRAIN: .csv, .tsv, .jsonl, .parquet or tfds:NAME[/CONFIG]."""
-    from .data.tables import default_output, read_train_and_validation
+    from .data.tables import read_train_and_validation
 
+    reading = {name: settings.pop(name) for name in READING}
+    seeds = settings.pop("seeds")
+    TextSettings(**settings)
+    check_start(settings["checkpoint"])
     output = output or default_output(train)
     check_output(output, RUN_CONTENTS, overwrite)
     load_tfds(train, validation)
-    reading = {name: options.pop(name) for name in READING}
-    train, validation = read_train_and_validation(train, validation, seed, **reading)
+    train, validation = read_train_and_validation(train, validation, settings["seed"], **reading)
     with quiet():
         from .display import format_metrics
         from .text import fit_text
-    run = fit_text(train, validation, output=output, overwrite=overwrite, seed=seed, **options)
+    run = fit_text(train, validation, seeds=seeds, output=output, overwrite=overwrite, **settings)
     click.echo(f"{format_metrics(run.metrics)}\n\nrun: {output}")
     path = shlex.quote(str(output))
     say(f'Next: regard predict {path} "some text", or regard export {path} DEST')
 
 
+@cli.group()
+def pretrain() -> None:
+    """Pre-train a model on your own unlabelled data."""
+
+
+@pretrain.command("text")
+@click.argument("sources", nargs=-1, required=True, metavar="FILE...")
+@options.unlabelled_data
+@options.training
+@options.output(default="runs/pretrained- and the name of the first FILE")
+def pretrain_text_command(sources, output, overwrite, **settings) -> None:
+    """Pre-train a BERT on texts: .txt with a text a line, or tables with a column of texts.
+
+    It learns to say which words are hidden. `regard fit text --checkpoint RUN` goes on from there.
+    """
+    from .data.unlabelled import read_texts
+
+    reading = {name: settings.pop(name) for name in ("text_column", "encoding", "skip_bad_rows")}
+    PretrainingSettings(**settings)
+    check_start(settings["checkpoint"])
+    output = output or default_output(sources[0], "pretrained-")
+    check_output(output, RUN_CONTENTS, overwrite)
+    load_tfds(*sources)
+    texts = read_texts(sources, **reading)
+    with quiet():
+        from .pretraining import pretrain_text
+    run = pretrain_text(texts, output=output, overwrite=overwrite, **settings)
+    click.echo(f"perplexity  {run.metrics['perplexity']:.2f}")
+    click.echo(f"accuracy    {run.metrics['accuracy']:.4f}\n\nrun: {output}")
+    say(f"Next: regard fit text DATA --checkpoint {shlex.quote(str(output))}")
+
+
 @cli.command()
 @click.argument("run", type=click.Path(path_type=Path))
 @click.argument("data")
-@data_options
+@options.labelled_data
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def evaluate(run, data, as_json, **reading) -> None:
     """Measure RUN on the labelled texts of DATA."""
     from .data.tables import read_like
     from .display import format_metrics
 
-    trained = read_metadata(run)["data"]["train"]
+    trained = read_metadata(run, "text")["data"]["train"]
     load_tfds(data)
     table = read_like(trained, data, **reading)
     metrics = load_run(run).evaluate(table)
@@ -191,20 +140,29 @@ def evaluate(run, data, as_json, **reading) -> None:
 @cli.command()
 @click.argument("run", type=click.Path(path_type=Path))
 @click.argument("texts", nargs=-1, metavar="[TEXT ...]")
+@click.option("--pair", metavar="TEXT", help="The second text, for a RUN that classifies pairs.")
 @click.option("--input", "source", metavar="FILE|-", help="Classify each line of a file.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
-def predict(run, texts, source, as_json) -> None:
+def predict(run, texts, pair, source, as_json) -> None:
     """Classify each TEXT, or each line of --input (- is standard input).
 
-    Prints label, probability and text, separated by tabs.
+    Prints label, probability and text, separated by tabs. For pairs of texts, give one TEXT and
+    --pair, or lines of two texts with a tab between them. A pretrained RUN says what may stand
+    behind each [MASK] instead.
     """
     if bool(texts) == bool(source):
         raise click.UsageError("Give texts as arguments, or --input FILE: one of the two.")
-    read_metadata(run)
+    if pair is not None and len(texts) != 1:
+        raise click.UsageError("--pair goes with exactly one TEXT.")
+    is_pair = takes_pairs(read_metadata(run))
+    if pair is not None and not is_pair:
+        raise UserError(f"{run} takes single texts: leave out --pair.")
     lines = read_lines(source) if source else iter(texts)
-    classifier = load_run(run)
+    if is_pair:
+        lines = split_pairs(lines, source) if pair is None else iter([(texts[0], pair)])
+    trained = load_run(run)
     while batch := list(islice(lines, PREDICTIONS_AT_ONCE)):
-        for prediction in classifier.predict(batch):
+        for prediction in trained.predict(batch):
             click.echo(prediction.to_json() if as_json else prediction.to_line())
 
 
@@ -213,7 +171,7 @@ def predict(run, texts, source, as_json) -> None:
 @click.argument("destination", metavar="DEST", type=click.Path(path_type=Path))
 def export(run, destination) -> None:
     """Write RUN as a SavedModel for TF Serving, into DEST/<next integer>."""
-    read_metadata(run)
+    read_metadata(run, "text")
     check_writable(destination)
     click.echo(load_run(run).export(destination))
 
@@ -244,11 +202,23 @@ def demo_text(output, overwrite) -> None:
         click.echo(line)
 
 
+def check_start(checkpoint: str | None) -> None:
+    """Says at once if a directory to start from is not there."""
+    if checkpoint is None or checkpoint.startswith("hf://") or Path(checkpoint).is_dir():
+        return
+    raise UserError(
+        f"A checkpoint must be a directory or hf://ORG/NAME. Received: {checkpoint}, which is not "
+        "a directory."
+    )
+
+
 def load_run(directory: Path):
     """Opens a run, TensorFlow and all."""
+    task = read_metadata(directory)["task"]
     with quiet():
+        from .masked_lm_runs import MaskedLMRun
         from .runs import TextRun
-    return TextRun.load(directory)
+    return {"text": TextRun, "masked_lm": MaskedLMRun}[task].load(directory)
 
 
 def read_lines(source: str) -> Iterator[str]:
@@ -258,6 +228,19 @@ def read_lines(source: str) -> Iterator[str]:
     except OSError as error:
         raise UserError(f"{source} cannot be read: {error.strerror}.") from error
     return (line.rstrip(b"\r\n").decode("utf-8", "surrogateescape") for line in file)
+
+
+def split_pairs(lines: Iterator[str], source: str | None) -> Iterator[tuple[str, str]]:
+    """Two texts of each line, with a tab between them."""
+    for number, line in enumerate(lines, start=1):
+        first, tab, second = line.partition("\t")
+        if not tab:
+            where = f"{source}, line {number}" if source else f"text {number}"
+            raise UserError(
+                f"{where}: the run classifies pairs of texts, so there must be a tab between the "
+                f"two; or give one text and --pair. Received: {line:.50}"
+            )
+        yield first, second
 
 
 def say(message: str) -> None:

@@ -139,8 +139,25 @@ def _free_name(place: Path) -> Path:
     return next(name for name in names if not os.path.lexists(name))
 
 
-def read_metadata(directory: Path) -> dict[str, Any]:
+def default_output(source: str | Path, prefix: str = "") -> Path:
+    """`runs/` and the name of the data: `runs/reviews` for `reviews.csv`."""
+    source = str(source)
+    name = source.removeprefix("tfds:").replace("/", "-").replace(":", "-")
+    return Path("runs") / (prefix + (name if source.startswith("tfds:") else Path(source).stem))
+
+
+TASKS = {
+    "text": ("a text classifier", "regard fit text"),
+    "masked_lm": ("a masked language model", "regard pretrain text"),
+}
+
+
+def read_metadata(directory: Path, task: str | None = None) -> dict[str, Any]:
     """What `run.json` of a run directory holds.
+
+    Args:
+        directory: The run.
+        task: The task that it must be a run of, a key of `TASKS`. Defaults to any.
 
     Raises:
         UserError: If the directory is not a run, or is a run of another task.
@@ -148,15 +165,34 @@ def read_metadata(directory: Path) -> dict[str, Any]:
     path = directory / "run.json"
     try:
         metadata = json.loads(path.read_text(encoding="utf-8"))
-        columns = metadata["data"]["train"]
-        is_whole = metadata["task"] == "text" and {"text_column", "label_column"} <= set(columns)
+        found = metadata["task"]
+        is_whole = found in TASKS and isinstance(metadata["settings"]["max_sequence_length"], int)
+        if found == "text":
+            is_whole &= {"text_column", "label_column"} <= set(metadata["data"]["train"])
     except OSError as error:
         raise UserError(
             f"{directory} is not a run: there is no run.json in it. "
-            "Name a directory that `regard fit` wrote."
+            "Name a directory that `regard fit` or `regard pretrain` wrote."
         ) from error
     except (ValueError, KeyError, TypeError):
         is_whole = False
     if not is_whole:
-        raise UserError(f"{path} does not describe a text classifier as `regard fit` writes it.")
+        raise UserError(f"{path} does not describe a run as `regard` writes it.")
+    if task is not None and task != found:
+        wanted, command = TASKS[task]
+        raise UserError(
+            f"{directory} is a run of {TASKS[found][0]}, but this needs {wanted}. "
+            f"Name one that `{command}` wrote."
+        )
     return metadata
+
+
+def takes_pairs(metadata: dict[str, Any]) -> bool:
+    """Whether a run, by what its `run.json` holds, classifies pairs of texts."""
+    return metadata["task"] == "text" and metadata["data"]["train"].get("pair_column") is not None
+
+
+def model_directory(source: str) -> str:
+    """Where a checkpoint is, if it may be a run: `source`, or the `model/` of a run."""
+    is_run = not source.startswith("hf://") and (Path(source) / "run.json").exists()
+    return str(Path(source) / "model") if is_run else source

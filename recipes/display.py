@@ -2,6 +2,7 @@
 
 import unicodedata
 from collections.abc import Sequence
+from statistics import mean, stdev
 from typing import Any
 
 PAGE_WIDTH = 80  # terminal columns
@@ -37,6 +38,9 @@ def _headline(metrics: dict[str, Any]) -> list[str]:
         rows.append((name, f"{metrics[key]:.4f}"))
     if "examples_per_second" in metrics:
         rows.append(("examples per second", f"{metrics['examples_per_second']:,.1f}"))
+    for name, key in HEADLINES[:2] if "seeds" in metrics else ():
+        values = [run[key] for run in metrics["seeds"]]
+        rows.append((f"{name} of {len(values)} seeds", f"{mean(values):.4f} ± {stdev(values):.4f}"))
     return _aligned(rows)
 
 

@@ -65,13 +65,21 @@ def write_report(
         OSError: If the folder cannot be written.
     """
     figures = {
-        "learning_curves.png": _learning_curves(history, metrics.get("best_epoch")),
         "confusion_matrix.png": _confusion_matrix(metrics),
         "reliability.png": _reliability(metrics, labels, probabilities),
     }
-    directory.mkdir(parents=True, exist_ok=True)
+    write_learning_curves(directory, history, metrics.get("best_epoch"))
     for name, figure in figures.items():
         figure.savefig(directory / name, dpi=DOTS_PER_INCH)
+
+
+def write_learning_curves(
+    directory: Path, history: Sequence[dict[str, Any]], best_epoch: int | None = None
+) -> None:
+    """Writes `learning_curves.png` alone; the arguments are those of `write_report`."""
+    directory.mkdir(parents=True, exist_ok=True)
+    figure = _learning_curves(history, best_epoch)
+    figure.savefig(directory / "learning_curves.png", dpi=DOTS_PER_INCH)
 
 
 def _figure(width: float, height: float) -> Figure:

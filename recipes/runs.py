@@ -25,11 +25,11 @@ import tensorflow as tf
 from ..models import TextClassifier
 from ..models.checkpoints import Checkpoint, save_checkpoint
 from .data.batching import TokenBudget, ordered_dataset
-from .data.tables import LabelledTexts, read_like
-from .directories import read_metadata
+from .data.tables import LabelledTexts, check_pairs, read_like
+from .directories import read_metadata, takes_pairs
 from .errors import UserError
 from .evaluation import classification_metrics, encode_labels
-from .tokenizers import WordPieceTokenizer
+from .tokenizers import Text, WordPieceTokenizer, sequence_lengths
 
 PREDICTION_BATCH_TOKENS = 8192  # enough to fill the cores, little enough for any memory
 
@@ -45,21 +45,25 @@ class Prediction:
         label: The most probable class.
         score: Its probability.
         scores: The probability of every class.
+        pair: The second text, where pairs of texts are classified.
     """
 
     text: str
     label: str
     score: float
     scores: dict[str, float]
+    pair: str | None = None
 
     def to_json(self) -> str:
-        """One line of JSON."""
-        return json.dumps(asdict(self), ensure_ascii=False)
+        """One line of JSON; without `pair` where there is none."""
+        fields = {name: value for name, value in asdict(self).items() if value is not None}
+        return json.dumps(fields, ensure_ascii=False)
 
     def to_line(self) -> str:
-        """Label, score and text, separated by tabs; the text without line breaks or tabs."""
-        label, text = (" ".join(part.split()) for part in (self.label, self.text))
-        return f"{label}\t{self.score:.4f}\t{text}"
+        """Label, score and texts, separated by tabs; the texts without line breaks or tabs."""
+        texts = [self.text] if self.pair is None else [self.text, self.pair]
+        label, *texts = (" ".join(part.split()) for part in (self.label, *texts))
+        return "\t".join([label, f"{self.score:.4f}", *texts])
 
 
 class TextRun:
@@ -95,7 +99,12 @@ class TextRun:
     @property
     def max_sequence_length(self) -> int:
         """The longest text the model reads, in tokens; the rest of a longer one is cut off."""
-        return self.model.config["max_sequence_length"]
+        return self.metadata["settings"]["max_sequence_length"]
+
+    @property
+    def is_pair(self) -> bool:
+        """Whether it classifies pairs of texts."""
+        return takes_pairs(self.metadata)
 
     @classmethod
     def load(cls, directory: str | Path) -> "TextRun":
@@ -105,46 +114,53 @@ class TextRun:
             UserError: If it is not a run of a text classifier, or its files are damaged.
         """
         directory = Path(directory)
-        metadata = read_metadata(directory)
+        metadata = read_metadata(directory, "text")
         try:
             checkpoint = Checkpoint(directory / "model")
             model = TextClassifier.from_checkpoint(checkpoint)
             tokenizer = WordPieceTokenizer.load(directory / "model")
             metrics = json.loads((directory / "metrics.json").read_text(encoding="utf-8"))
-            check_vocabulary_size(tokenizer, model)
+            check_vocabulary_size(tokenizer, model.config["vocabulary_size"])
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise UserError(f"{directory} is damaged, it cannot be read: {error}") from error
         return cls(model, tokenizer, checkpoint.class_names, metadata, metrics)
 
-    def predict_probabilities(self, texts: Sequence[str | bytes]) -> np.ndarray:
-        """The probability of every class for every text: float32, (number of texts, C)."""
+    def predict_probabilities(self, texts: Sequence[Text] | Sequence[tuple[Text, Text]]):
+        """The probability of every class for every text or pair: float32, (number of them, C)."""
+        self._check_texts(texts)
         if not len(texts):
             return np.zeros((0, len(self.class_names)), "float32")
         token_ids = self.tokenizer.encode_all(texts, self.max_sequence_length)
-        plan = TokenBudget(token_ids.row_lengths().numpy(), PREDICTION_BATCH_TOKENS)
+        plan = TokenBudget(sequence_lengths(token_ids).numpy(), PREDICTION_BATCH_TOKENS)
         inputs = ordered_dataset(plan, token_ids, self.tokenizer).map(lambda inputs, _: inputs)
         logits = self.model.predict(inputs, verbose=0)
         probabilities = np.empty_like(logits)
         probabilities[np.concatenate(plan.in_order())] = tf.nn.softmax(logits).numpy()
         return probabilities
 
-    def predict(self, texts: Sequence[str]) -> list[Prediction]:
-        """Classifies texts; any string will do, an empty one too.
+    def predict(self, texts: Sequence[str] | Sequence[tuple[str, str]]) -> list[Prediction]:
+        """Classifies texts, or pairs of texts; any string will do, an empty one too.
 
         Raises:
             TypeError: If given one string, where a list of strings is wanted.
+            UserError: If given pairs where single texts are wanted, or the other way round.
         """
+        probabilities = self.predict_probabilities(texts)
+        predictions = []
+        for text, row in zip(texts, probabilities, strict=True):
+            text, pair = text if self.is_pair else (text, None)
+            label, score = self.class_names[int(np.argmax(row))], float(np.max(row))
+            scores = dict(zip(self.class_names, row.tolist(), strict=True))
+            predictions.append(Prediction(text, label, score, scores, pair))
+        return predictions
+
+    def _check_texts(self, texts: Sequence) -> None:
         if isinstance(texts, str | bytes):
             raise TypeError(f"`texts` must be a list of strings. Received: texts={texts!r:.50}")
-        return [
-            Prediction(
-                text,
-                self.class_names[int(np.argmax(row))],
-                float(np.max(row)),
-                dict(zip(self.class_names, row.tolist(), strict=True)),
-            )
-            for text, row in zip(texts, self.predict_probabilities(texts), strict=True)
-        ]
+        wanted = "pairs of texts, each a tuple of two" if self.is_pair else "single texts"
+        for text in texts:
+            if isinstance(text, tuple) != self.is_pair:
+                raise UserError(f"The run classifies {wanted}. Received: {text!r:.50}")
 
     def evaluate(
         self,
@@ -152,6 +168,7 @@ class TextRun:
         *,
         text_column: str | None = None,
         label_column: str | None = None,
+        pair_column: str | None = None,
         encoding: str = "utf-8",
         skip_bad_rows: bool = False,
     ) -> dict[str, Any]:
@@ -162,6 +179,7 @@ class TextRun:
             text_column: Column of the texts. Defaults to that of the training data if there is
                 one, else it is guessed.
             label_column: Column of the labels, likewise.
+            pair_column: Column of the second texts, likewise.
             encoding: Encoding of the file. Defaults to UTF-8.
             skip_bad_rows: Whether to count and skip bad rows. Defaults to False.
 
@@ -177,13 +195,17 @@ class TextRun:
                 data,
                 text_column=text_column,
                 label_column=label_column,
+                pair_column=pair_column,
                 encoding=encoding,
                 skip_bad_rows=skip_bad_rows,
             )
+        check_pairs(data, trained_on_pairs=self.is_pair)
         labels = encode_labels(data.labels, self.class_names, data.source)
-        self.predict_probabilities(data.texts[:1])  # the graph is traced before the clock starts
+        self.predict_probabilities(
+            data.examples()[:1]
+        )  # the graph is traced before the clock starts
         began = time.perf_counter()
-        probabilities = self.predict_probabilities(data.texts)
+        probabilities = self.predict_probabilities(data.examples())
         seconds = time.perf_counter() - began
         metrics = classification_metrics(labels, probabilities, self.class_names)
         return {**metrics, "examples_per_second": round(len(data) / seconds, 1)}
@@ -212,11 +234,12 @@ class TextRun:
             self._sample_texts(),
         )
 
-    def _sample_texts(self) -> list[str]:
+    def _sample_texts(self) -> list[str] | list[tuple[str, str]]:
         """Texts to try and warm up an export with: the model's own words, nobody's data."""
-        words = [piece for piece in self.tokenizer.vocabulary if piece[0].isalnum()] or ["?"]
+        words = [piece for piece in self.tokenizer.vocabulary if piece[:1].isalnum()] or ["?"]
         draw = random.Random(0)
-        return [" ".join(draw.choices(words, k=length)) for length in SAMPLE_LENGTHS]
+        texts = [" ".join(draw.choices(words, k=length)) for length in SAMPLE_LENGTHS]
+        return list(zip(texts, reversed(texts), strict=True)) if self.is_pair else texts
 
     def save(self, directory: Path) -> None:
         """Writes `run.json`, `metrics.json` and `model/` into an existing directory."""
@@ -248,6 +271,7 @@ def describe_data(table: LabelledTexts) -> dict[str, Any]:
         "source": table.source,
         "text_column": table.text_column,
         "label_column": table.label_column,
+        "pair_column": table.pair_column,
         "num_examples": len(table),
         "num_skipped": table.num_skipped,
         "class_counts": {name: counts[name] for name in table.class_names()},
@@ -255,11 +279,13 @@ def describe_data(table: LabelledTexts) -> dict[str, Any]:
     }
 
 
-def check_vocabulary_size(tokenizer: WordPieceTokenizer, model: TextClassifier) -> None:
-    """Raises `ValueError` unless the tokenizer and the model have as many token ids."""
-    pieces, embeddings = len(tokenizer.vocabulary), model.config["vocabulary_size"]
-    if pieces != embeddings:
-        raise ValueError(f"vocab.txt has {pieces} pieces, but config.json says {embeddings}")
+def check_vocabulary_size(tokenizer: WordPieceTokenizer, vocabulary_size: int) -> None:
+    """Raises `ValueError` if the tokenizer has token ids that the model has no embedding for."""
+    pieces = len(tokenizer.vocabulary)
+    if pieces > vocabulary_size:
+        raise ValueError(
+            f"the tokenizer has {pieces} pieces, but config.json says vocab_size={vocabulary_size}"
+        )
 
 
 def versions() -> dict[str, str]:

@@ -2,10 +2,12 @@
 
 import logging
 import math
+import re
 import time
 
 import keras
 import numpy as np
+import tensorflow as tf
 from keras import ops
 from tqdm import tqdm
 
@@ -54,11 +56,58 @@ class LinearWarmupDecay(keras.optimizers.schedules.LearningRateSchedule):
         }
 
 
+@keras.saving.register_keras_serializable("regard")
+class LayerwiseAdamW(keras.optimizers.AdamW):
+    """AdamW with a learning rate of its own for each layer of an encoder.
+
+    A pretrained encoder knows the more general things the lower down; there it should change the
+    less. The head and the pooler learn at the full rate, the last block at `layer_decay` times
+    that, the one below at `layer_decay` squared times, and so on down to the embedding.
+
+    Args:
+        learning_rate: Highest learning rate, or a schedule of it.
+        layer_decay: The factor from one layer to the one below, in (0, 1]. Defaults to 1.
+        **kwargs: As for `keras.optimizers.AdamW`.
+
+    References:
+        Howard and Ruder, "Universal Language Model Fine-tuning for Text Classification", section
+        3.2 (discriminative fine-tuning), https://arxiv.org/abs/1801.06146
+    """
+
+    def __init__(self, learning_rate=0.001, layer_decay=1.0, **kwargs):
+        super().__init__(learning_rate, **kwargs)
+        self.layer_decay = layer_decay
+
+    def build(self, variables):
+        super().build(variables)
+        depths = [_depth(variable.path) for variable in variables]
+        top = max((depth for depth in depths if depth is not None), default=0) + 1
+        self._factors = [
+            self.layer_decay ** (0 if depth is None else top - depth) for depth in depths
+        ]
+
+    def update_step(self, gradient, variable, learning_rate):
+        factor = self._factors[self._get_variable_index(variable)]
+        super().update_step(gradient, variable, learning_rate * factor)
+
+    def get_config(self):
+        return {**super().get_config(), "layer_decay": self.layer_decay}
+
+
+def _depth(path: str) -> int | None:
+    """How deep in the encoder a variable is: 0 in the embedding, 1 in the first block."""
+    if path.startswith("embedding/"):
+        return 0
+    block = re.match(r"encoder/block_(\d+)/", path)
+    return int(block[1]) + 1 if block else None
+
+
 def make_optimizer(
     learning_rate: float,
     total_steps: int,
     weight_decay: float = 0.01,
     warmup_fraction: float = 0.1,
+    layer_decay: float = 1.0,
 ) -> keras.optimizers.Optimizer:
     """AdamW as BERT is trained: warm-up and decay, clipped gradients, norms and biases undecayed.
 
@@ -67,6 +116,7 @@ def make_optimizer(
         total_steps: Number of steps of the whole training.
         weight_decay: Decoupled weight decay a step, times the learning rate. Defaults to 0.01.
         warmup_fraction: Share of the steps, in [0, 1), in which the rate rises. Defaults to 0.1.
+        layer_decay: See `LayerwiseAdamW`. Defaults to 1.
 
     References:
         Loshchilov and Hutter, "Decoupled Weight Decay Regularization",
@@ -74,8 +124,9 @@ def make_optimizer(
     """
     warmup_steps = max(1, round(warmup_fraction * total_steps))
     schedule = LinearWarmupDecay(learning_rate, warmup_steps, max(total_steps, warmup_steps + 1))
-    optimizer = keras.optimizers.AdamW(
+    optimizer = LayerwiseAdamW(
         schedule,
+        layer_decay,
         weight_decay=weight_decay,
         global_clipnorm=1.0,  # as in google-research/bert, optimization.py
     )
@@ -116,6 +167,12 @@ def smooth(targets, label_smoothing: float):
     return (1 - label_smoothing) * targets + label_smoothing / targets.shape[-1]
 
 
+def set_seed(seed: int) -> None:
+    """Makes everything random follow from a seed, and every operation repeatable."""
+    keras.utils.set_random_seed(seed)
+    tf.config.experimental.enable_op_determinism()
+
+
 def compile_classifier(model: keras.Model, optimizer: keras.optimizers.Optimizer) -> None:
     """Compiles a model that gives logits, for targets that are probabilities (B, C)."""
     model.compile(
@@ -129,8 +186,25 @@ def compile_classifier(model: keras.Model, optimizer: keras.optimizers.Optimizer
     )
 
 
+def compile_masked_lm(model: keras.Model, optimizer: keras.optimizers.Optimizer) -> None:
+    """Compiles a `MaskedLanguageModel`, for token ids (B, M) with weights: 0 where M is padding."""
+    model.compile(
+        optimizer,
+        keras.losses.SparseCategoricalCrossentropy(
+            from_logits=True, reduction="mean_with_sample_weight"
+        ),
+        weighted_metrics=[
+            keras.metrics.SparseCategoricalAccuracy(name="accuracy"),
+            keras.metrics.SparseCategoricalCrossentropy(from_logits=True, name="cross_entropy"),
+        ],
+        jit_compile=False,  # as above
+    )
+
+
 class BestEpoch(keras.callbacks.EarlyStopping):
     """Keeps the weights of the epoch with the best macro-F1, or of equals the smallest loss.
+
+    Where no F1 is measured, the loss alone decides.
 
     Args:
         patience: Number of epochs without a better one after which training stops.
@@ -140,7 +214,45 @@ class BestEpoch(keras.callbacks.EarlyStopping):
         super().__init__("val_macro_f1", mode="max", patience=patience, restore_best_weights=True)
 
     def get_monitor_value(self, logs):
-        return logs["val_macro_f1"] - 1e-6 * logs["val_loss"]
+        return logs.get("val_macro_f1", 0.0) - 1e-6 * logs["val_loss"]
+
+
+def fit(
+    model: keras.Model,
+    batches,
+    validation_data,
+    steps_per_epoch: int,
+    epochs: int,
+    patience: int,
+) -> tuple[list[dict[str, float]], int]:
+    """Trains a compiled model and leaves it with its best weights.
+
+    Args:
+        model: The model.
+        batches: An endless dataset, shuffled already.
+        validation_data: The dataset that tells the best epoch.
+        steps_per_epoch: Number of batches in an epoch.
+        epochs: Largest number of epochs.
+        patience: Number of epochs without a better one after which training stops.
+
+    Returns:
+        One dict of figures an epoch, and the best epoch, counted from 1.
+
+    Raises:
+        UserError: If the loss is no longer a number.
+    """
+    progress, best = Progress(), BestEpoch(patience)
+    model.fit(
+        batches,
+        steps_per_epoch=steps_per_epoch,
+        epochs=epochs,
+        validation_data=validation_data,
+        callbacks=[progress, best, keras.callbacks.TerminateOnNaN()],
+        shuffle=False,
+        verbose=0,
+    )
+    check_converged(progress.history)
+    return progress.history, best.best_epoch + 1
 
 
 def check_converged(history: list[dict[str, float]]) -> None:
@@ -151,6 +263,9 @@ def check_converged(history: list[dict[str, float]]) -> None:
                 f"Training diverged: in epoch {row['epoch']} the loss was {row['loss']}. "
                 "Pass a lower --learning-rate."
             )
+
+
+_SHOWN = (("val_loss", "loss"), ("val_accuracy", "accuracy"), ("val_macro_f1", "macro-F1"))
 
 
 class Progress(keras.callbacks.Callback):
@@ -185,9 +300,8 @@ class Progress(keras.callbacks.Callback):
         figures = {name: float(value) for name, value in logs.items()}
         figures["learning_rate"] = float(self.model.optimizer.learning_rate)
         self.history.append({"epoch": epoch + 1, **figures, "seconds": round(seconds, 3)})
-        self._summary = (
-            f", val accuracy {figures['val_accuracy']:.3f}, macro-F1 {figures['val_macro_f1']:.3f}"
-        )
+        shown = [f"{label} {figures[name]:.3f}" for name, label in _SHOWN if name in figures]
+        self._summary = f", val {', '.join(shown)}"
         if self._bar.disable:
             logger.info(
                 "epoch %d/%d: loss %.4f%s (%.1f s)",

@@ -16,7 +16,14 @@ import regard.models
 ROOT = Path(regard.layers.__file__).parent.parent
 FLOORS = {
     "layers": {"keras", "numpy"},
-    "models": {"keras", "huggingface_hub", "ml_dtypes", "numpy", "safetensors", *sys.stdlib_module_names},
+    "models": {
+        "huggingface_hub",
+        "keras",
+        "ml_dtypes",
+        "numpy",
+        "safetensors",
+        *sys.stdlib_module_names,
+    },
 }
 MODULES = [path for floor in FLOORS for path in sorted((ROOT / floor).glob("*.py"))]
 NAMES = {

@@ -10,7 +10,8 @@ import tensorflow as tf
 
 import regard
 from regard.recipes.data.reviews import generate_reviews
-from regard.recipes.data.tables import LabelledTexts, default_output
+from regard.recipes.data.tables import LabelledTexts
+from regard.recipes.directories import default_output
 from regard.recipes.errors import UserError
 
 AWKWARD = [
@@ -50,6 +51,8 @@ def test_run_directory_can_be_read(run_directory):
         "metrics.json",
         "model/config.json",
         "model/model.safetensors",
+        "model/special_tokens_map.json",
+        "model/tokenizer.json",
         "model/tokenizer_config.json",
         "model/vocab.txt",
         "report/confusion_matrix.png",
@@ -169,7 +172,7 @@ def test_label_that_training_never_saw(run, tmp_path):
         ("model/model.safetensors", None),
         ("model/model.safetensors", b"\x10\0\0\0\0\0\0\0{}"),
         ("model/config.json", b"[]"),
-        ("model/vocab.txt", b"[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\n"),
+        ("model/vocab.txt", b"\n".join(b"%d" % number for number in range(9000))),
         ("metrics.json", b"{"),
     ],
 )
@@ -192,6 +195,13 @@ def test_damaged_run_is_said(run_directory, tmp_path, name, content):
         ("learning_rate", 0),
         ("learning_rate", float("nan")),
         ("batch_tokens", -1),
+        ("dropout", 1.0),
+        ("layer_decay", 0.0),
+        ("max_sequence_length", 2),
+        ("precision", "float16"),
+        ("lora", 4),
+        ("freeze", -1),
+        ("seeds", 0),
         ("seed", -1),
     ],
 )

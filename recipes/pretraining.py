@@ -1,0 +1,190 @@
+"""From unlabelled texts to a pretrained checkpoint: masked language modelling, as BERT does it."""
+
+import logging
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from ..models import MaskedLanguageModel
+from ..models.checkpoints import Checkpoint
+from .data.batching import TokenBudget
+from .data.masking import cut, masked_dataset, masked_validation_dataset
+from .data.texts import Texts
+from .data.unlabelled import read_texts
+from .directories import RUN_CONTENTS, check_output, default_output, model_directory, written_aside
+from .errors import UserError
+from .fine_tuning import as_plain
+from .masked_lm_runs import MaskedLMRun
+from .report import write_learning_curves
+from .runs import check_vocabulary_size, versions, write_history
+from .settings import PretrainingSettings
+from .tokenizers import WordPieceTokenizer, learn_vocabulary
+from .training import compile_masked_lm, fit, make_optimizer, set_seed
+
+logger = logging.getLogger("regard")
+
+VALIDATION_SHARE = 0.05  # of the stretches of text, to tell the best epoch by
+LARGEST_VALIDATION = 2000  # stretches
+WHOLE = 2**31 - 1  # tokens: longer than any text
+
+
+def pretrain_text(
+    sources: str | Path | Sequence[str | Path] | Texts,
+    *,
+    text_column: str | None = None,
+    encoding: str = "utf-8",
+    skip_bad_rows: bool = False,
+    output: str | Path | None = None,
+    overwrite: bool = False,
+    **settings: Any,
+) -> MaskedLMRun:
+    """Pre-trains a BERT on unlabelled texts, from scratch or going on from a checkpoint.
+
+    Whole words are hidden, others in every epoch, and the model learns to say what they are. The
+    result's `model/` is a checkpoint for `fit_text(..., checkpoint=...)`.
+
+    Args:
+        sources: One or several files: plain text, a text a line, or tables with a column of texts.
+        text_column: Column of the texts in tables; guessed where there is one sensible guess.
+        encoding: Encoding of the files. Defaults to UTF-8.
+        skip_bad_rows: Whether to count and skip bad rows instead of stopping. Defaults to False.
+        output: The run directory to write. Defaults to `runs/pretrained-` and the first file's
+            name.
+        overwrite: Whether to replace a run that stands there already. Defaults to False.
+        **settings: Attributes of `regard.PretrainingSettings`: `checkpoint`, `preset`, `epochs`,
+            `seed` and so on.
+
+    Returns:
+        The run, as `MaskedLMRun.load(output)` would open it.
+
+    Raises:
+        UserError: If the data, a setting, the checkpoint or the output is not usable.
+
+    Example:
+        >>> run = pretrain_text("reviews.txt", output="runs/pretrained")
+        >>> run.predict(["The room was [MASK]."])
+        >>> fit_text("labelled.csv", checkpoint="runs/pretrained")
+    """
+    settings = PretrainingSettings(**settings).completed()
+    if isinstance(sources, str | Path):
+        sources = [sources]
+    first = sources.sources[0] if isinstance(sources, Texts) else sources[0]
+    output = Path(output or default_output(first, "pretrained-"))
+    check_output(output, RUN_CONTENTS, overwrite)
+    texts = sources
+    if not isinstance(sources, Texts):
+        texts = read_texts(
+            [str(source) for source in sources], text_column, encoding, skip_bad_rows
+        )
+    with written_aside(output, RUN_CONTENTS, overwrite) as directory:
+        run, history = train_masked_language_model(texts, settings)
+        run.save(directory)
+        write_history(directory / "history.csv", history)
+        write_learning_curves(directory / "report", history, run.metrics["best_epoch"])
+    return run
+
+
+def train_masked_language_model(
+    texts: Texts, settings: PretrainingSettings
+) -> tuple[MaskedLMRun, list[dict[str, float]]]:
+    """Trains a masked language model; the run, and one dict of figures an epoch."""
+    began = time.perf_counter()
+    set_seed(settings.seed)
+    start = from_scratch if settings.checkpoint is None else from_checkpoint
+    model, tokenizer, settings = start(texts, settings)
+    learned, held_out = split_stretches(texts, tokenizer, settings)
+    logger.info(
+        "%d texts, %d tokens to learn from, %d to validate on.",
+        len(texts.texts),
+        learned.flat_values.shape[0],
+        held_out.flat_values.shape[0],
+    )
+    plan, validation_plan = (
+        TokenBudget(part.row_lengths().numpy(), settings.batch_tokens, settings.seed)
+        for part in (learned, held_out)
+    )
+    share = settings.masked_share
+    batches = masked_dataset(plan, learned, tokenizer, share)
+    validation_data = masked_validation_dataset(validation_plan, held_out, tokenizer, share)
+    compile_masked_lm(
+        model, make_optimizer(settings.learning_rate, settings.epochs * plan.num_batches)
+    )
+    history, best_epoch = fit(
+        model, batches, validation_data, plan.num_batches, settings.epochs, settings.patience
+    )
+    metadata = {
+        "task": "masked_lm",
+        "settings": asdict(settings),
+        "seconds": round(time.perf_counter() - began, 1),
+        "data": {
+            "sources": texts.sources,
+            "num_examples": len(texts.texts),
+            "num_skipped": texts.num_skipped,
+            "sha256": texts.fingerprint(),
+        },
+        "versions": versions(),
+    }
+    best = history[best_epoch - 1]
+    metrics = {
+        "cross_entropy": best["val_cross_entropy"],
+        "perplexity": math.exp(best["val_cross_entropy"]),
+        "accuracy": best["val_accuracy"],
+        "best_epoch": best_epoch,
+    }
+    return MaskedLMRun(as_plain(model), tokenizer, metadata, metrics), history
+
+
+def split_stretches(
+    texts: Texts, tokenizer: WordPieceTokenizer, settings: PretrainingSettings
+) -> tuple[tf.RaggedTensor, tf.RaggedTensor]:
+    """Cuts texts into stretches that fit the model, and holds some of them out.
+
+    Returns:
+        Encoded stretches to learn from, and to validate on.
+
+    Raises:
+        UserError: If there are fewer than two.
+    """
+    whole = tokenizer.encode_all(texts.texts, WHOLE)[:, 1:-1]
+    token_ids = cut(whole, settings.max_sequence_length - 2)
+    stretches = tokenizer.enclose(token_ids, settings.max_sequence_length)
+    count = int(stretches.nrows())
+    if count < 2:
+        raise UserError(
+            f"{', '.join(texts.sources)}: there must be at least two texts, one to learn from and "
+            f"one to validate on. Received: {count}"
+        )
+    order = np.random.default_rng(settings.seed).permutation(count)
+    held_out = min(LARGEST_VALIDATION, max(1, round(VALIDATION_SHARE * count)))
+    return tf.gather(stretches, order[held_out:]), tf.gather(stretches, order[:held_out])
+
+
+def from_scratch(texts: Texts, settings: PretrainingSettings):
+    """A model of random weights, and a vocabulary learned from the texts."""
+    tokenizer = WordPieceTokenizer(learn_vocabulary(texts.texts, settings.vocabulary_size))
+    model = MaskedLanguageModel.from_preset(
+        settings.preset,
+        vocabulary_size=len(tokenizer.vocabulary),
+        max_sequence_length=settings.max_sequence_length,
+        **settings.model_options(),
+    )
+    return model, tokenizer, settings
+
+
+def from_checkpoint(texts: Texts, settings: PretrainingSettings):
+    """A pretrained model with the tokenizer that it was trained with."""
+    try:
+        checkpoint = Checkpoint(model_directory(settings.checkpoint))
+        tokenizer = WordPieceTokenizer.load(checkpoint.directory)
+        check_vocabulary_size(tokenizer, checkpoint.arguments["vocabulary_size"])
+        model = MaskedLanguageModel.from_checkpoint(checkpoint, **settings.model_options())
+    except ValueError as error:
+        raise UserError(str(error)) from error
+    width, longest = (checkpoint.arguments[n] for n in ("hidden_dim", "max_sequence_length"))
+    return model, tokenizer, settings.for_checkpoint(width, longest)

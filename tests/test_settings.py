@@ -1,0 +1,60 @@
+import pytest
+
+from regard.recipes.errors import UserError
+from regard.recipes.settings import PretrainingSettings, TextSettings
+
+
+def test_from_scratch_the_width_decides():
+    settings = TextSettings(preset="mini").completed()
+    assert settings.learning_rate == 0.128 / 256
+    assert (settings.label_smoothing, settings.teacher, settings.epochs) == (0.1, True, None)
+
+
+def test_a_checkpoint_has_gentler_defaults():
+    settings = TextSettings(checkpoint="dir", max_sequence_length=300).completed()
+    assert (settings.label_smoothing, settings.layer_decay, settings.epochs) == (0.0, 0.9, 3)
+    settings = settings.for_checkpoint(width=768, longest=512)
+    assert settings.learning_rate == pytest.approx(5e-5)
+    assert settings.max_sequence_length == 300
+
+
+def test_a_text_is_no_longer_than_the_checkpoint_reads():
+    settings = TextSettings(checkpoint="dir").completed().for_checkpoint(width=768, longest=128)
+    assert settings.max_sequence_length == 128
+
+
+def test_lora_learns_faster():
+    settings = TextSettings(checkpoint="dir", lora=4).completed()
+    assert settings.for_checkpoint(768, 512).learning_rate == pytest.approx(5e-4)
+
+
+def test_what_is_given_stays():
+    given = {"learning_rate": 1e-4, "epochs": 7, "label_smoothing": 0.3, "teacher": True}
+    settings = TextSettings(checkpoint="dir", **given).completed().for_checkpoint(768, 512)
+    assert {name: getattr(settings, name) for name in given} == given
+
+
+def test_pretraining_takes_longer_from_scratch():
+    assert PretrainingSettings().completed().epochs > 10
+    assert PretrainingSettings(checkpoint="dir").completed().epochs == 3
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"checkpoint": "dir", "preset": "tiny"}, "checkpoint=dir, preset=tiny"),
+        ({"freeze": 2}, "freeze=2, lora=None"),
+        ({"lora": 2}, "freeze=0, lora=2"),
+        ({"checkpoint": "dir", "lora": 2, "freeze": 1}, "not both"),
+        ({"layer_decay": 1.5}, r"\(0, 1\].*layer_decay=1.5"),
+        ({"max_sequence_length": 2}, "max_sequence_length=2"),
+    ],
+)
+def test_settings_that_cannot_be(settings, message):
+    with pytest.raises(UserError, match=message):
+        TextSettings(**settings)
+
+
+def test_masked_share_is_a_share():
+    with pytest.raises(UserError, match=r"masked_share=1\.0"):
+        PretrainingSettings(masked_share=1.0)
