@@ -3,17 +3,26 @@ PYTHON ?= python3
 VENV ?= .venv
 INSTALLED = $(VENV)/.installed
 
-.PHONY: demo test lint clean
+.PHONY: demo test test-interop lint clean
 
 demo: $(INSTALLED)
 	$(VENV)/bin/regard demo text --overwrite
 
 test: $(INSTALLED)
-	$(VENV)/bin/python -m pytest
+	$(VENV)/bin/python -m pytest --ignore=tests/interop
+
+# Beside Hugging Face's own: needs torch and transformers, which nothing else does.
+test-interop: $(VENV)/.interop
+	$(VENV)/bin/python -m pytest tests/interop
 
 lint: $(INSTALLED)
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
+
+$(VENV)/.interop: $(INSTALLED)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
+		--constraint constraints.txt --editable '.[dev,interop]'
+	touch $(VENV)/.interop
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv --clear $(VENV)
