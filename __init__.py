@@ -14,21 +14,27 @@ from importlib import import_module
 __version__ = "0.1.0"
 __all__ = [
     "LabelledTexts",
+    "MaskedLMRun",
+    "PretrainingSettings",
     "TextRun",
     "TextSettings",
     "UserError",
     "fit_text",
     "layers",
     "models",
+    "pretrain_text",
     "read_labelled_texts",
 ]
 
 _HOMES = {
-    "LabelledTexts": "recipes.data.tables",
+    "LabelledTexts": "recipes.data.texts",
+    "MaskedLMRun": "recipes.masked_lm_runs",
+    "PretrainingSettings": "recipes.settings",
     "TextRun": "recipes.runs",
     "TextSettings": "recipes.settings",
     "UserError": "recipes.errors",
     "fit_text": "recipes.text",
+    "pretrain_text": "recipes.pretraining",
     "read_labelled_texts": "recipes.data.tables",
 }
 

@@ -1,0 +1,96 @@
+"""Regard's part in `text_classification.py`: the recipe's own steps, and the export as served."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from text_peers import CLASSIFYING_BATCH, by_length
+
+
+class RegardFineTuner:
+    """The recipe's model, batches, optimizer and loss with its default settings, and `model.fit`.
+
+    Args:
+        checkpoint: A checkpoint of an encoder.
+        class_names: The names of the classes.
+        precision: "float32" or "bfloat16".
+        total_steps: About how many steps there will be; the learning rate falls to 0 by then.
+    """
+
+    def __init__(
+        self, checkpoint: str, class_names: Sequence[str], precision: str, total_steps: int
+    ):
+        from regard.recipes import text, training
+        from regard.recipes.settings import TextSettings
+
+        settings = TextSettings(checkpoint=checkpoint, precision=precision).completed()
+        text.set_seed(settings.seed)
+        self.start = text.from_checkpoint(_table([""] * len(class_names), class_names), settings)
+        settings = self.start.settings  # with what the checkpoint decides
+        optimizer = training.make_optimizer(
+            settings.learning_rate, total_steps, layer_decay=settings.layer_decay
+        )
+        training.compile_classifier(self.start.model, optimizer)
+
+    def prepare(self, texts: Sequence[str], labels: np.ndarray) -> tuple:
+        from regard.recipes.text import training_batches
+
+        _, tokenizer, class_names, settings = self.start
+        return training_batches(texts, labels, len(class_names), tokenizer, settings)
+
+    def train(self, plan_and_batches: tuple) -> None:
+        plan, batches = plan_and_batches
+        self.start.model.fit(batches, steps_per_epoch=plan.num_batches, shuffle=False, verbose=0)
+
+    def classify(self, texts: Sequence[str]) -> np.ndarray:
+        from regard.recipes.data.batching import TokenBudget, ordered_dataset
+
+        model, tokenizer, _, settings = self.start
+        token_ids = tokenizer.encode_all(texts, settings.max_sequence_length)
+        plan = TokenBudget(token_ids.row_lengths().numpy(), settings.batch_tokens)
+        inputs = ordered_dataset(plan, token_ids, tokenizer).map(lambda inputs, _: inputs)
+        classes = np.empty(len(texts), int)
+        classes[np.concatenate(plan.in_order())] = model.predict(inputs, verbose=0).argmax(axis=1)
+        return classes
+
+
+class RegardClassifier:
+    """The exported SavedModel on raw texts, as a server asks it: TensorFlow and no more.
+
+    Args:
+        export: The directory of one version.
+    """
+
+    def __init__(self, export: Path):
+        import tensorflow as tf
+        import tensorflow_text  # noqa: F401, the operations of the tokenizer
+
+        self.loaded = tf.saved_model.load(export)
+        self.signature = self.loaded.signatures["serving_default"]
+
+    def classify(self, texts: Sequence[str]) -> np.ndarray:
+        import tensorflow as tf
+
+        classes = np.empty(len(texts), int)
+        for indices in by_length([len(text) for text in texts], CLASSIFYING_BATCH):
+            answer = self.signature(texts=tf.constant([texts[index] for index in indices]))
+            classes[indices] = answer["scores"].numpy().argmax(axis=1)
+        return classes
+
+
+def fit_and_export(
+    checkpoint: str, texts: Sequence[str], labels: Sequence[str], directory: Path
+) -> tuple[str, Path]:
+    """Fine-tunes for one epoch; returns the run's own checkpoint, and the version exported."""
+    import regard
+
+    run = regard.fit_text(
+        _table(texts, labels), checkpoint=checkpoint, epochs=1, output=directory / "run"
+    )
+    return str(directory / "run" / "model"), run.export(directory / "served")
+
+
+def _table(texts: Sequence[str], labels: Sequence[str]):
+    from regard import LabelledTexts
+
+    return LabelledTexts("the benchmark", list(texts), list(labels), "text", "label")
