@@ -74,7 +74,12 @@ def test_padding_is_less_than_a_third():
     plan = TokenBudget(LENGTHS, 2048)
     padded = sum(len(b) * plan.padded_lengths[b[0]] for b in plan.epoch(0))
     assert LENGTHS.sum() / padded > 2 / 3
-    assert set(plan.padded_lengths) <= set(BUCKET_LENGTHS)
+    assert set(plan.padded_lengths) <= {*BUCKET_LENGTHS, LENGTHS.max()}
+
+
+def test_padding_stops_at_the_longest_text():
+    """A model whose longest sequence is 11 cannot read one that is padded to 16."""
+    assert TokenBudget([3, 11, 9], batch_tokens=64).padded_lengths.tolist() == [8, 11, 11]
 
 
 def test_training_dataset_gives_each_text_its_target_and_weight(tokenizer):

@@ -39,7 +39,8 @@ class TokenBudget:
     """
 
     def __init__(self, lengths: Sequence[int], batch_tokens: int, seed: int = 0):
-        self.padded_lengths = bucket_lengths(lengths)
+        # Never beyond the longest text: a model may read no more than that.
+        self.padded_lengths = np.minimum(bucket_lengths(lengths), max(lengths, default=0))
         self.batch_tokens = batch_tokens
         self.seed = seed
         self.num_batches = len(self.in_order())
