@@ -27,6 +27,9 @@ class MaskedLMHead(keras.layers.Layer):
     Returns:
         Logits of shape (B, M, V).
 
+    Raises:
+        ValueError: If the hidden states are not as wide as the table.
+
     Example:
         >>> head = MaskedLMHead(keras.layers.Embedding(30, 8))
         >>> keras.ops.shape(head(keras.ops.ones((2, 5, 8))))
@@ -54,6 +57,11 @@ class MaskedLMHead(keras.layers.Layer):
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
 
     def build(self, inputs_shape):
+        if inputs_shape[-1] != self.token_embedding.output_dim:
+            raise ValueError(
+                "Hidden states must be as wide as the rows of `token_embedding`. Received: "
+                f"hidden_dim={inputs_shape[-1]}, output_dim={self.token_embedding.output_dim}"
+            )
         if not self.token_embedding.built:
             self.token_embedding.build()
         self.dense = keras.layers.Dense(

@@ -1,7 +1,7 @@
 """A checkpoint's `config.json`: what it means here, and how it is written."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +10,15 @@ import keras
 from ..layers import gelu_tanh
 from .checkpoint_files import CheckpointError, read_json
 
-WRITTEN = ("BertForSequenceClassification", "BertForMaskedLM")
-READ = (*WRITTEN, "BertModel", "BertForPreTraining", "BertForNextSentencePrediction")
+# The architectures that are read, and the groups of tensors that each has beside its encoder, for
+# sure. The first two are also written.
+READ = {
+    "BertForSequenceClassification": ("pooler", "classifier"),
+    "BertForMaskedLM": ("masked-LM head",),
+    "BertForPreTraining": ("pooler", "masked-LM head"),
+    "BertForNextSentencePrediction": ("pooler",),
+    "BertModel": (),
+}
 
 # Our constructor arguments, and what `BertConfig` calls them.
 _SIZES = {
@@ -43,12 +50,12 @@ _DEFAULTS = {  # BertConfig's, for what old configs leave out
 }
 
 
-def read_config(path: Path) -> tuple[dict[str, Any], list[str]]:
+def read_config(path: Path) -> tuple[dict[str, Any], list[str], set[str]]:
     """Reads a `config.json`, which is data and nothing else.
 
     Returns:
-        The constructor arguments of a model, and the names of the classes that a classifier would
-        have.
+        The constructor arguments of a model, the names of the classes that a classifier would
+        have, and the groups of tensors that the architecture must have.
 
     Raises:
         CheckpointError: If it describes anything but a BERT encoder; the message names it all.
@@ -58,7 +65,9 @@ def read_config(path: Path) -> tuple[dict[str, Any], list[str]]:
     if problems:
         raise CheckpointError(f"{path}: {'; '.join(problems)}.")
     arguments = {ours: config[theirs] for ours, theirs in (_SIZES | _RATES).items()}
-    return {**arguments, "activation": _ACTIVATIONS[config["hidden_act"]]}, _class_names(config)
+    arguments["activation"] = _ACTIVATIONS[config["hidden_act"]]
+    groups = {group for name in config["architectures"] or () for group in READ[name]}
+    return arguments, _class_names(config), {"encoder", *groups}
 
 
 def _problems(config: dict[str, Any]) -> Iterator[str]:
@@ -73,22 +82,25 @@ def _problems(config: dict[str, Any]) -> Iterator[str]:
     for name, values in allowed.items():
         if config.get(name) not in list(values):
             yield f"{name} must be {_one_of(values)}, not {config[name]!r:.40}"
-    for name in config["architectures"] or ():
-        if name not in READ:
-            yield f"the architecture must be {_one_of(READ)}, not {name!r:.40}"
+    architectures = config["architectures"]
+    if not isinstance(architectures, list | None):
+        yield f"architectures must be a list, not {architectures!r:.40}"
+    elif any(name not in list(READ) for name in architectures or ()):
+        yield f"the architecture must be {_one_of(READ)}, not {architectures!r:.80}"
     for name in _SIZES.values():
         if type(config.get(name)) is not int or config[name] < 1:
             yield f"{name} must be a positive integer, not {config.get(name)!r:.40}"
     for name in _RATES.values():
-        if not isinstance(config[name], int | float) or not 0 <= config[name] < 1:
+        if type(config[name]) not in (int, float) or not 0 <= config[name] < 1:
             yield f"{name} must be a number in [0, 1), not {config[name]!r:.40}"
     sizes = config.get("hidden_size"), config.get("num_attention_heads")
     if all(type(size) is int and size > 0 for size in sizes) and sizes[0] % sizes[1]:
         yield f"hidden_size must be a multiple of num_attention_heads, not {sizes[0]} of {sizes[1]}"
     if not _class_names(config):
+        name = "num_labels" if config.get("id2label") is None else "id2label"
         yield (
-            "id2label must give each of the classes 0, 1, ... a name of its own, not "
-            f"{config.get('id2label')!r:.80}"
+            "id2label must give each of the classes 0, 1, ... a name of its own, or num_labels "
+            f"their number; {name} is {config[name]!r:.80}"
         )
 
 
@@ -97,7 +109,7 @@ def _class_names(config: dict[str, Any]) -> list[str]:
     labels = config.get("id2label")
     if labels is None:
         count = config["num_labels"] if type(config["num_labels"]) is int else 0
-        return [f"LABEL_{index}" for index in range(min(count, 10_000))]  # as transformers does
+        return _numbered_labels(min(count, 10_000))  # so that no number costs memory
     if not isinstance(labels, dict):
         return []
     names = [labels.get(str(index)) for index in range(len(labels))]
@@ -105,7 +117,11 @@ def _class_names(config: dict[str, Any]) -> list[str]:
     return names if is_good else []
 
 
-def _one_of(values: Sequence) -> str:
+def _numbered_labels(count: int) -> list[str]:
+    return [f"LABEL_{index}" for index in range(count)]  # as transformers does
+
+
+def _one_of(values: Iterable) -> str:
     names = [repr(value) for value in values if value is not None]
     return names[0] if len(names) == 1 else f"one of {', '.join(names)}"
 
@@ -117,20 +133,44 @@ def write_config(model: keras.Model, path: Path, class_names: Sequence[str] | No
         model: A `TextClassifier` or a `MaskedLanguageModel`.
         path: The file.
         class_names: The names of a classifier's classes, in the order of the logits.
+
+    Raises:
+        CheckpointError: If the format cannot express the activation or the names.
     """
     arguments = model.config
-    activation = next(name for name, a in _ACTIVATIONS.items() if a == arguments["activation"])
     config = {
         "architectures": [model.architecture],
         "model_type": "bert",
         **{theirs: arguments[ours] for ours, theirs in (_SIZES | _RATES).items()},
         "attention_probs_dropout_prob": arguments["dropout"],
-        "hidden_act": activation,
+        "hidden_act": _activation_name(arguments["activation"]),
         "initializer_range": 0.02,
         "pad_token_id": 0,
     }
-    if class_names is not None:
-        config["id2label"] = {str(index): name for index, name in enumerate(class_names)}
-        config["label2id"] = {name: index for index, name in enumerate(class_names)}
+    if "num_classes" in arguments:
+        names = _checked_class_names(class_names, arguments["num_classes"])
+        config["id2label"] = {str(index): name for index, name in enumerate(names)}
+        config["label2id"] = {name: index for index, name in enumerate(names)}
     text = json.dumps(config, indent=2, ensure_ascii=False) + "\n"
     path.write_text(text, encoding="utf-8")
+
+
+def _activation_name(activation: str | dict[str, Any]) -> str:
+    """What `BertConfig` calls an activation."""
+    for name, serialized in _ACTIVATIONS.items():
+        if serialized == activation:
+            return name
+    raise CheckpointError(
+        f"A checkpoint's activation must be {_one_of(_ACTIVATIONS)}. Received: {activation!r:.80}"
+    )
+
+
+def _checked_class_names(names: Sequence[str] | None, num_classes: int) -> Sequence[str]:
+    """The names of a classifier's classes, `transformers`' own if there are none."""
+    names = _numbered_labels(num_classes) if names is None else names
+    if len(names) != num_classes or len(set(names)) != num_classes:
+        raise CheckpointError(
+            f"class_names must give each of the {num_classes} classes a name of its own. "
+            f"Received: {names!r:.200}"
+        )
+    return names

@@ -1,7 +1,10 @@
 """The files of a checkpoint: what their headers say, and one tensor at a time."""
 
 import json
-from collections.abc import Sequence
+import os
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +12,8 @@ from typing import Any
 import ml_dtypes  # noqa: F401 (teaches NumPy bfloat16)
 import numpy as np
 from safetensors import SafetensorError, safe_open
+
+_LARGEST_JSON = 2**23  # bytes, in a header or a file: a hundred times what a large BERT has
 
 
 class CheckpointError(ValueError):
@@ -39,10 +44,11 @@ def read_headers(directory: Path) -> list[StoredTensor]:
     files = read_json(index).get("weight_map")
     if not isinstance(files, dict) or not all(isinstance(file, str) for file in files.values()):
         raise CheckpointError(f"{index}: weight_map must give the file of each tensor.")
-    outside = sorted({file for file in files.values() if Path(file).name != file or file == ".."})
-    if outside:
+    strange = sorted({file for file in files.values() if not re.fullmatch(r"\w[\w.-]*", file)})
+    if strange:  # a path elsewhere, above all
         raise CheckpointError(
-            f"{index}: the files of weights must lie beside it. Received: {listed(outside)}"
+            f"{index}: the files of weights must lie beside it and have plain names. Received: "
+            f"{listed([repr(file) for file in strange])}"
         )
     stored = [
         each for file in sorted(set(files.values())) for each in _read_header(directory / file)
@@ -58,18 +64,13 @@ def read_headers(directory: Path) -> list[StoredTensor]:
 
 
 def _read_header(path: Path) -> list[StoredTensor]:
-    try:
-        with safe_open(path, framework="numpy") as file:
-            metadata = file.metadata()
-            slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118
-            stored = [
-                StoredTensor(path, name, part.get_dtype(), tuple(part.get_shape()))
-                for name, part in slices.items()
-            ]
-    except (OSError, SafetensorError) as error:
-        raise CheckpointError(
-            f"{path} is not a whole safetensors file: {error}. Copy or download it again."
-        ) from error
+    with _opened(path) as file:
+        metadata = file.metadata()
+        slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118
+        stored = [
+            StoredTensor(path, name, part.get_dtype(), tuple(part.get_shape()))
+            for name, part in slices.items()
+        ]
     if metadata is not None and metadata.get("format") != "pt":
         raise CheckpointError(
             f"{path}: the format in its metadata must be 'pt'. Received: {metadata!r:.80}"
@@ -79,17 +80,52 @@ def _read_header(path: Path) -> list[StoredTensor]:
 
 def read_tensor(stored: StoredTensor) -> np.ndarray:
     """The values of a tensor, as float32."""
-    with safe_open(stored.path, framework="numpy") as file:
+    with _opened(stored.path) as file:
         return file.get_tensor(stored.name).astype("float32")
 
 
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """A safetensors file, open; its header has been found to cover it exactly."""
+    _check_is_file(path)
+    try:
+        with path.open("rb") as file:
+            _check_length(path, int.from_bytes(file.read(8), "little"))
+        with safe_open(path, framework="numpy") as file:
+            yield file
+    except (OSError, SafetensorError) as error:
+        raise CheckpointError(
+            f"{path} is not a whole safetensors file: {error}. Copy or download it again."
+        ) from error
+
+
+def _check_is_file(path: Path) -> None:
+    if not os.path.isfile(path):  # not a pipe or a device either, which might never end
+        raise CheckpointError(f"{path} must be a file. Received: none of that name.")
+
+
+def _check_length(path: Path, length: int) -> None:
+    if length > _LARGEST_JSON:
+        raise CheckpointError(
+            f"{path} must have at most {_LARGEST_JSON} bytes of JSON. Received: {length} bytes. "
+            "Copy or download it again."
+        )
+
+
 def _no_weights(directory: Path) -> str:
-    if not (directory / "pytorch_model.bin").exists():
-        return f"{directory}: there is no model.safetensors, so it is not a checkpoint."
+    pickle, target = directory / "pytorch_model.bin", directory / "model.safetensors"
+    why = "a pickle, which may run any program when it is opened"
+    if not pickle.exists():
+        return (
+            f"{directory}: there is no model.safetensors, so there are no weights. If there was "
+            f"only pytorch_model.bin on the hub, it was not downloaded: it is {why}."
+        )
     return (
-        f"{directory}: there is only pytorch_model.bin, a pickle, which may run any program when "
-        "it is opened. Where you trust it, convert it with torch and transformers: "
-        f"AutoModel.from_pretrained({str(directory)!r}).save_pretrained('converted')"
+        f"{directory}: there is only pytorch_model.bin, {why}. Take its weights alone with torch: "
+        'python -c "import torch, safetensors.torch as st; '
+        f"tensors = torch.load({str(pickle)!r}, map_location='cpu', weights_only=True); "
+        "st.save_file({name: t.contiguous().clone() for name, t in tensors.items()}, "
+        f"{str(target)!r}, {{'format': 'pt'}})\""
     )
 
 
@@ -99,8 +135,11 @@ def read_json(path: Path) -> dict[str, Any]:
     Raises:
         CheckpointError: If there is none.
     """
+    _check_is_file(path)
+    _check_length(path, path.stat().st_size)
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
+        json.dumps(value, ensure_ascii=False).encode()  # refuses half a surrogate pair: no text
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read: {error.strerror}.") from error
     except (ValueError, RecursionError) as error:
@@ -111,6 +150,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def listed(items: Sequence[str]) -> str:
-    """Items in a row, the first twenty of them."""
+    """Items in a row, the first twenty of them, as one line that is safe to print."""
     more = f"; and {len(items) - 20} more" if len(items) > 20 else ""
-    return "; ".join(items[:20]) + more
+    shown = (item if len(item) < 300 else f"{item[:200]}...{item[-90:]}" for item in items[:20])
+    return "; ".join(item if item.isprintable() else ascii(item) for item in shown) + more

@@ -50,11 +50,17 @@ _GROUPS = {
 # fmt: on
 _DTYPES = ("F32", "F16", "BF16")
 
-# Tensors that may be there and say nothing: counters, copies of the token embedding and its bias,
-# and the head of next-sentence prediction.
-_IDLE = re.compile(
-    r"bert\.embeddings\.position_ids|cls\.predictions\.decoder\.(weight|bias)"
-    r"|cls\.seq_relationship\.(weight|bias)"
+# Tensors that may be there and say nothing: copies of those that a masked-LM head is tied to,
+# counters, and the head of next-sentence prediction.
+_COPIES = {
+    "cls.predictions.decoder.weight": "bert.embeddings.word_embeddings.weight",
+    "cls.predictions.decoder.bias": "cls.predictions.bias",
+}
+_IDLE = (
+    *_COPIES,
+    "bert.embeddings.position_ids",
+    "cls.seq_relationship.weight",
+    "cls.seq_relationship.bias",
 )
 
 
@@ -163,45 +169,46 @@ class Checkpoint:
     def __init__(self, source: str | Path):
         self.source = str(source)
         self.directory = checkpoint_directory(source)
-        self.arguments, self.class_names = read_config(self.directory / "config.json")
+        described = read_config(self.directory / "config.json")
+        self.arguments, self.class_names, required = described
         self._stored = {}
-        problems = []
+        doubles = []
         for stored in read_headers(self.directory):
             name = _modern(stored.name)
             if name in self._stored:
-                problems.append(f"{stored.name} is {self._stored[name].name} once more")
+                doubles.append(f"{stored.name} is {self._stored[name].name} once more")
             self._stored[name] = stored
         modules = {group: tuple(f"{row[0]}." for row in rows) for group, rows in _GROUPS.items()}
         held = {g for g in _GROUPS if any(name.startswith(modules[g]) for name in self._stored)}
-        self.groups = {"encoder", *held}
-        if self.arguments["num_layers"] > len(self._stored):  # too long a table to be made
-            problems.append(
-                f"{len(self._stored)} tensors for {self.arguments['num_layers']} layers"
-            )
-        else:
-            problems += self._misfits()
-        if problems:
+        self.groups = held | required | ({"pooler"} if "classifier" in held else set())
+        problems = [doubles, *self._misfits()]
+        if any(problems):
             raise CheckpointError(
                 f"{self.directory} must hold the tensors that its config.json describes, no more "
-                f"and no less. Received: {listed(problems)}"
+                f"and no less. Received: {'; '.join(listed(kind) for kind in problems if kind)}"
             )
         if "classifier" not in self.groups:
             self.class_names = []
 
-    def _misfits(self) -> list[str]:
-        """How the tensors differ from what the config says, in words."""
-        wanted = {tensor.name: tensor for group in self.groups for tensor in self._tensors(group)}
-        problems = [f"{name} is missing" for name in wanted if name not in self._stored]
+    def _misfits(self) -> list[list[str]]:
+        """How the tensors differ from what the config says: in words, kind by kind."""
+        num_layers = self.arguments["num_layers"]
+        if num_layers > len(self._stored):  # too long a table to be made
+            return [[f"{len(self._stored)} tensors for {num_layers} layers"]]
+        groups = [group for group in _GROUPS if group in self.groups]
+        wanted = {tensor.name: tensor for group in groups for tensor in self._tensors(group)}
+        missing = [f"{name} is missing" for name in wanted if name not in self._stored]
+        surplus, unlike = [], []
         for name, stored in self._stored.items():
             if name not in wanted:
-                if not _IDLE.fullmatch(name):
-                    problems.append(f"{stored.name} is not part of the model")
+                if name not in _IDLE:
+                    surplus.append(f"{stored.name} is not part of the model")
             elif stored.dtype not in _DTYPES:
-                problems.append(f"{stored.name} has dtype {stored.dtype}, not {'/'.join(_DTYPES)}")
+                unlike.append(f"{stored.name} has dtype {stored.dtype}, not {'/'.join(_DTYPES)}")
             elif stored.shape != wanted[name].shape:
                 shape = wanted[name].shape
-                problems.append(f"{stored.name} has shape {stored.shape}, not {shape}")
-        return problems
+                unlike.append(f"{stored.name} has shape {stored.shape}, not {shape}")
+        return [missing, surplus, unlike]
 
     def _tensors(self, group: str) -> list[Tensor]:
         return bert_tensors(group, self.arguments, len(self.class_names))
@@ -214,7 +221,8 @@ class Checkpoint:
             groups: Some of `self.groups`.
 
         Raises:
-            CheckpointError: If a weight is NaN or infinite; the message names all such.
+            CheckpointError: If a weight is NaN or infinite, the message names all such; or if a
+                masked-LM head is not tied to the token embedding.
         """
         parts, broken = defaultdict(list), []
         for tensor in (tensor for group in groups for tensor in self._tensors(group)):
@@ -227,9 +235,24 @@ class Checkpoint:
                 f"{self.directory}: every weight must be finite. Received NaN or infinity in: "
                 f"{listed(broken)}. What trained it has diverged; take an earlier checkpoint."
             )
+        if "masked-LM head" in groups:
+            self._check_ties()
         variables = {variable.path: variable for variable in model.variables}
         for path, values in parts.items():
             variables[path].assign(np.concatenate(values, axis=-1))
+
+    def _check_ties(self) -> None:
+        """Where a checkpoint trained untied ends: its scores come from a table of their own."""
+        for name, original_name in _COPIES.items():
+            copy, original = self._stored.get(name), self._stored[original_name]
+            if copy is None:
+                continue
+            is_alike = (copy.shape, copy.dtype) == (original.shape, original.dtype)
+            if not is_alike or not np.array_equal(read_tensor(copy), read_tensor(original)):
+                raise CheckpointError(
+                    f"{self.directory}: a masked-LM head must score with the token embedding, so "
+                    f"{name} must equal {original_name}. Received: two that differ."
+                )
 
 
 def as_checkpoint(source: "str | Path | Checkpoint") -> Checkpoint:

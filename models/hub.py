@@ -1,9 +1,16 @@
 """Where a checkpoint is: a directory, or a repository on the Hugging Face hub."""
 
+import logging
+import os
 import re
+from functools import partial
 from pathlib import Path
 
 from .checkpoint_files import CheckpointError
+
+logger = logging.getLogger("regard")
+
+_PATIENCE = 10.0  # seconds until a hub that says nothing counts as out of reach
 
 # Weights, configs and tokenizers; never a pickle, and nothing of another framework.
 _FILES = (
@@ -31,7 +38,7 @@ def checkpoint_directory(source: str | Path) -> Path:
         CheckpointError: If there is no such directory or repository, or it cannot be downloaded.
     """
     if not str(source).startswith("hf://"):
-        if not Path(source).is_dir():
+        if not os.path.isdir(source):  # False for what cannot even be a path
             raise CheckpointError(
                 f"A checkpoint must be a directory or hf://ORG/NAME. Received: {source}, "
                 "which is not a directory."
@@ -47,14 +54,22 @@ def checkpoint_directory(source: str | Path) -> Path:
 
 
 def _download(source: str, name: str, revision: str | None) -> Path:
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+    from huggingface_hub import HfApi, snapshot_download
 
+    fetch = partial(snapshot_download, name, revision=revision, allow_patterns=list(_FILES))
     try:
-        return Path(snapshot_download(name, revision=revision, allow_patterns=list(_FILES)))
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:
-        reason = str(error).splitlines()[0]
+        # Asked first because the download itself would wait for a silent hub without end.
+        HfApi().model_info(name, revision=revision, timeout=_PATIENCE)
+        return Path(fetch())
+    except Exception as error:  # the client's own, or those of the HTTP library that it uses
+        reason = " ".join(str(error).split()) or type(error).__name__
+        failure = error
+    try:
+        directory = Path(fetch(local_files_only=True))
+    except Exception:
         raise CheckpointError(
-            f"{source} cannot be downloaded: {reason} Check the name and the network; a private "
-            "repository needs the environment variable HF_TOKEN."
-        ) from error
+            f"{source} cannot be downloaded: {reason:.300} Check the name and the network; a "
+            "private repository needs the environment variable HF_TOKEN."
+        ) from failure
+    logger.info("%s: the copy in the cache is used, as the hub answers: %.300s", source, reason)
+    return directory

@@ -120,7 +120,7 @@ class TextClassifier(TextModel):
                 f"{checkpoint.directory} has no classifier, so the number of classes must be "
                 "given. Received: num_classes=None"
             )
-        num_classes = num_classes or known_classes
+        num_classes = known_classes if num_classes is None else num_classes
         model = cls(num_classes=num_classes, **{**checkpoint.arguments, **kwargs})
         replaced = [] if num_classes == known_classes else ["classifier"]
         model.load_checkpoint(checkpoint, replaced)
