@@ -89,7 +89,7 @@ class MaskedLMRun:
             model = MaskedLanguageModel.from_checkpoint(directory / "model")
             tokenizer = WordPieceTokenizer.load(directory / "model")
             metrics = json.loads((directory / "metrics.json").read_text(encoding="utf-8"))
-            check_vocabulary_size(tokenizer, model.config["vocabulary_size"])
+            check_vocabulary_size(tokenizer, model.config["vocabulary_size"], directory)
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise UserError(f"{directory} is damaged, it cannot be read: {error}") from error
         return cls(model, tokenizer, metadata, metrics)

@@ -182,7 +182,8 @@ def from_checkpoint(texts: Texts, settings: PretrainingSettings):
     try:
         checkpoint = Checkpoint(model_directory(settings.checkpoint))
         tokenizer = WordPieceTokenizer.load(checkpoint.directory)
-        check_vocabulary_size(tokenizer, checkpoint.arguments["vocabulary_size"])
+        size = checkpoint.arguments["vocabulary_size"]
+        check_vocabulary_size(tokenizer, size, settings.checkpoint)
         model = MaskedLanguageModel.from_checkpoint(checkpoint, **settings.model_options())
     except ValueError as error:
         raise UserError(str(error)) from error

@@ -1,0 +1,90 @@
+"""A run's `model/` opens in `transformers`, and says there what it says here."""
+
+import numpy as np
+import pytest
+
+import regard
+from regard.recipes.data.reviews import generate_reviews
+from regard.recipes.data.tables import LabelledTexts
+from regard.recipes.data.texts import Texts
+from regard.recipes.pretraining import pretrain_text
+
+torch = pytest.importorskip("torch")
+transformers = pytest.importorskip("transformers")
+
+TEXTS = [
+    "The staff were not friendly at all.",
+    "房间一点也不干净。",
+    "Ünïcödé ＡＢＣ, [MASK] and [SEP] 😀",
+    "a",
+    "very " * 700 + "good",
+]
+
+
+def reviews(num_reviews, seed=0):
+    texts, labels = generate_reviews(num_reviews, seed, held_out=False)
+    return LabelledTexts("reviews.csv", texts, labels, "review", "sentiment")
+
+
+def random_checkpoint(directory, vocabulary):
+    """A BERT of random weights with a tokenizer, as `transformers` saves them."""
+    torch.manual_seed(0)
+    config = transformers.BertConfig(
+        vocab_size=len(vocabulary),
+        hidden_size=24,
+        num_hidden_layers=2,
+        num_attention_heads=3,
+        intermediate_size=37,
+        max_position_embeddings=64,
+        initializer_range=0.3,
+    )
+    transformers.BertForMaskedLM(config).save_pretrained(directory)
+    (directory / "vocab.txt").write_text("".join(f"{piece}\n" for piece in vocabulary))
+    return directory
+
+
+@pytest.fixture(scope="module")
+def scratch(tmp_path_factory):
+    output = tmp_path_factory.mktemp("scratch") / "run"
+    return regard.fit_text(reviews(120), epochs=2, teacher=False, output=output), output
+
+
+@pytest.fixture(scope="module")
+def fine_tuned(scratch, tmp_path_factory):
+    start = random_checkpoint(tmp_path_factory.mktemp("start"), scratch[0].tokenizer.vocabulary)
+    output = tmp_path_factory.mktemp("fine-tuned") / "run"
+    run = regard.fit_text(reviews(120), checkpoint=str(start), epochs=1, lora=2, output=output)
+    return run, output
+
+
+@pytest.mark.parametrize("kind", ["scratch", "fine_tuned"])
+def test_pipeline_gives_the_runs_labels_and_probabilities(kind, request):
+    run, output = request.getfixturevalue(kind)
+    pipeline = transformers.pipeline("text-classification", str(output / "model"), top_k=None)
+    for text, ours in zip(TEXTS, run.predict(TEXTS), strict=True):
+        theirs = {each["label"]: each["score"] for each in pipeline([text], truncation=True)[0]}
+        assert theirs.keys() == ours.scores.keys()
+        for name, score in ours.scores.items():
+            assert score == pytest.approx(theirs[name], abs=1e-5)
+
+
+def test_fill_mask_gives_the_runs_guesses(tmp_path):
+    texts, _ = generate_reviews(100, 0, held_out=False)
+    run = pretrain_text(Texts(["reviews.txt"], texts), epochs=1, output=tmp_path / "run")
+    pipeline = transformers.pipeline("fill-mask", str(tmp_path / "run" / "model"))
+    text = "The room was [MASK]."
+    ours, theirs = run.predict([text])[0].masks[0], pipeline(text)
+    scores = {each["token_str"].replace(" ", ""): each["score"] for each in theirs}
+    for guess in ours:
+        assert guess.score == pytest.approx(scores[guess.token.removeprefix("##")], abs=1e-5)
+
+
+def test_goes_on_in_transformers_and_comes_back(scratch, tmp_path):
+    """A run that `transformers` saves again is still a start for us, with its classifier."""
+    _, output = scratch
+    model = transformers.AutoModelForSequenceClassification.from_pretrained(output / "model")
+    with torch.no_grad():
+        model.classifier.bias += torch.tensor([0.5, -0.25])
+    model.save_pretrained(tmp_path / "again")
+    loaded = regard.models.TextClassifier.from_checkpoint(tmp_path / "again")
+    np.testing.assert_array_equal(np.array(loaded.head.bias), model.classifier.bias.detach())
