@@ -4,6 +4,8 @@ import keras
 from keras import ops
 
 from .checks import check_positive, check_rate
+from .dense import Dense
+from .dropout import Dropout
 from .initializers import clone_initializer
 from .masks import MASKED_SCORE, combine_masks
 
@@ -60,9 +62,10 @@ class MultiHeadAttention(keras.layers.Layer):
         padding_mask: (B, S), True at real keys.
         attention_mask: (T, S), (B, T, S) or (B, N, T, S), True = attend.
         causal: Whether each query sees only keys up to its own position.
+        first_only: Whether to answer the first query alone.
 
     Returns:
-        A tensor of shape (B, T, D).
+        A tensor of shape (B, T, D), or (B, 1, D) if `first_only`.
 
     Raises:
         ValueError: If an argument is out of range, if a layer that was built for self-attention
@@ -104,7 +107,7 @@ class MultiHeadAttention(keras.layers.Layer):
             self.query = self._dense("query", query_shape, heads_dim)
             self.key = self._dense("key", key_shape, heads_dim)
             self.value = self._dense("value", value_shape or key_shape, heads_dim)
-        self.attention_dropout = keras.layers.Dropout(self.dropout, dtype=self.dtype_policy)
+        self.attention_dropout = Dropout(self.dropout, dtype=self.dtype_policy)
         self.attention_output = self._dense(
             "output", (*query_shape[:-1], heads_dim), query_shape[-1]
         )
@@ -117,6 +120,7 @@ class MultiHeadAttention(keras.layers.Layer):
         padding_mask=None,
         attention_mask=None,
         causal=False,
+        first_only=False,
         training=None,
     ):
         value = key if value is None else value
@@ -124,6 +128,9 @@ class MultiHeadAttention(keras.layers.Layer):
         mask = combine_masks(
             ops.shape(queries)[2], ops.shape(keys)[2], padding_mask, attention_mask, causal
         )
+        if first_only:
+            queries = queries[:, :, :1]  # (B, N, 1, H)
+            mask = None if mask is None else mask[..., :1, :]  # (B, N, 1, S)
         weights = ops.cast(attention_weights(queries, keys, mask), values.dtype)  # (B, N, T, S)
         weights = self.attention_dropout(weights, training=training)
         return self.attention_output(merge_heads(ops.matmul(weights, values)))  # (B, T, D)
@@ -137,9 +144,6 @@ class MultiHeadAttention(keras.layers.Layer):
             ops.shape(queries)[2], ops.shape(keys)[2], padding_mask, attention_mask, causal
         )
         return attention_weights(queries, keys, mask)
-
-    def compute_output_shape(self, query_shape, key_shape=None, value_shape=None):
-        return query_shape
 
     def get_config(self):
         return {
@@ -185,7 +189,7 @@ class MultiHeadAttention(keras.layers.Layer):
         return ops.transpose(heads, (0, 2, 1, 3))  # (B, N, T, H)
 
     def _dense(self, name, input_shape, units):
-        dense = keras.layers.Dense(
+        dense = Dense(
             units,
             use_bias=self.use_bias,
             kernel_initializer=clone_initializer(self.kernel_initializer),

@@ -1,9 +1,12 @@
 """What enters an encoder of text: token, position and segment, summed."""
 
 import keras
+from keras import ops
 
 from .checks import check_positive, check_rate
+from .dropout import Dropout
 from .initializers import clone_initializer
+from .normalization import LayerNorm
 from .positions import PositionEmbedding
 
 
@@ -75,20 +78,19 @@ class TextEmbedding(keras.layers.Layer):
         self.position_embedding = PositionEmbedding(
             self.max_sequence_length,
             self.initializer,
-            dtype=self.dtype_policy,
+            dtype="float32",
             name="position_embedding",
         )
         self.position_embedding.build(sequence_shape)
-        self.layer_norm = keras.layers.LayerNormalization(
-            epsilon=self.layer_norm_epsilon, dtype=self.dtype_policy, name="layer_norm"
-        )
+        self.layer_norm = LayerNorm(self.layer_norm_epsilon, dtype="float32", name="layer_norm")
         self.layer_norm.build(sequence_shape)
-        self.embedding_dropout = keras.layers.Dropout(self.dropout, dtype=self.dtype_policy)
+        self.embedding_dropout = Dropout(self.dropout, dtype=self.dtype_policy)
 
     def call(self, token_ids, segment_ids, training=None):
         x = self.token_embedding(token_ids) + self.segment_embedding(segment_ids)  # (B, T, D)
         x = x + self.position_embedding(x)  # (B, T, D)
-        return self.embedding_dropout(self.layer_norm(x), training=training)
+        x = ops.cast(self.layer_norm(x), self.compute_dtype)
+        return self.embedding_dropout(x, training=training)
 
     def compute_output_shape(self, token_ids_shape, segment_ids_shape):
         return (*token_ids_shape, self.hidden_dim)
@@ -110,7 +112,7 @@ class TextEmbedding(keras.layers.Layer):
             size,
             self.hidden_dim,
             clone_initializer(self.initializer),
-            dtype=self.dtype_policy,
+            dtype="float32",
             name=name,
         )
         table.build(None)

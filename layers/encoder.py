@@ -4,7 +4,9 @@ import keras
 
 from .attention import MultiHeadAttention
 from .checks import check_divisible, check_positive, check_rate
+from .dropout import Dropout
 from .feed_forward import FeedForward
+from .normalization import LayerNorm
 
 
 @keras.saving.register_keras_serializable("regard")
@@ -30,8 +32,10 @@ class EncoderBlock(keras.layers.Layer):
         padding_mask: (B, T), True at real tokens.
         attention_mask: (T, T), (B, T, T) or (B, N, T, T), True = attend.
 
+        first_only: Whether to compute the outputs at the first position alone.
+
     Returns:
-        A tensor of shape (B, T, D).
+        A tensor of shape (B, T, D), or (B, 1, D) if `first_only`.
 
     Raises:
         ValueError: If an argument is out of range, or D is not a multiple of `num_heads`.
@@ -97,27 +101,29 @@ class EncoderBlock(keras.layers.Layer):
             self.feed_forward_norm,
         ):
             layer.build(input_shape)
-        self.attention_dropout = keras.layers.Dropout(self.dropout, **shared)
-        self.feed_forward_dropout = keras.layers.Dropout(self.dropout, **shared)
+        self.attention_dropout = Dropout(self.dropout, **shared)
+        self.feed_forward_dropout = Dropout(self.dropout, **shared)
 
-    def call(self, inputs, padding_mask=None, attention_mask=None, training=None):
+    def call(self, inputs, padding_mask=None, attention_mask=None, first_only=False, training=None):
         def attend(x):
             x = self.attention(
-                x, padding_mask=padding_mask, attention_mask=attention_mask, training=training
+                x,
+                padding_mask=padding_mask,
+                attention_mask=attention_mask,
+                first_only=first_only,
+                training=training,
             )
             return self.attention_dropout(x, training=training)
 
         def feed(x):
             return self.feed_forward_dropout(self.feed_forward(x), training=training)
 
+        residual = inputs[:, :1] if first_only else inputs
         if self.normalize_first:
-            x = inputs + attend(self.attention_norm(inputs))  # (B, T, D)
+            x = residual + attend(self.attention_norm(inputs))  # (B, T, D)
             return x + feed(self.feed_forward_norm(x))  # (B, T, D)
-        x = self.attention_norm(inputs + attend(inputs))  # (B, T, D)
+        x = self.attention_norm(residual + attend(inputs))  # (B, T, D)
         return self.feed_forward_norm(x + feed(x))  # (B, T, D)
-
-    def compute_output_shape(self, input_shape):
-        return input_shape
 
     def get_config(self):
         return {
@@ -152,8 +158,11 @@ class Encoder(keras.layers.Layer):
         padding_mask: (B, T), True at real tokens.
         attention_mask: (T, T), (B, T, T) or (B, N, T, T), True = attend.
 
+        first_only: Whether to compute the outputs at the first position alone, all that a pooler
+            needs. That spares most of the last block.
+
     Returns:
-        A tensor of shape (B, T, D).
+        A tensor of shape (B, T, D), or (B, 1, D) if `first_only`.
 
     Raises:
         ValueError: If an argument is out of range, or D is not a multiple of `num_heads`.
@@ -204,14 +213,14 @@ class Encoder(keras.layers.Layer):
         for layer in self.blocks + ([self.final_norm] if self.final_norm else []):
             layer.build(input_shape)
 
-    def call(self, inputs, padding_mask=None, attention_mask=None, training=None):
+    def call(self, inputs, padding_mask=None, attention_mask=None, first_only=False, training=None):
         x = inputs
-        for block in self.blocks:
+        for block in self.blocks[:-1]:
             x = block(x, padding_mask, attention_mask, training=training)  # (B, T, D)
+        x = self.blocks[-1](
+            x, padding_mask, attention_mask, first_only=first_only, training=training
+        )
         return x if self.final_norm is None else self.final_norm(x)
-
-    def compute_output_shape(self, input_shape):
-        return input_shape
 
     def get_config(self):
         block = self.blocks[0].get_config()
@@ -221,4 +230,4 @@ class Encoder(keras.layers.Layer):
 
 def layer_norm(name, epsilon, dtype):
     """Layer normalization over the last axis; Keras computes it in float32 at any precision."""
-    return keras.layers.LayerNormalization(epsilon=epsilon, dtype=dtype, name=name)
+    return LayerNorm(epsilon, dtype=dtype, name=name)

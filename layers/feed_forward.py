@@ -1,8 +1,11 @@
 """The two dense layers that follow attention in every block."""
 
 import keras
+import numpy as np
+from keras import ops
 
 from .checks import check_positive
+from .dense import Dense
 from .initializers import clone_initializer
 
 
@@ -49,15 +52,15 @@ class FeedForward(keras.layers.Layer):
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
 
     def build(self, input_shape):
-        self.intermediate = keras.layers.Dense(
+        self.intermediate = Dense(
             self.intermediate_dim,
-            activation=self.activation,
+            activation=_gelu if self.activation is keras.activations.gelu else self.activation,
             kernel_initializer=clone_initializer(self.kernel_initializer),
             dtype=self.dtype_policy,
             name="intermediate",
         )
         self.intermediate.build(input_shape)
-        self.output_dense = keras.layers.Dense(
+        self.output_dense = Dense(
             input_shape[-1],
             kernel_initializer=clone_initializer(self.kernel_initializer),
             dtype=self.dtype_policy,
@@ -78,3 +81,21 @@ class FeedForward(keras.layers.Layer):
             "activation": keras.activations.serialize(self.activation),
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
         }
+
+
+@ops.custom_gradient
+def _gelu(x):
+    """The exact Gaussian error linear unit, in the order of operations that TensorFlow fuses.
+
+    After a `MatMul` and a `BiasAdd`, its graph optimizer makes the three one where no gradient is
+    asked for; Keras' own has `erfc`, which it does not know, and which is slow in bfloat16.
+    """
+    scaled = x * 0.5**0.5
+    share = (ops.erf(scaled) + 1.0) * 0.5  # P(X <= x)
+
+    def gradient(*args, upstream=None):
+        upstream = args[0] if upstream is None else upstream  # by name in torch alone
+        density = ops.exp(-ops.square(scaled)) * np.pi**-0.5
+        return upstream * (share + scaled * density)
+
+    return share * x, gradient

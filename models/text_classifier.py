@@ -85,7 +85,7 @@ class TextClassifier(TextModel):
             "activation": activation,
             "layer_norm_epsilon": layer_norm_epsilon,
         }
-        inputs, hidden_states, embedding, encoder = encode_text(config, dtype)
+        inputs, hidden_states, embedding, encoder = encode_text(config, dtype, first_only=True)
         pooler = FirstTokenPooling(dtype=dtype, name="pooler")
         head_dropout = keras.layers.Dropout(dropout, dtype=dtype, name="head_dropout")
         head = keras.layers.Dense(num_classes, dtype="float32", name="head")

@@ -81,16 +81,17 @@ class TextModel(keras.Model):
         return cls(**config)
 
 
-def encode_text(config, dtype):
+def encode_text(config, dtype, first_only=False):
     """The part from tokens to hidden states, as BERT computes it.
 
     Args:
         config: The sizes, `dropout`, `activation` and `layer_norm_epsilon`, by name.
         dtype: Precision of the layers.
+        first_only: Whether the hidden states of the first token are enough. Defaults to False.
 
     Returns:
-        The symbolic inputs by name, the hidden states (B, T, D), and the two layers in between: a
-        `TextEmbedding` and an `Encoder`.
+        The symbolic inputs by name, the hidden states (B, T, D) or (B, 1, D), and the two layers
+        in between: a `TextEmbedding` and an `Encoder`.
     """
     check_rate(dropout=config["dropout"])
     # Embeddings start as BERT's do. Kernels keep Keras' Glorot initializer, which follows the
@@ -122,5 +123,7 @@ def encode_text(config, dtype):
         "padding_mask": keras.Input((None,), dtype="bool", name="padding_mask"),
     }
     x = embedding(inputs["token_ids"], inputs["segment_ids"])  # (B, T, D)
-    hidden_states = encoder(x, padding_mask=inputs["padding_mask"])  # (B, T, D)
+    hidden_states = encoder(
+        x, padding_mask=inputs["padding_mask"], first_only=first_only
+    )  # (B, T, D)
     return inputs, hidden_states, embedding, encoder

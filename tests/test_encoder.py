@@ -127,6 +127,16 @@ def test_a_future_token_never_changes_an_earlier_one():
     assert np.abs(before - after)[:, 3:].max() > 1e-3
 
 
+@pytest.mark.parametrize("normalize_first", [True, False])
+def test_the_first_position_alone_is_the_first_of_all(normalize_first):
+    encoder, x = make_encoder(normalize_first=normalize_first), floats(B, T, D)
+    causal = np.tril(np.ones((T, T), bool))
+    for masks in ({}, {"padding_mask": PADDING_MASK}, {"attention_mask": causal}):
+        first = encoder(x, **masks, first_only=True)
+        assert first.shape == (B, 1, D)
+        np.testing.assert_allclose(first, encoder(x, **masks)[:, :1], atol=1e-5)
+
+
 def test_batch_company_changes_nothing():
     encoder, x = make_encoder(), floats(B, T, D)
     together = encoder(x, padding_mask=PADDING_MASK)

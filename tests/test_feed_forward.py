@@ -3,6 +3,7 @@ import math
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from layer_checks import HE_NORMAL, check_layer, floats
 from regard.layers import FeedForward
@@ -32,6 +33,19 @@ def test_against_numpy_with_the_exact_gelu():
         wide = x[b, t] @ wide_kernel + wide_bias
         gelu = np.array([v * (1 + math.erf(v / math.sqrt(2))) / 2 for v in wide])
         np.testing.assert_allclose(outputs[b, t], gelu @ narrow_kernel + narrow_bias, atol=1e-5)
+
+
+def test_gelu_and_its_gradient_are_those_of_keras():
+    layer, x = FeedForward(F), floats(B, T, D)
+    layer.build(x.shape)
+    weights = [tf.Variable(weight.value) for weight in layer.weights]
+    with tf.GradientTape(persistent=True) as tape:
+        outputs = tf.reduce_sum(layer(x) ** 2)
+        wide = keras.activations.gelu(x @ weights[0] + weights[1])
+        expected = tf.reduce_sum((wide @ weights[2] + weights[3]) ** 2)
+    gradients = tape.gradient(outputs, [weight.value for weight in layer.weights])
+    for gradient, other in zip(gradients, tape.gradient(expected, weights), strict=True):
+        np.testing.assert_allclose(gradient, other, rtol=1e-4, atol=1e-5)
 
 
 def test_siblings_of_one_initializer_do_not_start_equal():

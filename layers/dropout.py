@@ -1,0 +1,45 @@
+"""Dropout that draws no more random bits than it needs."""
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable("regard")
+class Dropout(keras.layers.Dropout):
+    """Keras' dropout, with 16 random bits for a unit in place of 32.
+
+    On a CPU the generator is what takes the time. The rate is met to within 1/131,072 at any
+    precision, whereas Keras compares bfloat16 numbers, multiples of 1/128, where that is the
+    precision of the layer.
+
+    Args:
+        rate: Probability in [0, 1) of dropping a unit in training.
+        **kwargs: `seed`, `name` and the like, for `keras.layers.Dropout`.
+
+    Call arguments:
+        inputs: A tensor of any shape.
+
+    Returns:
+        A tensor of the same shape. In training, the units that are left are divided by 1 - `rate`.
+
+    Example:
+        >>> keras.ops.shape(Dropout(0.1)(keras.ops.ones((2, 5)), training=True))
+        (2, 5)
+
+    References:
+        Srivastava et al., "Dropout", section 4, https://jmlr.org/papers/v15/srivastava14a.html
+    """
+
+    def call(self, inputs, training=False):
+        if not training or self.rate == 0:
+            return inputs
+        kept = self._random_bits(inputs) >= round(self.rate * 2**16)
+        return inputs * (ops.cast(kept, inputs.dtype) * (1 / (1 - self.rate)))
+
+    def _random_bits(self, inputs):
+        """An integer of 16 bits for every unit, each as likely as any other."""
+        size = ops.size(inputs)
+        words = keras.random.randint(
+            ((size + 1) // 2, 1), -(2**31), 2**31 - 1, seed=self.seed_generator
+        )
+        return ops.reshape(ops.reshape(ops.view(words, "uint16"), (-1,))[:size], ops.shape(inputs))

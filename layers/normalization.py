@@ -1,0 +1,65 @@
+"""Layer normalization, written for as few passes over the tensor as can be."""
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable("regard")
+class LayerNorm(keras.layers.LayerNormalization):
+    """Normalization over the last axis, in float32 at least, with a gradient by hand.
+
+    It computes what `keras.layers.LayerNormalization` does, of which it is a drop-in replacement
+    for the last axis; on a CPU it takes three quarters of the time.
+
+    Args:
+        epsilon: Added to the variance before its root is taken. Defaults to 1e-12.
+        **kwargs: `name`, `dtype` and the like, for `keras.layers.Layer`.
+
+    Call arguments:
+        inputs: (..., D).
+
+    Returns:
+        A tensor of the same shape.
+
+    Example:
+        >>> keras.ops.shape(LayerNorm()(keras.ops.ones((2, 5, 8))))
+        (2, 5, 8)
+
+    References:
+        Ba et al., "Layer Normalization", section 3, https://arxiv.org/abs/1607.06450
+    """
+
+    def __init__(self, epsilon=1e-12, **kwargs):  # as in google-research/bert, modeling.py
+        super().__init__(epsilon=epsilon, **kwargs)
+
+    def call(self, inputs):
+        dtype = keras.backend.result_type(inputs.dtype, "float32")
+        tensors = inputs, ops.copy(self.gamma), ops.copy(self.beta)  # variables are not taken
+        normalize = ops.custom_gradient(self._normalize)
+        outputs = normalize(*(ops.cast(tensor, dtype) for tensor in tensors))
+        return ops.cast(outputs, self.compute_dtype)
+
+    def _normalize(self, x, gamma, beta):
+        centred = x - ops.mean(x, axis=-1, keepdims=True)
+        variance = ops.mean(ops.square(centred), axis=-1, keepdims=True)
+        scale = ops.rsqrt(variance + self.epsilon)
+        outputs = ops.add(beta, centred * (scale * gamma))
+
+        def gradient(*args, upstream=None):
+            upstream = args[0] if upstream is None else upstream  # by name in torch alone
+            normalized = centred * scale
+            slope = upstream * gamma
+            mean_slope = ops.mean(slope, axis=-1, keepdims=True)
+            correlation = ops.mean(slope * normalized, axis=-1, keepdims=True)
+            axes = tuple(range(len(x.shape) - 1))
+            return (
+                scale * (slope - mean_slope - normalized * correlation),
+                ops.sum(upstream * normalized, axis=axes),
+                ops.sum(upstream, axis=axes),
+            )
+
+        return outputs, gradient
+
+    def get_config(self):
+        config = super().get_config()
+        return {name: config[name] for name in ("name", "trainable", "dtype", "epsilon")}
