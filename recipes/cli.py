@@ -40,11 +40,13 @@ CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100, "sho
 @click.group(context_settings=CONTEXT)
 @click.version_option(__version__, prog_name="regard")
 def cli() -> None:
-    """Train a transformer on your own data, and hand it to a model server.
+    """Train a transformer on your own data, and hand it to a model server or to Hugging Face.
 
     \b
       regard demo text                          see it work, in about a minute
-      regard fit text reviews.csv               learn from your own texts and labels
+      regard fit text reviews.csv               learn from your own texts and labels;
+                 --checkpoint DIR|hf://ORG/NAME start from a pretrained BERT
+      regard pretrain text notes.txt            make one, from texts without labels
       regard evaluate runs/reviews test.csv     how good is it?
       regard predict runs/reviews "Lovely!"     what does it say?
       regard export runs/reviews served         write a SavedModel for TF Serving
@@ -169,11 +171,17 @@ def predict(run, texts, pair, source, as_json) -> None:
 @cli.command()
 @click.argument("run", type=click.Path(path_type=Path))
 @click.argument("destination", metavar="DEST", type=click.Path(path_type=Path))
-def export(run, destination) -> None:
+@click.option(
+    "--precision",
+    type=click.Choice(["float32", "bfloat16"]),
+    default="float32",
+    help="Of the matrix products; bfloat16 is faster where the server's processors have it.",
+)
+def export(run, destination, precision) -> None:
     """Write RUN as a SavedModel for TF Serving, into DEST/<next integer>."""
     read_metadata(run, "text")
     check_writable(destination)
-    click.echo(load_run(run).export(destination))
+    click.echo(load_run(run).export(destination, precision))
 
 
 @cli.group(invoke_without_command=True)

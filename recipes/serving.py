@@ -1,5 +1,8 @@
 """Export for TensorFlow Serving: a SavedModel that takes raw text and answers labels with scores.
 
+A model of pairs of texts takes two columns of them, `texts` and `pairs`, and any other only the
+first. Everything here works on such columns, by name, so that there is one story for both.
+
 What a server gets is one directory, `DESTINATION/<version>/`:
 
     saved_model.pb, variables/                the graph, tokenizer included, and the weights
@@ -25,9 +28,18 @@ import tensorflow as tf
 from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
 
 from .errors import UserError
-from .tokenizers import as_bytes
+from .tokenizers import Text, as_bytes, sequence_lengths
 
-TEXT_FEATURE = "text"  # the feature of a tf.Example that the `classify` signature reads
+Columns = dict[str, Sequence[bytes]]  # the texts of a batch, by the name of the input
+
+# The inputs of `serving_default`, and the features of a tf.Example that `classify` reads for them.
+FEATURES = {"texts": "text", "pairs": "pair"}
+# In probability: how far scores may be from those of the live model, and how much padding and the
+# company in a batch may change them.
+TOLERANCES = {
+    "float32": {"model": 1e-5, "company": 1e-5},
+    "bfloat16": {"model": 0.02, "company": 0.005},
+}
 WARMUP_BATCH_SIZES = (1, 8)  # texts
 
 AWKWARD_TEXTS = (
@@ -47,7 +59,8 @@ def export_text_classifier(
     class_names: Sequence[str],
     max_sequence_length: int,
     destination: Path,
-    examples: Sequence[str],
+    examples: Sequence[Text] | Sequence[tuple[Text, Text]],
+    precision: str = "float32",
 ) -> Path:
     """Writes the next version of a classifier that TensorFlow Serving's stock server can load.
 
@@ -58,42 +71,78 @@ def export_text_classifier(
     - `classify`, for the Classify API: `inputs` (B,), serialized `tf.Example`s with the text as
       the bytes feature "text", give `classes` (B, C) and `scores` (B, C).
 
-    Bytes that are not UTF-8 are taken as BERT takes them, and a text is cut after
-    `max_sequence_length` tokens; no text is an error.
+    For pairs of texts, the second ones are `pairs` (B,) in the one and the bytes feature "pair" in
+    the other. Bytes that are not UTF-8 are taken as BERT takes them, and what is longer than
+    `max_sequence_length` tokens is cut; no text is an error.
 
     Args:
-        model: A `TextClassifier`. Its weights are stored as they are; an optimizer is not.
+        model: A `TextClassifier`, in float32. Its optimizer is not stored.
         tokenizer: The `WordPieceTokenizer` that the model was trained with.
         class_names: Names of the classes, in the order of the model's logits.
-        max_sequence_length: Largest number of tokens of a text, [CLS] and [SEP] included.
+        max_sequence_length: Largest number of tokens of a text or pair, [CLS] and [SEP] included.
         destination: The directory that holds all versions, made if missing: a server's
             `--model_base_path`. The new version is one more than the largest there.
-        examples: A few texts, at least one, of the kind that will be asked. The export is tried
-            with them, and they become its warm-up requests.
+        examples: A few texts, or tuples of two texts, at least one, of the kind that will be asked.
+            The export is tried with them, and they become its warm-up requests.
+        precision: "float32", or "bfloat16": weights of half the size, and matrix products that
+            processors with bfloat16 instructions compute faster; probabilities then change in the
+            third digit, and outputs are float32 still. Defaults to "float32".
 
     Returns:
         The directory written, `destination/<version>`.
 
     Raises:
-        UserError: If `destination` is not a directory that can be written.
+        UserError: If `destination` is not a directory that can be written, if there is no such
+            precision, or if bfloat16 changes the model's answers too much.
         RuntimeError: If the export does not load, has an operation that the server lacks, or
             answers otherwise than the model. Nothing of it is left then.
     """
     if not examples:
         raise ValueError("An export needs at least one example to warm up with. Received: none")
-    examples = as_bytes(examples).numpy().tolist()
-    signatures = _signatures(model, tokenizer, class_names, max_sequence_length)
+    if precision not in TOLERANCES:
+        raise UserError(
+            f"The precision must be one of {', '.join(TOLERANCES)}. Received: {precision!r}"
+        )
+    examples = _as_columns(examples)
+    exported = _in_precision(model, precision)
+    signatures = _signatures(exported, tokenizer, class_names, max_sequence_length, list(examples))
     with _workspace(destination) as workspace:
         export = workspace / "export"
         labels = _asset(workspace / "labels.txt", class_names)
         vocabulary = _asset(workspace / "vocab.txt", tokenizer.vocabulary)
-        _save(signatures, model, [labels, vocabulary], export)
+        _save(signatures, exported, [labels, vocabulary], export)
         _write_warmup_requests(export, examples)
-        texts = [*AWKWARD_TEXTS, *examples]
-        scores = _ask_model(model, tokenizer, max_sequence_length, texts)
-        _verify(export, texts, class_names, scores)
+        columns = _with_awkward_texts(examples)
+        scores = _ask_model(model, tokenizer, max_sequence_length, columns)
+        try:
+            _verify(export, columns, class_names, scores, TOLERANCES[precision])
+        except RuntimeError as error:
+            if precision == "float32":
+                raise
+            raise UserError(f"{error} Pass --precision float32.") from error
         _flush(export)
         return _publish(export, destination)
+
+
+def _as_columns(examples: Sequence[Text] | Sequence[tuple[Text, Text]]) -> Columns:
+    columns = zip(*examples, strict=True) if isinstance(examples[0], tuple) else [examples]
+    return {
+        name: as_bytes(column).numpy().tolist()
+        for name, column in zip(FEATURES, columns, strict=False)
+    }
+
+
+def _with_awkward_texts(examples: Columns) -> Columns:
+    """Puts the awkward texts before the examples; for pairs, each is followed by the next."""
+    awkward = (AWKWARD_TEXTS, [*AWKWARD_TEXTS[1:], AWKWARD_TEXTS[0]])
+    return {name: [*awkward[i], *texts] for i, (name, texts) in enumerate(examples.items())}
+
+
+def _in_precision(model, precision: str):
+    """The same model with its weights in that precision, so that no call has to convert them."""
+    exported = type(model).from_config({**model.get_config(), "dtype": precision})
+    exported.set_weights(model.get_weights())
+    return exported
 
 
 @contextmanager
@@ -111,34 +160,46 @@ def _workspace(destination: Path) -> Iterator[Path]:
         ) from error
 
 
-def _signatures(model, tokenizer, class_names: Sequence[str], max_sequence_length: int) -> dict:
+def _signatures(
+    model, tokenizer, class_names: Sequence[str], max_sequence_length: int, columns: Sequence[str]
+) -> dict:
     """The functions that a server calls, by name."""
     names = tf.constant(class_names)  # (C,)
+    features = {FEATURES[name]: tf.io.FixedLenFeature([], tf.string) for name in columns}
 
-    def classify_texts(texts: tf.Tensor) -> dict[str, tf.Tensor]:
+    def classify_texts(texts: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         scores = _probabilities(model, tokenizer, max_sequence_length, texts)  # (B, C)
-        classes = tf.tile(names[tf.newaxis], [tf.shape(texts)[0], 1])  # (B, C)
+        classes = tf.tile(names[tf.newaxis], [tf.shape(scores)[0], 1])  # (B, C)
         return {"classes": classes, "scores": scores}
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "texts")], autograph=False)
-    def predict(texts: tf.Tensor) -> dict[str, tf.Tensor]:
+    @tf.function(autograph=False)
+    def predict(**texts: tf.Tensor) -> dict[str, tf.Tensor]:
         answer = classify_texts(texts)
         label = tf.gather(names, tf.argmax(answer["scores"], axis=1))
         return {"label": label, "score": tf.reduce_max(answer["scores"], axis=1), **answer}
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "inputs")], autograph=False)
+    @tf.function(autograph=False)
     def classify(inputs: tf.Tensor) -> dict[str, tf.Tensor]:
-        features = {TEXT_FEATURE: tf.io.FixedLenFeature([], tf.string)}
-        return classify_texts(tf.io.parse_example(inputs, features)[TEXT_FEATURE])
+        parsed = tf.io.parse_example(inputs, features)
+        return classify_texts({name: parsed[FEATURES[name]] for name in columns})
 
-    return {"serving_default": predict, "classify": classify}
+    strings = {name: tf.TensorSpec([None], tf.string, name) for name in (*columns, "inputs")}
+    return {
+        "serving_default": predict.get_concrete_function(
+            **{name: strings[name] for name in columns}
+        ),
+        "classify": classify.get_concrete_function(strings["inputs"]),
+    }
 
 
-def _probabilities(model, tokenizer, max_sequence_length: int, texts: tf.Tensor) -> tf.Tensor:
-    """Class probabilities (B, C), float32, of texts (B,), padded to the longest of them."""
-    token_ids = tokenizer.encode(texts, max_sequence_length)
+def _probabilities(
+    model, tokenizer, max_sequence_length: int, texts: dict[str, tf.Tensor]
+) -> tf.Tensor:
+    """Class probabilities (B, C), float32, of columns of texts (B,), padded to the longest."""
+    encode = tokenizer.encode_pairs if "pairs" in texts else tokenizer.encode
+    token_ids = encode(*(texts[name] for name in FEATURES if name in texts), max_sequence_length)
     edges = tf.constant([2], tf.int64)  # [CLS] and [SEP]: the length of an empty batch, too
-    length = tf.reduce_max(tf.concat([edges, token_ids.row_lengths()], axis=0))
+    length = tf.reduce_max(tf.concat([edges, sequence_lengths(token_ids)], axis=0))
     logits = model(tokenizer.pack(token_ids, length), training=False)  # (B, C)
     return tf.nn.softmax(logits)
 
@@ -165,51 +226,63 @@ def _save(signatures: dict, model, assets: list[tf.saved_model.Asset], export: P
     (export / "fingerprint.pb").unlink()  # optional, and of the graph as it was before
 
 
-def _write_warmup_requests(export: Path, examples: Sequence[bytes]) -> None:
+def _write_warmup_requests(export: Path, examples: Columns) -> None:
     """Writes the requests that keep the first real ones from waiting for lazy set-up."""
     path = export / "assets.extra" / "tf_serving_warmup_requests"
     path.parent.mkdir()
-    by_length = sorted(examples, key=len)
+    by_length = sorted(zip(*examples.values(), strict=True), key=lambda row: sum(map(len, row)))
     with tf.io.TFRecordWriter(str(path)) as writer:
         for batch_size in WARMUP_BATCH_SIZES:
-            for texts in (by_length, by_length[::-1]):
-                batch = list(islice(cycle(texts), batch_size))  # shortest, then longest
-                writer.write(_predict_request(batch).SerializeToString())
-                writer.write(_classify_request(batch).SerializeToString())
+            for rows in (by_length, by_length[::-1]):  # shortest, then longest
+                batch = zip(*islice(cycle(rows), batch_size), strict=True)
+                columns = dict(zip(examples, batch, strict=True))
+                writer.write(_predict_request(columns).SerializeToString())
+                writer.write(_classify_request(columns).SerializeToString())
 
 
 # No model is named: its name is the server's choice, and saved_model_warmup.cc does not look at it.
-def _predict_request(texts: Sequence[bytes]) -> PredictionLog:
+def _predict_request(columns: Columns) -> PredictionLog:
     log = PredictionLog()
     request = log.predict_log.request
     request.model_spec.signature_name = "serving_default"
-    request.inputs["texts"].CopyFrom(tf.make_tensor_proto(texts, tf.string))
+    for name, texts in columns.items():
+        request.inputs[name].CopyFrom(tf.make_tensor_proto(texts, tf.string))
     return log
 
 
-def _classify_request(texts: Sequence[bytes]) -> PredictionLog:
+def _classify_request(columns: Columns) -> PredictionLog:
     log = PredictionLog()
     request = log.classify_log.request
     request.model_spec.signature_name = "classify"
-    for text in texts:
+    for row in zip(*columns.values(), strict=True):
         example = request.input.example_list.examples.add()
-        example.features.feature[TEXT_FEATURE].bytes_list.value.append(text)
+        for name, text in zip(columns, row, strict=True):
+            example.features.feature[FEATURES[name]].bytes_list.value.append(text)
     return log
 
 
-def _ask_model(model, tokenizer, max_sequence_length: int, texts: Sequence[bytes]) -> list:
-    """Scores of the live model, a text at a time: no padding, and no company in the batch."""
+def _ask_model(model, tokenizer, max_sequence_length: int, columns: Columns) -> list:
+    """Scores of the live model, a row at a time: no padding, and no company in the batch."""
+    scores = []
     with tf.device("CPU"):  # where the export is tried: an accelerator may round otherwise
-        one_by_one = (tf.constant([text]) for text in texts)
-        rows = [_probabilities(model, tokenizer, max_sequence_length, one) for one in one_by_one]
-    return tf.concat(rows, axis=0).numpy().tolist()  # (number of texts, C)
+        for row in zip(*columns.values(), strict=True):
+            texts = {name: tf.constant([text]) for name, text in zip(columns, row, strict=True)}
+            scores.append(_probabilities(model, tokenizer, max_sequence_length, texts))
+    return tf.concat(scores, axis=0).numpy().tolist()  # (number of rows, C)
 
 
-def _verify(export: Path, texts: Sequence[bytes], class_names: Sequence[str], scores: list) -> None:
+def _verify(
+    export: Path, columns: Columns, class_names: Sequence[str], scores: list, tolerances: dict
+) -> None:
     """Tries the export in a process that knows nothing of Regard or Keras; see verify_export.py."""
-    expected = {"texts": [text.decode("latin-1") for text in texts], "scores": scores}
+    expected = {
+        "columns": {n: [text.decode("latin-1") for text in texts] for n, texts in columns.items()},
+        "classes": list(class_names),
+        "scores": scores,
+        "tolerances": tolerances,
+    }
     path = export.with_name("expected.json")
-    path.write_text(json.dumps({**expected, "classes": list(class_names)}), encoding="utf-8")
+    path.write_text(json.dumps(expected), encoding="utf-8")
     script = Path(__file__).with_name("verify_export.py")
     result = subprocess.run(
         # -P: nothing beside the script, such as our tokenizers.py, goes before installed packages.

@@ -2,14 +2,16 @@
 
 Run in a process of its own, which imports only TensorFlow, TensorFlow Text (for the server links
 its operations) and the messages of the server's API: what works here needs nothing of Regard or
-Keras. EXPECTED is a JSON file with `texts` (bytes, as Latin-1), `classes` and the live model's
-`scores`. Writes one line of JSON, and exits with status 0 if all is well.
+Keras. EXPECTED is a JSON file with `columns` (lists of texts by the name of the input: bytes, as
+Latin-1), `classes`, the live model's `scores`, and two `tolerances` in probability: how far the
+export's scores may be from those of the "model", and how much padding and "company" in a batch may
+change them. Writes one line of JSON, and exits with status 0 if all is well.
 """
 
 import json
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +19,10 @@ import tensorflow as tf
 import tensorflow_text  # noqa: F401 (registers its operations)
 from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 
-TOLERANCE = 1e-5  # in probability: what padding and the company in a batch may change
 BATCH_SIZES = (1, 7, 64)
+FEATURES = {"texts": "text", "pairs": "pair"}  # of a tf.Example, by the name of the input
+
+Columns = dict[str, list[bytes]]  # texts by the name of the input
 
 # They call back into the Python process that made them, which a server does not have.
 PYTHON_OPS = {"EagerPyFunc", "PyFunc", "PyFuncStateless"}
@@ -69,18 +73,21 @@ TEXT_OPS = {
 def main(export: Path, expected: dict) -> dict:
     """Makes every check; returns what to report, or raises an error that says what is wrong."""
     num_ops = check_ops(export)
-    texts = [text.encode("latin-1") for text in expected["texts"]]
-    scores = np.array(expected["scores"], np.float32)  # (number of texts, C)
+    columns = {
+        name: [text.encode("latin-1") for text in texts]
+        for name, texts in expected["columns"].items()
+    }
+    scores = np.array(expected["scores"], np.float32)  # (number of rows, C)
     # As the server does: a session, and tensors fed and fetched by their names.
     with tf.compat.v1.Session(graph=tf.Graph()) as session:
         meta_graph = tf.compat.v1.saved_model.load(session, ["serve"], str(export))
         server = Server(session, meta_graph)
-        check_signatures(meta_graph, num_classes=len(expected["classes"]))
-        check_answers(server, texts, expected["classes"], scores)
+        check_signatures(meta_graph, columns, num_classes=len(expected["classes"]))
+        check_answers(server, columns, expected["classes"], scores, expected["tolerances"])
         num_requests = check_warmup_requests(server, export)
     if "regard" in sys.modules:
         raise RuntimeError("the export was tried in a process that had imported regard")
-    return {"ops": num_ops, "texts": len(texts), "warmup_requests": num_requests}
+    return {"ops": num_ops, "texts": len(scores), "warmup_requests": num_requests}
 
 
 class Server:
@@ -96,14 +103,22 @@ class Server:
         feeds = {signature.inputs[name].name: value for name, value in inputs.items()}
         return self._session.run(fetches, feeds)
 
-    def predict(self, texts: list[bytes]) -> dict[str, np.ndarray]:
-        return self.ask("serving_default", texts=_strings(texts))
+    def predict(self, columns: Columns) -> dict[str, np.ndarray]:
+        inputs = {name: _strings(texts) for name, texts in columns.items()}
+        return self.ask("serving_default", **inputs)
 
-    def classify(self, texts: list[bytes]) -> dict[str, np.ndarray]:
-        features = (tf.train.Feature(bytes_list=tf.train.BytesList(value=[text])) for text in texts)
-        messages = (tf.train.Features(feature={"text": feature}) for feature in features)
-        examples = [tf.train.Example(features=each).SerializeToString() for each in messages]
+    def classify(self, columns: Columns) -> dict[str, np.ndarray]:
+        rows = zip(*columns.values(), strict=True)
+        examples = [_example(dict(zip(columns, row, strict=True))) for row in rows]
         return self.ask("classify", inputs=_strings(examples))
+
+
+def _example(texts: dict[str, bytes]) -> bytes:
+    features = {
+        FEATURES[name]: tf.train.Feature(bytes_list=tf.train.BytesList(value=[text]))
+        for name, text in texts.items()
+    }
+    return tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString()
 
 
 def _strings(values: list[bytes]) -> np.ndarray:
@@ -128,13 +143,19 @@ def _server_has(op: str) -> bool:
     return op in TEXT_OPS or (hasattr(tf.raw_ops, op) and op not in PYTHON_OPS)
 
 
-def check_signatures(meta_graph: meta_graph_pb2.MetaGraphDef, num_classes: int) -> None:
+def check_signatures(
+    meta_graph: meta_graph_pb2.MetaGraphDef, columns: Iterable[str], num_classes: int
+) -> None:
     """Names, types and shapes must be as promised, with the batch as the first dimension."""
     strings, table = ("string", (None,)), (None, num_classes)
     classes_and_scores = {"classes": ("string", table), "scores": ("float32", table)}
     single = {"label": strings, "score": ("float32", (None,))}
     expected = {
-        "serving_default": ("predict", {"texts": strings}, {**single, **classes_and_scores}),
+        "serving_default": (
+            "predict",
+            dict.fromkeys(columns, strings),
+            {**single, **classes_and_scores},
+        ),
         "classify": ("classify", {"inputs": strings}, classes_and_scores),
     }
     for name, (method, inputs, outputs) in expected.items():
@@ -151,29 +172,50 @@ def _specs(tensors) -> dict[str, tuple[str, tuple]]:
     }
 
 
-def check_answers(server: Server, texts: list[bytes], classes: list[str], scores) -> None:
-    """Both signatures must answer what the live model does, in batches of any size."""
-    check_answer(server.classify(texts), classes, scores, "classify")
-    for size in BATCH_SIZES:
-        num_batches = -(-len(texts) // size)
-        rows = np.resize(np.arange(len(texts)), (num_batches, size))  # texts again fill the last
-        for batch in rows:
-            answer = server.predict([texts[row] for row in batch])
-            check_answer(answer, classes, scores[batch], f"predict, batches of {size}")
-            check_label(answer)
+def check_answers(
+    server: Server, columns: Columns, classes: list[str], scores: np.ndarray, tolerances: dict
+) -> None:
+    """Both signatures must answer what the live model does, in batches of any size.
+
+    A label then is the model's, too, unless two of its scores are equal to within the tolerance.
+    """
+    answers = {f"predict, batches of {n}": predict_all(server, columns, n) for n in BATCH_SIZES}
+    alone = answers["predict, batches of 1"]["scores"]
+    for where, answer in [*answers.items(), ("classify", server.classify(columns))]:
+        check_classes(answer, classes, where)
+        check_scores(answer, scores, tolerances["model"], f"{where}: the model's")
+        check_scores(answer, alone, tolerances["company"], f"{where}: those of a text alone")
+    for answer in answers.values():
+        check_label(answer)
 
 
-def check_answer(answer: dict, classes: list[str], scores, where: str) -> None:
-    names = np.array([name.encode() for name in classes], object)
-    if answer["classes"].shape != scores.shape or (answer["classes"] != names).any():
+def predict_all(server: Server, columns: Columns, batch_size: int) -> dict[str, np.ndarray]:
+    """The answers to all rows, asked for in batches of just that size."""
+    num_rows = len(columns["texts"])
+    batches = np.resize(np.arange(num_rows), (-(-num_rows // batch_size), batch_size))
+    answers = [
+        server.predict({name: [texts[row] for row in batch] for name, texts in columns.items()})
+        for batch in batches  # in the last one, the first rows come again
+    ]
+    return {
+        name: np.concatenate([answer[name] for answer in answers])[:num_rows] for name in answers[0]
+    }
+
+
+def check_classes(answer: dict, classes: list[str], where: str) -> None:
+    names = np.tile([name.encode() for name in classes], (len(answer["scores"]), 1))
+    if not np.array_equal(answer["classes"], names):
         raise ValueError(f"{where}: the classes are {answer['classes']}, not {classes}")
+
+
+def check_scores(answer: dict, scores: np.ndarray, tolerance: float, whose: str) -> None:
     difference = np.abs(answer["scores"] - scores).max()
-    if not difference <= TOLERANCE:  # so written that NaN fails
-        raise ValueError(f"{where}: scores differ from the model's by up to {difference:.1e}")
+    if not difference <= tolerance:  # so written that NaN fails
+        raise ValueError(f"scores differ by up to {difference:.1e} from {whose}")
 
 
 def check_label(answer: dict) -> None:
-    """The label is the model's, too, unless two of its scores are equal to within the tolerance."""
+    """Label and score must be those of the class with the highest of the scores."""
     rows = np.arange(len(answer["score"]))
     best = answer["scores"].argmax(axis=1)
     if (answer["label"] != answer["classes"][rows, best]).any():

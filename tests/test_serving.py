@@ -85,9 +85,9 @@ def unverified(monkeypatch):
     monkeypatch.setattr(serving, "_verify", lambda *args: None)
 
 
-def export(model, tokenizer, destination):
+def export(model, tokenizer, destination, precision="float32"):
     return export_text_classifier(
-        model, tokenizer, CLASS_NAMES, MAX_SEQUENCE_LENGTH, destination, EXAMPLES
+        model, tokenizer, CLASS_NAMES, MAX_SEQUENCE_LENGTH, destination, EXAMPLES, precision
     )
 
 
@@ -258,12 +258,12 @@ def test_an_operation_that_servers_lack_is_named(model, tokenizer, tmp_path, cap
 def test_an_export_that_answers_otherwise_is_refused(model, tokenizer, tmp_path, monkeypatch):
     def other_weights(*args):
         scores = np.array(ask_model(*args))
-        scores[-1] += [5e-5, -5e-5, 0]
+        scores[-1] += [5e-5, -5e-5, 0]  # would pass in bfloat16
         return scores.tolist()
 
     ask_model = serving._ask_model
     monkeypatch.setattr(serving, "_ask_model", other_weights)
-    with pytest.raises(RuntimeError, match=r"scores differ from the model's by up to [45]\.\de-05"):
+    with pytest.raises(RuntimeError, match=r"differ by up to [45]\.\de-05 from.*the model's"):
         export(model, tokenizer, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
@@ -273,7 +273,7 @@ def test_a_check_that_dies_says_how(tmp_path, monkeypatch):
     script.write_text("import os, sys; print('last words', file=sys.stderr); sys.exit(3)")
     monkeypatch.setattr(serving, "__file__", str(tmp_path / "serving.py"))
     with pytest.raises(RuntimeError, match=r"(?s)exit status 3.*last words"):
-        serving._verify(tmp_path / "export", [b"\xff"], CLASS_NAMES, [[0.1, 0.2, 0.7]])
+        serving._verify(tmp_path / "export", {"texts": [b"\xff"]}, CLASS_NAMES, [[0.1, 0.9]], {})
 
 
 def test_check_of_operations_reads_every_function(tmp_path):
@@ -295,29 +295,79 @@ def test_check_of_operations_reads_every_function(tmp_path):
 
 def test_check_of_signatures_wants_the_batch_first(exported):
     meta_graph = read_graph(exported).meta_graphs[0]
-    verify_export.check_signatures(meta_graph, num_classes=3)
+    verify_export.check_signatures(meta_graph, ["texts"], num_classes=3)
     with pytest.raises(ValueError, match="serving_default is not as promised"):
-        verify_export.check_signatures(meta_graph, num_classes=2)
+        verify_export.check_signatures(meta_graph, ["texts"], num_classes=2)
     shape = meta_graph.signature_def["classify"].outputs["scores"].tensor_shape
     shape.dim[0].size = 1
     with pytest.raises(ValueError, match=r"classify is not as promised.*\(1, 3\)"):
-        verify_export.check_signatures(meta_graph, num_classes=3)
+        verify_export.check_signatures(meta_graph, ["texts"], num_classes=3)
 
 
 def test_check_of_answers_sees_nan_order_and_wrong_labels():
     names = np.array([[b"no", b"yes"]], object)
     scores = np.array([[0.25, 0.75]], np.float32)
     answer = {"classes": names, "scores": scores, "label": names[:, 1], "score": scores[:, 1]}
-    verify_export.check_answer(answer, ["no", "yes"], scores, "here")
+    verify_export.check_classes(answer, ["no", "yes"], "here")
+    verify_export.check_scores(answer, scores, 1e-5, "mine")
     verify_export.check_label(answer)
-    with pytest.raises(ValueError, match="by up to nan"):
-        verify_export.check_answer(answer, ["no", "yes"], scores * np.nan, "here")
+    with pytest.raises(ValueError, match="by up to nan from mine"):
+        verify_export.check_scores(answer, scores * np.nan, 1e-5, "mine")
     with pytest.raises(ValueError, match=r"here: the classes are .*not \['yes', 'no'"):
-        verify_export.check_answer(answer, ["yes", "no"], scores, "here")
+        verify_export.check_classes(answer, ["yes", "no"], "here")
+    with pytest.raises(ValueError, match="here: the classes are"):
+        verify_export.check_classes({**answer, "classes": names[:0]}, ["no", "yes"], "here")
     with pytest.raises(ValueError, match="label is not"):
         verify_export.check_label({**answer, "label": names[:, 0]})
     with pytest.raises(ValueError, match="highest of the scores"):
         verify_export.check_label({**answer, "score": scores[:, 0]})
+
+
+class Stub:
+    """Answers like a server; a text in the company of others gets another score."""
+
+    def __init__(self, change):
+        self.change = change
+
+    def predict(self, columns):
+        size = len(columns["texts"])
+        change = self.change if size > 1 else 0
+        scores = np.tile(np.array([[0.25 - change, 0.75 + change]], np.float32), (size, 1))
+        classes = np.tile(np.array([[b"no", b"yes"]], object), (size, 1))
+        return {"classes": classes, "scores": scores, "label": classes[:, 1], "score": scores[:, 1]}
+
+    classify = predict
+
+
+def test_check_of_answers_compares_with_a_text_alone():
+    tolerances = {"model": 0.1, "company": 0.01}
+    arguments = ({"texts": [b"one", b"two"]}, ["no", "yes"], np.array([[0.2, 0.8]] * 2), tolerances)
+    verify_export.check_answers(Stub(0.005), *arguments)
+    with pytest.raises(ValueError, match=r"2\.0e-02 from predict, batches of 7: .* a text alone"):
+        verify_export.check_answers(Stub(0.02), *arguments)
+    with pytest.raises(ValueError, match=r"1\.5e-01 from predict, batches of 7: the model's"):
+        verify_export.check_answers(Stub(-0.1), *arguments)
+
+
+def test_bfloat16_weights_keep_the_scores(model, tokenizer, tmp_path):
+    # Of ordinary weights: those of the fixture, three times as large, move scores by 0.026.
+    model = TextClassifier.from_config(model.get_config())
+    path = export(model, tokenizer, tmp_path, "bfloat16")  # makes its check, too
+    weights = tf.train.load_checkpoint(str(path / "variables" / "variables"))
+    dtypes = {dtype.name for dtype in weights.get_variable_to_dtype_map().values()}
+    assert "bfloat16" in dtypes
+    loaded = tf.saved_model.load(str(path))
+    answer = loaded.signatures["serving_default"](texts=tf.constant(EXAMPLES))
+    expected = live_scores(model, tokenizer, EXAMPLES)
+    difference = np.abs(answer["scores"].numpy() - expected).max()
+    assert answer["scores"].dtype == tf.float32
+    assert 1e-5 < difference < 0.02  # it is another precision, and near
+
+
+def test_an_unknown_precision_is_refused(model, tokenizer, tmp_path):
+    with pytest.raises(UserError, match=r"float32, bfloat16\. Received: 'int4'"):
+        export(model, tokenizer, tmp_path, "int4")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("count", [0, 1001])
@@ -326,7 +376,7 @@ def test_check_of_warmup_requests_counts_them(tmp_path, count):
     path = tmp_path / "assets.extra" / "tf_serving_warmup_requests"
     with tf.io.TFRecordWriter(str(path)) as writer:
         for _ in range(count):
-            writer.write(serving._predict_request([b"good"]).SerializeToString())
+            writer.write(serving._predict_request({"texts": [b"good"]}).SerializeToString())
     with pytest.raises(ValueError, match=f"there are {count} warm-up requests"):
         verify_export.check_warmup_requests(None, tmp_path)
 
