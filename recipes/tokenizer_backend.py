@@ -19,7 +19,7 @@ MAX_WORD_CHARACTERS = 100  # longer words are [UNK], as in google-research/bert,
 # tokenizer.json says.
 BERT_CLASSES = ("BertTokenizer", "BertTokenizerFast")
 GENERIC_CLASSES = ("PreTrainedTokenizerFast", "TokenizersBackend")
-TOKEN_FLAGS = ("content", "single_word", "lstrip", "rstrip", "normalized", "special")
+TOKEN_FLAGS = ("single_word", "lstrip", "rstrip", "normalized", "special")
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ def write_tokenizer(tokenizer, directory: Path, max_sequence_length: int) -> Non
         "model_input_names": ["input_ids", "token_type_ids", "attention_mask"],
         **special,
         "added_tokens_decoder": {
-            str(index): {flag: getattr(token, flag) for flag in TOKEN_FLAGS}
+            str(index): {flag: getattr(token, flag) for flag in ("content", *TOKEN_FLAGS)}
             for index, token in backend.get_added_tokens_decoder().items()
         },
     }

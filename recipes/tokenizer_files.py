@@ -118,7 +118,8 @@ class _Files:
         given = {name.removesuffix("_token"): token.content for name, token in named.items()}
         defaults = asdict(SpecialTokens())
         names = SpecialTokens(**{name: given.get(name, defaults[name]) for name in defaults})
-        missing = [name for name in names.all if name not in {*self.base_ids, *tokens}]
+        known = {*self.base_ids, *tokens}
+        missing = [name for name in names.all if name not in known]
         rule = f"{self.directory}: the vocabulary must hold {', '.join(names.all)}"
         _require(not missing, rule, f"one without {', '.join(missing)}", "Add them to it.")
         if not self.is_generic:
@@ -164,12 +165,15 @@ class _Files:
 
     def _token(self, value: str | dict[str, Any]) -> AddedToken:
         flags = {"content": value} if isinstance(value, str) else value
-        is_token = isinstance(flags, dict) and isinstance(flags.get("content"), str)
-        rule = (
-            f"{self.directory}: a special token must be a string, or an object with its `content`"
+        is_token = (
+            isinstance(flags, dict)
+            and isinstance(flags.get("content"), str)
+            and all(isinstance(flags.get(name, False), bool) for name in TOKEN_FLAGS)
         )
+        rule = f"{self.directory}: a special token must be a string, or its `content` and flags"
         _require(is_token, rule, value)
-        return AddedToken(**{"special": True} | {k: flags[k] for k in TOKEN_FLAGS if k in flags})
+        given = {name: flags[name] for name in TOKEN_FLAGS if name in flags}
+        return AddedToken(flags["content"], **{"special": True} | given)
 
     def casing(self) -> dict[str, bool | None]:
         """How words are normalized."""

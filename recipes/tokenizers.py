@@ -8,8 +8,6 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import compress
-from operator import not_
 from pathlib import Path
 
 import numpy as np
@@ -24,16 +22,15 @@ from .tokenizer_files import UNLIMITED, read_tokenizer
 SPECIAL_TOKENS = SpecialTokens().all
 MAX_PIECE_BYTES = 256  # tensorflow/text, fast_wordpiece_tokenizer_model_builder.cc
 
-# Private characters around a special token found in a text, while the rest is made ready: where it
-# was found in the text as written, where it was found in the normalized text, and its end.
-_RAW, _NORMALIZED, _END = "\U00100000", "\U00100001", "\U00100002"
-_RESERVED = rf"[\x00{_RAW}-{_END}]"  # not for texts: the marks, and what ends a string in C
-_MARKED = f"[{_RAW}{_NORMALIZED}][^{_END}]*{_END}"
+# Private characters, put around a special token in a text until it is looked up among the words.
+_START, _END = "\U00100000", "\U00100001"
+_MARKED = f"{_START}[^{_END}]*{_END}"
+_RESERVED = rf"[\x00{_START}{_END}]"  # not for texts: these two, and what ends a string in C
 
 # google-research/bert, tokenization.py, in RE2's syntax. Controls but tab, line feed and return,
-# and what is private but our marks:
+# and private characters but our own:
 _DROPPED = (
-    r"[\x{FFFD}\p{Cf}\x{E000}-\x{F8FF}\x{F0000}-\x{FFFFD}\x{100003}-\x{10FFFD}"
+    r"[\x{FFFD}\p{Cf}\x{E000}-\x{F8FF}\x{F0000}-\x{FFFFD}\x{100002}-\x{10FFFD}"
     r"\x00-\x08\x0B\x0C\x0E-\x1F\x7F-\x{9F}]"
 )
 _SPACE = r"[\t-\r\x{85}\p{Z}]"
@@ -43,17 +40,20 @@ _CHINESE = (
 )  # 2B920, where BERT has 2B820: so it is in Hugging Face's tokenizers
 _PUNCTUATION = r"[!-/:-@\[-`{-~\p{P}]"
 
-# Learning takes time quadratic in the length of a word, and what is as long as this is [UNK].
-_LONG_WORD = re.compile(
-    rf"[^\W\u3400-\u9fff\uf900-\ufaff\U00020000-\U0002fa1f]{{{MAX_WORD_CHARACTERS + 1},}}"
-)
+# Where Chinese is not split, a clause is a word; few have as many characters.
+MAX_CLAUSE_CHARACTERS = 1000
+
 _ENCODED_AT_ONCE = 1024  # texts: the operations take some thirty times the memory of the text
 
 Text = str | bytes
 
 
 def learn_vocabulary(
-    texts: Sequence[str], size: int = 8000, min_frequency: int = 2, lowercase: bool = True
+    texts: Sequence[str],
+    size: int = 8000,
+    min_frequency: int = 2,
+    lowercase: bool = True,
+    split_chinese: bool = True,
 ) -> list[str]:
     """Learns a WordPiece vocabulary with Hugging Face's `tokenizers`.
 
@@ -68,25 +68,49 @@ def learn_vocabulary(
         min_frequency: How often a character, or a pair of pieces, must occur to become a piece;
             words with rarer characters teach the model what [UNK] means. Defaults to 2.
         lowercase: Whether to fold case and drop accents first. Defaults to True.
+        split_chinese: Whether each Chinese character is a word of its own. If not, then there are
+            pieces of several, and every character is a piece however rare, since it would make all
+            of a clause unknown. Defaults to True.
 
     Returns:
         The pieces in the order of their ids: special tokens, then the rest, sorted.
     """
-    texts = [_LONG_WORD.sub(" ", text) for text in texts]
-    characters = _learn_pieces(texts, 0, min_frequency, lowercase, [])
-    normalizer = BertWordPieceTokenizer(lowercase=lowercase).normalizer
-    counts: Counter[str] = Counter()
-    for text in texts:
-        counts.update(normalizer.normalize_str(text))
-    rare = {piece for piece in characters if counts[piece[-1]] < min_frequency}
-    pieces = _learn_pieces(texts, size + len(rare), min_frequency, lowercase, sorted(characters))
-    return [*SPECIAL_TOKENS, *sorted(pieces - rare)]
+    options = {"lowercase": lowercase, "handle_chinese_chars": split_chinese}
+    texts = [_long_word(split_chinese).sub(" ", text) for text in texts]
+    characters = _learn_pieces(texts, 0, min_frequency, options, [])
+    rare: set[str] = set()
+    if split_chinese:
+        normalizer = BertWordPieceTokenizer(**options).normalizer
+        counts: Counter[str] = Counter()
+        for text in texts:
+            counts.update(normalizer.normalize_str(text))
+        rare = {piece for piece in characters if counts[piece[-1]] < min_frequency}
+    else:
+        characters |= {start + piece[-1] for piece in characters for start in ("", "##")}
+    pieces = _learn_pieces(texts, size + len(rare), min_frequency, options, sorted(characters))
+    return [*SPECIAL_TOKENS, *sorted(each for each in pieces - rare if not _is_too_long(each))]
+
+
+def _long_word(split_chinese: bool) -> re.Pattern:
+    """What is [UNK] for its length: learning takes time quadratic in the length of a word."""
+    if split_chinese:
+        letter, longest = (
+            r"[^\W\u3400-\u9fff\uf900-\ufaff\U00020000-\U0002fa1f]",
+            MAX_WORD_CHARACTERS,
+        )
+    else:
+        letter, longest = r"\w", MAX_CLAUSE_CHARACTERS
+    return re.compile(rf"{letter}{{{longest + 1},}}")
 
 
 def _learn_pieces(
-    texts: Sequence[str], size: int, min_frequency: int, lowercase: bool, first: list[str]
+    texts: Sequence[str],
+    size: int,
+    min_frequency: int,
+    options: Mapping[str, bool],
+    first: list[str],
 ) -> set[str]:
-    learner = BertWordPieceTokenizer(lowercase=lowercase)
+    learner = BertWordPieceTokenizer(**options)
     learner.train_from_iterator(
         texts,
         vocab_size=size,
@@ -167,25 +191,27 @@ class WordPieceTokenizer:
         self.start_id = ids[self.special_tokens.cls]
         self.end_id = ids[self.special_tokens.sep]
         self.mask_id = ids[self.special_tokens.mask]
-        self._prepare_look_up(ids)
+        self._prepare_search(ids)
 
-    def _prepare_look_up(self, ids: dict[str, int]) -> None:
-        """Sets what finds special tokens in a text, and pieces and special tokens among words."""
+    def _prepare_search(self, ids: dict[str, int]) -> None:
+        """Sets what finds special tokens in a text, and the ids of words and of their pieces."""
         contents = [token.content for token in self.added_tokens]
         normalized = [text.decode() for text in self._normalize(tf.constant(contents)).numpy()]
-        in_normalized = [token.normalized for token in self.added_tokens]
-        self._raw_pattern = _any_of(compress(contents, map(not_, in_normalized)))
-        self._normalized_pattern = _any_of(compress(normalized, in_normalized))
-        marked = [
-            f"{_NORMALIZED if is_normalized else _RAW}{text}{_END}"
-            for text, is_normalized in zip(normalized, in_normalized, strict=True)
-        ]
-        _check_marked(dict(zip(contents, marked, strict=True)), self.max_word_characters)
-        # Beyond the vocabulary come the special tokens as they are among the words of a text.
-        base_ids = range(len(self.base_vocabulary))
-        self._ids = np.array([*base_ids, *(ids[content] for content in contents)], np.int32)
+        words = {
+            token.content: text.strip(" ") if token.normalized else f"{_START}{text}{_END}"
+            for token, text in zip(self.added_tokens, normalized, strict=True)
+        }
+        _check_found_words(words, self.max_word_characters)
+        self._raw = _any_of(each.content for each in self.added_tokens if not each.normalized)
+        self._normalized = _any_of(
+            words[each.content] for each in self.added_tokens if each.normalized
+        )
+        # A special token comes before a piece that reads the same.
+        ids_of_words = {piece: ids[piece] for piece in self.base_vocabulary}
+        ids_of_words |= {word: ids[content] for content, word in words.items()}
+        self._ids = np.array([*ids_of_words.values()], np.int32)
         self._word_pieces = tf_text.FastWordpieceTokenizer(
-            vocab=[*self.base_vocabulary, *marked],
+            vocab=list(ids_of_words),
             token_out_type=tf.int32,
             unknown_token=self.special_tokens.unk,
             no_pretokenization=True,
@@ -195,17 +221,15 @@ class WordPieceTokenizer:
     def split_words(self, texts: tf.Tensor) -> tf.RaggedTensor:
         """Cleans texts (B,) and splits them into words and single punctuation marks (B, None).
 
-        A special token is one word, between private characters that mark it as such.
+        A special token is one word. If it was found in the text as written, which is what BERT's
+        five are, then private characters mark it as such.
         """
         texts = tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8", errors="replace")
         texts = tf.strings.regex_replace(texts, _RESERVED, "\ufffd")
-        if self._raw_pattern:
-            texts = tf.strings.regex_replace(texts, self._raw_pattern, rf"{_RAW}\1{_END}")
+        if self._raw:
+            texts = tf.strings.regex_replace(texts, f"({self._raw})", rf"{_START}\1{_END}")
         texts = self._normalize(texts)
-        if self._normalized_pattern:
-            mark = rf"{_NORMALIZED}\1{_END}"
-            texts = tf.strings.regex_replace(texts, self._normalized_pattern, mark)
-        kept = f"{_MARKED}|{_PUNCTUATION}"
+        kept = "|".join(filter(None, [_MARKED, self._normalized, _PUNCTUATION]))
         return tf_text.regex_split(texts, f"{kept}|{_SPACE}+", kept)
 
     def _normalize(self, texts: tf.Tensor) -> tf.Tensor:
@@ -340,21 +364,21 @@ def _is_pairs(token_ids: tf.RaggedTensor) -> bool:
 
 def _cut(token_ids: tf.RaggedTensor, lengths: tf.Tensor) -> tf.RaggedTensor:
     """The first tokens of each row of (B, None): at most as many as `lengths` (B,) says."""
-    positions = tf.ragged.range(token_ids.row_lengths())
-    return tf.ragged.boolean_mask(token_ids, positions < lengths[:, tf.newaxis])
+    starts = token_ids.row_starts()
+    ends = starts + tf.minimum(lengths, token_ids.row_lengths())
+    return tf.gather(token_ids.flat_values, tf.ragged.range(starts, ends))
 
 
 def _any_of(texts: Iterable[str]) -> str:
     """A pattern of any of the texts, the longest that fits; empty if there are none."""
-    longest_first = sorted(texts, key=len, reverse=True)
-    return f"({'|'.join(map(re.escape, longest_first))})" if longest_first else ""
+    return "|".join(map(re.escape, sorted(texts, key=len, reverse=True)))
 
 
 def _check_vocabulary(
     vocabulary: Sequence[str], special_tokens: SpecialTokens, added: Mapping[str, AddedToken]
 ) -> None:
     known = set(vocabulary)
-    missing = [name for name in special_tokens.all if name not in known | added.keys()]
+    missing = [name for name in special_tokens.all if name not in known and name not in added]
     if missing or special_tokens.unk not in known:
         raise ValueError(
             f"A vocabulary must hold the special tokens {', '.join(special_tokens.all)}. "
@@ -363,11 +387,15 @@ def _check_vocabulary(
     if len(known) < len(vocabulary):
         twice = sorted(piece for piece, count in Counter(vocabulary).items() if count > 1)
         raise ValueError(f"A vocabulary must hold each piece once. Received twice: {twice[:5]}")
-    long = [piece for piece in vocabulary if len(piece.encode()) > MAX_PIECE_BYTES]
+    long = [piece for piece in vocabulary if _is_too_long(piece)]
     if long:
         raise ValueError(
             f"A piece must have at most {MAX_PIECE_BYTES} bytes. Received: {long[0]!r:.80}"
         )
+
+
+def _is_too_long(piece: str) -> bool:
+    return len(piece.removeprefix("##").encode()) > MAX_PIECE_BYTES
 
 
 def _check_added_tokens(tokens: Iterable[AddedToken]) -> None:
@@ -380,18 +408,18 @@ def _check_added_tokens(tokens: Iterable[AddedToken]) -> None:
             )
 
 
-def _check_marked(marked: Mapping[str, str], max_word_characters: int) -> None:
+def _check_found_words(words: Mapping[str, str], max_word_characters: int) -> None:
     """Refuses special tokens that cannot be told apart, or are too long to look up."""
-    counts = Counter(marked.values())
-    alike = [content for content, word in marked.items() if counts[word] > 1]
+    counts = Counter(words.values())
+    alike = [content for content, word in words.items() if counts[word] > 1]
     if alike:
         raise ValueError(
             f"Added tokens must differ by more than case or accents. Received: {alike}"
         )
-    for content, word in marked.items():
-        if len(word) > max_word_characters or len(word.encode()) > MAX_PIECE_BYTES:
+    for content, word in words.items():
+        if not word or len(word) > max_word_characters or _is_too_long(word):
             raise ValueError(
-                f"An added token must have at most {max_word_characters - 2} characters and "
+                f"An added token must have 1 to {max_word_characters - 2} characters, and at most "
                 f"{MAX_PIECE_BYTES - 8} bytes. Received: {content!r}"
             )
 
