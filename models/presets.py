@@ -6,7 +6,7 @@ from difflib import get_close_matches
 # Devlin et al., 2018, "BERT", section 3, https://arxiv.org/abs/1810.04805 (base and large).
 # "scratch" is ours: small enough to learn from a few thousand sentences without pre-training.
 TEXT_PRESETS = {
-    "scratch": {"num_layers": 2, "hidden_dim": 128, "num_heads": 4, "intermediate_dim": 256},
+    "scratch": {"num_layers": 2, "hidden_dim": 128, "num_heads": 4, "intermediate_dim": 512},
     "tiny": {"num_layers": 2, "hidden_dim": 128, "num_heads": 2, "intermediate_dim": 512},
     "mini": {"num_layers": 4, "hidden_dim": 256, "num_heads": 4, "intermediate_dim": 1024},
     "small": {"num_layers": 4, "hidden_dim": 512, "num_heads": 8, "intermediate_dim": 2048},

@@ -8,7 +8,9 @@ from ..models.presets import text_preset
 from .errors import UserError
 
 EPOCHS = 20
-EPOCHS_WITH_TEACHER = 4  # each of nine times as many texts
+EPOCHS_WITH_TEACHER = 4  # each with synthetic texts as well
+BATCH_TOKENS = 1024
+BATCH_TOKENS_WITH_TEACHER = 4096
 EPOCHS_FROM_CHECKPOINT = 3
 
 
@@ -24,11 +26,12 @@ class TrainingSettings:
         epochs: Largest number of passes over the training data.
         learning_rate: Highest learning rate. Defaults to 0.128 / width from scratch, 0.0384 / width
             from a checkpoint, so 5e-5 for BERT's 768.
-        batch_tokens: Tokens in a batch, padding included. Defaults to 1,024.
+        batch_tokens: Tokens in a batch, padding included. Defaults to 1,024, or 4,096 with a
+            teacher.
         max_sequence_length: Tokens of a text that are read, [CLS] and [SEP] included; a longer
             text is cut. Defaults to 256, or less where a checkpoint reads less.
         dropout: Probability in [0, 1) of dropping a unit in training. Defaults to the
-            checkpoint's, or 0.1.
+            checkpoint's, or from scratch to 0.1, but 0 with a teacher.
         precision: "float32", or "bfloat16": matrix products of that precision in training, with
             weights and results in float32 all the same. Defaults to "float32".
         patience: Epochs without a better one after which training stops. Defaults to 10.
@@ -43,7 +46,7 @@ class TrainingSettings:
     preset: str | None = None
     epochs: int | None = None
     learning_rate: float | None = None
-    batch_tokens: int = 1024
+    batch_tokens: int | None = None
     max_sequence_length: int = 256
     dropout: float | None = None
     precision: str = "float32"
@@ -113,7 +116,7 @@ class TextSettings(TrainingSettings):
 
     Attributes:
         label_smoothing: Share of a target, in [0, 1), that is spread over all classes. Defaults to
-            0.1 from scratch, 0 from a checkpoint.
+            0.1 from scratch without a teacher, else 0.
         token_dropout: Probability in [0, 1) of hiding a token in training. Likewise.
         layer_decay: Learning rate of a layer as a multiple of that of the layer above, in (0, 1].
             Defaults to 0.9 from a checkpoint, 1 from scratch.
@@ -127,9 +130,12 @@ class TextSettings(TrainingSettings):
             scratch, False from a checkpoint.
 
     `epochs` defaults to 3 from a checkpoint; from scratch to 4 with a teacher, each with synthetic
-    texts as well, and to 20 without. The rest is that of `TrainingSettings`.
+    texts as well, and to 20 without; `vocabulary_size` to 16,000. `patience` is not asked with a
+    teacher, where the mean of the last steps' weights is kept. The rest is that of
+    `TrainingSettings`.
     """
 
+    vocabulary_size: int = 16_000
     label_smoothing: float | None = None
     token_dropout: float | None = None
     layer_decay: float | None = None
@@ -155,15 +161,32 @@ class TextSettings(TrainingSettings):
     def completed(self) -> Self:
         settings = super().completed()
         if self.checkpoint is None:
-            return settings.with_defaults(
-                label_smoothing=0.1, token_dropout=0.1, layer_decay=1.0, teacher=True
-            )
+            return settings.with_defaults(layer_decay=1.0, teacher=True)
         return settings.with_defaults(
             label_smoothing=0.0,
             token_dropout=0.0,
             layer_decay=0.9,
             teacher=False,
             epochs=EPOCHS_FROM_CHECKPOINT,
+        )
+
+    def for_lesson(self, has_teacher: bool) -> Self:
+        """The same with what depends on a teacher, once the data tells whether there is one.
+
+        With a teacher, texts are plenty and their targets soft, so nothing else keeps a model from
+        remembering them: without dropout it comes closer to the teacher, in half the time.
+        """
+        settings = replace(self, teacher=has_teacher)
+        if has_teacher:
+            return settings.with_defaults(
+                epochs=EPOCHS_WITH_TEACHER,
+                batch_tokens=BATCH_TOKENS_WITH_TEACHER,
+                label_smoothing=0.0,
+                token_dropout=0.0,
+                dropout=0.0,
+            )
+        return settings.with_defaults(
+            epochs=EPOCHS, batch_tokens=BATCH_TOKENS, label_smoothing=0.1, token_dropout=0.1
         )
 
     def for_checkpoint(self, width: int, longest: int) -> Self:
@@ -192,4 +215,4 @@ class PretrainingSettings(TrainingSettings):
 
     def completed(self) -> Self:
         epochs = EPOCHS if self.checkpoint is None else EPOCHS_FROM_CHECKPOINT
-        return super().completed().with_defaults(epochs=epochs)
+        return super().completed().with_defaults(epochs=epochs, batch_tokens=BATCH_TOKENS)

@@ -1,87 +1,145 @@
-"""A teacher for small data: a linear model of n-grams, which the transformer learns from as well.
-
-A few thousand texts are too few for a transformer to find out by itself which words and phrases
-matter; it remembers the texts instead. A linear model of n-grams finds that out in seconds. So the
-teacher labels new texts, made of pieces of the training texts, with probabilities, and the
-transformer learns from those beside the real ones: distillation (Hinton et al., 2015) from
-n-grams. The teacher sees what the transformer sees, token ids, and nothing but the training texts.
+"""The teacher: linear models of n-grams, which find in seconds what a few thousand texts can tell.
 
 References:
-    Hinton et al., "Distilling the Knowledge in a Neural Network",
-    https://arxiv.org/abs/1503.02531;
     Wang and Manning, "Baselines and Bigrams", ACL 2012, section 2.3 (naive Bayes weights),
     https://aclanthology.org/P12-2018
 """
 
-from collections.abc import Sequence
-from itertools import islice
+from collections.abc import Iterator, Sequence
+from typing import Self
 
 import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.ensemble import VotingClassifier
-from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
+from sklearn.feature_extraction.text import TfidfTransformer
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import cross_val_predict
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import Normalizer
+from tokenizers.normalizers import BertNormalizer
 
-LONGEST_NGRAM = 3  # tokens
-FOLDS = 5
-TEACHER_SHARE = 0.5  # of a real text's target; the rest is its label
-SYNTHETIC_PER_TEXT = 8
-SYNTHETIC_TOKENS = 1_500_000  # at most, in all: about a minute an epoch on two cores
-LARGEST_DATA = 50_000  # texts: more teach the transformer by themselves
-LARGEST_NUM_CLASSES = 50
+LONGEST_NGRAM = 4  # units
+FEWEST_TEXTS = 2  # that must hold an n-gram, for it to count
 
 
-def can_teach(labels: np.ndarray, num_classes: int) -> bool:
-    """Whether there are few enough texts to need a teacher, and enough of each class for one."""
-    counts = np.bincount(labels, minlength=num_classes)
-    is_small = len(labels) <= LARGEST_DATA and num_classes <= LARGEST_NUM_CLASSES
-    return bool(is_small and counts.min() >= FOLDS)
+class NGramReader:
+    """Reads texts of word pieces as n-grams of units, whatever pieces they are cut into.
 
-
-def distill(
-    texts: Sequence[np.ndarray], labels: np.ndarray, targets: np.ndarray, seed: int
-) -> tuple[list[np.ndarray], np.ndarray]:
-    """Makes synthetic texts, and asks the teacher about them and about the real ones.
-
-    What the teacher says of a real text comes from a teacher that has not seen it.
+    A unit is what BERT takes for a word or a part of one: a piece, or of a piece of several
+    Chinese characters, each character. It counts those n-grams that two texts hold at least.
 
     Args:
-        texts: Token ids of each text, without special tokens.
-        labels: Class of each text, integers in [0, C), each class at least five times.
-        targets: What the labels alone ask for: (number of texts, C).
-        seed: Seed of the synthetic texts.
-
-    Returns:
-        The synthetic texts, and the targets of the real texts followed by theirs: float32
-        probabilities of shape (number of all texts, C).
+        pieces: The vocabulary, in the order of the token ids.
     """
-    texts = list(texts)
-    mean_length = max(1, sum(map(len, texts)) // len(texts))
-    count = min(SYNTHETIC_PER_TEXT * len(texts), SYNTHETIC_TOKENS // mean_length)
-    synthetic = glue(texts, count, np.random.default_rng(seed))
-    counter = CountVectorizer(analyzer=ngrams, min_df=2, dtype=np.float32)
-    counts = counter.fit_transform(texts)
-    teacher = make_teacher()
-    unseen = cross_val_predict(teacher, counts, labels, cv=FOLDS, method="predict_proba")
-    real = TEACHER_SHARE * unseen + (1 - TEACHER_SHARE) * targets
-    answers = teacher.fit(counts, labels).predict_proba(counter.transform(synthetic))
-    return synthetic, np.concatenate([real, answers]).astype("float32")
+
+    def __init__(self, pieces: Sequence[str]):
+        ids: dict[str, int] = {}
+        units = [[ids.setdefault(unit, len(ids)) for unit in _units(piece)] for piece in pieces]
+        self._num_units = np.array([len(each) for each in units])
+        self._first_unit = np.cumsum(self._num_units) - self._num_units
+        self._units = np.concatenate(units)
+        self._base = len(ids)
+
+    def fit(self, texts: Sequence[np.ndarray]) -> Self:
+        """Learns which n-grams to count, from the token ids of each text."""
+        self._known: list[np.ndarray] = []  # for each length of n-gram, the sorted keys
+        for _ in self._search(texts, learn=True):
+            pass
+        return self
+
+    def occurrences(self, texts: Sequence[np.ndarray]) -> sparse.csr_matrix:
+        """How often each n-gram ends in each piece: (pieces of all texts, n-grams)."""
+        ends, ngrams = map(np.concatenate, zip(*self._search(texts), strict=True))
+        num_units = self._num_units[np.concatenate(texts)]
+        shape = num_units.sum(), sum(map(len, self._known))
+        in_units = sparse.csr_matrix((np.ones(len(ends), "float32"), (ends, ngrams)), shape=shape)
+        return group_sums(num_units) @ in_units
+
+    def _search(self, texts, learn=False) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """For each length of n-gram, the units where one ends, and its number.
+
+        An n-gram is known by its first n - 1 units and its last: what is frequent has a frequent
+        beginning.
+        """
+        pieces = np.concatenate(texts)
+        num_units = self._num_units[pieces]
+        first_of_piece = np.cumsum(num_units) - num_units
+        within = np.arange(num_units.sum()) - np.repeat(first_of_piece, num_units)
+        units = self._units[np.repeat(self._first_unit[pieces], num_units) + within]
+        of_text = np.repeat(np.repeat(np.arange(len(texts)), list(map(len, texts))), num_units)
+
+        ends, beginnings, numbered = np.arange(len(units)), np.zeros(len(units), np.int64), 0
+        for length in range(LONGEST_NGRAM):
+            keys = beginnings * self._base + units[ends]
+            if learn:
+                self._known.append(_frequent(keys, of_text[ends]))
+            known = self._known[length]
+            places = np.searchsorted(known, keys)
+            is_known = np.append(known, -1)[places] == keys
+            ends, places = ends[is_known], places[is_known]
+            yield ends, numbered + places
+            numbered += len(known)
+            goes_on = np.append(of_text, -1)[ends + 1] == of_text[ends]
+            ends, beginnings = ends[goes_on] + 1, places[goes_on]
+
+
+def _units(piece: str) -> list[str]:
+    spaced = BertNormalizer(lowercase=False, strip_accents=False).normalize_str(piece)
+    return [unit for unit in spaced.split() if unit != "##"] or [piece]
+
+
+def _frequent(keys: np.ndarray, of_text: np.ndarray) -> np.ndarray:
+    """The keys that enough texts hold, sorted."""
+    num_texts = of_text.max(initial=0) + 1
+    once_a_text = np.unique(keys * num_texts + of_text) // num_texts
+    distinct, counts = np.unique(once_a_text, return_counts=True)
+    return distinct[counts >= FEWEST_TEXTS]
+
+
+def group_sums(lengths: Sequence[int]) -> sparse.csr_matrix:
+    """The matrix that sums neighbouring rows, so many at a time: (groups, rows)."""
+    ends = np.append(0, np.cumsum(lengths)).astype(np.int64)
+    ones = np.ones(ends[-1], "float32")
+    return sparse.csr_matrix((ones, np.arange(ends[-1]), ends), shape=(len(ends) - 1, ends[-1]))
 
 
 def make_teacher() -> VotingClassifier:
-    """The mean of two logistic regressions: on TF-IDF, and on naive Bayes weights."""
-    by_tfidf = make_pipeline(
-        TfidfTransformer(sublinear_tf=True), LogisticRegression(C=10, max_iter=500)
-    )
-    by_naive_bayes = OneVsRestClassifier(
-        make_pipeline(NaiveBayesWeights(), LogisticRegression(C=0.3, max_iter=500))
-    )
+    """The mean of two logistic regressions: on TF-IDF, and on naive Bayes weights.
+
+    They err apart. On Chinese hotel reviews, cross-validated, the former has an accuracy of 0.896
+    and a macro-F1 of 0.874, the latter, which weighs the classes alike, 0.904 and 0.889, and both
+    together 0.905 and 0.888; on the sentences of SST-2, accuracies of 0.795, 0.793 and 0.801.
+    """
+    by_tfidf = _linear(TfidfTransformer(norm=None, sublinear_tf=True), Normalizer(), C=10)
+    by_naive_bayes = _linear(NaiveBayesWeights(), C=0.1, class_weight="balanced")
     voters = [("tfidf", by_tfidf), ("naive_bayes", by_naive_bayes)]
     return VotingClassifier(voters, voting="soft")
+
+
+def _linear(*steps: BaseEstimator, **options) -> OneVsRestClassifier:
+    regression = LogisticRegression(
+        solver="liblinear", dual=True, max_iter=300, random_state=0, **options
+    )
+    return OneVsRestClassifier(make_pipeline(*steps, regression))
+
+
+def ngram_weights(teacher: VotingClassifier) -> np.ndarray:
+    """How much each n-gram speaks for each class, or where there are two, for the second.
+
+    Returns:
+        The mean of the members, each scaled to a root mean square of 1: float32, (n-grams, C),
+        or (n-grams, 1).
+    """
+    total = 0.0
+    for voter in teacher.estimators_:
+        columns = []
+        for weights, *_, regression in voter.estimators_:
+            coefficients = regression.coef_.T  # (n-grams, 1)
+            columns.append(weights.transform(sparse.eye_array(len(coefficients))) @ coefficients)
+        each = np.concatenate(columns, axis=1)
+        total = total + each / np.sqrt(np.mean(each**2))
+    return (total / len(teacher.estimators_)).astype("float32")
 
 
 class NaiveBayesWeights(TransformerMixin, BaseEstimator):
@@ -98,27 +156,3 @@ class NaiveBayesWeights(TransformerMixin, BaseEstimator):
     def transform(self, counts):
         """Gives each n-gram that is present its weight."""
         return (counts > 0).astype(np.float32) @ sparse.diags(self.weights_)
-
-
-def ngrams(text: np.ndarray) -> list[tuple[int, ...]]:
-    """All runs of one to three tokens."""
-    ids = text.tolist()
-    return [
-        ngram
-        for length in range(1, LONGEST_NGRAM + 1)
-        for ngram in zip(*(islice(ids, start, None) for start in range(length)), strict=False)
-    ]
-
-
-def glue(texts: Sequence[np.ndarray], count: int, random: np.random.Generator) -> list[np.ndarray]:
-    """Makes texts, each of a random stretch of one text followed by one of another."""
-    pairs = random.integers(len(texts), size=(count, 2))
-    return [np.concatenate([_stretch(texts[i], random) for i in pair]) for pair in pairs]
-
-
-def _stretch(text: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    if not len(text):
-        return text
-    length = random.integers(1, len(text) + 1)
-    start = random.integers(len(text) - length + 1)
-    return text[start : start + length]

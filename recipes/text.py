@@ -4,19 +4,21 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
-from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import keras
 import numpy as np
 import tensorflow as tf
 
 from ..models import TextClassifier
 from ..models.checkpoints import Checkpoint
+from ..models.warm_start import warm_start
 from .data.batching import TokenBudget, ordered_dataset, training_dataset
 from .data.tables import LabelledTexts, read_train_and_validation
 from .directories import RUN_CONTENTS, check_output, default_output, model_directory, written_aside
 from .display import display_name
+from .distillation import can_teach, distill, lesson_batches, with_evidence, with_no_evidence
 from .errors import UserError
 from .evaluation import classification_metrics, encode_labels
 from .fine_tuning import add_lora, as_plain, freeze
@@ -29,12 +31,17 @@ from .runs import (
     versions,
     write_history,
 )
-from .settings import EPOCHS, EPOCHS_WITH_TEACHER, TextSettings
-from .teacher import can_teach, distill
-from .tokenizers import WordPieceTokenizer, learn_vocabulary, sequence_lengths
+from .settings import TextSettings
+from .tokenizers import (
+    MAX_CLAUSE_CHARACTERS,
+    WordPieceTokenizer,
+    learn_vocabulary,
+    sequence_lengths,
+)
 from .training import (
     class_weights,
     compile_classifier,
+    compile_student,
     fit,
     make_optimizer,
     set_seed,
@@ -51,6 +58,14 @@ class Start(NamedTuple):
     tokenizer: WordPieceTokenizer
     class_names: list[str]
     settings: TextSettings
+
+
+class Course(NamedTuple):
+    """What to train, on an endless dataset, and the number of batches to call an epoch."""
+
+    learner: keras.Model
+    batches: tf.data.Dataset
+    steps_per_epoch: int
 
 
 class Training(NamedTuple):
@@ -167,29 +182,39 @@ def train_text_classifier(
     """
     began = time.perf_counter()
     set_seed(settings.seed)
+    is_single = train.pairs is None  # n-grams do not see what one text has to do with another
+    settings = settings.for_lesson(
+        has_teacher=settings.teacher and is_single and can_teach(train.labels)
+    )
     start = from_scratch if settings.checkpoint is None else from_checkpoint
     model, tokenizer, class_names, settings = start(train, settings)
     labels = encode_labels(train.labels, class_names, train.source)
     validation_labels = encode_labels(validation.labels, class_names, validation.source)
     _announce(train, validation, class_names)
 
-    is_single = train.pairs is None  # n-grams do not see what one text has to do with another
-    has_teacher = settings.teacher and is_single and can_teach(labels, len(class_names))
-    epochs = settings.epochs or (EPOCHS_WITH_TEACHER if has_teacher else EPOCHS)
-    settings = replace(settings, teacher=has_teacher, epochs=epochs)
-
-    plan, batches = training_batches(
-        train.examples(), labels, len(class_names), tokenizer, settings
-    )
+    take_course = taught_course if settings.teacher else labelled_course
+    course = take_course(model, train.examples(), labels, tokenizer, settings)
     validation_data = validation_batches(
         validation.examples(), validation_labels, len(class_names), tokenizer, settings
     )
     optimizer = make_optimizer(
-        settings.learning_rate, epochs * plan.num_batches, layer_decay=settings.layer_decay
+        settings.learning_rate,
+        settings.epochs * course.steps_per_epoch,
+        layer_decay=settings.layer_decay,
+        average_weights=settings.teacher,
     )
-    compile_classifier(model, optimizer)
+    if settings.teacher:
+        compile_student(course.learner, optimizer)
+        validation_data = validation_data.map(with_no_evidence(course.learner))
+    else:
+        compile_classifier(course.learner, optimizer)
     history, best_epoch = fit(
-        model, batches, validation_data, plan.num_batches, epochs, settings.patience
+        course.learner,
+        course.batches,
+        validation_data,
+        course.steps_per_epoch,
+        settings.epochs,
+        settings.patience,
     )
 
     metadata = {
@@ -210,9 +235,14 @@ def train_text_classifier(
 def from_scratch(train: LabelledTexts, settings: TextSettings) -> Start:
     """A model of random weights, and a vocabulary learned from the training texts."""
     class_names = train.class_names()
-    tokenizer = WordPieceTokenizer(
-        learn_vocabulary([*train.texts, *(train.pairs or ())], settings.vocabulary_size)
-    )
+    texts = [*train.texts, *(train.pairs or ())]
+    if settings.teacher:  # which tells what pieces of several Chinese characters mean
+        pieces = learn_vocabulary(texts, settings.vocabulary_size, split_chinese=False)
+        tokenizer = WordPieceTokenizer(
+            pieces, split_chinese=False, max_word_characters=MAX_CLAUSE_CHARACTERS
+        )
+    else:
+        tokenizer = WordPieceTokenizer(learn_vocabulary(texts, settings.vocabulary_size))
     model = TextClassifier.from_preset(
         settings.preset,
         vocabulary_size=len(tokenizer.vocabulary),
@@ -229,7 +259,8 @@ def from_checkpoint(train: LabelledTexts, settings: TextSettings) -> Start:
     try:
         checkpoint = Checkpoint(model_directory(settings.checkpoint))
         tokenizer = WordPieceTokenizer.load(checkpoint.directory)
-        check_vocabulary_size(tokenizer, checkpoint.arguments["vocabulary_size"])
+        size = checkpoint.arguments["vocabulary_size"]
+        check_vocabulary_size(tokenizer, size, settings.checkpoint)
         model = TextClassifier.from_checkpoint(
             checkpoint, len(class_names), **settings.model_options()
         )
@@ -244,33 +275,59 @@ def from_checkpoint(train: LabelledTexts, settings: TextSettings) -> Start:
     return Start(model, tokenizer, class_names, settings.for_checkpoint(width, longest))
 
 
-def training_batches(
+def labelled_course(
+    model: TextClassifier,
     texts: Sequence[str] | Sequence[tuple[str, str]],
     labels: np.ndarray,
-    num_classes: int,
     tokenizer: WordPieceTokenizer,
     settings: TextSettings,
-) -> tuple[TokenBudget, tf.data.Dataset]:
-    """The plan of the batches, and the batches: real texts and, with a teacher, synthetic ones."""
+) -> Course:
+    """The texts and their labels, and nothing else."""
+    num_classes = model.config["num_classes"]
     token_ids = tokenizer.encode_all(texts, settings.max_sequence_length)
-    weights = class_weights(labels, num_classes)[labels]
-    target_of = one_hot_targets(labels, num_classes, settings.label_smoothing)
-    if settings.teacher:
-        logger.info("Asking a linear model of n-grams to teach.")
-        plain = [row[1:-1] for row in token_ids.numpy()]  # without [CLS] and [SEP]
-        targets = target_of(tf.range(len(texts))).numpy()
-        synthetic, targets = distill(plain, labels, targets, settings.seed)
-        lengths = np.array([len(text) for text in synthetic])
-        added = tf.RaggedTensor.from_row_lengths(np.concatenate(synthetic), lengths)
-        token_ids = tf.concat(
-            [token_ids, tokenizer.enclose(added, settings.max_sequence_length)], axis=0
-        )
-        weights = np.concatenate([weights, np.ones(len(synthetic), "float32")])
-        target_of = partial(tf.gather, tf.constant(targets))
     plan = TokenBudget(sequence_lengths(token_ids).numpy(), settings.batch_tokens, settings.seed)
-    return plan, training_dataset(
-        plan, token_ids, target_of, weights, tokenizer, settings.token_dropout
+    batches = training_dataset(
+        plan,
+        token_ids,
+        one_hot_targets(labels, num_classes, settings.label_smoothing),
+        class_weights(labels, num_classes)[labels],
+        tokenizer,
+        settings.token_dropout,
     )
+    return Course(model, batches, plan.num_batches)
+
+
+def taught_course(
+    model: TextClassifier,
+    texts: Sequence[str],
+    labels: np.ndarray,
+    tokenizer: WordPieceTokenizer,
+    settings: TextSettings,
+) -> Course:
+    """The texts with what a teacher makes of them and of synthetic ones, in first weights too."""
+    logger.info("Asking linear models of n-grams to teach.")
+    token_ids = tokenizer.encode_all(texts, settings.max_sequence_length)
+    target_of = one_hot_targets(labels, model.config["num_classes"], settings.label_smoothing)
+    lesson = distill(
+        [row[1:-1] for row in token_ids.numpy()],  # without [CLS] and [SEP]
+        labels,
+        target_of(tf.range(len(texts))).numpy(),
+        tokenizer.vocabulary,
+        settings.epochs,
+        settings.seed,
+    )
+    if settings.checkpoint is None:
+        warm_start(model, tokenizer.vocabulary, lesson.piece_evidence, settings.seed)
+    plan, batches = lesson_batches(
+        lesson,
+        tokenizer,
+        max_sequence_length=settings.max_sequence_length,
+        batch_tokens=settings.batch_tokens,
+        token_dropout=settings.token_dropout,
+        seed=settings.seed,
+    )
+    learner = with_evidence(model, lesson.evidence.shape[1])
+    return Course(learner, batches, -(-plan.num_batches // settings.epochs))
 
 
 def validation_batches(

@@ -15,6 +15,8 @@ from .errors import UserError
 
 logger = logging.getLogger("regard")
 
+EVIDENCE_WEIGHT = 0.3  # of its loss, beside that of the logits
+
 
 @keras.saving.register_keras_serializable("regard")
 class LinearWarmupDecay(keras.optimizers.schedules.LearningRateSchedule):
@@ -67,7 +69,10 @@ class LayerwiseAdamW(keras.optimizers.AdamW):
     Args:
         learning_rate: Highest learning rate, or a schedule of it.
         layer_decay: The factor from one layer to the one below, in (0, 1]. Defaults to 1.
-        **kwargs: As for `keras.optimizers.AdamW`.
+        **kwargs: As for `keras.optimizers.AdamW`, but without `amsgrad`.
+
+    Raises:
+        ValueError: If `amsgrad` is asked for.
 
     References:
         Howard and Ruder, "Universal Language Model Fine-tuning for Text Classification", section
@@ -76,6 +81,8 @@ class LayerwiseAdamW(keras.optimizers.AdamW):
 
     def __init__(self, learning_rate=0.001, layer_decay=1.0, **kwargs):
         super().__init__(learning_rate, **kwargs)
+        if self.amsgrad:
+            raise ValueError("`LayerwiseAdamW` has no AMSGrad. Received: amsgrad=True")
         self.layer_decay = layer_decay
 
     def build(self, variables):
@@ -87,11 +94,44 @@ class LayerwiseAdamW(keras.optimizers.AdamW):
         ]
 
     def update_step(self, gradient, variable, learning_rate):
-        factor = self._factors[self._get_variable_index(variable)]
-        super().update_step(gradient, variable, learning_rate * factor)
+        """One pass over the variable and its moments, where Keras' takes a dozen."""
+        index = self._get_variable_index(variable)
+        rate = tf.cast(learning_rate, variable.dtype) * self._factors[index]
+        if self.weight_decay and self._use_weight_decay(variable):
+            variable.assign(variable * (1 - rate * self.weight_decay))
+        steps = tf.cast(self.iterations + 1, variable.dtype)
+        tf.raw_ops.ResourceApplyAdam(
+            var=variable.handle,
+            m=self._momentums[index].value.handle,
+            v=self._velocities[index].value.handle,
+            beta1_power=self.beta_1**steps,
+            beta2_power=self.beta_2**steps,
+            lr=rate,
+            beta1=self.beta_1,
+            beta2=self.beta_2,
+            epsilon=self.epsilon,
+            grad=tf.cast(tf.convert_to_tensor(gradient), variable.dtype),
+        )
+
+    def _apply_weight_decay(self, variables):
+        pass  # `update_step` does it, so that each weight decays at its own rate
+
+    def _clip_gradients(self, grads):
+        if self.global_clipnorm is None:
+            return super()._clip_gradients(grads)
+        return tf.clip_by_global_norm([_sum_rows(grad) for grad in grads], self.global_clipnorm)[0]
 
     def get_config(self):
         return {**super().get_config(), "layer_decay": self.layer_decay}
+
+
+def _sum_rows(gradient):
+    """A gradient of an embedding with one row for each token that occurs, for a true norm."""
+    if not isinstance(gradient, tf.IndexedSlices):
+        return gradient
+    indices, places = tf.unique(gradient.indices)
+    rows = tf.math.unsorted_segment_sum(gradient.values, places, tf.size(indices))
+    return tf.IndexedSlices(rows, indices, gradient.dense_shape)
 
 
 def _depth(path: str) -> int | None:
@@ -108,6 +148,7 @@ def make_optimizer(
     weight_decay: float = 0.01,
     warmup_fraction: float = 0.1,
     layer_decay: float = 1.0,
+    average_weights: bool = False,
 ) -> keras.optimizers.Optimizer:
     """AdamW as BERT is trained: warm-up and decay, clipped gradients, norms and biases undecayed.
 
@@ -117,6 +158,8 @@ def make_optimizer(
         weight_decay: Decoupled weight decay a step, times the learning rate. Defaults to 0.01.
         warmup_fraction: Share of the steps, in [0, 1), in which the rate rises. Defaults to 0.1.
         layer_decay: See `LayerwiseAdamW`. Defaults to 1.
+        average_weights: Whether the model ends with the exponential mean of its weights over the
+            last few hundred steps. Defaults to False.
 
     References:
         Loshchilov and Hutter, "Decoupled Weight Decay Regularization",
@@ -129,6 +172,8 @@ def make_optimizer(
         layer_decay,
         weight_decay=weight_decay,
         global_clipnorm=1.0,  # as in google-research/bert, optimization.py
+        use_ema=average_weights,
+        ema_momentum=0.995,
     )
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     return optimizer
@@ -178,12 +223,30 @@ def compile_classifier(model: keras.Model, optimizer: keras.optimizers.Optimizer
     model.compile(
         optimizer,
         keras.losses.CategoricalCrossentropy(from_logits=True),
-        metrics=[
-            keras.metrics.CategoricalAccuracy(name="accuracy"),
-            keras.metrics.F1Score(average="macro", name="macro_f1"),
-        ],
+        metrics=_classification_metrics(),
         jit_compile=False,  # XLA would compile every batch shape anew
     )
+
+
+def compile_student(model: keras.Model, optimizer: keras.optimizers.Optimizer) -> None:
+    """Compiles what `distillation.with_evidence` makes, for `distillation.lesson_batches`."""
+    model.compile(
+        optimizer,
+        {
+            "logits": keras.losses.CategoricalCrossentropy(from_logits=True),
+            "evidence": keras.losses.MeanSquaredError(reduction="mean_with_sample_weight"),
+        },
+        loss_weights={"logits": 1.0, "evidence": EVIDENCE_WEIGHT},
+        metrics={"logits": _classification_metrics()},
+        jit_compile=False,  # as above
+    )
+
+
+def _classification_metrics() -> list[keras.metrics.Metric]:
+    return [
+        keras.metrics.CategoricalAccuracy(name="accuracy"),
+        keras.metrics.F1Score(average="macro", name="macro_f1"),
+    ]
 
 
 def compile_masked_lm(model: keras.Model, optimizer: keras.optimizers.Optimizer) -> None:
@@ -225,7 +288,9 @@ def fit(
     epochs: int,
     patience: int,
 ) -> tuple[list[dict[str, float]], int]:
-    """Trains a compiled model and leaves it with its best weights.
+    """Trains a compiled model and leaves it with its best weights, or the mean of its last.
+
+    Where the optimizer averages weights, their mean is validated and kept, with no need to choose.
 
     Args:
         model: The model.
@@ -236,23 +301,24 @@ def fit(
         patience: Number of epochs without a better one after which training stops.
 
     Returns:
-        One dict of figures an epoch, and the best epoch, counted from 1.
+        One dict of figures an epoch, and the epoch that was kept, counted from 1.
 
     Raises:
         UserError: If the loss is no longer a number.
     """
-    progress, best = Progress(), BestEpoch(patience)
+    progress, is_mean = Progress(), model.optimizer.use_ema
+    kept = keras.callbacks.SwapEMAWeights() if is_mean else BestEpoch(patience)
     model.fit(
         batches,
         steps_per_epoch=steps_per_epoch,
         epochs=epochs,
         validation_data=validation_data,
-        callbacks=[progress, best, keras.callbacks.TerminateOnNaN()],
+        callbacks=[progress, kept, keras.callbacks.TerminateOnNaN()],
         shuffle=False,
         verbose=0,
     )
     check_converged(progress.history)
-    return progress.history, best.best_epoch + 1
+    return progress.history, len(progress.history) if is_mean else kept.best_epoch + 1
 
 
 def check_converged(history: list[dict[str, float]]) -> None:
@@ -297,7 +363,7 @@ class Progress(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         seconds = time.perf_counter() - self._began
-        figures = {name: float(value) for name, value in logs.items()}
+        figures = {name.replace("logits_", ""): float(value) for name, value in logs.items()}
         figures["learning_rate"] = float(self.model.optimizer.learning_rate)
         self.history.append({"epoch": epoch + 1, **figures, "seconds": round(seconds, 3)})
         shown = [f"{label} {figures[name]:.3f}" for name, label in _SHOWN if name in figures]

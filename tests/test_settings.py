@@ -7,7 +7,19 @@ from regard.recipes.settings import PretrainingSettings, TextSettings
 def test_from_scratch_the_width_decides():
     settings = TextSettings(preset="mini").completed()
     assert settings.learning_rate == 0.128 / 256
-    assert (settings.label_smoothing, settings.teacher, settings.epochs) == (0.1, True, None)
+    assert (settings.teacher, settings.epochs) == (True, None)
+
+
+def test_a_teacher_decides_once_the_data_is_known():
+    settings = TextSettings().completed()
+    taught, alone = settings.for_lesson(has_teacher=True), settings.for_lesson(has_teacher=False)
+    assert (taught.teacher, taught.epochs, taught.batch_tokens) == (True, 4, 4096)
+    assert (taught.label_smoothing, taught.token_dropout, taught.dropout) == (0.0, 0.0, 0.0)
+    assert (alone.teacher, alone.epochs, alone.batch_tokens) == (False, 20, 1024)
+    assert (alone.label_smoothing, alone.token_dropout, alone.dropout) == (0.1, 0.1, None)
+    given = TextSettings(epochs=7, dropout=0.3, batch_tokens=64).completed()
+    assert given.for_lesson(has_teacher=True).dropout == 0.3
+    assert (given.for_lesson(True).epochs, given.for_lesson(True).batch_tokens) == (7, 64)
 
 
 def test_a_checkpoint_has_gentler_defaults():

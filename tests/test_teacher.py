@@ -1,23 +1,73 @@
 import numpy as np
 import pytest
+from scipy import sparse
 
-from regard.recipes.teacher import NaiveBayesWeights, can_teach, distill, glue, ngrams
+from regard.recipes.teacher import (
+    NaiveBayesWeights,
+    NGramReader,
+    group_sums,
+    make_teacher,
+    ngram_weights,
+)
 
-
-def texts_of_two_kinds(count, seed=0):
-    """Texts of noise, with token 7 in the first kind and the pair (8, 9) in the second."""
-    random = np.random.default_rng(seed)
-    labels = np.arange(count) % 2
-    noise = random.integers(10, 30, size=(count, 12))
-    for row, label in zip(noise, labels, strict=True):
-        place = random.integers(11)
-        row[place : place + 2] = (8, 9) if label else (7, row[place + 1])
-    return list(noise), labels
+PIECES = ["[UNK]", "good", "##ness", "很好", "##很好", "很", "a"]
 
 
-def test_ngrams_by_hand():
-    assert ngrams(np.array([5, 6, 7])) == [(5,), (6,), (7,), (5, 6), (6, 7), (5, 6, 7)]
-    assert ngrams(np.array([], int)) == []
+def texts_of(*texts):
+    return [np.array(text, int) for text in texts]
+
+
+def plain_counts(texts, longest=4):
+    """How often each n-gram occurs that two texts have, by the n-grams themselves."""
+    found = [
+        [tuple(text[i : i + n]) for n in range(1, longest + 1) for i in range(len(text) - n + 1)]
+        for text in map(list, texts)
+    ]
+    known = {ngram for ngrams in found for ngram in ngrams}
+    frequent = {ngram for ngram in known if sum(ngram in ngrams for ngrams in found) >= 2}
+    return sorted(tuple(ngrams.count(ngram) for ngrams in found) for ngram in frequent)
+
+
+def test_occurrences_by_hand():
+    texts = texts_of([1, 2], [1, 2], [6])  # good ##ness, twice, and an `a` that is too rare
+    reader = NGramReader(PIECES).fit(texts)
+    occurrences = reader.occurrences(texts_of([1, 2], [2, 6, 1])).toarray()
+    assert occurrences.shape == (5, 3)  # `good`, `##ness`, `good ##ness`
+    assert occurrences.sum(axis=1).tolist() == [1, 2, 1, 0, 1]
+
+
+def test_counts_equal_a_plain_reference():
+    random = np.random.default_rng(0)
+    pieces = [f"p{index}" for index in range(7)]
+    texts = [random.integers(7, size=length) for length in (0, 1, 2, 5, 19, 23)]
+    counts = group_sums([len(text) for text in texts]) @ (
+        NGramReader(pieces).fit(texts).occurrences(texts)
+    )
+    assert sorted(map(tuple, counts.toarray().T.astype(int).tolist())) == plain_counts(texts)
+
+
+def test_chinese_reads_the_same_in_any_pieces():
+    texts = texts_of([3], [5, 4])  # 很好; 很 很好
+    reader = NGramReader(PIECES).fit(texts * 2)
+    whole, parted = (
+        reader.occurrences(texts_of(pieces)).sum(axis=0).tolist() for pieces in ([5, 4], [5, 5, 4])
+    )
+    assert whole != parted
+    assert reader.occurrences(texts_of([3])).sum() == 3  # 很, 好, 很好: all in one piece
+    assert np.array_equal(
+        reader.occurrences(texts_of([3])).toarray(), reader.occurrences(texts_of([4])).toarray()
+    )
+
+
+def test_no_ngram_goes_beyond_its_text():
+    reader = NGramReader(PIECES).fit(texts_of([1, 2], [1, 2]))
+    apart = reader.occurrences(texts_of([1], [2]))
+    assert apart.sum() == 2
+
+
+def test_group_sums_by_hand():
+    rows = np.array([[1.0], [2.0], [4.0]])
+    assert (group_sums([2, 0, 1]) @ rows).tolist() == [[3.0], [0.0], [4.0]]
 
 
 def test_naive_bayes_weights_by_hand():
@@ -26,53 +76,18 @@ def test_naive_bayes_weights_by_hand():
     np.testing.assert_allclose(weights, np.log([(2 / 5) / (2 / 3), (3 / 5) / (1 / 3)]), rtol=1e-6)
 
 
-def test_glued_texts_are_stretches_of_two():
-    texts = [np.arange(100, 110), np.arange(200, 205), np.array([], int)]
-    for text in glue(texts, 200, np.random.default_rng(0)):
-        jumps = np.flatnonzero(np.diff(text) != 1)
-        assert len(jumps) <= 1
-        assert set(text) <= {*range(100, 110), *range(200, 205)}
-
-
-def test_targets_are_probabilities_and_mostly_right():
-    texts, labels = texts_of_two_kinds(200)
-    targets = np.eye(2)[labels]
-    synthetic, taught = distill(texts, labels, targets, seed=1)
-    assert taught.shape == (200 + len(synthetic), 2)
-    np.testing.assert_allclose(taught.sum(axis=1), 1, atol=1e-5)
-    assert (taught[:200].argmax(axis=1) == labels).all()
-    for text, target in zip(synthetic, taught[200:], strict=True):
-        if 7 in text and 8 not in text and 9 not in text:
-            assert target[0] > 0.5
-
-
-def test_teacher_of_a_real_text_has_not_seen_it():
-    texts, labels = texts_of_two_kinds(100)
-    lone = [*texts, *[np.array([40 + i, 40 + i]) for i in range(10)]]  # nothing to go by
-    labels = np.append(labels, np.ones(10, int))
-    _, taught = distill(lone, labels, np.eye(2)[labels], seed=0)
-    unseen = 2 * taught[100:110, 1] - 1  # without the half that is the label
-    assert (unseen < 0.8).all()
-
-
-def test_same_seed_same_texts():
-    texts, labels = texts_of_two_kinds(50)
-    first, second, other = (
-        distill(texts, labels, np.eye(2)[labels], seed)[0] for seed in (1, 1, 2)
-    )
-    assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
-    assert not all(np.array_equal(a, b) for a, b in zip(first, other, strict=True))
-
-
-@pytest.mark.parametrize(
-    ("labels", "num_classes", "expected"),
-    [
-        ([0, 1] * 5, 2, True),
-        ([0] * 10 + [1] * 4, 2, False),  # too few of class 1
-        ([0] * 10, 2, False),
-        ([0, 1] * 30_000, 2, False),  # enough to learn from alone
-        (list(range(51)) * 5, 51, False),
-    ],
-)
-def test_can_teach(labels, num_classes, expected):
-    assert can_teach(np.array(labels), num_classes) is expected
+@pytest.mark.parametrize("num_classes", [2, 3])
+def test_weights_speak_for_the_right_class(num_classes):
+    labels = np.arange(60) % num_classes
+    random = np.random.default_rng(0)
+    counts = random.integers(2, size=(60, num_classes + 4)).astype("float32")
+    counts[:, :num_classes] = np.eye(num_classes)[labels]  # the n-gram of each class
+    teacher = make_teacher().fit(sparse.csr_matrix(counts), labels)
+    assert (teacher.predict(sparse.csr_matrix(counts)) == labels).all()
+    weights = ngram_weights(teacher)
+    if num_classes == 2:
+        assert weights.shape == (6, 1)
+        assert weights.argmin() == 0 and weights.argmax() == 1
+    else:
+        assert weights.shape == (7, 3)
+        assert weights.argmax(axis=0).tolist() == [0, 1, 2]

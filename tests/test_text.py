@@ -71,12 +71,16 @@ def test_run_directory_can_be_read(run_directory):
         assert [row["epoch"] for row in csv.DictReader(file)] == ["1", "2"]
 
 
-def test_best_weights_are_the_ones_kept(run_directory):
-    metrics = json.loads((run_directory / "metrics.json").read_text())
-    with open(run_directory / "history.csv", newline="") as file:
+@pytest.mark.parametrize("teacher", [False, True])
+def test_weights_kept_are_the_best_or_with_a_teacher_the_last(tmp_path, teacher):
+    regard.fit_text(table(120, seed=3), epochs=3, teacher=teacher, output=tmp_path / "run")
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    with open(tmp_path / "run" / "history.csv", newline="") as file:
         scores = [float(row["val_macro_f1"]) for row in csv.DictReader(file)]
-    assert metrics["best_epoch"] == 1 + int(np.argmax(scores))
-    assert metrics["macro_f1"] == pytest.approx(max(scores), abs=1e-6)
+    kept = 3 if teacher else metrics["best_epoch"]
+    assert metrics["best_epoch"] == kept
+    assert teacher or scores[kept - 1] == max(scores)
+    assert metrics["macro_f1"] == pytest.approx(scores[kept - 1], abs=1e-6)
 
 
 def test_predictions_are_whole(run):

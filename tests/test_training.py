@@ -1,10 +1,12 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from regard.recipes.errors import UserError
 from regard.recipes.training import (
     BestEpoch,
+    LayerwiseAdamW,
     LinearWarmupDecay,
     Progress,
     check_converged,
@@ -54,6 +56,42 @@ def test_weight_decay_spares_biases_and_norms():
 
 def test_gradients_are_clipped_by_their_global_norm():
     assert make_optimizer(1e-3, 10).global_clipnorm == 1.0
+
+
+def test_optimizer_is_the_adamw_of_keras():
+    """With clipping, weight decay and a schedule, and where only some rows have a gradient."""
+    settings = {"weight_decay": 0.1, "global_clipnorm": 0.5}
+    rows = tf.constant([4, 1, 4])  # one of them twice
+    results = []
+    for make in (LayerwiseAdamW, keras.optimizers.AdamW):
+        variables = [keras.Variable(np.ones(shape), name="kernel") for shape in ((5, 2), (3,))]
+        optimizer = make(LinearWarmupDecay(0.1, 2, 9), **settings)
+        for seed in range(4):
+            draw = np.random.default_rng(seed).normal
+            table = tf.IndexedSlices(draw(size=(3, 2)).astype("float32"), rows, (5, 2))
+            if make is keras.optimizers.AdamW:  # which would take a wrong norm of the rows
+                table = tf.convert_to_tensor(table)
+            optimizer.apply([table, draw(size=3).astype("float32")], variables)
+        results.append(np.concatenate([np.ravel(variable) for variable in variables]))
+    np.testing.assert_allclose(*results, rtol=1e-5)
+    assert np.abs(results[0] - 1).min() > 1e-3
+
+
+def test_lower_layers_learn_and_decay_at_lower_rates():
+    paths = {"embedding/table": 0.25, "encoder/block_0/x/kernel": 0.5, "head/kernel": 1.0}
+    for gradient, weight_decay in ((1.0, 0.0), (0.0, 0.1)):
+        variables = [keras.Variable(np.ones(2)) for _ in paths]
+        for variable, path in zip(variables, paths, strict=True):
+            variable._path = path
+        optimizer = LayerwiseAdamW(0.01, layer_decay=0.5, weight_decay=weight_decay)
+        optimizer.apply([tf.fill(2, gradient)] * 3, variables)
+        moved = np.array([1 - float(variable[0]) for variable in variables])
+        np.testing.assert_allclose(moved / moved[-1], list(paths.values()), rtol=1e-3)
+
+
+def test_optimizer_has_no_amsgrad():
+    with pytest.raises(ValueError, match="Received: amsgrad=True"):
+        LayerwiseAdamW(amsgrad=True)
 
 
 def test_class_weights_by_hand():

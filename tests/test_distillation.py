@@ -1,0 +1,177 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from regard.models import TextClassifier
+from regard.recipes.distillation import (
+    Lesson,
+    can_teach,
+    distill,
+    glue,
+    lesson_batches,
+    with_evidence,
+    with_no_evidence,
+)
+from regard.recipes.tokenizers import SPECIAL_TOKENS, WordPieceTokenizer
+from regard.recipes.training import compile_student, fit, make_optimizer
+
+PIECES = [*SPECIAL_TOKENS, *(f"p{index}" for index in range(5, 50))]
+
+
+def texts_of_two_kinds(count, seed=0):
+    """Texts of noise, with token 7 in the first kind and the pair (8, 9) in the second."""
+    random = np.random.default_rng(seed)
+    labels = np.arange(count) % 2
+    noise = random.integers(10, 30, size=(count, 12))
+    for row, label in zip(noise, labels, strict=True):
+        place = random.integers(11)
+        row[place : place + 2] = (8, 9) if label else (7, row[place + 1])
+    return list(noise), labels
+
+
+def tiny_classifier(num_classes=2):
+    return TextClassifier.from_preset(
+        "tiny", vocabulary_size=len(PIECES), num_classes=num_classes, max_sequence_length=16
+    )
+
+
+def test_glued_texts_are_stretches_of_two():
+    texts = [np.arange(100, 110), np.arange(200, 205), np.array([], int)]
+    for text in glue(texts, 200, np.random.default_rng(0)):
+        assert len(text) <= 10
+        jumps = np.flatnonzero(np.diff(text) != 1)
+        assert len(jumps) <= 1
+        assert set(text) <= {*range(100, 110), *range(200, 205)}
+
+
+def test_targets_are_probabilities_and_mostly_right():
+    texts, labels = texts_of_two_kinds(200)
+    lesson = distill(texts, labels, np.eye(2)[labels], PIECES, epochs=3, seed=1)
+    assert len(lesson.texts) == len(lesson.targets)
+    assert len(lesson.evidence) == sum(map(len, lesson.texts))
+    np.testing.assert_allclose(lesson.targets.sum(axis=1), 1, atol=1e-5)
+    for epoch in range(3):
+        assert (lesson.targets[200 * epoch : 200 * (epoch + 1)].argmax(axis=1) == labels).all()
+    for text, target in zip(lesson.texts[600:], lesson.targets[600:], strict=True):
+        if 7 in text and 8 not in text and 9 not in text:
+            assert target[0] > 0.5
+
+
+def test_evidence_is_where_it_is_found():
+    texts, labels = texts_of_two_kinds(200)
+    lesson = distill(texts, labels, np.eye(2)[labels], PIECES, epochs=1, seed=1)
+    tokens, evidence = np.concatenate(lesson.texts), lesson.evidence[:, 0]
+    assert lesson.piece_evidence.shape == (len(PIECES), 1)
+    assert lesson.piece_evidence.argmin() == 7
+    assert evidence[tokens == 7].max() < evidence[tokens > 9].min()
+    assert evidence[tokens == 9].mean() > evidence[tokens > 9].max()
+
+
+def test_teacher_of_a_real_text_has_not_seen_it():
+    texts, labels = texts_of_two_kinds(100)
+    lone = [*texts, *[np.array([40 + i % 10] * 2) for i in range(10)]]  # nothing to go by
+    labels = np.append(labels, np.ones(10, int))
+    targets = distill(lone, labels, np.eye(2)[labels], PIECES, epochs=1, seed=0).targets
+    unseen = 2 * targets[100:110, 1] - 1  # without the half that is the label
+    assert (unseen < 0.8).all()
+
+
+def test_same_seed_same_texts():
+    texts, labels = texts_of_two_kinds(50)
+    first, second, other = (
+        distill(texts, labels, np.eye(2)[labels], PIECES, epochs=1, seed=seed).texts
+        for seed in (1, 1, 2)
+    )
+    assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
+    assert not all(np.array_equal(a, b) for a, b in zip(first, other, strict=True))
+
+
+def test_three_classes_and_empty_texts():
+    random = np.random.default_rng(0)
+    labels = np.arange(60) % 3
+    texts = [np.append(random.integers(10, 30, 5), 5 + label) for label in labels]
+    texts[0] = np.array([], int)
+    lesson = distill(texts, labels, np.eye(3)[labels], PIECES, epochs=1, seed=0)
+    assert lesson.piece_evidence[5:8].argmax(axis=0).tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        (["a", "b"] * 5, True),
+        (["a"] * 10 + ["b"] * 4, False),  # too few of the second class
+        (["a"] * 10, False),
+        (["a", "b"] * 30_000, False),  # enough to learn from alone
+        ([str(label) for label in range(51)] * 5, False),
+    ],
+)
+def test_can_teach(labels, expected):
+    assert can_teach(labels) is expected
+
+
+def test_with_evidence_is_the_same_classifier():
+    model = tiny_classifier(num_classes=3)
+    learner = with_evidence(model, num_columns=3)
+    inputs = {
+        "token_ids": tf.constant([[2, 7, 8, 3, 0], [2, 9, 9, 9, 3]]),
+        "segment_ids": tf.zeros([2, 5], tf.int32),
+        "padding_mask": tf.constant([[True] * 4 + [False], [True] * 5]),
+    }
+    answer = learner(inputs)
+    assert answer["evidence"].shape == (2, 5, 3)
+    np.testing.assert_allclose(answer["logits"], model(inputs), atol=1e-5)
+    assert {id(weight) for weight in model.weights} < {id(weight) for weight in learner.weights}
+
+
+def lesson_of(texts, evidence):
+    targets = np.eye(2, dtype="float32")[[0] * len(texts)]
+    return Lesson([np.array(text) for text in texts], targets, np.float32(evidence)[:, None], None)
+
+
+def test_batches_by_hand():
+    lesson = lesson_of([[6, 7], [8]], [0.5, -1.0, 2.0])
+    tokenizer = WordPieceTokenizer(PIECES)
+    plan, batches = lesson_batches(
+        lesson, tokenizer, max_sequence_length=8, batch_tokens=16, token_dropout=0.0, seed=0
+    )
+    assert plan.num_batches == 1
+    inputs, targets, weights = next(iter(batches))
+    order = np.argsort(inputs["token_ids"][:, 1])
+    assert inputs["token_ids"].numpy()[order].tolist() == [[2, 6, 7, 3], [2, 8, 3, 0]]
+    evidence = targets["evidence"].numpy()[order]
+    assert evidence[..., 0].tolist() == [[0, 0.5, -1, 0], [0, 2, 0, 0]]
+    assert weights["evidence"].numpy()[order].tolist() == [[0, 1, 1, 0], [0, 1, 0, 0]]
+    assert weights["logits"].numpy().tolist() == [1, 1]
+
+
+def test_of_hidden_tokens_no_evidence_is_asked():
+    lesson = lesson_of([[6] * 6] * 20, [1.0] * 120)
+    tokenizer = WordPieceTokenizer(PIECES)
+    _, batches = lesson_batches(
+        lesson, tokenizer, max_sequence_length=8, batch_tokens=200, token_dropout=0.5, seed=0
+    )
+    inputs, _, weights = next(iter(batches))
+    assert 0 < float(tf.reduce_sum(weights["evidence"])) < 120
+    assert np.array_equal(weights["evidence"] == 1, inputs["token_ids"] == 6)
+
+
+def test_a_student_learns_and_keeps_the_mean_of_its_weights():
+    texts, labels = texts_of_two_kinds(60)
+    lesson = distill(texts, labels, np.eye(2)[labels], PIECES, epochs=1, seed=0)
+    tokenizer, model = WordPieceTokenizer(PIECES), tiny_classifier()
+    learner = with_evidence(model, lesson.evidence.shape[1])
+    plan, batches = lesson_batches(
+        lesson, tokenizer, max_sequence_length=16, batch_tokens=512, token_dropout=0.1, seed=0
+    )
+    optimizer = make_optimizer(1e-3, 2 * plan.num_batches, average_weights=True)
+    compile_student(learner, optimizer)
+    inputs, _, _ = next(iter(batches))
+    targets = tf.one_hot(tf.zeros(len(inputs["token_ids"]), tf.int32), 2)
+    held_out = tf.data.Dataset.from_tensors((inputs, targets)).map(with_no_evidence(learner))
+    history, kept = fit(learner, batches, held_out, plan.num_batches, epochs=2, patience=1)
+    assert kept == 2
+    assert history[1]["loss"] < history[0]["loss"]
+    assert {"val_accuracy", "val_macro_f1", "val_loss"} <= set(history[0])
+    loss = keras.losses.CategoricalCrossentropy(from_logits=True)(targets, model(inputs))
+    assert history[1]["val_loss"] == pytest.approx(float(loss), rel=1e-4)
