@@ -31,6 +31,7 @@ SYNTHETIC_PER_TEXT = 8  # in an epoch
 SYNTHETIC_TOKENS = 1_500_000  # in an epoch, at most: about a minute on two cores
 LARGEST_DATA = 50_000  # texts: more teach the transformer by themselves
 LARGEST_NUM_CLASSES = 50
+FEWEST_STEPS = 400  # of all epochs together
 _ASKED_AT_ONCE = 5000  # texts: their n-grams take a few hundred bytes a token
 
 
@@ -214,6 +215,8 @@ def lesson_batches(
             {"logits": weights, "evidence": tf.cast(is_shown, tf.float32)},
         )
 
+    # Of little data the batches are smaller, for there to be steps enough.
+    batch_tokens = max(1, min(batch_tokens, len(tokens) // FEWEST_STEPS))
     plan = TokenBudget(sequence_lengths(token_ids).numpy(), batch_tokens, seed)
     ones = np.ones(len(lengths), "float32")
     batches = training_dataset(plan, token_ids, targets_of, ones, tokenizer, token_dropout)

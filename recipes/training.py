@@ -158,8 +158,8 @@ def make_optimizer(
         weight_decay: Decoupled weight decay a step, times the learning rate. Defaults to 0.01.
         warmup_fraction: Share of the steps, in [0, 1), in which the rate rises. Defaults to 0.1.
         layer_decay: See `LayerwiseAdamW`. Defaults to 1.
-        average_weights: Whether the model ends with the exponential mean of its weights over the
-            last few hundred steps. Defaults to False.
+        average_weights: Whether the model ends with the exponential mean of its weights over about
+            the last seventh of the steps, 200 at most. Defaults to False.
 
     References:
         Loshchilov and Hutter, "Decoupled Weight Decay Regularization",
@@ -173,7 +173,7 @@ def make_optimizer(
         weight_decay=weight_decay,
         global_clipnorm=1.0,  # as in google-research/bert, optimization.py
         use_ema=average_weights,
-        ema_momentum=0.995,
+        ema_momentum=max(0.0, min(0.995, 1 - 7 / total_steps)),
     )
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     return optimizer
