@@ -129,5 +129,13 @@ def test_read_metadata_errors(tmp_path):
     for number, text in enumerate(("{", "[]", '{"task": "text"}', json.dumps({"task": "images"}))):
         (tmp_path / str(number)).mkdir()
         (tmp_path / str(number) / "run.json").write_text(text)
-        with pytest.raises(UserError, match=r"run\.json does not describe a text classifier"):
+        with pytest.raises(UserError, match=r"run\.json does not describe a run"):
             read_metadata(tmp_path / str(number))
+
+
+def test_a_run_of_another_task_is_named(tmp_path):
+    metadata = {"task": "masked_lm", "settings": {"max_sequence_length": 8}}
+    (tmp_path / "run.json").write_text(json.dumps(metadata))
+    assert read_metadata(tmp_path) == metadata
+    with pytest.raises(UserError, match=r"masked language model.*needs a text classifier"):
+        read_metadata(tmp_path, "text")
