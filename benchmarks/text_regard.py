@@ -24,7 +24,8 @@ class RegardFineTuner:
         from regard.recipes.settings import TextSettings
 
         settings = TextSettings(checkpoint=checkpoint, precision=precision).completed()
-        text.set_seed(settings.seed)
+        settings = settings.for_lesson(has_teacher=False)
+        training.set_seed(settings.seed)
         self.start = text.from_checkpoint(_table([""] * len(class_names), class_names), settings)
         settings = self.start.settings  # with what the checkpoint decides
         optimizer = training.make_optimizer(
@@ -32,15 +33,15 @@ class RegardFineTuner:
         )
         training.compile_classifier(self.start.model, optimizer)
 
-    def prepare(self, texts: Sequence[str], labels: np.ndarray) -> tuple:
-        from regard.recipes.text import training_batches
+    def prepare(self, texts: Sequence[str], labels: np.ndarray):
+        from regard.recipes.text import labelled_course
 
-        _, tokenizer, class_names, settings = self.start
-        return training_batches(texts, labels, len(class_names), tokenizer, settings)
+        model, tokenizer, _, settings = self.start
+        return labelled_course(model, texts, labels, tokenizer, settings)
 
-    def train(self, plan_and_batches: tuple) -> None:
-        plan, batches = plan_and_batches
-        self.start.model.fit(batches, steps_per_epoch=plan.num_batches, shuffle=False, verbose=0)
+    def train(self, course) -> None:
+        steps = course.steps_per_epoch
+        course.learner.fit(course.batches, steps_per_epoch=steps, shuffle=False, verbose=0)
 
     def classify(self, texts: Sequence[str]) -> np.ndarray:
         from regard.recipes.data.batching import TokenBudget, ordered_dataset
