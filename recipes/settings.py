@@ -116,7 +116,7 @@ class TextSettings(TrainingSettings):
 
     Attributes:
         label_smoothing: Share of a target, in [0, 1), that is spread over all classes. Defaults to
-            0.1 from scratch without a teacher, else 0.
+            0 from a checkpoint or with a teacher, else to 0.1.
         token_dropout: Probability in [0, 1) of hiding a token in training. Likewise.
         layer_decay: Learning rate of a layer as a multiple of that of the layer above, in (0, 1].
             Defaults to 0.9 from a checkpoint, 1 from scratch.
@@ -130,9 +130,9 @@ class TextSettings(TrainingSettings):
             scratch, False from a checkpoint.
 
     `epochs` defaults to 3 from a checkpoint; from scratch to 4 with a teacher, each with synthetic
-    texts as well, and to 20 without; `vocabulary_size` to 16,000. `patience` is not asked with a
-    teacher, where the mean of the last steps' weights is kept. The rest is that of
-    `TrainingSettings`.
+    texts as well, and to 20 without; `vocabulary_size` to 16,000; `dropout` with a teacher to 0.
+    `patience` is not asked with a teacher, where the mean of the last steps' weights is kept. The
+    rest is that of `TrainingSettings`.
     """
 
     vocabulary_size: int = 16_000

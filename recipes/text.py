@@ -92,9 +92,9 @@ def fit_text(
 ) -> TextRun:
     """Trains a text classifier, from scratch or from a checkpoint, and writes a run directory.
 
-    Trains with plain `model.fit`, keeps the weights of the epoch with the best macro-F1 on the
-    validation data, and reports on them. The same data, settings and seed give the same weights,
-    bit for bit, on the same machine.
+    Trains with plain `model.fit`, and reports on the validation data. With a teacher the mean of
+    the last steps' weights is kept, else the weights of the epoch with the best macro-F1. The same
+    data, settings and seed give the same weights, bit for bit, on the same machine.
 
     Args:
         train: The training data: a CSV, TSV, JSON Lines or Parquet file, `tfds:NAME[/CONFIG]`, or
@@ -173,7 +173,7 @@ def train_text_classifier(
 
     Args:
         train: The data to learn from.
-        validation: The data that tells the best epoch.
+        validation: The data to report on, which tells the best epoch where there is no teacher.
         settings: Complete settings.
 
     Raises:
