@@ -24,8 +24,9 @@ from .masked_lm_runs import MaskedLMRun
 from .report import write_learning_curves
 from .runs import check_vocabulary_size, versions, write_history
 from .settings import PretrainingSettings
-from .tokenizers import WordPieceTokenizer, learn_vocabulary
+from .tokenizers import WordPieceTokenizer
 from .training import compile_masked_lm, fit, make_optimizer, set_seed
+from .vocabulary import learn_vocabulary
 
 logger = logging.getLogger("regard")
 

@@ -32,12 +32,7 @@ from .runs import (
     write_history,
 )
 from .settings import TextSettings
-from .tokenizers import (
-    MAX_CLAUSE_CHARACTERS,
-    WordPieceTokenizer,
-    learn_vocabulary,
-    sequence_lengths,
-)
+from .tokenizers import WordPieceTokenizer, sequence_lengths
 from .training import (
     class_weights,
     compile_classifier,
@@ -47,6 +42,7 @@ from .training import (
     set_seed,
     smooth,
 )
+from .vocabulary import MAX_CLAUSE_CHARACTERS, learn_vocabulary
 
 logger = logging.getLogger("regard")
 

@@ -1,11 +1,10 @@
-"""BERT's tokenizer, learned from the user's own text or taken from a checkpoint, inside the graph.
+"""BERT's tokenizer inside the TensorFlow graph.
 
 Every operation here is one that the stock TensorFlow Serving binary has, so that the very same
 graph prepares text in training and behind a server.
 """
 
 import re
-import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -13,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 import tensorflow_text as tf_text
-from tokenizers import AddedToken, BertWordPieceTokenizer
+from tokenizers import AddedToken
 
 from .errors import UserError
 from .tokenizer_backend import MAX_WORD_CHARACTERS, SpecialTokens, write_tokenizer
@@ -40,86 +39,9 @@ _CHINESE = (
 )  # 2B920, where BERT has 2B820: so it is in Hugging Face's tokenizers
 _PUNCTUATION = r"[!-/:-@\[-`{-~\p{P}]"
 
-# Where Chinese is not split, a clause is a word; few have as many characters.
-MAX_CLAUSE_CHARACTERS = 1000
-
 _ENCODED_AT_ONCE = 1024  # texts: the operations take some thirty times the memory of the text
 
 Text = str | bytes
-
-
-def learn_vocabulary(
-    texts: Sequence[str],
-    size: int = 8000,
-    min_frequency: int = 2,
-    lowercase: bool = True,
-    split_chinese: bool = True,
-) -> list[str]:
-    """Learns a WordPiece vocabulary with Hugging Face's `tokenizers`.
-
-    The same texts always give the same pieces with the same ids. The learner alone would not: it
-    breaks ties by the order in which it met the characters, which changes from run to run. So a
-    first pass finds the characters, and a second learns with their order settled.
-
-    Args:
-        texts: The training texts.
-        size: Number of pieces to learn, special tokens included. Every character that is frequent
-            enough is a piece in any case, so there can be more. Defaults to 8,000.
-        min_frequency: How often a character, or a pair of pieces, must occur to become a piece;
-            words with rarer characters teach the model what [UNK] means. Defaults to 2.
-        lowercase: Whether to fold case and drop accents first. Defaults to True.
-        split_chinese: Whether each Chinese character is a word of its own. If not, then there are
-            pieces of several, and every character is a piece however rare, since it would make all
-            of a clause unknown. Defaults to True.
-
-    Returns:
-        The pieces in the order of their ids: special tokens, then the rest, sorted.
-    """
-    options = {"lowercase": lowercase, "handle_chinese_chars": split_chinese}
-    texts = [_long_word(split_chinese).sub(" ", text) for text in texts]
-    characters = _learn_pieces(texts, 0, min_frequency, options, [])
-    rare: set[str] = set()
-    if split_chinese:
-        normalizer = BertWordPieceTokenizer(**options).normalizer
-        counts: Counter[str] = Counter()
-        for text in texts:
-            counts.update(normalizer.normalize_str(text))
-        rare = {piece for piece in characters if counts[piece[-1]] < min_frequency}
-    else:
-        characters |= {start + piece[-1] for piece in characters for start in ("", "##")}
-    pieces = _learn_pieces(texts, size + len(rare), min_frequency, options, sorted(characters))
-    return [*SPECIAL_TOKENS, *sorted(each for each in pieces - rare if not _is_too_long(each))]
-
-
-def _long_word(split_chinese: bool) -> re.Pattern:
-    """What is [UNK] for its length: learning takes time quadratic in the length of a word."""
-    if split_chinese:
-        letter, longest = (
-            r"[^\W\u3400-\u9fff\uf900-\ufaff\U00020000-\U0002fa1f]",
-            MAX_WORD_CHARACTERS,
-        )
-    else:
-        letter, longest = r"\w", MAX_CLAUSE_CHARACTERS
-    return re.compile(rf"{letter}{{{longest + 1},}}")
-
-
-def _learn_pieces(
-    texts: Sequence[str],
-    size: int,
-    min_frequency: int,
-    options: Mapping[str, bool],
-    first: list[str],
-) -> set[str]:
-    learner = BertWordPieceTokenizer(**options)
-    learner.train_from_iterator(
-        texts,
-        vocab_size=size,
-        min_frequency=min_frequency,
-        limit_alphabet=sys.maxunicode,
-        special_tokens=[*SPECIAL_TOKENS, *first],
-        show_progress=False,
-    )
-    return set(learner.get_vocab()) - set(SPECIAL_TOKENS)
 
 
 class WordPieceTokenizer:
@@ -387,14 +309,15 @@ def _check_vocabulary(
     if len(known) < len(vocabulary):
         twice = sorted(piece for piece, count in Counter(vocabulary).items() if count > 1)
         raise ValueError(f"A vocabulary must hold each piece once. Received twice: {twice[:5]}")
-    long = [piece for piece in vocabulary if _is_too_long(piece)]
+    long = [piece for piece in vocabulary if is_too_long(piece)]
     if long:
         raise ValueError(
             f"A piece must have at most {MAX_PIECE_BYTES} bytes. Received: {long[0]!r:.80}"
         )
 
 
-def _is_too_long(piece: str) -> bool:
+def is_too_long(piece: str) -> bool:
+    """Whether a piece has more bytes than TensorFlow Text can look up."""
     return len(piece.removeprefix("##").encode()) > MAX_PIECE_BYTES
 
 
@@ -417,7 +340,7 @@ def _check_found_words(words: Mapping[str, str], max_word_characters: int) -> No
             f"Added tokens must differ by more than case or accents. Received: {alike}"
         )
     for content, word in words.items():
-        if not word or len(word) > max_word_characters or _is_too_long(word):
+        if not word or len(word) > max_word_characters or is_too_long(word):
             raise ValueError(
                 f"An added token must have 1 to {max_word_characters - 2} characters, and at most "
                 f"{MAX_PIECE_BYTES - 8} bytes. Received: {content!r}"

@@ -15,7 +15,8 @@ from regard.recipes.cli import run_command
 from regard.recipes.data.reviews import generate_reviews
 from regard.recipes.data.tables import LabelledTexts
 from regard.recipes.errors import UserError
-from regard.recipes.tokenizers import WordPieceTokenizer, learn_vocabulary
+from regard.recipes.tokenizers import WordPieceTokenizer
+from regard.recipes.vocabulary import learn_vocabulary
 
 SIZES = {"hidden_dim": 16, "num_layers": 2, "num_heads": 2, "intermediate_dim": 20}
 WEIGHTS = "model/model.safetensors"

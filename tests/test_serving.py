@@ -13,7 +13,8 @@ from regard.models import TextClassifier
 from regard.recipes import serving, verify_export
 from regard.recipes.errors import UserError
 from regard.recipes.serving import export_text_classifier
-from regard.recipes.tokenizers import WordPieceTokenizer, learn_vocabulary
+from regard.recipes.tokenizers import WordPieceTokenizer
+from regard.recipes.vocabulary import learn_vocabulary
 
 CLASS_NAMES = ["negative", "néutral", "positive"]
 MAX_SEQUENCE_LENGTH = 23

@@ -17,10 +17,10 @@ from regard.recipes.tokenizers import (
     SpecialTokens,
     WordPieceTokenizer,
     as_bytes,
-    learn_vocabulary,
     sequence_lengths,
 )
 from regard.recipes.verify_export import TEXT_OPS
+from regard.recipes.vocabulary import learn_vocabulary
 
 TEXTS = [
     "The café's crème brûlée was UNBELIEVABLY good!!!",
@@ -315,7 +315,7 @@ def test_pieces_that_the_operation_cannot_hold_are_not_learned():
 
 def test_vocabulary_is_the_same_in_every_process():
     code = (
-        "from regard.recipes.tokenizers import learn_vocabulary as learn;"
+        "from regard.recipes.vocabulary import learn_vocabulary as learn;"
         "texts = [f'word{i % 97}ing unit{i % 89}ed 很好{i % 83}' for i in range(2000)];"
         "print(repr(learn(texts, 600)))"
     )
