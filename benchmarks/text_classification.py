@@ -13,8 +13,8 @@ from tokens that are ready. The accuracy is that on the dev set when the clock h
 the few sentences seen by then.
 
 **Classifying**: examples a second from raw text, tokenizing included, in batches of 64. Everyone
-has the weights of one Regard run: Regard as its SavedModel, the others from its `model/`. The last
-column counts the sentences for which a peer's label is Regard's.
+has the weights of one Regard run: Regard as its SavedModels, the others from its `model/`. The last
+column counts the sentences for which a peer's label is that of Regard in float32.
 
 "Grouped" batches hold sentences of like length; KerasHub pads all to one length. Each peer has a
 process of its own, with all cores. All are measured in turn, round after round; warming up comes
@@ -157,11 +157,12 @@ def classifying(options: argparse.Namespace, train: Data, dev: Data) -> list[Ent
         logging.info("Fine-tuning the run whose weights all peers take")
         texts, labels = train.take(0, options.run_examples)
         names = [train.class_names[label] for label in labels]
-        run, export = in_own_process(fit_and_export, options.checkpoint, texts, names, home)
+        run, exports = in_own_process(fit_and_export, options.checkpoint, texts, names, home)
         in_own_process(export_onnx, run, home)
         keras_hub = partial(KerasHubClassifier, run, num_classes)
         peers = {
-            "Regard": partial(RegardClassifier, export),
+            "Regard bfloat16": partial(RegardClassifier, exports["bfloat16"]),
+            "Regard float32": partial(RegardClassifier, exports["float32"]),
             "torch float32, grouped": partial(TorchClassifier, run, "float32"),
             "torch bfloat16, grouped": partial(TorchClassifier, run, "bfloat16"),
             "ONNX Runtime float32, grouped": partial(OnnxClassifier, home / "float32.onnx", run),
@@ -174,7 +175,7 @@ def classifying(options: argparse.Namespace, train: Data, dev: Data) -> list[Ent
         rounds = [one_round] * options.rounds
         entrants = measure(peers, one_round, rounds, partial(classes, texts=dev.texts))
     add_accuracy(entrants, dev.labels)
-    add_agreement(entrants)
+    add_agreement(entrants, "Regard float32")
     return entrants
 
 
@@ -207,13 +208,13 @@ def add_accuracy(entrants: Sequence[Entrant], labels: np.ndarray) -> None:
             entrant.checks["dev accuracy"] = f"{np.mean(entrant.answer == labels):.4f}"
 
 
-def add_agreement(entrants: Sequence[Entrant]) -> None:
-    """How many labels are those of the first peer."""
-    first = entrants[0].answer
+def add_agreement(entrants: Sequence[Entrant], name: str) -> None:
+    """How many labels are those of the peer with that name."""
+    reference = next(entrant.answer for entrant in entrants if entrant.name == name)
     for entrant in entrants:
-        if entrant.answer is not None and first is not None:
-            same = np.sum(entrant.answer == first)
-            entrant.checks[f"labels as {entrants[0].name}'s"] = f"{same} of {len(first)}"
+        if entrant.answer is not None and reference is not None:
+            same = np.sum(entrant.answer == reference)
+            entrant.checks[f"labels as {name}"] = f"{same} of {len(reference)}"
 
 
 if __name__ == "__main__":

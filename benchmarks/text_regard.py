@@ -81,14 +81,18 @@ class RegardClassifier:
 
 def fit_and_export(
     checkpoint: str, texts: Sequence[str], labels: Sequence[str], directory: Path
-) -> tuple[str, Path]:
-    """Fine-tunes for one epoch; returns the run's own checkpoint, and the version exported."""
+) -> tuple[str, dict[str, Path]]:
+    """Fine-tunes for one epoch; the run's own checkpoint, and what it exported by precision."""
     import regard
 
     run = regard.fit_text(
         _table(texts, labels), checkpoint=checkpoint, epochs=1, output=directory / "run"
     )
-    return str(directory / "run" / "model"), run.export(directory / "served")
+    exports = {
+        precision: run.export(directory / precision, precision)
+        for precision in ("float32", "bfloat16")
+    }
+    return str(directory / "run" / "model"), exports
 
 
 def _table(texts: Sequence[str], labels: Sequence[str]):
