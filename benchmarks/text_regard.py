@@ -20,7 +20,7 @@ class RegardFineTuner:
     def __init__(
         self, checkpoint: str, class_names: Sequence[str], precision: str, total_steps: int
     ):
-        from regard.recipes import text, training
+        from regard.recipes import optimizers, text, training
         from regard.recipes.settings import TextSettings
 
         settings = TextSettings(checkpoint=checkpoint, precision=precision).completed()
@@ -28,7 +28,7 @@ class RegardFineTuner:
         training.set_seed(settings.seed)
         self.start = text.from_checkpoint(_table([""] * len(class_names), class_names), settings)
         settings = self.start.settings  # with what the checkpoint decides
-        optimizer = training.make_optimizer(
+        optimizer = optimizers.make_optimizer(
             settings.learning_rate, total_steps, layer_decay=settings.layer_decay
         )
         training.compile_classifier(self.start.model, optimizer)

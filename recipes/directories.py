@@ -192,7 +192,7 @@ def takes_pairs(metadata: dict[str, Any]) -> bool:
     return metadata["task"] == "text" and metadata["data"]["train"].get("pair_column") is not None
 
 
-def model_directory(source: str) -> str:
+def model_directory(source: str | Path) -> str:
     """Where a checkpoint is, if it may be a run: `source`, or the `model/` of a run."""
-    is_run = not source.startswith("hf://") and (Path(source) / "run.json").exists()
-    return str(Path(source) / "model") if is_run else source
+    is_run = not str(source).startswith("hf://") and (Path(source) / "run.json").exists()
+    return str(Path(source) / "model") if is_run else str(source)

@@ -10,10 +10,11 @@ import tensorflow as tf
 
 from ..models import MaskedLanguageModel
 from ..models.checkpoints import save_checkpoint
+from .checkpoints import open_checkpoint
 from .data.masking import masked_positions
 from .directories import read_metadata
 from .errors import UserError
-from .runs import check_vocabulary_size, write_json
+from .runs import write_json
 from .tokenizers import WordPieceTokenizer, as_bytes
 
 TOP = 5  # guesses for each [MASK]
@@ -86,10 +87,9 @@ class MaskedLMRun:
         directory = Path(directory)
         metadata = read_metadata(directory, "masked_lm")
         try:
-            model = MaskedLanguageModel.from_checkpoint(directory / "model")
-            tokenizer = WordPieceTokenizer.load(directory / "model")
+            checkpoint, tokenizer = open_checkpoint(directory)
+            model = MaskedLanguageModel.from_checkpoint(checkpoint)
             metrics = json.loads((directory / "metrics.json").read_text(encoding="utf-8"))
-            check_vocabulary_size(tokenizer, model.config["vocabulary_size"], directory)
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise UserError(f"{directory} is damaged, it cannot be read: {error}") from error
         return cls(model, tokenizer, metadata, metrics)

@@ -12,20 +12,21 @@ import numpy as np
 import tensorflow as tf
 
 from ..models import MaskedLanguageModel
-from ..models.checkpoints import Checkpoint
+from .checkpoints import open_checkpoint
 from .data.batching import TokenBudget
 from .data.masking import cut, masked_dataset, masked_validation_dataset
 from .data.texts import Texts
 from .data.unlabelled import read_texts
-from .directories import RUN_CONTENTS, check_output, default_output, model_directory, written_aside
+from .directories import RUN_CONTENTS, check_output, default_output, written_aside
 from .errors import UserError
 from .fine_tuning import as_plain
 from .masked_lm_runs import MaskedLMRun
+from .optimizers import make_optimizer
 from .report import write_learning_curves
-from .runs import check_vocabulary_size, versions, write_history
+from .runs import versions, write_history
 from .settings import PretrainingSettings
 from .tokenizers import WordPieceTokenizer
-from .training import compile_masked_lm, fit, make_optimizer, set_seed
+from .training import compile_masked_lm, fit, set_seed
 from .vocabulary import learn_vocabulary
 
 logger = logging.getLogger("regard")
@@ -181,10 +182,7 @@ def from_scratch(texts: Texts, settings: PretrainingSettings):
 def from_checkpoint(texts: Texts, settings: PretrainingSettings):
     """A pretrained model with the tokenizer that it was trained with."""
     try:
-        checkpoint = Checkpoint(model_directory(settings.checkpoint))
-        tokenizer = WordPieceTokenizer.load(checkpoint.directory)
-        size = checkpoint.arguments["vocabulary_size"]
-        check_vocabulary_size(tokenizer, size, settings.checkpoint)
+        checkpoint, tokenizer = open_checkpoint(settings.checkpoint)
         model = MaskedLanguageModel.from_checkpoint(checkpoint, **settings.model_options())
     except ValueError as error:
         raise UserError(str(error)) from error

@@ -23,7 +23,8 @@ import numpy as np
 import tensorflow as tf
 
 from ..models import TextClassifier
-from ..models.checkpoints import Checkpoint, save_checkpoint
+from ..models.checkpoints import save_checkpoint
+from .checkpoints import open_checkpoint
 from .data.batching import TokenBudget, ordered_dataset
 from .data.tables import LabelledTexts, check_pairs, read_like
 from .directories import read_metadata, takes_pairs
@@ -116,11 +117,9 @@ class TextRun:
         directory = Path(directory)
         metadata = read_metadata(directory, "text")
         try:
-            checkpoint = Checkpoint(directory / "model")
+            checkpoint, tokenizer = open_checkpoint(directory)
             model = TextClassifier.from_checkpoint(checkpoint)
-            tokenizer = WordPieceTokenizer.load(directory / "model")
             metrics = json.loads((directory / "metrics.json").read_text(encoding="utf-8"))
-            check_vocabulary_size(tokenizer, model.config["vocabulary_size"], directory)
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise UserError(f"{directory} is damaged, it cannot be read: {error}") from error
         return cls(model, tokenizer, checkpoint.class_names, metadata, metrics)
@@ -280,18 +279,6 @@ def describe_data(table: LabelledTexts) -> dict[str, Any]:
         "class_counts": {name: counts[name] for name in table.class_names()},
         "sha256": table.fingerprint(),
     }
-
-
-def check_vocabulary_size(
-    tokenizer: WordPieceTokenizer, vocabulary_size: int, directory: str | Path
-) -> None:
-    """Raises `ValueError` if the tokenizer has token ids that the model has no embedding for."""
-    pieces = len(tokenizer.vocabulary)
-    if pieces > vocabulary_size:
-        raise ValueError(
-            f"{directory}: the tokenizer has {pieces} pieces, but config.json says "
-            f"vocab_size={vocabulary_size}. Take the tokenizer that the model was trained with."
-        )
 
 
 def versions() -> dict[str, str]:

@@ -12,21 +12,21 @@ import numpy as np
 import tensorflow as tf
 
 from ..models import TextClassifier
-from ..models.checkpoints import Checkpoint
 from ..models.warm_start import warm_start
+from .checkpoints import open_checkpoint
 from .data.batching import TokenBudget, ordered_dataset, training_dataset
 from .data.tables import LabelledTexts, read_train_and_validation
-from .directories import RUN_CONTENTS, check_output, default_output, model_directory, written_aside
+from .directories import RUN_CONTENTS, check_output, default_output, written_aside
 from .display import display_name
 from .distillation import can_teach, distill, lesson_batches, with_evidence, with_no_evidence
 from .errors import UserError
 from .evaluation import classification_metrics, encode_labels
 from .fine_tuning import add_lora, as_plain, freeze
+from .optimizers import make_optimizer
 from .report import write_report
 from .runs import (
     PREDICTION_BATCH_TOKENS,
     TextRun,
-    check_vocabulary_size,
     describe_data,
     versions,
     write_history,
@@ -38,7 +38,6 @@ from .training import (
     compile_classifier,
     compile_student,
     fit,
-    make_optimizer,
     set_seed,
     smooth,
 )
@@ -253,10 +252,7 @@ def from_checkpoint(train: LabelledTexts, settings: TextSettings) -> Start:
     """A pretrained model with the tokenizer that it was trained with."""
     class_names = train.class_names()
     try:
-        checkpoint = Checkpoint(model_directory(settings.checkpoint))
-        tokenizer = WordPieceTokenizer.load(checkpoint.directory)
-        size = checkpoint.arguments["vocabulary_size"]
-        check_vocabulary_size(tokenizer, size, settings.checkpoint)
+        checkpoint, tokenizer = open_checkpoint(settings.checkpoint)
         model = TextClassifier.from_checkpoint(
             checkpoint, len(class_names), **settings.model_options()
         )

@@ -13,8 +13,9 @@ from regard.recipes.distillation import (
     with_evidence,
     with_no_evidence,
 )
+from regard.recipes.optimizers import make_optimizer
 from regard.recipes.tokenizers import SPECIAL_TOKENS, WordPieceTokenizer
-from regard.recipes.training import compile_student, fit, make_optimizer
+from regard.recipes.training import compile_student, fit
 
 PIECES = [*SPECIAL_TOKENS, *(f"p{index}" for index in range(5, 50))]
 
