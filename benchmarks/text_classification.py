@@ -69,7 +69,9 @@ class Data:
 def main() -> None:
     options = parse_options()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
-    train, dev = read_data(options)
+    train, dev = read_data(options.data)
+    if options.quick:
+        dev = Data(*dev.take(0, QUICK_EXAMPLES), dev.class_names)
     report = {"machine": machine(), "versions": versions(PACKAGES), "options": vars(options)}
     print(report["machine"], *map(" ".join, report["versions"].items()), sep=", ", flush=True)
     for title, compare in (("Fine-tuning", fine_tuning), ("Classifying", classifying)):
@@ -98,11 +100,11 @@ def parse_options() -> argparse.Namespace:
     return options
 
 
-def read_data(options: argparse.Namespace) -> tuple[Data, Data]:
+def read_data(directory: Path) -> tuple[Data, Data]:
     """The training data, shuffled, and the dev data."""
     tables = []
     for name in ("train.tsv", "dev.tsv"):
-        with open(options.data / name, encoding="utf-8", newline="") as file:
+        with open(directory / name, encoding="utf-8", newline="") as file:
             tables.append(list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)))
     np.random.default_rng(0).shuffle(tables[0])
     names = sorted({row["label"] for row in tables[0]})
@@ -114,8 +116,6 @@ def read_data(options: argparse.Namespace) -> tuple[Data, Data]:
         )
         for table in tables
     )
-    if options.quick:
-        dev = Data(*dev.take(0, QUICK_EXAMPLES), names)
     return train, dev
 
 

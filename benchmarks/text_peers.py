@@ -216,7 +216,10 @@ class KerasHubFineTuner:
         import tensorflow as tf
 
         inputs = self.preprocessor(list(texts))
-        return tf.data.Dataset.from_tensor_slices((inputs, labels)).batch(TRAINING_BATCH)
+        options = tf.data.Options()
+        options.autotune.enabled = False  # at the end it would make `fit` wait for its thread
+        dataset = tf.data.Dataset.from_tensor_slices((inputs, labels)).batch(TRAINING_BATCH)
+        return dataset.with_options(options)
 
     def train(self, batches) -> None:
         self.model.fit(batches, verbose=0)

@@ -8,7 +8,8 @@ from text_peers import CLASSIFYING_BATCH, by_length
 
 
 class RegardFineTuner:
-    """The recipe's model, batches, optimizer and loss with its default settings, and `model.fit`.
+    """The recipe's model, batches, optimizer and loss, and `model.fit`, without adversarial moves:
+    one pass of each batch, as with everyone else.
 
     Args:
         checkpoint: A checkpoint of an encoder.
@@ -23,13 +24,16 @@ class RegardFineTuner:
         from regard.recipes import optimizers, text, training
         from regard.recipes.settings import TextSettings
 
-        settings = TextSettings(checkpoint=checkpoint, precision=precision).completed()
-        settings = settings.for_lesson(has_teacher=False)
+        settings = TextSettings(checkpoint=checkpoint, precision=precision, adversarial=0.0)
+        settings = settings.completed().for_lesson(has_teacher=False)
         training.set_seed(settings.seed)
         self.start = text.from_checkpoint(_table([""] * len(class_names), class_names), settings)
         settings = self.start.settings  # with what the checkpoint decides
         optimizer = optimizers.make_optimizer(
-            settings.learning_rate, total_steps, layer_decay=settings.layer_decay
+            settings.learning_rate,
+            total_steps,
+            layer_decay=settings.layer_decay,
+            average_weights=True,
         )
         training.compile_classifier(self.start.model, optimizer)
 

@@ -98,8 +98,8 @@ training = _together(
     click.option(
         "--learning-rate",
         type=PositiveNumber(),
-        help="Highest learning rate.  [default: 0.0384 / width from a checkpoint, ten times that "
-        "with LoRA; 0.128 / width from scratch]",
+        help="Highest learning rate.  [default: 0.128 / width from scratch; from a checkpoint "
+        "0.0768 / width, 0.384 / width with LoRA, 0.0384 / width to pre-train]",
     ),
     click.option(
         "--batch-tokens",
@@ -139,8 +139,15 @@ classifier_training = _together(
     click.option(
         "--layer-decay",
         type=click.FloatRange(0, 1, min_open=True),
-        help="Learning rate of a layer as a multiple of the next one's.  [default: 0.9 from a "
+        help="Learning rate of a layer as a multiple of the next one's.  [default: 0.8 from a "
         "checkpoint, else 1]",
+    ),
+    click.option(
+        "--adversarial",
+        type=click.FloatRange(0),
+        metavar="SHARE",
+        help="Move embeddings against the model by that share of their length, for twice the time."
+        "  [default: 0.02 from a checkpoint; 0 from scratch, with LoRA or a teacher]",
     ),
     click.option(
         "--freeze",

@@ -21,7 +21,7 @@ import tensorflow as tf
 from sklearn.model_selection import cross_val_predict
 
 from ..models import TextClassifier
-from .data.batching import TokenBudget, training_dataset
+from .data.batching import TokenBudget, read_ahead, training_dataset
 from .teacher import NGramReader, group_sums, make_teacher, ngram_weights
 from .tokenizers import WordPieceTokenizer, sequence_lengths
 
@@ -220,4 +220,4 @@ def lesson_batches(
     plan = TokenBudget(sequence_lengths(token_ids).numpy(), batch_tokens, seed)
     ones = np.ones(len(lengths), "float32")
     batches = training_dataset(plan, token_ids, targets_of, ones, tokenizer, token_dropout)
-    return plan, batches.map(finish).prefetch(tf.data.AUTOTUNE)
+    return plan, read_ahead(batches.map(finish), tf.data.INFINITE_CARDINALITY)

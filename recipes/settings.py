@@ -25,7 +25,7 @@ class TrainingSettings:
             "scratch".
         epochs: Largest number of passes over the training data.
         learning_rate: Highest learning rate. Defaults to 0.128 / width from scratch, 0.0384 / width
-            from a checkpoint, so 5e-5 for BERT's 768.
+            from a checkpoint, so 5e-5 for BERT's 768; to fine-tune, twice that.
         batch_tokens: Tokens in a batch, padding included. Defaults to 1,024, or 4,096 with a
             teacher.
         max_sequence_length: Tokens of a text that are read, [CLS] and [SEP] included; a longer
@@ -119,7 +119,11 @@ class TextSettings(TrainingSettings):
             0 from a checkpoint or with a teacher, else to 0.1.
         token_dropout: Probability in [0, 1) of hiding a token in training. Likewise.
         layer_decay: Learning rate of a layer as a multiple of that of the layer above, in (0, 1].
-            Defaults to 0.9 from a checkpoint, 1 from scratch.
+            Defaults to 0.8 from a checkpoint, 1 from scratch.
+        adversarial: Length by which each text's embeddings move against the model in training, as a
+            share of theirs, at least 0; see `regard.recipes.adversarial`. Makes a step take twice
+            the time unless 0. Defaults to 0.02 from a checkpoint, but 0 from scratch, with LoRA or
+            with a teacher.
         freeze: Number of layers, from below, that stay as they are, with the embedding. Defaults
             to 0, which leaves the embedding free as well.
         lora: Rank of the matrices that LoRA trains in place of the encoder's weights; they are
@@ -127,7 +131,7 @@ class TextSettings(TrainingSettings):
         teacher: Whether a linear model of n-grams teaches as well, where the data is small enough
             to need it; see `regard.recipes.teacher`. It helps where words and phrases decide, as in
             most real texts, and misleads where only their order does. Defaults to True from
-            scratch, False from a checkpoint.
+            scratch, False from a checkpoint or with `adversarial`.
 
     `epochs` defaults to 3 from a checkpoint; from scratch to 4 with a teacher, each with synthetic
     texts as well, and to 20 without; `vocabulary_size` to 16,000; `dropout` with a teacher to 0.
@@ -139,6 +143,7 @@ class TextSettings(TrainingSettings):
     label_smoothing: float | None = None
     token_dropout: float | None = None
     layer_decay: float | None = None
+    adversarial: float | None = None
     freeze: int = 0
     lora: int | None = None
     teacher: bool | None = None
@@ -148,6 +153,7 @@ class TextSettings(TrainingSettings):
         for name in ("label_smoothing", "token_dropout"):
             self._must(name, lambda share: 0 <= share < 1, "in [0, 1)")
         self._must("layer_decay", lambda decay: 0 < decay <= 1, "in (0, 1]")
+        self._must("adversarial", lambda size: 0 <= size < math.inf, "finite and at least 0")
         self._must("freeze", lambda layers: layers >= 0, "at least 0")
         self._must("lora", lambda rank: rank >= 1, "at least 1")
         received = f"Received: freeze={self.freeze}, lora={self.lora}"
@@ -157,15 +163,21 @@ class TextSettings(TrainingSettings):
             )
         if self.freeze and self.lora:
             raise UserError(f"LoRA keeps all layers: give freeze or lora, not both. {received}")
+        if self.teacher and self.adversarial:
+            raise UserError(
+                "A teacher's lesson is learned without adversarial moves: give one of the two. "
+                f"Received: teacher={self.teacher}, adversarial={self.adversarial}"
+            )
 
     def completed(self) -> Self:
         settings = super().completed()
         if self.checkpoint is None:
-            return settings.with_defaults(layer_decay=1.0, teacher=True)
+            return settings.with_defaults(layer_decay=1.0, teacher=not self.adversarial)
         return settings.with_defaults(
             label_smoothing=0.0,
             token_dropout=0.0,
-            layer_decay=0.9,
+            layer_decay=0.8,  # as in ELECTRA, table 7, https://arxiv.org/abs/2003.10555
+            adversarial=0.0 if self.lora or self.teacher else 0.02,
             teacher=False,
             epochs=EPOCHS_FROM_CHECKPOINT,
         )
@@ -184,14 +196,19 @@ class TextSettings(TrainingSettings):
                 label_smoothing=0.0,
                 token_dropout=0.0,
                 dropout=0.0,
+                adversarial=0.0,
             )
         return settings.with_defaults(
-            epochs=EPOCHS, batch_tokens=BATCH_TOKENS, label_smoothing=0.1, token_dropout=0.1
+            epochs=EPOCHS,
+            batch_tokens=BATCH_TOKENS,
+            label_smoothing=0.1,
+            token_dropout=0.1,
+            adversarial=0.0,
         )
 
     def for_checkpoint(self, width: int, longest: int) -> Self:
-        rate = 0.384 / width if self.lora else None  # few weights, which start from nothing
-        settings = self if rate is None else self.with_defaults(learning_rate=rate)
+        # LoRA's few weights start from nothing; the other rate is that of ELECTRA, as above.
+        settings = self.with_defaults(learning_rate=(0.384 if self.lora else 0.0768) / width)
         return super(TextSettings, settings).for_checkpoint(width, longest)
 
 

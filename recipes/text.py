@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from ..models import TextClassifier
 from ..models.warm_start import warm_start
+from .adversarial import AdversarialClassifier
 from .checkpoints import open_checkpoint
 from .data.batching import TokenBudget, ordered_dataset, training_dataset
 from .data.tables import LabelledTexts, read_train_and_validation
@@ -196,7 +197,7 @@ def train_text_classifier(
         settings.learning_rate,
         settings.epochs * course.steps_per_epoch,
         layer_decay=settings.layer_decay,
-        average_weights=settings.teacher,
+        average_weights=settings.checkpoint is not None or settings.teacher,
     )
     if settings.teacher:
         compile_student(course.learner, optimizer)
@@ -209,7 +210,7 @@ def train_text_classifier(
         validation_data,
         course.steps_per_epoch,
         settings.epochs,
-        settings.patience,
+        None if settings.teacher else settings.patience,
     )
 
     metadata = {
@@ -274,7 +275,7 @@ def labelled_course(
     tokenizer: WordPieceTokenizer,
     settings: TextSettings,
 ) -> Course:
-    """The texts and their labels, and nothing else."""
+    """The texts and their labels, and nothing else, with adversarial moves if asked for."""
     num_classes = model.config["num_classes"]
     token_ids = tokenizer.encode_all(texts, settings.max_sequence_length)
     plan = TokenBudget(sequence_lengths(token_ids).numpy(), settings.batch_tokens, settings.seed)
@@ -286,7 +287,9 @@ def labelled_course(
         tokenizer,
         settings.token_dropout,
     )
-    return Course(model, batches, plan.num_batches)
+    is_adversarial = settings.adversarial > 0
+    learner = AdversarialClassifier(model, settings.adversarial) if is_adversarial else model
+    return Course(learner, batches, plan.num_batches)
 
 
 def taught_course(

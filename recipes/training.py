@@ -104,7 +104,8 @@ def compile_masked_lm(model: keras.Model, optimizer: keras.optimizers.Optimizer)
 class BestEpoch(keras.callbacks.EarlyStopping):
     """Keeps the weights of the epoch with the best macro-F1, or of equals the smallest loss.
 
-    Where no F1 is measured, the loss alone decides.
+    Where no F1 is measured, the loss alone decides. The weights are those that were validated: with
+    `keras.callbacks.SwapEMAWeights`, which must come after it, their mean.
 
     Args:
         patience: Number of epochs without a better one after which training stops.
@@ -112,6 +113,14 @@ class BestEpoch(keras.callbacks.EarlyStopping):
 
     def __init__(self, patience):
         super().__init__("val_macro_f1", mode="max", patience=patience, restore_best_weights=True)
+
+    def on_test_end(self, logs=None):
+        self._validated = self.model.get_weights()
+
+    def on_epoch_end(self, epoch, logs=None):
+        super().on_epoch_end(epoch, logs)
+        if self.best_epoch == epoch:
+            self.best_weights = self._validated
 
     def get_monitor_value(self, logs):
         return logs.get("val_macro_f1", 0.0) - 1e-6 * logs["val_loss"]
@@ -123,11 +132,11 @@ def fit(
     validation_data,
     steps_per_epoch: int,
     epochs: int,
-    patience: int,
+    patience: int | None,
 ) -> tuple[list[dict[str, float]], int]:
-    """Trains a compiled model and leaves it with its best weights, or the mean of its last.
+    """Trains a compiled model and leaves it with the weights of its best epoch, or its last.
 
-    Where the optimizer averages weights, their mean is validated and kept, with no need to choose.
+    Where the optimizer averages weights, their mean is what is validated and kept.
 
     Args:
         model: The model.
@@ -135,7 +144,8 @@ def fit(
         validation_data: The dataset that tells the best epoch.
         steps_per_epoch: Number of batches in an epoch.
         epochs: Largest number of epochs.
-        patience: Number of epochs without a better one after which training stops.
+        patience: Number of epochs without a better one after which training stops; None to keep the
+            last epoch, whatever the validation data says.
 
     Returns:
         One dict of figures an epoch, and the epoch that was kept, counted from 1.
@@ -143,19 +153,20 @@ def fit(
     Raises:
         UserError: If the loss is no longer a number.
     """
-    progress, is_mean = Progress(), model.optimizer.use_ema
-    kept = keras.callbacks.SwapEMAWeights() if is_mean else BestEpoch(patience)
+    progress, best = Progress(), None if patience is None else BestEpoch(patience)
+    mean = keras.callbacks.SwapEMAWeights() if model.optimizer.use_ema else None
+    callbacks = [progress, best, mean, keras.callbacks.TerminateOnNaN()]
     model.fit(
         batches,
         steps_per_epoch=steps_per_epoch,
         epochs=epochs,
         validation_data=validation_data,
-        callbacks=[progress, kept, keras.callbacks.TerminateOnNaN()],
+        callbacks=[callback for callback in callbacks if callback is not None],
         shuffle=False,
         verbose=0,
     )
     check_converged(progress.history)
-    return progress.history, len(progress.history) if is_mean else kept.best_epoch + 1
+    return progress.history, len(progress.history) if best is None else best.best_epoch + 1
 
 
 def check_converged(history: list[dict[str, float]]) -> None:

@@ -9,6 +9,8 @@ import tensorflow as tf
 # close enough together that less than a third of a batch is padding.
 BUCKET_LENGTHS = (8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024)
 
+BATCHES_AHEAD = 2
+
 
 def bucket_lengths(lengths: Sequence[int]) -> np.ndarray:
     """Rounds lengths up to bucket lengths; beyond the last of those, to a multiple of it."""
@@ -107,8 +109,7 @@ def training_dataset(
 
     signature = tuple(tf.TensorSpec(shape, tf.int64) for shape in ([], [], [None]))
     steps = tf.data.Dataset.from_generator(plan.steps, output_signature=signature)
-    endless = tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY)
-    return steps.map(gather).prefetch(tf.data.AUTOTUNE).apply(endless)
+    return read_ahead(steps.map(gather), tf.data.INFINITE_CARDINALITY)
 
 
 def ordered_dataset(plan: TokenBudget, token_ids: tf.RaggedTensor, tokenizer) -> tf.data.Dataset:
@@ -123,8 +124,19 @@ def ordered_dataset(plan: TokenBudget, token_ids: tf.RaggedTensor, tokenizer) ->
 
     signature = tuple(tf.TensorSpec(shape, tf.int64) for shape in ([], [None]))
     dataset = tf.data.Dataset.from_generator(batches, output_signature=signature)
-    whole = tf.data.experimental.assert_cardinality(plan.num_batches)
-    return dataset.map(gather).prefetch(tf.data.AUTOTUNE).apply(whole)
+    return read_ahead(dataset.map(gather), plan.num_batches)
+
+
+def read_ahead(dataset: tf.data.Dataset, num_batches: int) -> tf.data.Dataset:
+    """Makes the next batches while a model is at work on one, and says how many there are.
+
+    TensorFlow is kept from tuning itself: there is nothing to tune, and the end of each pass would
+    wait for its thread, which sleeps for as long as the pass has taken, a minute at most.
+    """
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    known = tf.data.experimental.assert_cardinality(num_batches)
+    return dataset.prefetch(BATCHES_AHEAD).apply(known).with_options(options)
 
 
 def hide_tokens(

@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from .batching import TokenBudget
+from .batching import TokenBudget, read_ahead
 
 BEHIND_MASK = 0.8  # share of the hidden tokens that [MASK] replaces
 BEHIND_ANOTHER = 0.1  # share that a random token replaces; the rest stays as it is
@@ -32,8 +32,7 @@ def masked_dataset(
 
     signature = tuple(tf.TensorSpec(shape, tf.int64) for shape in ([], [], [None]))
     steps = tf.data.Dataset.from_generator(plan.steps, output_signature=signature)
-    endless = tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY)
-    return steps.map(hide).prefetch(tf.data.AUTOTUNE).apply(endless)
+    return read_ahead(steps.map(hide), tf.data.INFINITE_CARDINALITY)
 
 
 def masked_validation_dataset(
@@ -51,8 +50,7 @@ def masked_validation_dataset(
 
     signature = tuple(tf.TensorSpec(shape, tf.int64) for shape in ([], [], [None]))
     dataset = tf.data.Dataset.from_generator(batches, output_signature=signature)
-    whole = tf.data.experimental.assert_cardinality(plan.num_batches)
-    return dataset.map(hide).prefetch(tf.data.AUTOTUNE).apply(whole)
+    return read_ahead(dataset.map(hide), plan.num_batches)
 
 
 def _hide(token_ids, length, seed, tokenizer, masked_share):
