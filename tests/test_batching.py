@@ -118,3 +118,14 @@ def test_hidden_tokens_are_ordinary_ones_and_follow_the_seed(tokenizer):
     assert hidden.to_list() != other.to_list()
     assert set(hidden[:, :1].flat_values.numpy()) == {tokenizer.start_id}
     assert set(hidden[:, -1:].flat_values.numpy()) == {tokenizer.end_id}
+
+
+def test_no_pass_has_a_tuner_to_wait_for(tokenizer):
+    token_ids = tokenizer.encode_all(["a b", "c"], 16)
+    plan = TokenBudget(token_ids.row_lengths().numpy(), batch_tokens=64)
+    once = ordered_dataset(plan, token_ids, tokenizer)
+    endless = training_dataset(plan, token_ids, lambda i: i, np.ones(2), tokenizer)
+    for dataset in (once, endless):
+        assert dataset.options().autotune.enabled is False
+    assert once.cardinality() == plan.num_batches
+    assert endless.cardinality() == tf.data.INFINITE_CARDINALITY

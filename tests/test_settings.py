@@ -24,9 +24,9 @@ def test_a_teacher_decides_once_the_data_is_known():
 
 def test_a_checkpoint_has_gentler_defaults():
     settings = TextSettings(checkpoint="dir", max_sequence_length=300).completed()
-    assert (settings.label_smoothing, settings.layer_decay, settings.epochs) == (0.0, 0.9, 3)
+    assert (settings.label_smoothing, settings.layer_decay, settings.epochs) == (0.0, 0.8, 3)
     settings = settings.for_checkpoint(width=768, longest=512)
-    assert settings.learning_rate == pytest.approx(5e-5)
+    assert settings.learning_rate == pytest.approx(1e-4)
     assert settings.max_sequence_length == 300
 
 
@@ -38,6 +38,27 @@ def test_a_text_is_no_longer_than_the_checkpoint_reads():
 def test_lora_learns_faster():
     settings = TextSettings(checkpoint="dir", lora=4).completed()
     assert settings.for_checkpoint(768, 512).learning_rate == pytest.approx(5e-4)
+
+
+def test_pretraining_goes_on_more_gently():
+    settings = PretrainingSettings(checkpoint="dir").completed().for_checkpoint(768, 512)
+    assert settings.learning_rate == pytest.approx(5e-5)
+
+
+@pytest.mark.parametrize(
+    ("given", "size"),
+    [
+        ({"checkpoint": "dir"}, 0.02),
+        ({"checkpoint": "dir", "lora": 4}, 0.0),
+        ({"checkpoint": "dir", "teacher": True}, 0.0),
+        ({"checkpoint": "dir", "lora": 4, "adversarial": 0.1}, 0.1),
+        ({}, 0.0),
+        ({"adversarial": 0.1}, 0.1),
+    ],
+)
+def test_when_embeddings_move(given, size):
+    settings = TextSettings(**given).completed()
+    assert settings.for_lesson(has_teacher=settings.teacher).adversarial == size
 
 
 def test_what_is_given_stays():
@@ -58,6 +79,8 @@ def test_pretraining_takes_longer_from_scratch():
         ({"freeze": 2}, "freeze=2, lora=None"),
         ({"lora": 2}, "freeze=0, lora=2"),
         ({"checkpoint": "dir", "lora": 2, "freeze": 1}, "not both"),
+        ({"adversarial": -0.1}, "adversarial=-0.1"),
+        ({"adversarial": 0.1, "teacher": True}, "teacher=True, adversarial=0.1"),
         ({"layer_decay": 1.5}, r"\(0, 1\].*layer_decay=1.5"),
         ({"max_sequence_length": 2}, "max_sequence_length=2"),
     ],

@@ -41,6 +41,25 @@ def test_best_epoch_prefers_the_smaller_loss_among_equals():
     assert late > early > worse
 
 
+def test_the_best_epoch_is_kept_as_it_was_validated():
+    """With a mean of weights it is the mean of that epoch, not the last one, nor the weights."""
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.layers.Input((2,)), keras.layers.Dense(2, use_bias=False)])
+    x, y = np.eye(2, dtype="float32"), np.eye(2, dtype="float32")
+    optimizer = keras.optimizers.SGD(1.0, use_ema=True, ema_momentum=0.7)
+    compile_classifier(model, optimizer)
+    validated = []
+    note = keras.callbacks.LambdaCallback(on_test_begin=lambda logs: None)
+    note.on_test_end = lambda logs=None: validated.append(model.get_weights()[0])
+    best = BestEpoch(patience=9)
+    best.get_monitor_value = lambda logs: -abs(len(validated) - 3)  # the third is the best
+    mean = keras.callbacks.SwapEMAWeights()
+    model.fit(x, y, epochs=5, validation_data=(x, y), verbose=0, callbacks=[note, best, mean])
+    assert best.best_epoch == 2
+    np.testing.assert_array_equal(model.get_weights()[0], validated[2])
+    assert not np.allclose(validated[2], validated[4])
+
+
 def test_progress_notes_every_epoch(caplog):
     caplog.set_level("INFO", logger="regard")
     model = keras.Sequential([keras.layers.Input((2,)), keras.layers.Dense(2)])
