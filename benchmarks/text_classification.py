@@ -88,7 +88,10 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("checkpoint", help="directory of a BERT checkpoint")
     parser.add_argument("--rounds", type=int, default=5, help="default: %(default)s")
     parser.add_argument(
-        "--examples", type=int, default=512, help="to fine-tune on in a round; default: %(default)s"
+        "--examples",
+        type=int,
+        default=1024,
+        help="to fine-tune on in a round (default: 1024)",
     )
     parser.add_argument("--json", type=Path, help="file for everything measured")
     parser.add_argument("--quick", action="store_true", help="one round of a few examples")

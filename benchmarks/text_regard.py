@@ -33,7 +33,7 @@ class RegardFineTuner:
             settings.learning_rate,
             total_steps,
             layer_decay=settings.layer_decay,
-            average_weights=True,
+            average_every=settings.average_every(),
         )
         training.compile_classifier(self.start.model, optimizer)
 

@@ -61,6 +61,8 @@ class LayerwiseAdamW(keras.optimizers.AdamW):
     Args:
         learning_rate: Highest learning rate, or a schedule of it.
         layer_decay: The factor from one layer to the one below, in (0, 1]. Defaults to 1.
+        average_every: With `use_ema`, the number of steps from one update of the mean to the next,
+            each of them a pass over all weights. Defaults to 1.
         **kwargs: As for `keras.optimizers.AdamW`, but without `amsgrad`.
 
     Raises:
@@ -71,11 +73,12 @@ class LayerwiseAdamW(keras.optimizers.AdamW):
         3.2 (discriminative fine-tuning), https://arxiv.org/abs/1801.06146
     """
 
-    def __init__(self, learning_rate=0.001, layer_decay=1.0, **kwargs):
+    def __init__(self, learning_rate=0.001, layer_decay=1.0, average_every=1, **kwargs):
         super().__init__(learning_rate, **kwargs)
         if self.amsgrad:
             raise ValueError("`LayerwiseAdamW` has no AMSGrad. Received: amsgrad=True")
         self.layer_decay = layer_decay
+        self.average_every = average_every
 
     def build(self, variables):
         super().build(variables)
@@ -113,8 +116,14 @@ class LayerwiseAdamW(keras.optimizers.AdamW):
             return super()._clip_gradients(grads)
         return tf.clip_by_global_norm([_sum_rows(grad) for grad in grads], self.global_clipnorm)[0]
 
+    def _update_model_variables_moving_average(self, trainable_variables):
+        update = super()._update_model_variables_moving_average
+        is_due = self.iterations % self.average_every == 0
+        tf.cond(is_due, lambda: update(trainable_variables), lambda: None)
+
     def get_config(self):
-        return {**super().get_config(), "layer_decay": self.layer_decay}
+        own = {"layer_decay": self.layer_decay, "average_every": self.average_every}
+        return {**super().get_config(), **own}
 
 
 def _sum_rows(gradient):
@@ -138,7 +147,7 @@ def make_optimizer(
     learning_rate: float,
     total_steps: int,
     layer_decay: float = 1.0,
-    average_weights: bool = False,
+    average_every: int | None = None,
 ) -> keras.optimizers.Optimizer:
     """AdamW as BERT is trained: warm-up and decay, clipped gradients, norms and biases undecayed.
 
@@ -146,8 +155,8 @@ def make_optimizer(
         learning_rate: Highest learning rate.
         total_steps: Number of steps of the whole training.
         layer_decay: See `LayerwiseAdamW`. Defaults to 1.
-        average_weights: Whether the model ends with the exponential mean of its weights over about
-            the last seventh of the steps, 200 at most. Defaults to False.
+        average_every: Makes the model end with the exponential mean of its weights over about the
+            last seventh of the steps, 200 at most, taken every so many steps. Defaults to no mean.
 
     References:
         Loshchilov and Hutter, "Decoupled Weight Decay Regularization",
@@ -155,13 +164,15 @@ def make_optimizer(
     """
     warmup_steps = max(1, round(WARMUP_SHARE * total_steps))
     schedule = LinearWarmupDecay(learning_rate, warmup_steps, max(total_steps, warmup_steps + 1))
+    momentum = max(0.0, min(0.995, 1 - 7 / total_steps))
     optimizer = LayerwiseAdamW(
         schedule,
         layer_decay,
+        average_every or 1,
         weight_decay=WEIGHT_DECAY,
         global_clipnorm=1.0,  # as in google-research/bert, optimization.py
-        use_ema=average_weights,
-        ema_momentum=max(0.0, min(0.995, 1 - 7 / total_steps)),
+        use_ema=average_every is not None,
+        ema_momentum=momentum ** (average_every or 1),
     )
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     return optimizer

@@ -206,6 +206,15 @@ class TextSettings(TrainingSettings):
             adversarial=0.0,
         )
 
+    def average_every(self) -> int | None:
+        """Steps between those whose weights are averaged; None where no mean is kept.
+
+        A pretrained model has so many weights that a mean of all steps would take a tenth of one.
+        """
+        if self.teacher:
+            return 1
+        return None if self.checkpoint is None else 4
+
     def for_checkpoint(self, width: int, longest: int) -> Self:
         # LoRA's few weights start from nothing; the other rate is that of ELECTRA, as above.
         settings = self.with_defaults(learning_rate=(0.384 if self.lora else 0.0768) / width)

@@ -197,7 +197,7 @@ def train_text_classifier(
         settings.learning_rate,
         settings.epochs * course.steps_per_epoch,
         layer_decay=settings.layer_decay,
-        average_weights=settings.checkpoint is not None or settings.teacher,
+        average_every=settings.average_every(),
     )
     if settings.teacher:
         compile_student(course.learner, optimizer)

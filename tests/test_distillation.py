@@ -183,7 +183,7 @@ def test_a_student_learns_and_keeps_the_mean_of_its_weights():
     plan, batches = lesson_batches(
         lesson, tokenizer, max_sequence_length=16, batch_tokens=512, token_dropout=0.1, seed=0
     )
-    optimizer = make_optimizer(1e-3, 2 * plan.num_batches, average_weights=True)
+    optimizer = make_optimizer(1e-3, 2 * plan.num_batches, average_every=1)
     compile_student(learner, optimizer)
     inputs, _, _ = next(iter(batches))
     targets = tf.one_hot(tf.zeros(len(inputs["token_ids"]), tf.int32), 2)

@@ -78,6 +78,17 @@ def test_lower_layers_learn_and_decay_at_lower_rates():
         np.testing.assert_allclose(moved / moved[-1], list(paths.values()), rtol=1e-3)
 
 
+def test_the_mean_is_of_every_so_many_steps():
+    weight = keras.Variable(0.0)
+    optimizer = LayerwiseAdamW(1.0, average_every=3, use_ema=True, ema_momentum=0.5)
+    mean = None
+    for step in range(8):
+        optimizer.apply([tf.constant(1.0)], [weight])
+        if step % 3 == 0:
+            mean = float(weight) if mean is None else (mean + float(weight)) / 2
+        assert float(optimizer._model_variables_moving_average[0]) == pytest.approx(mean)
+
+
 def test_optimizer_has_no_amsgrad():
     with pytest.raises(ValueError, match="Received: amsgrad=True"):
         LayerwiseAdamW(amsgrad=True)
