@@ -145,6 +145,26 @@ def test_export_answers_as_the_live_model_where_regard_is_not(exported, model, t
     assert answers["empty"].shape == (0, 3)
 
 
+def test_texts_of_like_length_go_through_the_model_a_few_at_a_time(tokenizer):
+    """All of a batch comes back in its own order, and none is padded far beyond its length."""
+    shapes = []
+
+    class LengthModel:
+        output_shape = (None, 2)
+
+        def __call__(self, inputs, training):
+            shapes.append(tuple(inputs["token_ids"].shape))
+            length = tf.reduce_sum(tf.cast(inputs["padding_mask"], tf.float32), axis=1)
+            return tf.stack([length, 0 * length], axis=1)
+
+    words = np.random.default_rng(0).integers(0, 20, size=70)
+    texts = tf.constant([" ".join("a" * count) for count in words])
+    scores = serving._probabilities(LengthModel(), tokenizer, MAX_SEQUENCE_LENGTH, {"texts": texts})
+    np.testing.assert_allclose(scores[:, 0], 1 / (1 + np.exp(-(words + 2.0))), rtol=1e-6)
+    assert [rows for rows, _ in shapes] == [32, 32, 6]
+    assert [length for _, length in shapes] == [2 + np.sort(words)[end] for end in (31, 63, 69)]
+
+
 def test_files_of_an_export(exported, tokenizer):
     files = {str(path.relative_to(exported)) for path in exported.rglob("*") if path.is_file()}
     assert files == {
