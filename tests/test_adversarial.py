@@ -6,7 +6,7 @@ import tensorflow as tf
 from regard.models import TextClassifier
 from regard.recipes.adversarial import AdversarialClassifier
 
-SIZE = 0.05
+EPSILON = 0.05
 TOKEN_IDS = np.array([[2, 7, 5, 3, 0], [2, 9, 3, 0, 0], [2, 4, 8, 6, 3]], "int32")
 INPUTS = {
     "token_ids": TOKEN_IDS,
@@ -48,10 +48,10 @@ def test_a_step_follows_the_gradients_of_both_passes():
     move = np.zeros_like(vectors)
     for text, length in enumerate(INPUTS["padding_mask"].sum(axis=1)):  # each by itself
         ours, theirs = vectors[text, :length], slope[text, :length]
-        move[text, :length] = SIZE * np.linalg.norm(ours) * theirs / np.linalg.norm(theirs)
+        move[text, :length] = EPSILON * np.linalg.norm(ours) * theirs / np.linalg.norm(theirs)
     _, (_, *moved_gradients) = loss_and_slopes(classifier, move)
     before = classifier.get_weights()
-    learner = compiled(AdversarialClassifier(classifier, SIZE), keras.optimizers.SGD(1.0))
+    learner = compiled(AdversarialClassifier(classifier, EPSILON), keras.optimizers.SGD(1.0))
     learner.train_on_batch(INPUTS, TARGETS, WEIGHTS)
     for old, new, *both in zip(
         before, classifier.get_weights(), gradients, moved_gradients, strict=True
@@ -63,7 +63,7 @@ def test_a_step_follows_the_gradients_of_both_passes():
 
 def test_figures_are_those_of_the_texts_as_they_are():
     classifier = make_classifier()
-    learner = compiled(AdversarialClassifier(classifier, SIZE), keras.optimizers.SGD(0.0))
+    learner = compiled(AdversarialClassifier(classifier, EPSILON), keras.optimizers.SGD(0.0))
     trained = learner.fit(INPUTS, TARGETS, sample_weight=WEIGHTS, batch_size=3, verbose=0).history
     loss, accuracy = learner.evaluate(INPUTS, TARGETS, sample_weight=WEIGHTS, verbose=0)
     assert (trained["loss"][0], trained["accuracy"][0]) == pytest.approx((loss, accuracy))
@@ -74,20 +74,23 @@ def test_figures_are_those_of_the_texts_as_they_are():
 def test_it_learns_in_every_precision_and_the_mean_of_its_weights_is_kept(dtype):
     classifier = make_classifier(dtype=dtype)
     learner = compiled(
-        AdversarialClassifier(classifier, SIZE),
+        AdversarialClassifier(classifier, EPSILON),
         keras.optimizers.AdamW(0.01, use_ema=True, ema_momentum=0.5),
     )
     fit = {"sample_weight": WEIGHTS, "batch_size": 3, "epochs": 30, "verbose": 0}
     history = learner.fit(INPUTS, TARGETS, **fit).history
     assert history["loss"][-1] < 0.1 < history["loss"][0]
     assert learner.evaluate(INPUTS, TARGETS, verbose=0)[0] < 0.2
+    means = learner.optimizer._model_variables_moving_average
+    for weight, mean in zip(classifier.trainable_weights, means, strict=True):
+        np.testing.assert_array_equal(weight, mean)
 
 
 def test_frozen_layers_stay_as_they_are():
     classifier = make_classifier()
     classifier.embedding.trainable = False
     classifier.encoder.blocks[0].trainable = False
-    learner = compiled(AdversarialClassifier(classifier, SIZE), keras.optimizers.SGD(1.0))
+    learner = compiled(AdversarialClassifier(classifier, EPSILON), keras.optimizers.SGD(1.0))
     before = {weight.path: np.array(weight) for weight in classifier.weights}
     learner.train_on_batch(INPUTS, TARGETS, WEIGHTS)
     moved = {w.path for w in classifier.weights if np.any(np.array(w) != before[w.path])}
