@@ -1,5 +1,6 @@
 """Fine-tuning, on a checkpoint of random weights and a few generated reviews."""
 
+import csv
 import json
 import logging
 
@@ -88,6 +89,30 @@ def test_several_seeds_keep_the_best(checkpoint, tmp_path, capsys):
     np.testing.assert_array_equal(
         np.array(run.model.head.kernel), np.array(alone.model.head.kernel)
     )
+
+
+def test_embeddings_are_perturbed_unless_it_is_switched_off(checkpoint, tmp_path):
+    runs = [
+        fit(checkpoint, tmp_path / str(number), **given)
+        for number, given in enumerate(({}, {"adversarial": 0.02}, {"adversarial": 0.0}))
+    ]
+    by_default, asked, off = (np.array(run.model.head.kernel) for run in runs)
+    np.testing.assert_array_equal(by_default, asked)
+    assert not np.array_equal(by_default, off)
+    assert [run.metadata["settings"]["adversarial"] for run in runs] == [0.02, 0.02, 0.0]
+
+
+@pytest.mark.parametrize("adversarial", [0.0, 0.02])
+def test_what_is_kept_is_what_was_validated(checkpoint, tmp_path, adversarial):
+    """The mean of the weights at the best epoch: other weights would have another loss."""
+    learning = {"epochs": 4, "learning_rate": 0.01, "adversarial": adversarial}
+    run = fit(checkpoint, tmp_path / "run", **learning)
+    with open(tmp_path / "run/history.csv", newline="") as file:
+        history = [{k: float(v) for k, v in row.items()} for row in csv.DictReader(file)]
+    kept = history[run.metrics["best_epoch"] - 1]
+    assert kept["val_macro_f1"] == max(row["val_macro_f1"] for row in history)
+    assert run.metrics["log_loss"] == pytest.approx(kept["val_loss"], rel=1e-4)
+    assert len({round(row["val_loss"], 3) for row in history}) > 1
 
 
 def test_freezing_and_lora_leave_the_rest_alone(checkpoint, tmp_path):

@@ -89,6 +89,13 @@ def test_the_mean_is_of_every_so_many_steps():
         assert float(optimizer._model_variables_moving_average[0]) == pytest.approx(mean)
 
 
+def test_optimizer_gives_back_its_arguments():
+    config = LayerwiseAdamW(0.1, layer_decay=0.5, average_every=3, weight_decay=0.2).get_config()
+    again = LayerwiseAdamW.from_config(config)
+    assert again.get_config() == config
+    assert (again.layer_decay, again.average_every, again.weight_decay) == (0.5, 3, 0.2)
+
+
 def test_optimizer_has_no_amsgrad():
     with pytest.raises(ValueError, match="Received: amsgrad=True"):
         LayerwiseAdamW(amsgrad=True)

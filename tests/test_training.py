@@ -49,8 +49,9 @@ def test_the_best_epoch_is_kept_as_it_was_validated():
     optimizer = keras.optimizers.SGD(1.0, use_ema=True, ema_momentum=0.7)
     compile_classifier(model, optimizer)
     validated = []
-    note = keras.callbacks.LambdaCallback(on_test_begin=lambda logs: None)
-    note.on_test_end = lambda logs=None: validated.append(model.get_weights()[0])
+    note = keras.callbacks.LambdaCallback(
+        on_test_end=lambda logs=None: validated.append(model.get_weights()[0])
+    )
     best = BestEpoch(patience=9)
     best.get_monitor_value = lambda logs: -abs(len(validated) - 3)  # the third is the best
     mean = keras.callbacks.SwapEMAWeights()
