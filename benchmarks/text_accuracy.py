@@ -37,17 +37,16 @@ def main() -> None:
     options = parse_options()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     regard = partial(regard_run, options.data, options.checkpoint)
-    recipes = {
-        "Regard bfloat16": partial(regard, "bfloat16"),
-        "transformers + torch float32": partial(
-            torch_run, *read_data(options.data), options.checkpoint
-        ),
-        "Regard float32": partial(regard, "float32"),
+    torch = partial(torch_run, *read_data(options.data), options.checkpoint)
+    recipes = {  # each with its number of seeds
+        "Regard bfloat16": (partial(regard, "bfloat16"), options.seeds),
+        "transformers + torch float32": (torch, 1),
+        "Regard float32": (partial(regard, "float32"), 1),
     }
-    results = {}
-    for name, recipe in recipes.items():
-        seeds = 1 if results else options.seeds
-        results[name] = [run_once(name, recipe, seed) for seed in range(seeds)]
+    results = {
+        name: [run_once(name, recipe, seed) for seed in range(seeds)]
+        for name, (recipe, seeds) in recipes.items()
+    }
     print(machine(), *map(" ".join, versions(PACKAGES).items()), sep=", ")
     print(f"\n{markdown_table(results)}")
     if options.json:

@@ -8,8 +8,9 @@ from text_peers import CLASSIFYING_BATCH, by_length
 
 
 class RegardFineTuner:
-    """The recipe's model, batches, optimizer and loss, and `model.fit`, without adversarial moves:
-    one pass of each batch, as with everyone else.
+    """The recipe's model, batches, optimizer and loss, and `model.fit`.
+
+    Without adversarial training: one pass of each batch, as with everyone else.
 
     Args:
         checkpoint: A checkpoint of an encoder.
@@ -38,7 +39,7 @@ class RegardFineTuner:
         training.compile_classifier(self.start.model, optimizer)
 
     def prepare(self, texts: Sequence[str], labels: np.ndarray):
-        from regard.recipes.text import labelled_course
+        from regard.recipes.courses import labelled_course
 
         model, tokenizer, _, settings = self.start
         return labelled_course(model, texts, labels, tokenizer, settings)

@@ -91,11 +91,9 @@ def distill(
     weights = ngram_weights(teacher)
     weights /= (occurrences @ weights).std(axis=0)
     evidence = occurrences @ weights
-    all_texts, all_targets, all_evidence = (
-        texts * epochs,
-        [real_targets] * epochs,
-        [evidence] * epochs,
-    )
+    all_texts = texts * epochs
+    all_targets = [real_targets] * epochs
+    all_evidence = [evidence] * epochs
     for synthetic in _synthetic_texts(texts, epochs, seed):
         occurrences = reader.occurrences(synthetic)
         counts = group_sums(_lengths(synthetic)) @ occurrences

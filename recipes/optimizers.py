@@ -164,15 +164,16 @@ def make_optimizer(
     """
     warmup_steps = max(1, round(WARMUP_SHARE * total_steps))
     schedule = LinearWarmupDecay(learning_rate, warmup_steps, max(total_steps, warmup_steps + 1))
-    momentum = max(0.0, min(0.995, 1 - 7 / total_steps))
+    momentum = max(0.0, min(0.995, 1 - 7 / total_steps))  # of a step
+    every = average_every or 1
     optimizer = LayerwiseAdamW(
         schedule,
         layer_decay,
-        average_every or 1,
+        every,
         weight_decay=WEIGHT_DECAY,
         global_clipnorm=1.0,  # as in google-research/bert, optimization.py
         use_ema=average_every is not None,
-        ema_momentum=momentum ** (average_every or 1),
+        ema_momentum=momentum**every,
     )
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     return optimizer

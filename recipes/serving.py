@@ -20,27 +20,21 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from itertools import cycle, islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import tensorflow as tf
-from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
 
 from .errors import UserError
 from .tokenizers import Text, as_bytes, sequence_lengths
+from .warmup_requests import FEATURES, Columns, write_warmup_requests
 
-Columns = dict[str, Sequence[bytes]]  # the texts of a batch, by the name of the input
-
-# The inputs of `serving_default`, and the features of a tf.Example that `classify` reads for them.
-FEATURES = {"texts": "text", "pairs": "pair"}
 # In probability: how far scores may be from those of the live model, and how much padding and the
 # company in a batch may change them.
 TOLERANCES = {
     "float32": {"model": 1e-5, "company": 1e-5},
     "bfloat16": {"model": 0.02, "company": 0.005},
 }
-WARMUP_BATCH_SIZES = (1, 8)  # texts
 ROWS_AT_ONCE = 32  # texts in one call of the model
 
 AWKWARD_TEXTS = (
@@ -112,7 +106,7 @@ def export_text_classifier(
         labels = _asset(workspace / "labels.txt", class_names)
         vocabulary = _asset(workspace / "vocab.txt", tokenizer.vocabulary)
         _save(signatures, exported, [labels, vocabulary], export)
-        _write_warmup_requests(export, examples)
+        write_warmup_requests(export, examples)
         columns = _with_awkward_texts(examples)
         scores = _ask_model(model, tokenizer, max_sequence_length, columns)
         try:
@@ -198,21 +192,20 @@ def _probabilities(
 ) -> tf.Tensor:
     """Class probabilities (B, C), float32, of columns of texts (B,).
 
-    Texts of like length go through the model together, a few at a time, so that a batch of a
-    thousand takes no more memory than one of a few, and short texts wait for no long one.
+    Texts of like length go through the model together, a few at a time, so that the model takes no
+    more memory for a thousand than for a few, and short texts wait for no long one.
     """
     encode = tokenizer.encode_pairs if "pairs" in texts else tokenizer.encode
     token_ids = encode(*(texts[name] for name in FEATURES if name in texts), max_sequence_length)
     lengths = sequence_lengths(token_ids)  # (B,)
     order = tf.argsort(lengths, stable=True)
-    batch_size = tf.size(order)
+    num_parts = -(-tf.size(order) // ROWS_AT_ONCE)
 
     def classify_next(number, parts):
         rows = order[number * ROWS_AT_ONCE :][:ROWS_AT_ONCE]
         inputs = tokenizer.pack(tf.gather(token_ids, rows), tf.gather(lengths, rows[-1]))
         return number + 1, parts.write(number, model(inputs, training=False))
 
-    num_parts = -(-batch_size // ROWS_AT_ONCE)
     parts = tf.TensorArray(
         "float32", num_parts, infer_shape=False, element_shape=[None, *model.output_shape[1:]]
     )
@@ -241,41 +234,6 @@ def _save(signatures: dict, model, assets: list[tf.saved_model.Asset], export: P
     updater.replace_method_name("classify", "tensorflow/serving/classify", tags="serve")
     updater.save()
     (export / "fingerprint.pb").unlink()  # optional, and of the graph as it was before
-
-
-def _write_warmup_requests(export: Path, examples: Columns) -> None:
-    """Writes the requests that keep the first real ones from waiting for lazy set-up."""
-    path = export / "assets.extra" / "tf_serving_warmup_requests"
-    path.parent.mkdir()
-    by_length = sorted(zip(*examples.values(), strict=True), key=lambda row: sum(map(len, row)))
-    with tf.io.TFRecordWriter(str(path)) as writer:
-        for batch_size in WARMUP_BATCH_SIZES:
-            for rows in (by_length, by_length[::-1]):  # shortest, then longest
-                batch = zip(*islice(cycle(rows), batch_size), strict=True)
-                columns = dict(zip(examples, batch, strict=True))
-                writer.write(_predict_request(columns).SerializeToString())
-                writer.write(_classify_request(columns).SerializeToString())
-
-
-# No model is named: its name is the server's choice, and saved_model_warmup.cc does not look at it.
-def _predict_request(columns: Columns) -> PredictionLog:
-    log = PredictionLog()
-    request = log.predict_log.request
-    request.model_spec.signature_name = "serving_default"
-    for name, texts in columns.items():
-        request.inputs[name].CopyFrom(tf.make_tensor_proto(texts, tf.string))
-    return log
-
-
-def _classify_request(columns: Columns) -> PredictionLog:
-    log = PredictionLog()
-    request = log.classify_log.request
-    request.model_spec.signature_name = "classify"
-    for row in zip(*columns.values(), strict=True):
-        example = request.input.example_list.examples.add()
-        for name, text in zip(columns, row, strict=True):
-            example.features.feature[FEATURES[name]].bytes_list.value.append(text)
-    return log
 
 
 def _ask_model(model, tokenizer, max_sequence_length: int, columns: Columns) -> list:

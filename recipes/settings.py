@@ -8,10 +8,27 @@ from ..models.presets import text_preset
 from .errors import UserError
 
 EPOCHS = 20
-EPOCHS_WITH_TEACHER = 4  # each with synthetic texts as well
-BATCH_TOKENS = 1024
-BATCH_TOKENS_WITH_TEACHER = 4096
 EPOCHS_FROM_CHECKPOINT = 3
+BATCH_TOKENS = 1024
+
+# What a classifier's settings are where nothing else decides. With a teacher, texts are plenty and
+# their targets soft, so nothing else keeps a model from remembering them: without dropout it comes
+# closer to the teacher, in half the time.
+WITHOUT_TEACHER = {
+    "epochs": EPOCHS,
+    "batch_tokens": BATCH_TOKENS,
+    "label_smoothing": 0.1,
+    "token_dropout": 0.1,
+    "adversarial": 0.0,
+}
+WITH_TEACHER = {
+    "epochs": 4,  # each with synthetic texts as well
+    "batch_tokens": 4096,
+    "label_smoothing": 0.0,
+    "token_dropout": 0.0,
+    "dropout": 0.0,
+    "adversarial": 0.0,
+}
 
 
 @dataclass(frozen=True)
@@ -120,10 +137,10 @@ class TextSettings(TrainingSettings):
         token_dropout: Probability in [0, 1) of hiding a token in training. Likewise.
         layer_decay: Learning rate of a layer as a multiple of that of the layer above, in (0, 1].
             Defaults to 0.8 from a checkpoint, 1 from scratch.
-        adversarial: Length by which each text's embeddings move against the model in training, as a
-            share of theirs, at least 0; see `regard.recipes.adversarial`. Makes a step take twice
-            the time unless 0. Defaults to 0.02 from a checkpoint, but 0 from scratch, with LoRA or
-            with a teacher.
+        adversarial: Norm of the perturbation of a text's embeddings that misleads the model most,
+            as a share of theirs, at least 0; see `regard.recipes.adversarial`. A step takes twice
+            the time unless it is 0. Defaults to 0.02 from a checkpoint, but 0 from scratch, with
+            LoRA or with a teacher.
         freeze: Number of layers, from below, that stay as they are, with the embedding. Defaults
             to 0, which leaves the embedding free as well.
         lora: Rank of the matrices that LoRA trains in place of the encoder's weights; they are
@@ -165,7 +182,7 @@ class TextSettings(TrainingSettings):
             raise UserError(f"LoRA keeps all layers: give freeze or lora, not both. {received}")
         if self.teacher and self.adversarial:
             raise UserError(
-                "A teacher's lesson is learned without adversarial moves: give one of the two. "
+                "A teacher's lesson is learned without perturbations: give one of the two. "
                 f"Received: teacher={self.teacher}, adversarial={self.adversarial}"
             )
 
@@ -183,28 +200,9 @@ class TextSettings(TrainingSettings):
         )
 
     def for_lesson(self, has_teacher: bool) -> Self:
-        """The same with what depends on a teacher, once the data tells whether there is one.
-
-        With a teacher, texts are plenty and their targets soft, so nothing else keeps a model from
-        remembering them: without dropout it comes closer to the teacher, in half the time.
-        """
-        settings = replace(self, teacher=has_teacher)
-        if has_teacher:
-            return settings.with_defaults(
-                epochs=EPOCHS_WITH_TEACHER,
-                batch_tokens=BATCH_TOKENS_WITH_TEACHER,
-                label_smoothing=0.0,
-                token_dropout=0.0,
-                dropout=0.0,
-                adversarial=0.0,
-            )
-        return settings.with_defaults(
-            epochs=EPOCHS,
-            batch_tokens=BATCH_TOKENS,
-            label_smoothing=0.1,
-            token_dropout=0.1,
-            adversarial=0.0,
-        )
+        """The same with what depends on a teacher, once the data tells whether there is one."""
+        defaults = WITH_TEACHER if has_teacher else WITHOUT_TEACHER
+        return replace(self, teacher=has_teacher).with_defaults(**defaults)
 
     def average_every(self) -> int | None:
         """Steps between those whose weights are averaged; None where no mean is kept.

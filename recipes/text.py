@@ -2,46 +2,29 @@
 
 import logging
 import time
-from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import keras
 import numpy as np
 import tensorflow as tf
 
 from ..models import TextClassifier
-from ..models.warm_start import warm_start
-from .adversarial import AdversarialClassifier
 from .checkpoints import open_checkpoint
-from .data.batching import TokenBudget, ordered_dataset, training_dataset
+from .courses import Course, labelled_course, taught_course, validation_batches
 from .data.tables import LabelledTexts, read_train_and_validation
 from .directories import RUN_CONTENTS, check_output, default_output, written_aside
 from .display import display_name
-from .distillation import can_teach, distill, lesson_batches, with_evidence, with_no_evidence
+from .distillation import can_teach, with_no_evidence
 from .errors import UserError
 from .evaluation import classification_metrics, encode_labels
 from .fine_tuning import add_lora, as_plain, freeze
 from .optimizers import make_optimizer
 from .report import write_report
-from .runs import (
-    PREDICTION_BATCH_TOKENS,
-    TextRun,
-    describe_data,
-    versions,
-    write_history,
-)
+from .runs import TextRun, describe_data, versions, write_history
 from .settings import TextSettings
-from .tokenizers import WordPieceTokenizer, sequence_lengths
-from .training import (
-    class_weights,
-    compile_classifier,
-    compile_student,
-    fit,
-    set_seed,
-    smooth,
-)
+from .tokenizers import WordPieceTokenizer
+from .training import compile_classifier, compile_student, fit, set_seed
 from .vocabulary import MAX_CLAUSE_CHARACTERS, learn_vocabulary
 
 logger = logging.getLogger("regard")
@@ -54,14 +37,6 @@ class Start(NamedTuple):
     tokenizer: WordPieceTokenizer
     class_names: list[str]
     settings: TextSettings
-
-
-class Course(NamedTuple):
-    """What to train, on an endless dataset, and the number of batches to call an epoch."""
-
-    learner: keras.Model
-    batches: tf.data.Dataset
-    steps_per_epoch: int
 
 
 class Training(NamedTuple):
@@ -193,25 +168,7 @@ def train_text_classifier(
     validation_data = validation_batches(
         validation.examples(), validation_labels, len(class_names), tokenizer, settings
     )
-    optimizer = make_optimizer(
-        settings.learning_rate,
-        settings.epochs * course.steps_per_epoch,
-        layer_decay=settings.layer_decay,
-        average_every=settings.average_every(),
-    )
-    if settings.teacher:
-        compile_student(course.learner, optimizer)
-        validation_data = validation_data.map(with_no_evidence(course.learner))
-    else:
-        compile_classifier(course.learner, optimizer)
-    history, best_epoch = fit(
-        course.learner,
-        course.batches,
-        validation_data,
-        course.steps_per_epoch,
-        settings.epochs,
-        None if settings.teacher else settings.patience,
-    )
+    history, best_epoch = learn(course, validation_data, settings)
 
     metadata = {
         "task": "text",
@@ -226,6 +183,31 @@ def train_text_classifier(
     metrics = classification_metrics(validation_labels, probabilities, class_names)
     run.metrics = {**metrics, "best_epoch": best_epoch}
     return Training(run, history, probabilities)
+
+
+def learn(
+    course: Course, validation_data: tf.data.Dataset, settings: TextSettings
+) -> tuple[list[dict[str, float]], int]:
+    """Takes a course; one dict of figures an epoch, and the epoch that was kept."""
+    optimizer = make_optimizer(
+        settings.learning_rate,
+        settings.epochs * course.steps_per_epoch,
+        layer_decay=settings.layer_decay,
+        average_every=settings.average_every(),
+    )
+    if settings.teacher:
+        compile_student(course.learner, optimizer)
+        validation_data = validation_data.map(with_no_evidence(course.learner))
+    else:
+        compile_classifier(course.learner, optimizer)
+    return fit(
+        course.learner,
+        course.batches,
+        validation_data,
+        course.steps_per_epoch,
+        settings.epochs,
+        None if settings.teacher else settings.patience,
+    )
 
 
 def from_scratch(train: LabelledTexts, settings: TextSettings) -> Start:
@@ -266,88 +248,6 @@ def from_checkpoint(train: LabelledTexts, settings: TextSettings) -> Start:
         add_lora(model, settings.lora)
     width, longest = (checkpoint.arguments[n] for n in ("hidden_dim", "max_sequence_length"))
     return Start(model, tokenizer, class_names, settings.for_checkpoint(width, longest))
-
-
-def labelled_course(
-    model: TextClassifier,
-    texts: Sequence[str] | Sequence[tuple[str, str]],
-    labels: np.ndarray,
-    tokenizer: WordPieceTokenizer,
-    settings: TextSettings,
-) -> Course:
-    """The texts and their labels, and nothing else, with adversarial moves if asked for."""
-    num_classes = model.config["num_classes"]
-    token_ids = tokenizer.encode_all(texts, settings.max_sequence_length)
-    plan = TokenBudget(sequence_lengths(token_ids).numpy(), settings.batch_tokens, settings.seed)
-    batches = training_dataset(
-        plan,
-        token_ids,
-        one_hot_targets(labels, num_classes, settings.label_smoothing),
-        class_weights(labels, num_classes)[labels],
-        tokenizer,
-        settings.token_dropout,
-    )
-    is_adversarial = settings.adversarial > 0
-    learner = AdversarialClassifier(model, settings.adversarial) if is_adversarial else model
-    return Course(learner, batches, plan.num_batches)
-
-
-def taught_course(
-    model: TextClassifier,
-    texts: Sequence[str],
-    labels: np.ndarray,
-    tokenizer: WordPieceTokenizer,
-    settings: TextSettings,
-) -> Course:
-    """The texts with what a teacher makes of them and of synthetic ones, in first weights too."""
-    logger.info("Asking linear models of n-grams to teach.")
-    token_ids = tokenizer.encode_all(texts, settings.max_sequence_length)
-    target_of = one_hot_targets(labels, model.config["num_classes"], settings.label_smoothing)
-    lesson = distill(
-        [row[1:-1] for row in token_ids.numpy()],  # without [CLS] and [SEP]
-        labels,
-        target_of(tf.range(len(texts))).numpy(),
-        tokenizer.vocabulary,
-        settings.epochs,
-        settings.seed,
-    )
-    if settings.checkpoint is None:
-        warm_start(model, tokenizer.vocabulary, lesson.piece_evidence, settings.seed)
-    plan, batches = lesson_batches(
-        lesson,
-        tokenizer,
-        max_sequence_length=settings.max_sequence_length,
-        batch_tokens=settings.batch_tokens,
-        token_dropout=settings.token_dropout,
-        seed=settings.seed,
-    )
-    learner = with_evidence(model, lesson.evidence.shape[1])
-    return Course(learner, batches, -(-plan.num_batches // settings.epochs))
-
-
-def validation_batches(
-    texts: Sequence[str] | Sequence[tuple[str, str]],
-    labels: np.ndarray,
-    num_classes: int,
-    tokenizer: WordPieceTokenizer,
-    settings: TextSettings,
-) -> tf.data.Dataset:
-    """One pass over the validation data, with one-hot targets."""
-    token_ids = tokenizer.encode_all(texts, settings.max_sequence_length)
-    plan = TokenBudget(sequence_lengths(token_ids).numpy(), PREDICTION_BATCH_TOKENS)
-    target_of = one_hot_targets(labels, num_classes)
-    batches = ordered_dataset(plan, token_ids, tokenizer)
-    return batches.map(lambda inputs, indices: (inputs, target_of(indices)))
-
-
-def one_hot_targets(
-    labels: np.ndarray, num_classes: int, label_smoothing: float = 0.0
-) -> Callable[[tf.Tensor], tf.Tensor]:
-    """A function from indices (B,) to one-hot targets (B, C)."""
-    labels = tf.constant(labels)
-    return lambda indices: smooth(
-        tf.one_hot(tf.gather(labels, indices), num_classes), label_smoothing
-    )
 
 
 def _announce(train: LabelledTexts, validation: LabelledTexts, class_names: list[str]) -> None:

@@ -15,6 +15,7 @@ from regard.recipes.errors import UserError
 from regard.recipes.serving import export_text_classifier
 from regard.recipes.tokenizers import WordPieceTokenizer
 from regard.recipes.vocabulary import learn_vocabulary
+from regard.recipes.warmup_requests import predict_request
 
 CLASS_NAMES = ["negative", "néutral", "positive"]
 MAX_SEQUENCE_LENGTH = 23
@@ -397,7 +398,7 @@ def test_check_of_warmup_requests_counts_them(tmp_path, count):
     path = tmp_path / "assets.extra" / "tf_serving_warmup_requests"
     with tf.io.TFRecordWriter(str(path)) as writer:
         for _ in range(count):
-            writer.write(serving._predict_request({"texts": [b"good"]}).SerializeToString())
+            writer.write(predict_request({"texts": [b"good"]}).SerializeToString())
     with pytest.raises(ValueError, match=f"there are {count} warm-up requests"):
         verify_export.check_warmup_requests(None, tmp_path)
 

@@ -1,0 +1,52 @@
+"""Warm-up: requests that TensorFlow Serving asks an export while it loads.
+
+They are `assets.extra/tf_serving_warmup_requests`, a TFRecord file of `PredictionLog` messages.
+"""
+
+from collections.abc import Sequence
+from itertools import cycle, islice
+from pathlib import Path
+
+import tensorflow as tf
+from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
+
+Columns = dict[str, Sequence[bytes]]  # the texts of a batch, by the name of the input
+
+# The inputs of `serving_default`, and the features of a tf.Example that `classify` reads for them.
+FEATURES = {"texts": "text", "pairs": "pair"}
+BATCH_SIZES = (1, 8)  # texts
+
+
+def write_warmup_requests(export: Path, examples: Columns) -> None:
+    """Writes the requests that keep the first real ones from waiting for lazy set-up."""
+    path = export / "assets.extra" / "tf_serving_warmup_requests"
+    path.parent.mkdir()
+    by_length = sorted(zip(*examples.values(), strict=True), key=lambda row: sum(map(len, row)))
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for batch_size in BATCH_SIZES:
+            for rows in (by_length, by_length[::-1]):  # shortest, then longest
+                batch = zip(*islice(cycle(rows), batch_size), strict=True)
+                columns = dict(zip(examples, batch, strict=True))
+                writer.write(predict_request(columns).SerializeToString())
+                writer.write(classify_request(columns).SerializeToString())
+
+
+# No model is named: its name is the server's choice, and saved_model_warmup.cc does not look at it.
+def predict_request(columns: Columns) -> PredictionLog:
+    log = PredictionLog()
+    request = log.predict_log.request
+    request.model_spec.signature_name = "serving_default"
+    for name, texts in columns.items():
+        request.inputs[name].CopyFrom(tf.make_tensor_proto(texts, tf.string))
+    return log
+
+
+def classify_request(columns: Columns) -> PredictionLog:
+    log = PredictionLog()
+    request = log.classify_log.request
+    request.model_spec.signature_name = "classify"
+    for row in zip(*columns.values(), strict=True):
+        example = request.input.example_list.examples.add()
+        for name, text in zip(columns, row, strict=True):
+            example.features.feature[FEATURES[name]].bytes_list.value.append(text)
+    return log
