@@ -2,9 +2,11 @@
 
 from .activations import gelu_tanh
 from .attention import MultiHeadAttention, attention_weights
+from .cache import new_cache
+from .decoder import Decoder, DecoderBlock
 from .dense import Dense
 from .dropout import Dropout
-from .embeddings import TextEmbedding
+from .embeddings import SinusoidalEmbedding, TextEmbedding, TiedOutput
 from .encoder import Encoder, EncoderBlock
 from .feed_forward import FeedForward
 from .masked_lm_head import MaskedLMHead
@@ -14,6 +16,8 @@ from .pooling import FirstTokenPooling
 from .positions import PositionEmbedding, SinusoidalPositionEmbedding, sinusoids
 
 __all__ = [
+    "Decoder",
+    "DecoderBlock",
     "Dense",
     "Dropout",
     "Encoder",
@@ -24,11 +28,14 @@ __all__ = [
     "MaskedLMHead",
     "MultiHeadAttention",
     "PositionEmbedding",
+    "SinusoidalEmbedding",
     "SinusoidalPositionEmbedding",
     "TextEmbedding",
+    "TiedOutput",
     "attention_weights",
     "causal_mask",
     "combine_masks",
     "gelu_tanh",
+    "new_cache",
     "sinusoids",
 ]

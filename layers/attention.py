@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from .cache import read_cache, write_cache
 from .checks import check_positive, check_rate
 from .dense import Dense
 from .dropout import Dropout
@@ -131,9 +132,58 @@ class MultiHeadAttention(keras.layers.Layer):
         if first_only:
             queries = queries[:, :, :1]  # (B, N, 1, H)
             mask = None if mask is None else mask[..., :1, :]  # (B, N, 1, S)
-        weights = ops.cast(attention_weights(queries, keys, mask), values.dtype)  # (B, N, T, S)
-        weights = self.attention_dropout(weights, training=training)
-        return self.attention_output(merge_heads(ops.matmul(weights, values)))  # (B, T, D)
+        return self._attend(queries, keys, values, mask, training)  # (B, T, D)
+
+    def project_memory(self, key, value=None):
+        """The keys and values of a memory that is read many times, for `read`.
+
+        Args:
+            key: (B, S, E).
+            value: (B, S, F). Defaults to the key.
+
+        Returns:
+            Two tensors of shape (B, N, S, H).
+        """
+        self._check_kind(key, value)
+        keys = self._split_heads(self.key(key), self.num_heads)  # (B, N, S, H)
+        values = self.value(key if value is None else value)
+        return keys, self._split_heads(values, self.num_heads)  # (B, N, S, H)
+
+    def read(self, query, memory, padding_mask=None):
+        """Cross-attention to a memory that `project_memory` has made keys and values of.
+
+        Args:
+            query: (B, T, D).
+            memory: The keys and values.
+            padding_mask: (B, S), True at real keys.
+
+        Returns:
+            What `call` would: (B, T, D).
+        """
+        queries = self._split_heads(self.query(query), self.num_heads)  # (B, N, T, H)
+        mask = combine_masks(None, None, padding_mask)
+        return self._attend(queries, *memory, mask)
+
+    def step(self, inputs, cache, position, attention_mask):
+        """Self-attention of the newest tokens of K sequences, to these and all before them.
+
+        Args:
+            inputs: (B, K, D): one token of each sequence, all at one position.
+            cache: Keys and values of earlier positions; `new_cache` makes an empty one.
+            position: Where they stand, an integer or a scalar tensor.
+            attention_mask: (B, K, L·K), True where a sequence may see an entry of the cache: L
+                positions, of K entries each.
+
+        Returns:
+            A tensor of shape (B, K, D), and the cache with the tokens in it.
+        """
+        queries, keys, values = self._project(inputs, None, None)  # three of (B, N, K, H)
+        cache = tuple(
+            write_cache(entries, position, new)
+            for entries, new in zip(cache, (keys, values), strict=True)
+        )
+        keys, values = (read_cache(entries, like=queries) for entries in cache)  # (B, N, L·K, H)
+        return self._attend(queries, keys, values, attention_mask[:, None]), cache
 
     def attention_weights(
         self, query, key=None, padding_mask=None, attention_mask=None, causal=False
@@ -154,6 +204,11 @@ class MultiHeadAttention(keras.layers.Layer):
             "use_bias": self.use_bias,
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
         }
+
+    def _attend(self, queries, keys, values, mask, training=False):
+        weights = ops.cast(attention_weights(queries, keys, mask), values.dtype)  # (B, N, T, S)
+        weights = self.attention_dropout(weights, training=training)
+        return self.attention_output(merge_heads(ops.matmul(weights, values)))  # (B, T, D)
 
     def _project(self, query, key, value):
         self._check_kind(key, value)

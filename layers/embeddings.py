@@ -1,4 +1,4 @@
-"""What enters an encoder of text: token, position and segment, summed."""
+"""What enters an encoder or decoder of text: tokens as vectors, and where they stand."""
 
 import keras
 from keras import ops
@@ -7,7 +7,7 @@ from .checks import check_positive, check_rate
 from .dropout import Dropout
 from .initializers import clone_initializer
 from .normalization import LayerNorm
-from .positions import PositionEmbedding
+from .positions import PositionEmbedding, check_length, sinusoids
 
 
 @keras.saving.register_keras_serializable("regard")
@@ -117,3 +117,151 @@ class TextEmbedding(keras.layers.Layer):
         )
         table.build(None)
         return table
+
+
+@keras.saving.register_keras_serializable("regard")
+class SinusoidalEmbedding(keras.layers.Layer):
+    """The paper's embedding: token × √D, plus the sinusoids of its position, then dropout.
+
+    Encoder and decoder may share one, and `TiedOutput` its table.
+
+    Args:
+        vocabulary_size: Number of token ids V.
+        hidden_dim: Width D, even.
+        max_sequence_length: Largest number of tokens in a sequence.
+        dropout: Probability in [0, 1) of dropping a unit in training. Defaults to 0.
+        **kwargs: `name`, `dtype` and the like, for `keras.layers.Layer`.
+
+    Call arguments:
+        token_ids: (B, T), integers in [0, V).
+
+    Returns:
+        A tensor of shape (B, T, D).
+
+    Raises:
+        ValueError: If an argument is out of range, or a sequence of known length is too long.
+
+    Example:
+        >>> embedding = SinusoidalEmbedding(vocabulary_size=30, hidden_dim=8, max_sequence_length=9)
+        >>> keras.ops.shape(embedding(keras.ops.ones((2, 5), "int32")))
+        (2, 5, 8)
+
+    References:
+        Vaswani et al., "Attention Is All You Need", sections 3.4, 3.5 and 5.4,
+        https://arxiv.org/abs/1706.03762
+    """
+
+    def __init__(self, vocabulary_size, hidden_dim, max_sequence_length, dropout=0.0, **kwargs):
+        super().__init__(**kwargs)
+        check_positive(
+            vocabulary_size=vocabulary_size,
+            hidden_dim=hidden_dim,
+            max_sequence_length=max_sequence_length,
+        )
+        check_rate(dropout=dropout)
+        self.vocabulary_size = vocabulary_size
+        self.hidden_dim = hidden_dim
+        self.max_sequence_length = max_sequence_length
+        self.dropout = dropout
+        self.positions = sinusoids(max_sequence_length, hidden_dim)  # (max T, D)
+
+    def build(self, token_ids_shape=None):
+        self.token_embedding = keras.layers.Embedding(
+            self.vocabulary_size,
+            self.hidden_dim,
+            # so that scaled ones have a variance of 1; tensor2tensor, modalities.py
+            keras.initializers.RandomNormal(stddev=self.hidden_dim**-0.5),
+            dtype="float32",
+            name="token_embedding",
+        )
+        self.token_embedding.build()
+        self.embedding_dropout = Dropout(self.dropout, dtype=self.dtype_policy)
+
+    def call(self, token_ids, training=None):
+        check_length(token_ids.shape[1], self.max_sequence_length)
+        x = self._scaled(token_ids)  # (B, T, D)
+        x = x + ops.convert_to_tensor(self.positions)[: ops.shape(token_ids)[1]]  # (B, T, D)
+        return self.embedding_dropout(ops.cast(x, self.compute_dtype), training=training)
+
+    def step(self, token_ids, position):
+        """Embeds tokens (B, K) that all stand at one position: (B, K, D)."""
+        positions = ops.convert_to_tensor(self.positions)
+        x = self._scaled(token_ids) + ops.take(positions, position, axis=0)  # (B, K, D)
+        return ops.cast(x, self.compute_dtype)
+
+    def compute_output_shape(self, token_ids_shape):
+        return (*token_ids_shape, self.hidden_dim)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "vocabulary_size": self.vocabulary_size,
+            "hidden_dim": self.hidden_dim,
+            "max_sequence_length": self.max_sequence_length,
+            "dropout": self.dropout,
+        }
+
+    def _scaled(self, token_ids):
+        return self.token_embedding(token_ids) * self.hidden_dim**0.5
+
+
+@keras.saving.register_keras_serializable("regard")
+class TiedOutput(keras.layers.Layer):
+    """A score for every token: the dot product with its embedding, plus a bias.
+
+    Args:
+        token_embedding: The `keras.layers.Embedding` that the model reads tokens with, built: its
+            table (V, D) is shared, not copied.
+        **kwargs: `name`, `dtype` and the like, for `keras.layers.Layer`.
+
+    Call arguments:
+        inputs: Hidden states (B, T, D).
+
+    Returns:
+        Logits of shape (B, T, V), in the layer's precision.
+
+    Raises:
+        ValueError: If the hidden states are not as wide as the table.
+
+    Example:
+        >>> output = TiedOutput(keras.layers.Embedding(30, 8))
+        >>> keras.ops.shape(output(keras.ops.ones((2, 5, 8))))
+        (2, 5, 30)
+
+    References:
+        Press and Wolf, "Using the Output Embedding to Improve Language Models",
+        https://arxiv.org/abs/1608.05859
+    """
+
+    def __init__(self, token_embedding, **kwargs):
+        super().__init__(**kwargs)
+        if isinstance(token_embedding, dict):
+            token_embedding = keras.layers.deserialize(token_embedding)
+        self.token_embedding = token_embedding
+
+    def build(self, inputs_shape):
+        if inputs_shape[-1] != self.token_embedding.output_dim:
+            raise ValueError(
+                "Hidden states must be as wide as the rows of `token_embedding`. Received: "
+                f"hidden_dim={inputs_shape[-1]}, output_dim={self.token_embedding.output_dim}"
+            )
+        if not self.token_embedding.built:
+            self.token_embedding.build()
+        self.bias = self.add_weight(
+            (self.token_embedding.input_dim,), initializer="zeros", name="bias"
+        )
+
+    def call(self, inputs):
+        table = ops.cast(self.token_embedding.embeddings, inputs.dtype)  # (V, D)
+        rows = ops.reshape(inputs, (-1, inputs.shape[-1]))
+        logits = ops.matmul(rows, ops.transpose(table)) + self.bias  # (B·T, V)
+        return ops.reshape(logits, (*ops.shape(inputs)[:-1], self.token_embedding.input_dim))
+
+    def compute_output_shape(self, inputs_shape):
+        return (*inputs_shape[:-1], self.token_embedding.input_dim)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "token_embedding": keras.layers.serialize(self.token_embedding),
+        }

@@ -19,8 +19,9 @@ class EncoderBlock(keras.layers.Layer):
     Args:
         num_heads: Number of attention heads N; must divide the width D.
         intermediate_dim: Width F inside the feed-forward layers.
-        dropout: Probability in [0, 1) of dropping, in training, an attention weight or a unit of a
-            sub-layer's output. Defaults to 0.
+        dropout: Probability in [0, 1) of dropping, in training, a unit of a sub-layer's output.
+            Defaults to 0.
+        attention_dropout: Likewise of dropping an attention weight. Defaults to `dropout`.
         activation: Activation of the feed-forward layers. Defaults to "gelu".
         layer_norm_epsilon: Added to the variance before its root is taken. Defaults to 1e-12.
         normalize_first: Pre-norm if True, post-norm if False. Defaults to False.
@@ -31,7 +32,6 @@ class EncoderBlock(keras.layers.Layer):
         inputs: (B, T, D).
         padding_mask: (B, T), True at real tokens.
         attention_mask: (T, T), (B, T, T) or (B, N, T, T), True = attend.
-
         first_only: Whether to compute the outputs at the first position alone.
 
     Returns:
@@ -56,6 +56,7 @@ class EncoderBlock(keras.layers.Layer):
         num_heads,
         intermediate_dim,
         dropout=0.0,
+        attention_dropout=None,
         activation="gelu",
         layer_norm_epsilon=1e-12,
         normalize_first=False,
@@ -64,10 +65,12 @@ class EncoderBlock(keras.layers.Layer):
     ):
         super().__init__(**kwargs)
         check_positive(num_heads=num_heads, intermediate_dim=intermediate_dim)
-        check_rate(dropout=dropout)
+        attention_dropout = dropout if attention_dropout is None else attention_dropout
+        check_rate(dropout=dropout, attention_dropout=attention_dropout)
         self.num_heads = num_heads
         self.intermediate_dim = intermediate_dim
         self.dropout = dropout
+        self.attention_dropout = attention_dropout
         self.activation = keras.activations.get(activation)
         self.layer_norm_epsilon = layer_norm_epsilon
         self.normalize_first = normalize_first
@@ -80,7 +83,7 @@ class EncoderBlock(keras.layers.Layer):
         self.attention = MultiHeadAttention(
             self.num_heads,
             hidden_dim // self.num_heads,
-            self.dropout,
+            self.attention_dropout,
             kernel_initializer=self.kernel_initializer,
             name="attention",
             **shared,
@@ -101,7 +104,7 @@ class EncoderBlock(keras.layers.Layer):
             self.feed_forward_norm,
         ):
             layer.build(input_shape)
-        self.attention_dropout = Dropout(self.dropout, **shared)
+        self.attention_output_dropout = Dropout(self.dropout, **shared)
         self.feed_forward_dropout = Dropout(self.dropout, **shared)
 
     def call(self, inputs, padding_mask=None, attention_mask=None, first_only=False, training=None):
@@ -113,7 +116,7 @@ class EncoderBlock(keras.layers.Layer):
                 first_only=first_only,
                 training=training,
             )
-            return self.attention_dropout(x, training=training)
+            return self.attention_output_dropout(x, training=training)
 
         def feed(x):
             return self.feed_forward_dropout(self.feed_forward(x), training=training)
@@ -131,6 +134,7 @@ class EncoderBlock(keras.layers.Layer):
             "num_heads": self.num_heads,
             "intermediate_dim": self.intermediate_dim,
             "dropout": self.dropout,
+            "attention_dropout": self.attention_dropout,
             "activation": keras.activations.serialize(self.activation),
             "layer_norm_epsilon": self.layer_norm_epsilon,
             "normalize_first": self.normalize_first,
@@ -147,6 +151,7 @@ class Encoder(keras.layers.Layer):
         num_heads: Number of attention heads N; must divide the width D.
         intermediate_dim: Width F inside the feed-forward layers.
         dropout: Probability in [0, 1), as in `EncoderBlock`. Defaults to 0.
+        attention_dropout: Likewise. Defaults to `dropout`.
         activation: Activation of the feed-forward layers. Defaults to "gelu".
         layer_norm_epsilon: Added to the variance before its root is taken. Defaults to 1e-12.
         normalize_first: Pre-norm if True, post-norm if False. Defaults to False.
@@ -157,7 +162,6 @@ class Encoder(keras.layers.Layer):
         inputs: (B, T, D).
         padding_mask: (B, T), True at real tokens.
         attention_mask: (T, T), (B, T, T) or (B, N, T, T), True = attend.
-
         first_only: Whether to compute the outputs at the first position alone, all that a pooler
             needs. That spares most of the last block.
 
@@ -182,6 +186,7 @@ class Encoder(keras.layers.Layer):
         num_heads,
         intermediate_dim,
         dropout=0.0,
+        attention_dropout=None,
         activation="gelu",
         layer_norm_epsilon=1e-12,
         normalize_first=False,
@@ -196,6 +201,7 @@ class Encoder(keras.layers.Layer):
                 num_heads,
                 intermediate_dim,
                 dropout,
+                attention_dropout,
                 activation,
                 layer_norm_epsilon,
                 normalize_first,

@@ -111,9 +111,9 @@ def encode_text(config, dtype, first_only=False):
         config["num_layers"],
         config["num_heads"],
         config["intermediate_dim"],
-        config["dropout"],
-        config["activation"],
-        config["layer_norm_epsilon"],
+        dropout=config["dropout"],
+        activation=config["activation"],
+        layer_norm_epsilon=config["layer_norm_epsilon"],
         dtype=dtype,
         name="encoder",
     )

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from layer_checks import HE_NORMAL, check_layer, floats
-from regard.layers import TextEmbedding
+from regard.layers import SinusoidalEmbedding, TextEmbedding, TiedOutput, sinusoids
 
 B, T, V, D, MAX_T, SEGMENTS = 2, 5, 13, 7, 11, 3
 TOKEN_IDS = np.random.default_rng(7).integers(0, V, (B, T)).astype("int32")
@@ -100,3 +100,66 @@ def test_arguments_out_of_range(wrong):
     arguments = {"vocabulary_size": V, "hidden_dim": D, "max_sequence_length": MAX_T, **wrong}
     with pytest.raises(ValueError, match=f"`{name}` must be .*Received: {name}={value}"):
         TextEmbedding(**arguments)
+
+
+def test_sinusoidal_embedding_by_hand():
+    layer = SinusoidalEmbedding(vocabulary_size=2, hidden_dim=4, max_sequence_length=9)
+    layer.build()
+    layer.token_embedding.set_weights([np.array([[9.0, 9, 9, 9], [1, 2, 3, 4]])])
+    outputs = layer(np.array([[0, 1]], "int32"))
+    # 2 times the row, for the width is 4; sines and cosines of 1 and of 1/100.
+    expected = [2 + np.sin(1), 4 + np.sin(0.01), 6 + np.cos(1), 8 + np.cos(0.01)]
+    np.testing.assert_allclose(outputs[0, 1], expected, rtol=1e-6)
+    np.testing.assert_allclose(outputs[0, 0], [18, 18, 19, 19], rtol=1e-6)
+
+
+def test_a_step_embeds_as_a_call_does():
+    layer = SinusoidalEmbedding(V, 8, MAX_T)
+    whole = layer(TOKEN_IDS)
+    for position in range(T):
+        step = layer.step(TOKEN_IDS[:, position : position + 1], position)
+        np.testing.assert_allclose(step[:, 0], whole[:, position], rtol=1e-6)
+
+
+def test_first_scaled_tokens_have_unit_variance():
+    layer = SinusoidalEmbedding(1009, 64, 1)
+    outputs = np.array(layer(np.arange(1009)[:, None])[:, 0]) - sinusoids(1, 64)
+    assert outputs.var() == pytest.approx(1, abs=0.03)
+
+
+def test_sinusoidal_embedding_keeps_the_layer_checks():
+    config = {"vocabulary_size": V, "hidden_dim": 6, "max_sequence_length": MAX_T, "dropout": 0.3}
+    check_layer(SinusoidalEmbedding, config, {"token_ids": TOKEN_IDS})
+
+
+def test_sinusoidal_embedding_refuses_what_it_cannot_take():
+    with pytest.raises(ValueError, match="hidden_dim=7"):
+        SinusoidalEmbedding(V, 7, MAX_T)
+    with pytest.raises(ValueError, match="5 tokens, max_sequence_length=4"):
+        SinusoidalEmbedding(V, 8, 4)(TOKEN_IDS)
+
+
+def test_tied_output_by_hand():
+    embedding = keras.layers.Embedding(3, 2)
+    layer = TiedOutput(embedding)
+    layer.build((1, 1, 2))
+    embedding.set_weights([np.array([[1.0, 0], [0, 1], [2, 3]])])
+    layer.bias.assign([0.0, 10, 100])
+    np.testing.assert_array_equal(layer(np.array([[[5.0, 7.0]]])), [[[5, 17, 131]]])
+    assert [weight.path.split("/")[-1] for weight in layer.trainable_weights] == [
+        "bias",
+        "embeddings",
+    ]
+
+
+def test_tied_output_keeps_the_layer_checks():
+    embedding = keras.layers.serialize(
+        keras.layers.Embedding(V, D, dtype="float32", name="token_embedding")
+    )
+    layer_class, inputs = TiedOutput, {"inputs": floats(B, T, D)}
+    check_layer(layer_class, {"token_embedding": embedding}, inputs)
+
+
+def test_tied_output_wants_the_width_of_the_table():
+    with pytest.raises(ValueError, match="hidden_dim=7, output_dim=8"):
+        TiedOutput(keras.layers.Embedding(V, 8))(floats(B, T, 7))

@@ -16,6 +16,7 @@ CONFIG = {
     "num_heads": N,
     "intermediate_dim": F,
     "dropout": 0.3,
+    "attention_dropout": 0.2,
     "activation": "relu",
     "layer_norm_epsilon": 1e-6,
     "normalize_first": True,
