@@ -252,10 +252,12 @@ class TiedOutput(keras.layers.Layer):
         )
 
     def call(self, inputs):
-        table = ops.cast(self.token_embedding.embeddings, inputs.dtype)  # (V, D)
-        rows = ops.reshape(inputs, (-1, inputs.shape[-1]))
-        logits = ops.matmul(rows, ops.transpose(table)) + self.bias  # (B·T, V)
-        return ops.reshape(logits, (*ops.shape(inputs)[:-1], self.token_embedding.input_dim))
+        return self._score(inputs, self.bias)  # (B, T, V)
+
+    def without(self, token_id, inputs):
+        """What `call` returns, with one token that is as good as impossible."""
+        is_out = ops.arange(self.token_embedding.input_dim) == token_id
+        return self._score(inputs, ops.where(is_out, -1e9, self.bias))  # (B, T, V)
 
     def compute_output_shape(self, inputs_shape):
         return (*inputs_shape[:-1], self.token_embedding.input_dim)
@@ -265,3 +267,9 @@ class TiedOutput(keras.layers.Layer):
             **super().get_config(),
             "token_embedding": keras.layers.serialize(self.token_embedding),
         }
+
+    def _score(self, inputs, bias):
+        table = ops.cast(self.token_embedding.embeddings, inputs.dtype)  # (V, D)
+        rows = ops.reshape(inputs, (-1, inputs.shape[-1]))
+        logits = ops.matmul(rows, ops.transpose(table)) + ops.cast(bias, inputs.dtype)  # (B·T, V)
+        return ops.reshape(logits, (*ops.shape(inputs)[:-1], self.token_embedding.input_dim))

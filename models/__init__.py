@@ -2,11 +2,21 @@
 
 from importlib import import_module
 
-from .presets import TEXT_PRESETS
+from .presets import TEXT_PRESETS, TRANSLATION_PRESETS
 
-__all__ = ["TEXT_PRESETS", "MaskedLanguageModel", "TextClassifier"]
+__all__ = [
+    "TEXT_PRESETS",
+    "TRANSLATION_PRESETS",
+    "MaskedLanguageModel",
+    "TextClassifier",
+    "Translator",
+]
 
-_HOMES = {"MaskedLanguageModel": "masked_language_model", "TextClassifier": "text_classifier"}
+_HOMES = {
+    "MaskedLanguageModel": "masked_language_model",
+    "TextClassifier": "text_classifier",
+    "Translator": "translator",
+}
 
 
 def __getattr__(name):

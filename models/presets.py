@@ -16,6 +16,34 @@ TEXT_PRESETS = {
 }
 
 
+# Vaswani et al., 2017, "Attention Is All You Need", table 3, https://arxiv.org/abs/1706.03762
+# (base and big); Wu et al., 2021, "Good for Misconceived Reasons", appendix A,
+# https://arxiv.org/abs/2105.14462 (tiny, for some 10,000s of pairs of sentences).
+TRANSLATION_PRESETS = {
+    "transformer_tiny": {
+        "num_layers": 4,
+        "hidden_dim": 128,
+        "num_heads": 4,
+        "intermediate_dim": 256,
+        "dropout": 0.3,
+    },
+    "transformer_base": {
+        "num_layers": 6,
+        "hidden_dim": 512,
+        "num_heads": 8,
+        "intermediate_dim": 2048,
+        "dropout": 0.1,
+    },
+    "transformer_big": {
+        "num_layers": 6,
+        "hidden_dim": 1024,
+        "num_heads": 16,
+        "intermediate_dim": 4096,
+        "dropout": 0.3,
+    },
+}
+
+
 def text_preset(name):
     """The sizes of a text encoder.
 
@@ -28,10 +56,29 @@ def text_preset(name):
     Raises:
         ValueError: If there is no such preset; the message names the nearest.
     """
-    if name not in TEXT_PRESETS:
-        nearest = get_close_matches(str(name).lower(), TEXT_PRESETS, n=1, cutoff=0.5)
+    return _preset(TEXT_PRESETS, name)
+
+
+def translation_preset(name):
+    """The sizes of a translator, and its dropout.
+
+    Args:
+        name: A key of `TRANSLATION_PRESETS`.
+
+    Returns:
+        A new dict of constructor arguments of `Translator`.
+
+    Raises:
+        ValueError: If there is no such preset; the message names the nearest.
+    """
+    return _preset(TRANSLATION_PRESETS, name)
+
+
+def _preset(presets, name):
+    if name not in presets:
+        nearest = get_close_matches(str(name).lower(), presets, n=1, cutoff=0.5)
         hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
         raise ValueError(
-            f"There is no preset {name!r}.{hint} The presets are: {', '.join(TEXT_PRESETS)}"
+            f"There is no preset {name!r}.{hint} The presets are: {', '.join(presets)}"
         )
-    return dict(TEXT_PRESETS[name])
+    return dict(presets[name])

@@ -1,0 +1,220 @@
+"""The Transformer of "Attention Is All You Need": a source in, the next token of its target out."""
+
+import keras
+from keras import ops
+
+from ..layers import Decoder, Encoder, SinusoidalEmbedding, TiedOutput, new_cache
+from ..layers.checks import check_positive, check_rate
+from .presets import translation_preset
+
+
+@keras.saving.register_keras_serializable("regard")
+class Translator(keras.Model):
+    """Encoder and decoder around one token embedding: logits of the next token at every position.
+
+    An ordinary Keras model: `compile`, `fit`, `evaluate`, `predict`, `.keras` save and load. It
+    computes what Marian does. `regard.models.decoding` writes translations with it.
+
+    Source and target share one vocabulary, and one table embeds both and scores the output (section
+    3.4). A target is read with a `pad_id` before it and written with an `end_id` after it.
+
+    Args:
+        vocabulary_size: Number of token ids V.
+        hidden_dim: Width D, even.
+        num_layers: Number of encoder blocks.
+        num_heads: Number of attention heads; must divide `hidden_dim`.
+        intermediate_dim: Width F inside the feed-forward layers.
+        num_decoder_layers: Number of decoder blocks. Defaults to `num_layers`.
+        max_sequence_length: Largest number of tokens in a sequence. Defaults to 512.
+        dropout: Probability in [0, 1) of dropping a unit, in training, of an embedding or a
+            sub-layer's output. Defaults to 0.1.
+        attention_dropout: Likewise of dropping an attention weight; the paper drops none. Defaults
+            to 0.
+        activation: Activation of the feed-forward layers. Defaults to "relu".
+        end_id: Token id of the end of a sequence. Defaults to 0, as in Marian.
+        pad_id: Token id of padding, and of the start of a target. Defaults to V - 1, as in Marian.
+        **kwargs: `name` and `dtype`, for `keras.Model`.
+
+    Call arguments:
+        inputs: A dict of `encoder_token_ids` (B, S), `encoder_padding_mask` (B, S), True at real
+            tokens, and `decoder_token_ids` (B, T). Padding after a target changes nothing before
+            it.
+
+    Returns:
+        Logits of shape (B, T, V), float32; never softmaxed.
+
+    Raises:
+        ValueError: If an argument is out of range.
+
+    Example:
+        >>> model = Translator.from_preset("transformer_tiny", vocabulary_size=30)
+        >>> source = keras.ops.ones((3, 5), "int32")
+        >>> inputs = {"encoder_token_ids": source, "encoder_padding_mask": source > 0,
+        ...           "decoder_token_ids": source[:, :4]}
+        >>> keras.ops.shape(model(inputs))
+        (3, 4, 30)
+
+    References:
+        Vaswani et al., "Attention Is All You Need", https://arxiv.org/abs/1706.03762;
+        Junczys-Dowmunt et al., "Marian", https://arxiv.org/abs/1804.00344
+    """
+
+    checkpoint_groups = ("translator",)
+    architecture = "MarianMTModel"
+
+    def __init__(
+        self,
+        vocabulary_size,
+        hidden_dim,
+        num_layers,
+        num_heads,
+        intermediate_dim,
+        num_decoder_layers=None,
+        max_sequence_length=512,
+        dropout=0.1,
+        attention_dropout=0.0,
+        activation="relu",
+        end_id=0,
+        pad_id=None,
+        dtype=None,
+        **kwargs,
+    ):
+        check_rate(dropout=dropout, attention_dropout=attention_dropout)
+        check_positive(vocabulary_size=vocabulary_size)
+        pad_id = vocabulary_size - 1 if pad_id is None else pad_id
+        _check_ids(vocabulary_size, end_id, pad_id)
+        num_decoder_layers = num_layers if num_decoder_layers is None else num_decoder_layers
+        activation = keras.activations.get(activation)
+        embedding = SinusoidalEmbedding(
+            vocabulary_size,
+            hidden_dim,
+            max_sequence_length,
+            dropout,
+            dtype=dtype,
+            name="embedding",
+        )
+        stack = {
+            "num_heads": num_heads,
+            "intermediate_dim": intermediate_dim,
+            "dropout": dropout,
+            "attention_dropout": attention_dropout,
+            "activation": activation,
+            "layer_norm_epsilon": 1e-5,  # as in Marian
+            "dtype": dtype,
+        }
+        encoder = Encoder(num_layers, name="encoder", **stack)
+        decoder = Decoder(num_decoder_layers, name="decoder", **stack)
+        inputs = {
+            "encoder_token_ids": keras.Input((None,), dtype="int32", name="encoder_token_ids"),
+            "encoder_padding_mask": keras.Input((None,), dtype="bool", name="encoder_padding_mask"),
+            "decoder_token_ids": keras.Input((None,), dtype="int32", name="decoder_token_ids"),
+        }
+        mask = inputs["encoder_padding_mask"]
+        memory = encoder(embedding(inputs["encoder_token_ids"]), padding_mask=mask)  # (B, S, D)
+        x = decoder(
+            embedding(inputs["decoder_token_ids"]), memory, memory_padding_mask=mask
+        )  # (B, T, D)
+        head = TiedOutput(embedding.token_embedding, dtype=dtype, name="head")
+        logits = ops.cast(head(x), "float32")  # (B, T, V)
+        super().__init__(inputs=inputs, outputs=logits, **kwargs)
+        self.config = {
+            "vocabulary_size": vocabulary_size,
+            "hidden_dim": hidden_dim,
+            "num_layers": num_layers,
+            "num_heads": num_heads,
+            "intermediate_dim": intermediate_dim,
+            "num_decoder_layers": num_decoder_layers,
+            "max_sequence_length": max_sequence_length,
+            "dropout": dropout,
+            "attention_dropout": attention_dropout,
+            "activation": keras.activations.serialize(activation),
+            "end_id": end_id,
+            "pad_id": pad_id,
+        }
+        self.embedding = embedding
+        self.encoder = encoder
+        self.decoder = decoder
+        self.head = head
+
+    @classmethod
+    def from_preset(cls, preset, *args, **kwargs):
+        """Makes a translator of a named size, with random weights.
+
+        Args:
+            preset: A key of `regard.models.TRANSLATION_PRESETS`: "transformer_tiny",
+                "transformer_base" or "transformer_big".
+            *args: Further arguments of the constructor, `vocabulary_size` first.
+            **kwargs: Likewise by name; they go before the preset's.
+
+        Raises:
+            ValueError: If there is no such preset; the message names the nearest.
+        """
+        return cls(*args, **{**translation_preset(preset), **kwargs})
+
+    def encode(self, encoder_token_ids, encoder_padding_mask):
+        """What the decoder reads of sources (B, S): the memory, (B, S, D)."""
+        x = self.embedding(encoder_token_ids)  # (B, S, D)
+        return self.encoder(x, padding_mask=encoder_padding_mask)
+
+    def new_caches(self, batch_size, num_sequences, length):
+        """Empty caches for `step`: room for K sequences of each of B sources, of L tokens."""
+        attention = self.decoder.blocks[0].attention
+        sizes = (batch_size, attention.num_heads, length, num_sequences, attention.key_dim)
+        return [new_cache(*sizes, self.decoder.compute_dtype) for _ in self.decoder.blocks]
+
+    def step(self, token_ids, caches, position, attention_mask, memory, memory_padding_mask):
+        """Logits of the token after the newest ones of K sequences; it is never `pad_id`.
+
+        Args:
+            token_ids: (B, K): the newest tokens.
+            caches: Those of the tokens before.
+            position: Where the tokens stand, an integer or a scalar tensor.
+            attention_mask: (B, K, L·K), as in `regard.layers.Decoder.step`.
+            memory: What `decoder.project_memory` makes of what `encode` gives.
+            memory_padding_mask: (B, S), True at real tokens.
+
+        Returns:
+            Logits (B, K, V), float32, and the caches with the tokens in them.
+        """
+        x = self.embedding.step(token_ids, position)  # (B, K, D)
+        x, caches = self.decoder.step(
+            x, caches, position, attention_mask, memory, memory_padding_mask
+        )
+        logits = self.head.without(self.config["pad_id"], x)  # (B, K, V)
+        return ops.cast(logits, "float32"), caches
+
+    def alignments(self, inputs):
+        """How much each position of a target reads of each token of its source.
+
+        Args:
+            inputs: As in a call.
+
+        Returns:
+            The weights of the cross-attention: float32, (B, L, N, T, S) for L decoder blocks. Their
+            last axis sums to 1.
+        """
+        mask = inputs["encoder_padding_mask"]
+        memory = self.encode(inputs["encoder_token_ids"], mask)
+        x = self.embedding(inputs["decoder_token_ids"])
+        return self.decoder.attention_weights(x, memory, mask)
+
+    def get_config(self):
+        return {
+            "name": self.name,
+            "trainable": self.trainable,
+            "dtype": keras.dtype_policies.serialize(self.embedding.dtype_policy),
+            **self.config,
+        }
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        return cls(**config)
+
+
+def _check_ids(vocabulary_size, end_id, pad_id):
+    is_good = 0 <= end_id < vocabulary_size and 0 <= pad_id < vocabulary_size and end_id != pad_id
+    if not is_good:
+        raise ValueError(
+            "`end_id` and `pad_id` must be two different ids below `vocabulary_size`. Received: "
+            f"end_id={end_id}, pad_id={pad_id}, vocabulary_size={vocabulary_size}"
+        )
