@@ -1,8 +1,9 @@
-"""The checkpoint codec: Hugging Face's BERT layout, read and written through one table of names.
+"""The checkpoint codec: Hugging Face's layouts, read and written through one table of names each.
 
 A checkpoint is a directory of `config.json` and `model.safetensors`, or shards of the latter with
-their index. The table pairs every module of BERT with the Keras layer that holds its weights; both
-directions follow it. All of it is checked against the config before any memory is asked for.
+their index. A `Layout` pairs every module of a kind of model with the Keras layer that holds its
+weights; both directions follow it. All of it is checked against the config before any memory is
+asked for.
 """
 
 import re
@@ -16,52 +17,15 @@ import keras
 import numpy as np
 from safetensors.numpy import save_file
 
-from .checkpoint_config import read_config, write_config
-from .checkpoint_files import CheckpointError, listed, read_headers, read_tensor
+from .bert_layout import BERT
+from .checkpoint_files import CheckpointError, listed, read_headers, read_json, read_tensor
 from .hub import checkpoint_directory
+from .layout import Layout, one_of
+from .marian_layout import MARIAN
 
-# BERT's modules in groups, each present as a whole or not at all. Columns: the module in the
-# checkpoint, the layer here, and the shape of its weight there, in the letters of `_sizes`.
-# A star runs over the blocks; [0], [1] and [2] are the thirds of a fused layer.
-# fmt: off
-_GROUPS = {
-    "encoder": (
-        ("bert.embeddings.word_embeddings", "embedding/token_embedding", "VD"),
-        ("bert.embeddings.position_embeddings", "embedding/position_embedding", "PD"),
-        ("bert.embeddings.token_type_embeddings", "embedding/segment_embedding", "SD"),
-        ("bert.embeddings.LayerNorm", "embedding/layer_norm", "D"),
-        ("bert.encoder.layer.*.attention.self.query", "encoder/block_*/attention/query_key_value[0]", "DD"),  # noqa: E501
-        ("bert.encoder.layer.*.attention.self.key", "encoder/block_*/attention/query_key_value[1]", "DD"),  # noqa: E501
-        ("bert.encoder.layer.*.attention.self.value", "encoder/block_*/attention/query_key_value[2]", "DD"),  # noqa: E501
-        ("bert.encoder.layer.*.attention.output.dense", "encoder/block_*/attention/output", "DD"),
-        ("bert.encoder.layer.*.attention.output.LayerNorm", "encoder/block_*/attention_norm", "D"),
-        ("bert.encoder.layer.*.intermediate.dense", "encoder/block_*/feed_forward/intermediate", "FD"),  # noqa: E501
-        ("bert.encoder.layer.*.output.dense", "encoder/block_*/feed_forward/output", "DF"),
-        ("bert.encoder.layer.*.output.LayerNorm", "encoder/block_*/feed_forward_norm", "D"),
-    ),
-    "pooler": (("bert.pooler.dense", "pooler/dense", "DD"),),
-    "classifier": (("classifier", "head", "CD"),),
-    "masked-LM head": (
-        ("cls.predictions.transform.dense", "head/dense", "DD"),
-        ("cls.predictions.transform.LayerNorm", "head/layer_norm", "D"),
-        ("cls.predictions", "head", "V"),
-    ),
-}
-# fmt: on
+LAYOUTS = {layout.model_type: layout for layout in (BERT, MARIAN)}
+
 _DTYPES = ("F32", "F16", "BF16")
-
-# Tensors that may be there and say nothing: copies of those that a masked-LM head is tied to,
-# counters, and the head of next-sentence prediction.
-_COPIES = {
-    "cls.predictions.decoder.weight": "bert.embeddings.word_embeddings.weight",
-    "cls.predictions.decoder.bias": "cls.predictions.bias",
-}
-_IDLE = (
-    *_COPIES,
-    "bert.embeddings.position_ids",
-    "cls.seq_relationship.weight",
-    "cls.seq_relationship.bias",
-)
 
 
 @dataclass(frozen=True)
@@ -85,62 +49,70 @@ class Tensor:
         """Whether it is a dense kernel: (in, out) here, (out, in) in the checkpoint."""
         return self.path.endswith("/kernel")
 
+    @property
+    def is_row(self) -> bool:
+        """Whether it is a bias with a first axis of 1 that ours has not."""
+        return self.path.endswith("/bias") and len(self.shape) == 2
+
     def to_keras(self, values: np.ndarray) -> np.ndarray:
         """From the checkpoint's layout to ours."""
+        values = values[0] if self.is_row else values
         return values.T if self.is_kernel else values
 
     def from_keras(self, values: np.ndarray) -> np.ndarray:
         """From the values of the variable to those of the tensor."""
         if self.third is not None:
             values = np.split(values, 3, axis=-1)[self.third]
+        values = values[None] if self.is_row else values
         return np.ascontiguousarray(values.T if self.is_kernel else values)
 
 
-def bert_tensors(
-    group: str, arguments: dict[str, Any], num_classes: int | None = None
+def tensors_of(
+    layout: Layout, group: str, arguments: dict[str, Any], num_classes: int | None = None
 ) -> list[Tensor]:
-    """The tensors of a group of BERT's modules.
+    """The tensors of a group of modules.
 
     Args:
-        group: "encoder", "pooler", "classifier" or "masked-LM head".
+        layout: The kind of model.
+        group: A key of `layout.groups`.
         arguments: The sizes of the model, as its constructor takes them.
-        num_classes: Number of classes C; only for the classifier.
+        num_classes: Number of classes C; only for a classifier.
     """
-    sizes = _sizes(arguments, num_classes)
+    sizes = {
+        "V": arguments["vocabulary_size"],
+        "P": arguments["max_sequence_length"],
+        "S": arguments.get("num_segments"),
+        "D": arguments["hidden_dim"],
+        "F": arguments["intermediate_dim"],
+        "C": num_classes,
+        "1": 1,
+    }
     tensors = []
-    for module, layer, letters in _GROUPS[group]:
+    for module, layer, letters in layout.groups[group]:
         shape = tuple(sizes[letter] for letter in letters)
         layer, _, third = layer.rstrip("]").partition("[")
-        for index in range(arguments["num_layers"] if "*" in module else 1):
-            for theirs, ours, part in _weights(module, shape):
-                name = f"{module}.{theirs}".replace("*", str(index))
+        blocks = "num_decoder_layers" if layer.startswith("decoder/") else "num_layers"
+        for index in range(arguments[blocks] if "*" in module else 1):
+            for theirs, ours, part in _weights(layer, shape):
+                name = f"{module}{theirs}".replace("*", str(index))
                 path = f"{layer}/{ours}".replace("*", str(index))
                 tensors.append(Tensor(name, path, part, int(third) if third else None))
     return tensors
 
 
-def _sizes(arguments: dict[str, Any], num_classes: int | None) -> dict[str, int | None]:
-    return {
-        "V": arguments["vocabulary_size"],
-        "P": arguments["max_sequence_length"],
-        "S": arguments["num_segments"],
-        "D": arguments["hidden_dim"],
-        "F": arguments["intermediate_dim"],
-        "C": num_classes,
-    }
-
-
-def _weights(module: str, shape: tuple[int, ...]) -> Iterator[tuple[str, str, tuple[int, ...]]]:
-    """The weights of a module: their names in the checkpoint and here, their shapes there."""
-    if module.endswith("LayerNorm"):
-        yield "weight", "gamma", shape
-        yield "bias", "beta", shape
-    elif module.endswith("embeddings"):
-        yield "weight", "embeddings", shape
+def _weights(layer: str, shape: tuple[int, ...]) -> Iterator[tuple[str, str, tuple[int, ...]]]:
+    """The weights of a layer: what its name goes on with in the checkpoint and here; shapes."""
+    if layer.endswith("norm"):
+        yield ".weight", "gamma", shape
+        yield ".bias", "beta", shape
+    elif layer.endswith("embedding"):
+        yield ".weight", "embeddings", shape
+    elif shape[0] == 1:  # Marian's bias of the output is a tensor by itself
+        yield "", "bias", shape
     else:
         if len(shape) == 2:  # the masked-LM head has a bias alone: its weight is the embedding
-            yield "weight", "kernel", shape
-        yield "bias", "bias", shape[:1]
+            yield ".weight", "kernel", shape
+        yield ".bias", "bias", shape[:1]
 
 
 class Checkpoint:
@@ -154,10 +126,9 @@ class Checkpoint:
     Attributes:
         source: The same.
         directory: Where its files are.
-        arguments: The arguments of `TextClassifier` and `MaskedLanguageModel` that it was made
-            with.
-        groups: The groups of tensors that it holds, of "encoder", "pooler", "classifier" and
-            "masked-LM head".
+        layout: Which kind of model it is.
+        arguments: The constructor arguments of a model of this kind.
+        groups: The groups of tensors that it holds, of those of its layout.
         class_names: The names of its classes in the order of its classifier's rows; empty if it
             has no classifier.
 
@@ -169,18 +140,26 @@ class Checkpoint:
     def __init__(self, source: str | Path):
         self.source = str(source)
         self.directory = checkpoint_directory(source)
-        described = read_config(self.directory / "config.json")
-        self.arguments, self.class_names, required = described
+        path = self.directory / "config.json"
+        config = read_json(path)
+        kind = config.get("model_type", "bert")  # old configs of BERT have none
+        if kind not in list(LAYOUTS):
+            raise CheckpointError(
+                f"{path}: model_type must be {one_of(LAYOUTS)}, not {kind!r:.40}."
+            )
+        self.layout = LAYOUTS[kind]
+        self.arguments, self.class_names, required = self.layout.read_config(config, path)
         self._stored = {}
         doubles = []
         for stored in read_headers(self.directory):
-            name = _modern(stored.name)
+            name = self._modern(stored.name)
             if name in self._stored:
                 doubles.append(f"{stored.name} is {self._stored[name].name} once more")
             self._stored[name] = stored
-        modules = {group: tuple(f"{row[0]}." for row in rows) for group, rows in _GROUPS.items()}
-        held = {g for g in _GROUPS if any(name.startswith(modules[g]) for name in self._stored)}
-        self.groups = held | required | ({"pooler"} if "classifier" in held else set())
+        for copy, original in self.layout.copies.items():  # any of them will do
+            if copy in self._stored:
+                self._stored.setdefault(original, self._stored[copy])
+        self.groups = self._held() | required
         problems = [doubles, *self._misfits()]
         if any(problems):
             raise CheckpointError(
@@ -190,18 +169,35 @@ class Checkpoint:
         if "classifier" not in self.groups:
             self.class_names = []
 
+    def _modern(self, name: str) -> str:
+        """A tensor's name as today's models have it: prefixed, norms with a weight and a bias."""
+        name = re.sub(r"LayerNorm\.gamma$", "LayerNorm.weight", name)
+        name = re.sub(r"LayerNorm\.beta$", "LayerNorm.bias", name)
+        is_bare = name.startswith(tuple(self.layout.prefixed))
+        return f"{self.layout.prefix}{name}" if is_bare else name
+
+    def _held(self) -> set[str]:
+        """The groups of which there is a tensor; a classifier stands on a pooler."""
+        held = {
+            group
+            for group, rows in self.layout.groups.items()
+            if any(name.startswith(tuple(f"{row[0]}." for row in rows)) for name in self._stored)
+        }
+        return held | ({"pooler"} if "classifier" in held else set())
+
     def _misfits(self) -> list[list[str]]:
         """How the tensors differ from what the config says: in words, kind by kind."""
-        num_layers = self.arguments["num_layers"]
+        counts = ("num_layers", "num_decoder_layers")
+        num_layers = max(self.arguments.get(name, 0) for name in counts)
         if num_layers > len(self._stored):  # too long a table to be made
             return [[f"{len(self._stored)} tensors for {num_layers} layers"]]
-        groups = [group for group in _GROUPS if group in self.groups]
+        groups = [group for group in self.layout.groups if group in self.groups]
         wanted = {tensor.name: tensor for group in groups for tensor in self._tensors(group)}
         missing = [f"{name} is missing" for name in wanted if name not in self._stored]
         surplus, unlike = [], []
         for name, stored in self._stored.items():
             if name not in wanted:
-                if name not in _IDLE:
+                if name not in (*self.layout.idle, *self.layout.fixed, *self.layout.copies):
                     surplus.append(f"{stored.name} is not part of the model")
             elif stored.dtype not in _DTYPES:
                 unlike.append(f"{stored.name} has dtype {stored.dtype}, not {'/'.join(_DTYPES)}")
@@ -211,7 +207,7 @@ class Checkpoint:
         return [missing, surplus, unlike]
 
     def _tensors(self, group: str) -> list[Tensor]:
-        return bert_tensors(group, self.arguments, len(self.class_names))
+        return tensors_of(self.layout, group, self.arguments, len(self.class_names))
 
     def load(self, model: keras.Model, groups: Sequence[str]) -> None:
         """Copies groups of tensors into a model.
@@ -235,29 +231,49 @@ class Checkpoint:
                 f"{self.directory}: every weight must be finite. Received NaN or infinity in: "
                 f"{listed(broken)}. What trained it has diverged; take an earlier checkpoint."
             )
-        if "masked-LM head" in groups:
-            self._check_ties()
+        if self.layout.tied in groups:
+            self._check_copies()
         variables = {variable.path: variable for variable in model.variables}
         for path, values in parts.items():
             variables[path].assign(np.concatenate(values, axis=-1))
 
-    def _check_ties(self) -> None:
+    def _check_copies(self) -> None:
         """Where a checkpoint trained untied ends: its scores come from a table of their own."""
-        for name, original_name in _COPIES.items():
+        for name, original_name in self.layout.copies.items():
             copy, original = self._stored.get(name), self._stored[original_name]
-            if copy is None:
+            if copy is None or copy is original:
                 continue
             is_alike = (copy.shape, copy.dtype) == (original.shape, original.dtype)
             if not is_alike or not np.array_equal(read_tensor(copy), read_tensor(original)):
                 raise CheckpointError(
-                    f"{self.directory}: a masked-LM head must score with the token embedding, so "
-                    f"{name} must equal {original_name}. Received: two that differ."
+                    f"{self.directory}: an output must score with the token embedding, so {name} "
+                    f"must equal {original_name}. Received: two that differ."
+                )
+        for name, make in self.layout.fixed.items():
+            if name not in self._stored:
+                continue
+            expected = make(self.arguments)
+            has_shape = self._stored[name].shape == expected.shape
+            if not has_shape or np.abs(read_tensor(self._stored[name]) - expected).max() > 1e-2:
+                raise CheckpointError(
+                    f"{self.directory}: {name} must be the sinusoids of its positions, which are "
+                    "computed here. Received: others."
                 )
 
 
-def as_checkpoint(source: "str | Path | Checkpoint") -> Checkpoint:
-    """Opens a checkpoint, unless it is open already."""
-    return source if isinstance(source, Checkpoint) else Checkpoint(source)
+def as_checkpoint(source: "str | Path | Checkpoint", layout: Layout) -> Checkpoint:
+    """Opens a checkpoint of a kind of model, unless it is open already.
+
+    Raises:
+        CheckpointError: If it cannot be used, or is of another kind.
+    """
+    checkpoint = source if isinstance(source, Checkpoint) else Checkpoint(source)
+    if checkpoint.layout is not layout:
+        raise CheckpointError(
+            f"{checkpoint.source}: the model_type must be {layout.model_type!r}, "
+            f"not {checkpoint.layout.model_type!r}."
+        )
+    return checkpoint
 
 
 def save_checkpoint(
@@ -266,22 +282,15 @@ def save_checkpoint(
     """Writes `config.json` and `model.safetensors` into an existing directory.
 
     Args:
-        model: A `TextClassifier` or a `MaskedLanguageModel`.
+        model: A `TextClassifier`, a `MaskedLanguageModel` or a `Translator`.
         directory: Where to write.
         class_names: The names of a classifier's classes, in the order of the logits.
     """
-    write_config(model, directory / "config.json", class_names)
+    model.layout.write_config(model, directory / "config.json", class_names)
     values = {variable.path: keras.ops.convert_to_numpy(variable) for variable in model.variables}
     tensors = {
         tensor.name: tensor.from_keras(values[tensor.path])
         for group in model.checkpoint_groups
-        for tensor in bert_tensors(group, model.config, model.config.get("num_classes"))
+        for tensor in tensors_of(model.layout, group, model.config, model.config.get("num_classes"))
     }
     save_file(tensors, directory / "model.safetensors", metadata={"format": "pt"})
-
-
-def _modern(name: str) -> str:
-    """A tensor's name as today's BERT has it: prefixed, and norms with a weight and a bias."""
-    name = re.sub(r"LayerNorm\.gamma$", "LayerNorm.weight", name)
-    name = re.sub(r"LayerNorm\.beta$", "LayerNorm.bias", name)
-    return f"bert.{name}" if name.startswith(("embeddings.", "encoder.", "pooler.")) else name

@@ -106,7 +106,7 @@ class MaskedLanguageModel(TextModel):
         Raises:
             CheckpointError: If it is not a whole BERT checkpoint.
         """
-        checkpoint = as_checkpoint(checkpoint)
+        checkpoint = as_checkpoint(checkpoint, cls.layout)
         model = cls(**{**checkpoint.arguments, **kwargs})
         model.load_checkpoint(checkpoint)
         return model

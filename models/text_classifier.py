@@ -113,7 +113,7 @@ class TextClassifier(TextModel):
             CheckpointError: If it is not a whole BERT checkpoint, or if it has no classifier and
                 `num_classes` is not given.
         """
-        checkpoint = as_checkpoint(checkpoint)
+        checkpoint = as_checkpoint(checkpoint, cls.layout)
         known_classes = len(checkpoint.class_names)
         if num_classes is None and not known_classes:
             raise CheckpointError(

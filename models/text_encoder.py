@@ -6,6 +6,7 @@ import keras
 
 from ..layers import Encoder, TextEmbedding
 from ..layers.checks import check_rate
+from .bert_layout import BERT
 from .presets import text_preset
 
 logger = logging.getLogger("regard")
@@ -25,6 +26,8 @@ class TextModel(keras.Model):
         encoder: The `Encoder`.
         **kwargs: `name` and the like, for `keras.Model`.
     """
+
+    layout = BERT
 
     def __init__(self, inputs, outputs, config, embedding, encoder, **kwargs):
         super().__init__(inputs=inputs, outputs=outputs, **kwargs)

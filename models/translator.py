@@ -5,6 +5,8 @@ from keras import ops
 
 from ..layers import Decoder, Encoder, SinusoidalEmbedding, TiedOutput, new_cache
 from ..layers.checks import check_positive, check_rate
+from .checkpoints import as_checkpoint
+from .marian_layout import MARIAN
 from .presets import translation_preset
 
 
@@ -59,6 +61,7 @@ class Translator(keras.Model):
         Junczys-Dowmunt et al., "Marian", https://arxiv.org/abs/1804.00344
     """
 
+    layout = MARIAN
     checkpoint_groups = ("translator",)
     architecture = "MarianMTModel"
 
@@ -150,6 +153,23 @@ class Translator(keras.Model):
             ValueError: If there is no such preset; the message names the nearest.
         """
         return cls(*args, **{**translation_preset(preset), **kwargs})
+
+    @classmethod
+    def from_checkpoint(cls, checkpoint, **kwargs):
+        """Makes a translator from a Hugging Face Marian checkpoint, such as those of OPUS-MT.
+
+        Args:
+            checkpoint: A directory, `hf://ORG/NAME[@REVISION]`, or a `Checkpoint`.
+            **kwargs: `dropout`, `attention_dropout`, `name` and `dtype`; the sizes are the
+                checkpoint's.
+
+        Raises:
+            CheckpointError: If it is not a whole Marian checkpoint.
+        """
+        checkpoint = as_checkpoint(checkpoint, cls.layout)
+        model = cls(**{**checkpoint.arguments, **kwargs})
+        checkpoint.load(model, cls.checkpoint_groups)
+        return model
 
     def encode(self, encoder_token_ids, encoder_padding_mask):
         """What the decoder reads of sources (B, S): the memory, (B, S, D)."""

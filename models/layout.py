@@ -1,0 +1,217 @@
+"""How Hugging Face writes down a kind of model: its `config.json`, and the names of its tensors."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from ..layers import gelu_tanh
+from .checkpoint_files import CheckpointError
+
+_ACTIVATIONS = {
+    "gelu": "gelu",
+    "relu": "relu",
+    "silu": "silu",
+    "swish": "silu",
+    "gelu_new": keras.activations.serialize(gelu_tanh),
+    "gelu_pytorch_tanh": keras.activations.serialize(gelu_tanh),
+}
+
+
+@dataclass(frozen=True)
+class Layout:
+    """One kind of model, as data: what its config and its tensors are called, here and there.
+
+    Attributes:
+        model_type: Its name in a config.
+        architectures: The architectures that are read, and the groups of tensors that each has for
+            sure beside `always`.
+        always: The groups that every checkpoint has.
+        groups: The tables of names. A row has the module in the checkpoint, the layer here, and the
+            shape of its weight there in the letters of `regard.models.checkpoints`. A star runs
+            over the blocks; [0], [1] and [2] are the thirds of a fused layer.
+        sizes: Our constructor arguments that are sizes, and what the config calls them.
+        rates: Those in [0, 1), likewise.
+        token_ids: Those that are ids of tokens, likewise.
+        activation: What the config calls the activation.
+        defaults: The values of what a config leaves out.
+        allowed: Entries of a config with the only values that can be computed here.
+        equal: Entries that must have the value of another, which is also their default.
+        written: Entries of a config that are always the same, or a function of the arguments.
+        tied: The group that is read with the token embedding, if any. Where it is loaded, `copies`
+            and `fixed` must hold.
+        copies: Tensors that may be there, or even be there alone, each equal to another.
+        fixed: Tensors that may be there, each made by a function of the arguments.
+        idle: Tensors that may be there and say nothing.
+        prefix: What the names of some checkpoints lack, before names that begin as `prefixed` says.
+        has_classes: Whether a model of this kind may be a classifier.
+    """
+
+    model_type: str
+    architectures: Mapping[str, Sequence[str]]
+    always: Sequence[str]
+    groups: Mapping[str, Sequence[tuple[str, str, str]]]
+    sizes: Mapping[str, str]
+    rates: Mapping[str, str]
+    activation: str
+    defaults: Mapping[str, Any]
+    allowed: Mapping[str, Sequence[Any]]
+    written: Mapping[str, Any]
+    token_ids: Mapping[str, str] = field(default_factory=dict)
+    equal: Mapping[str, str] = field(default_factory=dict)
+    tied: str = ""
+    copies: Mapping[str, str] = field(default_factory=dict)
+    fixed: Mapping[str, Callable[[Mapping[str, Any]], np.ndarray]] = field(default_factory=dict)
+    idle: Sequence[str] = ()
+    prefix: str = ""
+    prefixed: Sequence[str] = ()
+    has_classes: bool = False
+
+    def read_config(
+        self, config: Mapping[str, Any], path: Path
+    ) -> tuple[dict[str, Any], list[str], set[str]]:
+        """Understands a `config.json`, which is data and nothing else.
+
+        Returns:
+            The constructor arguments of a model, the names of the classes that a classifier would
+            have, and the groups of tensors that the architecture must have.
+
+        Raises:
+            CheckpointError: If it describes what cannot be computed here; the message names it all.
+        """
+        config = {"architectures": [], **self.defaults, **config}
+        for name, other in self.equal.items():
+            if config.get(name) is None:
+                config[name] = config.get(other)
+        problems = list(self._problems(config))
+        if problems:
+            raise CheckpointError(f"{path}: {'; '.join(problems)}.")
+        named = {**self.sizes, **self.rates, **self.token_ids}
+        arguments = {ours: config[theirs] for ours, theirs in named.items()}
+        arguments["activation"] = _ACTIVATIONS[config[self.activation]]
+        architectures = config["architectures"] or ()
+        groups = {group for name in architectures for group in self.architectures[name]}
+        class_names = _class_names(config) if self.has_classes else []
+        return arguments, class_names, {*self.always, *groups}
+
+    def _problems(self, config: Mapping[str, Any]) -> Iterator[str]:
+        """What is wrong with a config, in words."""
+        for name, values in {**self.allowed, self.activation: _ACTIVATIONS}.items():
+            if config.get(name) not in list(values):
+                yield f"{name} must be {one_of(values)}, not {config.get(name)!r:.40}"
+        architectures = config["architectures"]
+        if not isinstance(architectures, list | None):
+            yield f"architectures must be a list, not {architectures!r:.40}"
+        elif any(name not in list(self.architectures) for name in architectures or ()):
+            known = one_of(self.architectures)
+            yield f"the architecture must be {known}, not {architectures!r:.80}"
+        for name in self.sizes.values():
+            if type(config.get(name)) is not int or config[name] < 1:
+                yield f"{name} must be a positive integer, not {config.get(name)!r:.40}"
+        for name in self.rates.values():
+            if type(config.get(name)) not in (int, float) or not 0 <= config[name] < 1:
+                yield f"{name} must be a number in [0, 1), not {config.get(name)!r:.40}"
+        for name in self.token_ids.values():
+            if type(config.get(name)) is not int or config[name] < 0:
+                yield f"{name} must be an integer, at least 0, not {config.get(name)!r:.40}"
+        for name, other in self.equal.items():
+            if config[name] != config.get(other):
+                yield f"{name} must be as {other}, not {config[name]!r:.40}"
+        yield from self._width_problems(config)
+        if self.has_classes and not _class_names(config):
+            name = "num_labels" if config.get("id2label") is None else "id2label"
+            yield (
+                "id2label must give each of the classes 0, 1, ... a name of its own, or num_labels "
+                f"their number; {name} is {config[name]!r:.80}"
+            )
+
+    def _width_problems(self, config: Mapping[str, Any]) -> Iterator[str]:
+        width, heads = (self.sizes[name] for name in ("hidden_dim", "num_heads"))
+        sizes = config.get(width), config.get(heads)
+        if all(type(size) is int and size > 0 for size in sizes) and sizes[0] % sizes[1]:
+            yield f"{width} must be a multiple of {heads}, not {sizes[0]} of {sizes[1]}"
+
+    def write_config(
+        self, model: keras.Model, path: Path, class_names: Sequence[str] | None
+    ) -> None:
+        """Writes the `config.json` of a model.
+
+        Args:
+            model: A model of this kind.
+            path: The file.
+            class_names: The names of a classifier's classes, in the order of the logits.
+
+        Raises:
+            CheckpointError: If the format cannot express the activation or the names.
+        """
+        arguments = model.config
+        named = {**self.sizes, **self.rates, **self.token_ids}
+        config = {
+            "architectures": [model.architecture],
+            "model_type": self.model_type,
+            **{theirs: arguments[ours] for ours, theirs in named.items()},
+            self.activation: _activation_name(arguments["activation"]),
+        }
+        config |= {name: config[other] for name, other in self.equal.items()}
+        config |= {
+            name: value(arguments) if callable(value) else value
+            for name, value in self.written.items()
+        }
+        if "num_classes" in arguments:
+            names = _checked_class_names(class_names, arguments["num_classes"])
+            config["id2label"] = {str(index): name for index, name in enumerate(names)}
+            config["label2id"] = {name: index for index, name in enumerate(names)}
+        write_json(path, config)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Writes a JSON file that people can read."""
+    path.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def one_of(values: Iterable) -> str:
+    """Values in words, but for None."""
+    names = [repr(value) for value in values if value is not None]
+    return names[0] if len(names) == 1 else f"one of {', '.join(names)}"
+
+
+def _class_names(config: Mapping[str, Any]) -> list[str]:
+    """The names of the classes in order; empty if they are not as they must be."""
+    labels = config.get("id2label")
+    if labels is None:
+        count = config["num_labels"] if type(config["num_labels"]) is int else 0
+        return _numbered_labels(min(count, 10_000))  # so that no number costs memory
+    if not isinstance(labels, dict):
+        return []
+    names = [labels.get(str(index)) for index in range(len(labels))]
+    is_good = all(isinstance(name, str) for name in names) and len(set(names)) == len(names)
+    return names if is_good else []
+
+
+def _numbered_labels(count: int) -> list[str]:
+    return [f"LABEL_{index}" for index in range(count)]  # as transformers does
+
+
+def _activation_name(activation: str | dict[str, Any]) -> str:
+    """What a config calls an activation."""
+    for name, serialized in _ACTIVATIONS.items():
+        if serialized == activation:
+            return name
+    raise CheckpointError(
+        f"A checkpoint's activation must be {one_of(_ACTIVATIONS)}. Received: {activation!r:.80}"
+    )
+
+
+def _checked_class_names(names: Sequence[str] | None, num_classes: int) -> Sequence[str]:
+    """The names of a classifier's classes, `transformers`' own if there are none."""
+    names = _numbered_labels(num_classes) if names is None else names
+    if len(names) != num_classes or len(set(names)) != num_classes:
+        raise CheckpointError(
+            f"class_names must give each of the {num_classes} classes a name of its own. "
+            f"Received: {names!r:.200}"
+        )
+    return names

@@ -1,0 +1,108 @@
+"""Marian, the Transformer of the OPUS-MT models, as Hugging Face writes it down."""
+
+from ..layers import sinusoids
+from .layout import Layout
+
+# fmt: off
+_ATTENTION = (
+    ("self_attn.q_proj", "attention/query_key_value[0]", "DD"),
+    ("self_attn.k_proj", "attention/query_key_value[1]", "DD"),
+    ("self_attn.v_proj", "attention/query_key_value[2]", "DD"),
+    ("self_attn.out_proj", "attention/output", "DD"),
+    ("self_attn_layer_norm", "attention_norm", "D"),
+)
+_CROSS_ATTENTION = (
+    ("encoder_attn.q_proj", "cross_attention/query", "DD"),
+    ("encoder_attn.k_proj", "cross_attention/key", "DD"),
+    ("encoder_attn.v_proj", "cross_attention/value", "DD"),
+    ("encoder_attn.out_proj", "cross_attention/output", "DD"),
+    ("encoder_attn_layer_norm", "cross_attention_norm", "D"),
+)
+_FEED_FORWARD = (
+    ("fc1", "feed_forward/intermediate", "FD"),
+    ("fc2", "feed_forward/output", "DF"),
+    ("final_layer_norm", "feed_forward_norm", "D"),
+)
+# fmt: on
+
+
+def _blocks(stack, rows):
+    return tuple(
+        (f"model.{stack}.layers.*.{theirs}", f"{stack}/block_*/{ours}", letters)
+        for theirs, ours, letters in rows
+    )
+
+
+def _positions(arguments):
+    return sinusoids(arguments["max_sequence_length"], arguments["hidden_dim"])
+
+
+MARIAN = Layout(
+    model_type="marian",
+    architectures={"MarianMTModel": ()},
+    always=("translator",),
+    groups={
+        "translator": (
+            ("model.shared", "embedding/token_embedding", "VD"),
+            *_blocks("encoder", (*_ATTENTION, *_FEED_FORWARD)),
+            *_blocks("decoder", (*_ATTENTION, *_CROSS_ATTENTION, *_FEED_FORWARD)),
+            ("final_logits_bias", "head", "1V"),
+        )
+    },
+    sizes={
+        "vocabulary_size": "vocab_size",
+        "hidden_dim": "d_model",
+        "num_layers": "encoder_layers",
+        "num_heads": "encoder_attention_heads",
+        "intermediate_dim": "encoder_ffn_dim",
+        "num_decoder_layers": "decoder_layers",
+        "max_sequence_length": "max_position_embeddings",
+    },
+    rates={"dropout": "dropout", "attention_dropout": "attention_dropout"},
+    token_ids={"end_id": "eos_token_id", "pad_id": "pad_token_id"},
+    activation="activation_function",
+    defaults={  # MarianConfig's
+        "dropout": 0.1,
+        "attention_dropout": 0.0,
+        "activation_function": "gelu",
+        "scale_embedding": False,
+        "tie_word_embeddings": True,
+        "share_encoder_decoder_embeddings": True,
+    },
+    allowed={
+        "scale_embedding": (True,),
+        "tie_word_embeddings": (True,),
+        "share_encoder_decoder_embeddings": (True,),
+        "static_position_embeddings": (True, None),
+        "normalize_before": (False, None),
+        "normalize_embedding": (False, None),
+        "add_final_layer_norm": (False, None),
+    },
+    equal={
+        "decoder_ffn_dim": "encoder_ffn_dim",
+        "decoder_attention_heads": "encoder_attention_heads",
+        "decoder_vocab_size": "vocab_size",
+        "decoder_start_token_id": "pad_token_id",
+    },
+    written={
+        "activation_dropout": 0.0,
+        "scale_embedding": True,
+        "static_position_embeddings": True,
+        "tie_word_embeddings": True,
+        "share_encoder_decoder_embeddings": True,
+        "is_encoder_decoder": True,
+        "bos_token_id": None,
+        "forced_eos_token_id": None,
+        "init_std": lambda arguments: arguments["hidden_dim"] ** -0.5,
+    },
+    tied="translator",
+    copies={
+        "model.encoder.embed_tokens.weight": "model.shared.weight",
+        "model.decoder.embed_tokens.weight": "model.shared.weight",
+        "lm_head.weight": "model.shared.weight",
+    },
+    fixed={
+        "model.encoder.embed_positions.weight": _positions,
+        "model.decoder.embed_positions.weight": _positions,
+    },
+)
