@@ -149,6 +149,7 @@ def default_output(source: str | Path, prefix: str = "") -> Path:
 TASKS = {
     "text": ("a text classifier", "regard fit text"),
     "masked_lm": ("a masked language model", "regard pretrain text"),
+    "translation": ("a translator", "regard fit translation"),
 }
 
 

@@ -26,7 +26,7 @@ from .report import write_learning_curves
 from .runs import versions, write_history
 from .settings import PretrainingSettings
 from .tokenizers import WordPieceTokenizer
-from .training import compile_masked_lm, fit, set_seed
+from .training import BestEpoch, compile_masked_lm, fit, set_seed
 from .vocabulary import learn_vocabulary
 
 logger = logging.getLogger("regard")
@@ -117,8 +117,9 @@ def train_masked_language_model(
     compile_masked_lm(
         model, make_optimizer(settings.learning_rate, settings.epochs * plan.num_batches)
     )
+    best = BestEpoch(settings.patience)
     history, best_epoch = fit(
-        model, batches, validation_data, plan.num_batches, settings.epochs, settings.patience
+        model, batches, validation_data, plan.num_batches, settings.epochs, best
     )
     metadata = {
         "task": "masked_lm",
@@ -132,11 +133,11 @@ def train_masked_language_model(
         },
         "versions": versions(),
     }
-    best = history[best_epoch - 1]
+    kept = history[best_epoch - 1]
     metrics = {
-        "cross_entropy": best["val_cross_entropy"],
-        "perplexity": math.exp(best["val_cross_entropy"]),
-        "accuracy": best["val_accuracy"],
+        "cross_entropy": kept["val_cross_entropy"],
+        "perplexity": math.exp(kept["val_cross_entropy"]),
+        "accuracy": kept["val_accuracy"],
         "best_epoch": best_epoch,
     }
     return MaskedLMRun(as_plain(model), tokenizer, metadata, metrics), history

@@ -24,7 +24,7 @@ from .report import write_report
 from .runs import TextRun, describe_data, versions, write_history
 from .settings import TextSettings
 from .tokenizers import WordPieceTokenizer
-from .training import compile_classifier, compile_student, fit, set_seed
+from .training import BestEpoch, compile_classifier, compile_student, fit, set_seed
 from .vocabulary import MAX_CLAUSE_CHARACTERS, learn_vocabulary
 
 logger = logging.getLogger("regard")
@@ -206,7 +206,7 @@ def learn(
         validation_data,
         course.steps_per_epoch,
         settings.epochs,
-        None if settings.teacher else settings.patience,
+        None if settings.teacher else BestEpoch(settings.patience),
     )
 
 

@@ -132,7 +132,7 @@ def fit(
     validation_data,
     steps_per_epoch: int,
     epochs: int,
-    patience: int | None,
+    best: BestEpoch | None,
 ) -> tuple[list[dict[str, float]], int]:
     """Trains a compiled model and leaves it with the weights of its best epoch, or its last.
 
@@ -144,8 +144,8 @@ def fit(
         validation_data: The dataset that tells the best epoch.
         steps_per_epoch: Number of batches in an epoch.
         epochs: Largest number of epochs.
-        patience: Number of epochs without a better one after which training stops; None to keep the
-            last epoch, whatever the validation data says.
+        best: What tells the best epoch, and when to stop; None to keep the last epoch, whatever the
+            validation data says.
 
     Returns:
         One dict of figures an epoch, and the epoch that was kept, counted from 1.
@@ -153,9 +153,9 @@ def fit(
     Raises:
         UserError: If the loss is no longer a number.
     """
-    progress, best = Progress(), None if patience is None else BestEpoch(patience)
+    progress = Progress()
     mean = keras.callbacks.SwapEMAWeights() if model.optimizer.use_ema else None
-    callbacks = [progress, best, mean, keras.callbacks.TerminateOnNaN()]
+    callbacks = [best, progress, mean, keras.callbacks.TerminateOnNaN()]
     model.fit(
         batches,
         steps_per_epoch=steps_per_epoch,
@@ -179,7 +179,12 @@ def check_converged(history: list[dict[str, float]]) -> None:
             )
 
 
-_SHOWN = (("val_loss", "loss"), ("val_accuracy", "accuracy"), ("val_macro_f1", "macro-F1"))
+_SHOWN = (
+    ("val_loss", "loss"),
+    ("val_accuracy", "accuracy"),
+    ("val_macro_f1", "macro-F1"),
+    ("val_bleu", "BLEU"),
+)
 
 
 class Progress(keras.callbacks.Callback):

@@ -188,7 +188,7 @@ def test_a_student_learns_and_keeps_the_mean_of_its_weights():
     inputs, _, _ = next(iter(batches))
     targets = tf.one_hot(tf.zeros(len(inputs["token_ids"]), tf.int32), 2)
     held_out = tf.data.Dataset.from_tensors((inputs, targets)).map(with_no_evidence(learner))
-    history, kept = fit(learner, batches, held_out, plan.num_batches, epochs=2, patience=None)
+    history, kept = fit(learner, batches, held_out, plan.num_batches, epochs=2, best=None)
     assert kept == 2
     assert history[1]["loss"] < history[0]["loss"]
     assert {"val_accuracy", "val_macro_f1", "val_loss"} <= set(history[0])

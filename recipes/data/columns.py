@@ -17,6 +17,8 @@ LABEL_COLUMNS = frozenset([
     "标签", "情感", "类别", "分类",
 ])
 # fmt: on
+SOURCE_COLUMNS = frozenset(["source", "src", "原文", "源文"])
+TARGET_COLUMNS = frozenset(["target", "tgt", "translation", "译文", "翻译"])
 # These number the rows, so they are never "the other one" of two columns.
 INDEX_COLUMNS = frozenset(["", "id", "idx", "index", "unnamed: 0", "__index_level_0__"])
 
@@ -76,6 +78,31 @@ def choose_text_column(source: str, columns: list[str], text_column: str | None)
     chosen = _only(source, columns, candidates, "text")
     _log_guess(source, chosen, "text")
     return chosen
+
+
+def choose_parallel_columns(
+    source: str, columns: list[str], source_column: str | None, target_column: str | None
+) -> tuple[str, str]:
+    """The columns of sources and targets, guessed where they are not given.
+
+    Args:
+        source: The table, for messages.
+        columns: Its columns.
+        source_column: The column of the sources, if given.
+        target_column: The column of the targets, if given.
+
+    Raises:
+        UserError: If a column cannot be told, is not there, or is to hold both.
+    """
+    given = {"source": source_column, "target": target_column}
+    _check_given(source, columns, given)
+    chosen = []
+    for (role, name), known in zip(given.items(), (SOURCE_COLUMNS, TARGET_COLUMNS), strict=True):
+        free = [column for column in columns if column not in given.values()]
+        chosen.append(_only(source, columns, [name] if name else _known(free, known), role))
+        if name is None:
+            _log_guess(source, chosen[-1], role)
+    return chosen[0], chosen[1]
 
 
 def _check_given(source: str, columns: list[str], given: dict[str, str | None]) -> None:

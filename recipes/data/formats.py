@@ -62,8 +62,13 @@ def open_table(source: str, encoding: str) -> Table:
             )
 
 
-def open_lines(source: str, encoding: str) -> Table:
-    """Opens a text file: every line that is not blank is a row of one cell, in a column "".
+def open_lines(source: str, encoding: str, skip_blank: bool = True) -> Table:
+    """Opens a text file: every line is a row of one cell, in a column "".
+
+    Args:
+        source: The file.
+        encoding: How it is encoded.
+        skip_blank: Whether to pass over blank lines. Defaults to True.
 
     Raises:
         UserError: If the file cannot be read.
@@ -73,7 +78,7 @@ def open_lines(source: str, encoding: str) -> Table:
     def read(_: Sequence[str]) -> Iterator[tuple[int, str, Sequence[Any]]]:
         with _open_text(source, encoding) as file:
             for row, line in enumerate(file, start=1):
-                if not line.isspace():
+                if not (skip_blank and line.isspace()):
                     yield row, "", [line.rstrip("\r\n")]
 
     return Table([""], read)

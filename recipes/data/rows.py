@@ -22,8 +22,8 @@ def read_rows(
     Args:
         source: The table, for messages.
         table: The table, opened.
-        columns: The name of each column by what it holds: "text", "second text" or "label". The
-            column of a table whose columns have no names is "".
+        columns: The name of each column by what it holds: "text", "second text" and "label", or
+            "source" and "target". The column of a table whose columns have no names is "".
         skip_bad_rows: Leave out, and count, bad rows.
 
     Returns:
@@ -47,8 +47,9 @@ def read_rows(
                 f"{source}, row {row}: {problem}. "
                 "Correct it, or pass --skip-bad-rows to leave such rows out."
             )
-    if not good["text"]:
-        wanted = "one text with its label" if "label" in columns else "one text"
+    if not next(iter(good.values())):
+        what = "label" if "label" in columns else "translation"
+        wanted = f"one text with its {what}" if len(columns) > 1 else "one text"
         found = f"only bad rows, first {bad_rows[0]}" if bad_rows else "no rows"
         raise UserError(f"{source} must hold at least {wanted}, but has {found}.")
     if bad_rows:

@@ -47,7 +47,7 @@ class LabelledTexts:
 
     def fingerprint(self) -> str:
         """SHA-256 over texts, labels and pairs, in hexadecimal: the same for the same data."""
-        return _sha256(self.texts, self.labels, *([] if self.pairs is None else [self.pairs]))
+        return fingerprint(self.texts, self.labels, *([] if self.pairs is None else [self.pairs]))
 
     def class_names(self) -> list[str]:
         """The distinct labels, sorted: as numbers where all are integers, else by code point."""
@@ -75,10 +75,11 @@ class Texts:
 
     def fingerprint(self) -> str:
         """SHA-256 over the texts, in hexadecimal: the same data, the same fingerprint."""
-        return _sha256(self.texts)
+        return fingerprint(self.texts)
 
 
-def _sha256(*columns: Iterable[str]) -> str:
+def fingerprint(*columns: Iterable[str]) -> str:
+    """SHA-256 over columns of texts, in hexadecimal."""
     digest = hashlib.sha256()
     for column in columns:
         for value in column:

@@ -1,0 +1,161 @@
+"""Parallel text: sources and their translations, line by line or row by row."""
+
+import logging
+import random
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ..errors import UserError
+from .columns import choose_parallel_columns
+from .formats import open_lines, open_table
+from .rows import read_rows
+from .texts import fingerprint
+
+logger = logging.getLogger("regard")
+
+
+@dataclass(frozen=True)
+class ParallelTexts:
+    """Sources and targets as they were read, in file order.
+
+    Attributes:
+        source: What the user named, for messages: a table, or the file of sources.
+        sources: The texts to translate.
+        targets: Their translations.
+        columns: The columns that they came from; None where each has a file of its own.
+        num_skipped: Bad rows that were left out.
+    """
+
+    source: str
+    sources: list[str]
+    targets: list[str]
+    columns: tuple[str, str] | None = None
+    num_skipped: int = 0
+
+    def __len__(self) -> int:
+        return len(self.sources)
+
+    def fingerprint(self) -> str:
+        """SHA-256 over sources and targets, in hexadecimal: the same for the same data."""
+        return fingerprint(self.sources, self.targets)
+
+
+def read_parallel_texts(
+    source: str | Path,
+    target: str | Path | None = None,
+    *,
+    source_column: str | None = None,
+    target_column: str | None = None,
+    encoding: str = "utf-8",
+    skip_bad_rows: bool = False,
+) -> ParallelTexts:
+    """Reads a pair of text files, line beside line, or a table with two columns.
+
+    Args:
+        source: The file of sources, a text a line; or, without `target`, a `.csv`, `.tsv`,
+            `.jsonl` or `.parquet` file, or `tfds:NAME[/CONFIG][:SPLIT]`.
+        target: The file of targets, with as many lines.
+        source_column: The column of sources in a table. Default: guessed, and the guess logged.
+        target_column: The column of targets likewise.
+        encoding: How the files are encoded. A UTF-8 byte order mark is dropped.
+        skip_bad_rows: Leave out, and count, rows where a text is missing, empty, not a string or
+            holds what is not text.
+
+    Returns:
+        At least one text with its translation.
+
+    Raises:
+        UserError: If a file cannot be read, the two have different numbers of lines, a column
+            cannot be told, a row is bad, or every source is its own translation.
+
+    Example:
+        >>> len(read_parallel_texts("train.en", "train.de"))
+        29000
+    """
+    if target is None:
+        data = _read_table(str(source), source_column, target_column, encoding, skip_bad_rows)
+    else:
+        if source_column is not None or target_column is not None:
+            raise UserError("Columns are for one table: with two files of lines, leave them out.")
+        data = _read_files(str(source), str(target), encoding, skip_bad_rows)
+    if data.sources == data.targets:
+        raise UserError(
+            f"{data.source}: every source is its own translation. Name the file or the column of "
+            "the translations."
+        )
+    return data
+
+
+def _read_files(source: str, target: str, encoding: str, skip_bad_rows: bool) -> ParallelTexts:
+    lines = [_lines(path, encoding) for path in (source, target)]
+    if len(lines[0]) != len(lines[1]):
+        raise UserError(
+            f"{source} and {target} must have as many lines as each other, for line n of one is "
+            f"the translation of line n of the other. Received: {len(lines[0]):,} and "
+            f"{len(lines[1]):,} lines."
+        )
+    pairs = _Pairs(list(zip(*lines, strict=True)))
+    cells, num_skipped = read_rows(
+        f"{source} and {target}", pairs, {"source": "", "target": ""}, skip_bad_rows
+    )
+    return ParallelTexts(source, cells["source"], cells["target"], None, num_skipped)
+
+
+def _lines(path: str, encoding: str) -> list[str]:
+    table = open_lines(path, encoding, skip_blank=False)
+    return [cells[0] for _, _, cells in table.read(table.columns)]
+
+
+class _Pairs:
+    """Lines side by side, as a table of two columns."""
+
+    def __init__(self, pairs: list[tuple[str, str]]):
+        self.pairs = pairs
+
+    def read(self, _):
+        return ((row, "", pair) for row, pair in enumerate(self.pairs, start=1))
+
+
+def _read_table(
+    source: str,
+    source_column: str | None,
+    target_column: str | None,
+    encoding: str,
+    skip_bad_rows: bool,
+) -> ParallelTexts:
+    table = open_table(source, encoding)
+    columns = choose_parallel_columns(source, table.columns, source_column, target_column)
+    roles = dict(zip(("source", "target"), columns, strict=True))
+    cells, num_skipped = read_rows(source, table, roles, skip_bad_rows)
+    return ParallelTexts(source, cells["source"], cells["target"], columns, num_skipped)
+
+
+def split_parallel(
+    data: ParallelTexts, fraction: float, seed: int
+) -> tuple[ParallelTexts, ParallelTexts]:
+    """Holds out a part of the pairs, at random.
+
+    Args:
+        data: What to split.
+        fraction: The part of all pairs to hold out, in (0, 1). At least one pair is held out.
+        seed: Decides which. The same seed on the same data gives the same split.
+
+    Returns:
+        The rest and the held-out pairs, each in the order of the data.
+
+    Raises:
+        UserError: If the fraction is not in (0, 1), or there is but one pair.
+    """
+    if not 0 < fraction < 1:
+        raise UserError(f"The fraction to hold out must be between 0 and 1. Received: {fraction}.")
+    if len(data) < 2:
+        raise UserError(f"{data.source}: there must be at least two pairs. Received: {len(data)}")
+    count = min(max(1, round(fraction * len(data))), len(data) - 1)
+    held_out = set(random.Random(seed).sample(range(len(data)), count))
+    rest = [row for row in range(len(data)) if row not in held_out]
+    return _take(data, rest), replace(_take(data, sorted(held_out)), num_skipped=0)
+
+
+def _take(data: ParallelTexts, rows: list[int]) -> ParallelTexts:
+    sources, targets = ([side[row] for row in rows] for side in (data.sources, data.targets))
+    return replace(data, sources=sources, targets=targets)

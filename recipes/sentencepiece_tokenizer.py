@@ -1,0 +1,211 @@
+"""The tokenizer of a translator: SentencePiece, as Marian's checkpoints have it.
+
+Texts are cut into pieces by a model of the source's or the target's language, and one vocabulary
+numbers the pieces of both. Nothing is assumed about spaces: a text is a string of characters, of
+which the space is one.
+
+References:
+    Kudo and Richardson, "SentencePiece", https://arxiv.org/abs/1808.06226;
+    Provilkov et al., "BPE-Dropout", https://arxiv.org/abs/1910.13267
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from io import BytesIO
+from pathlib import Path
+
+import sentencepiece
+import tensorflow as tf
+import tensorflow_text
+from sentencepiece import sentencepiece_model_pb2
+
+from ..models.layout import write_json
+from .errors import UserError
+
+END, UNKNOWN, PAD = "</s>", "<unk>", "<pad>"
+SPACE = "\N{LOWER ONE EIGHTH BLOCK}"  # how SentencePiece writes a space
+LONGEST_TO_LEARN_FROM = 2**20  # bytes of a text; longer ones are passed over
+
+
+class SentencePieceTokenizer:
+    """Turns texts into token ids and back, in a graph as well.
+
+    Args:
+        source_model: A SentencePiece model for sources, serialized.
+        target_model: Likewise for targets.
+        vocabulary: The id of each piece of both, and of "</s>", "<unk>" and "<pad>".
+
+    Raises:
+        ValueError: If a model is not one, or the vocabulary lacks a special piece.
+
+    Example:
+        >>> tokenizer = SentencePieceTokenizer.learn(sources + targets, vocabulary_size=8000)
+        >>> ids = tokenizer.encode(tf.constant(["A dog runs."]), max_sequence_length=512)
+        >>> tokenizer.decode(ids.to_tensor(tokenizer.pad_id))
+    """
+
+    def __init__(self, source_model: bytes, target_model: bytes, vocabulary: dict[str, int]):
+        missing = [piece for piece in (END, UNKNOWN, PAD) if piece not in vocabulary]
+        if missing:
+            raise ValueError(
+                f"The vocabulary must hold {END}, {UNKNOWN} and {PAD}. It lacks {missing}"
+            )
+        self.source_model = source_model
+        self.target_model = target_model
+        self.vocabulary = vocabulary
+        self.end_id, self.unknown_id, self.pad_id = (vocabulary[p] for p in (END, UNKNOWN, PAD))
+        self._source, self._target = (_processor(m) for m in (source_model, target_model))
+        self._pieces = [""] * (max(vocabulary.values()) + 1)
+        for piece, index in vocabulary.items():
+            self._pieces[index] = "" if piece in (END, UNKNOWN, PAD) else piece
+        self._graph_tokenizer = tensorflow_text.SentencepieceTokenizer(
+            source_model, out_type=tf.string
+        )
+        entries = tf.lookup.KeyValueTensorInitializer(
+            list(vocabulary), list(vocabulary.values()), tf.string, tf.int32
+        )
+        self._graph_table = tf.lookup.StaticHashTable(entries, self.unknown_id)
+
+    @classmethod
+    def learn(cls, texts: Iterable[str], vocabulary_size: int) -> "SentencePieceTokenizer":
+        """Learns byte-pair encoding from sources and targets together.
+
+        Every character that occurs has a piece. Sources are normalized (NFKC and the like), so that
+        ligatures, full-width letters and odd spaces are read as what they stand for; targets are
+        left as they are, so that a model learns to write what people wrote.
+
+        Args:
+            texts: The texts, sources and targets alike.
+            vocabulary_size: Number of pieces, special ones included; fewer come of little text.
+        """
+        written = BytesIO()
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=iter(texts),
+            model_writer=written,
+            model_type="bpe",
+            vocab_size=vocabulary_size - 1,  # without that of padding
+            hard_vocab_limit=False,
+            character_coverage=1.0,
+            normalization_rule_name="identity",
+            max_sentence_length=LONGEST_TO_LEARN_FROM,
+            eos_id=0,  # these as in Marian
+            unk_id=1,
+            bos_id=-1,
+            pad_id=-1,
+            num_threads=1,
+            minloglevel=2,
+        )
+        target_model = written.getvalue()
+        processor = _processor(target_model)
+        pieces = [processor.id_to_piece(index) for index in range(processor.get_piece_size())]
+        vocabulary = {piece: index for index, piece in enumerate([*pieces, PAD])}
+        return cls(_normalizing(target_model), target_model, vocabulary)
+
+    def encode(self, texts: tf.Tensor, max_sequence_length: int) -> tf.RaggedTensor:
+        """Encodes sources in a graph: strings (B,) to int32 (B, None), each with an end.
+
+        Args:
+            texts: UTF-8.
+            max_sequence_length: Largest number of tokens, the end included; the rest is cut off.
+        """
+        pieces = self._graph_tokenizer.tokenize(texts)[:, : max_sequence_length - 1]  # (B, None)
+        ids = pieces.with_flat_values(self._graph_table.lookup(pieces.flat_values))
+        ends = tf.fill([tf.size(texts), 1], self.end_id)
+        return tf.concat([ids, ends], axis=1)
+
+    def decode(self, token_ids: tf.Tensor) -> tf.Tensor:
+        """Turns token ids (..., L) into strings (...), without special tokens, in a graph."""
+        texts = tf.strings.reduce_join(tf.gather(self._pieces, token_ids), axis=-1)
+        return tf.strings.strip(tf.strings.regex_replace(texts, SPACE, " "))
+
+    def encode_sources(
+        self, texts: Sequence[str], dropout: float = 0.0, seed: int = 0
+    ) -> list[list[int]]:
+        """Encodes sources, each with an end.
+
+        Args:
+            texts: The texts.
+            dropout: Probability in [0, 1) of leaving out a merge of two pieces, so that a model
+                sees a text cut up in other ways each time (BPE-dropout). Defaults to 0.
+            seed: Seed of that.
+        """
+        return self._encode(self._source, texts, dropout, seed)
+
+    def encode_targets(
+        self, texts: Sequence[str], dropout: float = 0.0, seed: int = 0
+    ) -> list[list[int]]:
+        """Encodes targets likewise."""
+        return self._encode(self._target, texts, dropout, seed)
+
+    def _encode(self, processor, texts, dropout, seed):
+        sampling = {}
+        if dropout:
+            sentencepiece.set_random_generator_seed(seed)
+            sampling = {"enable_sampling": True, "alpha": dropout, "nbest_size": -1}
+        find, unknown = self.vocabulary.get, self.unknown_id
+        rows = processor.encode(list(texts), out_type=str, num_threads=1, **sampling)
+        return [[*(find(piece, unknown) for piece in row), self.end_id] for row in rows]
+
+    @property
+    def resources(self) -> list:
+        """What a SavedModel must keep hold of for `encode` to work in it."""
+        return [self._graph_tokenizer._model_resource, self._graph_table]
+
+    def save(self, directory: Path, max_sequence_length: int) -> None:
+        """Writes `source.spm`, `target.spm`, `vocab.json` and `tokenizer_config.json`."""
+        (directory / "source.spm").write_bytes(self.source_model)
+        (directory / "target.spm").write_bytes(self.target_model)
+        write_json(directory / "vocab.json", self.vocabulary)
+        config = {
+            "tokenizer_class": "MarianTokenizer",
+            "eos_token": END,
+            "unk_token": UNKNOWN,
+            "pad_token": PAD,
+            "model_max_length": max_sequence_length,
+            "separate_vocabs": False,
+            "source_lang": None,
+            "target_lang": None,
+        }
+        write_json(directory / "tokenizer_config.json", config)
+
+    @classmethod
+    def load(cls, directory: Path) -> "SentencePieceTokenizer":
+        """Opens the tokenizer of a Marian checkpoint.
+
+        Raises:
+            UserError: If a file is missing or damaged.
+        """
+        try:
+            vocabulary = json.loads((directory / "vocab.json").read_text(encoding="utf-8"))
+            if not isinstance(vocabulary, dict) or not all(
+                type(index) is int and 0 <= index < 2 * len(vocabulary)
+                for index in vocabulary.values()
+            ):
+                raise ValueError("vocab.json must hold the id of each piece, a number")
+            models = [(directory / name).read_bytes() for name in ("source.spm", "target.spm")]
+            return cls(*models, vocabulary)
+        except FileNotFoundError as error:
+            raise UserError(
+                f"{directory} must hold Marian's source.spm, target.spm and vocab.json. "
+                f"Received: no {Path(error.filename).name}"
+            ) from error
+        except (OSError, ValueError, RecursionError) as error:
+            raise UserError(
+                f"{directory}: the tokenizer is damaged: {error}. Fetch it again."
+            ) from error
+
+
+def _processor(model: bytes) -> sentencepiece.SentencePieceProcessor:
+    try:
+        return sentencepiece.SentencePieceProcessor(model_proto=model)
+    except RuntimeError as error:
+        raise ValueError(f"a SentencePiece model cannot be read ({error})") from error
+
+
+def _normalizing(model: bytes) -> bytes:
+    """The same SentencePiece model, which normalizes what it reads as Marian's do."""
+    proto = sentencepiece_model_pb2.ModelProto.FromString(model)
+    normalizer = sentencepiece.SentencePieceNormalizer(rule_name="nmt_nfkc")
+    rules = sentencepiece_model_pb2.ModelProto.FromString(normalizer.serialized_model_proto())
+    proto.normalizer_spec.CopyFrom(rules.normalizer_spec)
+    return proto.SerializeToString()

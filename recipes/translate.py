@@ -1,0 +1,79 @@
+"""From strings to strings, in one graph: what `predict` runs, and what an export holds."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from ..models.decoding import beam_search
+
+ROWS_AT_ONCE = 32  # texts in one search
+MAX_LENGTH_FACTOR, MAX_LENGTH_EXTRA = 2, 20  # tokens of a translation for those of its source
+
+
+def translation_function(model, tokenizer, max_sequence_length: int, num_beams, length_penalty):
+    """A function from texts (B,) to `translations` (B,), strings, and `scores` (B,), float32.
+
+    Texts of like length are translated together, a few at a time, so that short ones do not wait
+    for long ones and memory does not grow with the batch. A text without anything in it has an
+    empty translation, with a score of 0.
+
+    Args:
+        model: A `Translator`.
+        tokenizer: Its `SentencePieceTokenizer`.
+        max_sequence_length: Largest number of tokens of a source that are read, and of a
+            translation. A translation also has at most twice the tokens of its source, and 20.
+        num_beams: Number of beams.
+        length_penalty: Power of the length that scores are divided by.
+    """
+
+    def search(token_ids: tf.RaggedTensor) -> tuple[tf.Tensor, tf.Tensor]:
+        lengths = token_ids.row_lengths()
+        padded = token_ids.to_tensor(tokenizer.pad_id)  # (B, S)
+        longest = MAX_LENGTH_FACTOR * tf.shape(padded)[1] + MAX_LENGTH_EXTRA
+        found = beam_search(
+            model,
+            padded,
+            tf.sequence_mask(lengths, tf.shape(padded)[1]),
+            tf.minimum(longest, max_sequence_length),
+            num_beams,
+            length_penalty,
+        )
+        is_empty = lengths == 1  # an end and no more
+        translations = tf.where(is_empty, "", tokenizer.decode(found.token_ids[:, 0]))
+        return translations, tf.where(is_empty, 0.0, found.scores[:, 0])
+
+    @tf.function(autograph=False, input_signature=[tf.TensorSpec([None], tf.string, "texts")])
+    def translate(texts):
+        token_ids = tokenizer.encode(texts, max_sequence_length)
+        order = tf.argsort(token_ids.row_lengths(), stable=True)
+        num_parts = -(-tf.size(order) // ROWS_AT_ONCE)
+
+        def translate_next(number, translations, scores):
+            rows = order[number * ROWS_AT_ONCE :][:ROWS_AT_ONCE]
+            some_translations, some_scores = search(tf.gather(token_ids, rows))
+            return (
+                number + 1,
+                translations.write(number, some_translations),
+                scores.write(number, some_scores),
+            )
+
+        parts = [
+            tf.TensorArray(dtype, num_parts, infer_shape=False, element_shape=[None])
+            for dtype in ("string", "float32")
+        ]
+        _, *parts = tf.while_loop(
+            lambda number, *_: number < num_parts, translate_next, (0, *parts)
+        )
+        places = tf.math.invert_permutation(order)
+        translations, scores = (tf.gather(part.concat(), places) for part in parts)
+        return {"translations": translations, "scores": scores}
+
+    return translate
+
+
+def translate_all(translate, texts: Sequence[bytes]) -> tuple[list[str], np.ndarray]:
+    """Translates a list of texts: their translations and the scores."""
+    answer = translate(tf.constant(texts, tf.string))
+    translations = [text.decode("utf-8", "replace") for text in answer["translations"].numpy()]
+    return translations, answer["scores"].numpy()

@@ -1,0 +1,229 @@
+"""From parallel text to a trained translator: the whole story, readable top to bottom."""
+
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..models import Translator
+from .data.parallel import ParallelTexts, read_parallel_texts, split_parallel
+from .data.parallel_batching import cut_batches, ordered_batches, training_batches
+from .directories import RUN_CONTENTS, check_output, default_output, written_aside
+from .errors import UserError
+from .fine_tuning import as_plain
+from .report import write_learning_curves
+from .runs import versions, write_history
+from .sentencepiece_tokenizer import SentencePieceTokenizer
+from .tokenizers import as_bytes
+from .training import fit, set_seed
+from .translate import translation_function
+from .translation_evaluation import tokenization
+from .translation_runs import TranslationRun, describe_parallel, open_translator
+from .translation_settings import TranslationSettings
+from .translation_training import BestBleu, compile_translator
+
+logger = logging.getLogger("regard")
+
+
+class Start(NamedTuple):
+    """Where a training starts from."""
+
+    model: Translator
+    tokenizer: SentencePieceTokenizer
+    settings: TranslationSettings
+
+
+def fit_translation(
+    source: str | Path | ParallelTexts,
+    target: str | Path | None = None,
+    *,
+    validation_source: str | Path | ParallelTexts | None = None,
+    validation_target: str | Path | None = None,
+    validation: float = 0.05,
+    source_column: str | None = None,
+    target_column: str | None = None,
+    encoding: str = "utf-8",
+    skip_bad_rows: bool = False,
+    output: str | Path | None = None,
+    overwrite: bool = False,
+    **settings: Any,
+) -> TranslationRun:
+    """Trains a translator, from scratch or from a checkpoint, and writes a run directory.
+
+    Trains with plain `model.fit`. The weights are the mean of the last steps', of the epoch whose
+    translations of the validation data have the best BLEU. The same data, settings and seed give
+    the same weights, bit for bit, on the same machine.
+
+    Args:
+        source: The file of sources, a text a line; or a table (CSV, TSV, JSON Lines, Parquet,
+            `tfds:NAME`); or parallel text already read.
+        target: The file of targets, where the sources have a file of their own.
+        validation_source: The data to validate on, likewise.
+        validation_target: Likewise.
+        validation: Where there is no such data, the share of the training data, in (0, 1), to hold
+            out for it. Defaults to 0.05.
+        source_column: Column of the sources in a table; guessed where there is one sensible guess.
+        target_column: Column of the targets, likewise.
+        encoding: Encoding of the files. Defaults to UTF-8.
+        skip_bad_rows: Whether to count and skip bad rows instead of stopping. Defaults to False.
+        output: The run directory to write. Defaults to `runs/` and the name of the data.
+        overwrite: Whether to replace a run that stands there already. Defaults to False.
+        **settings: Attributes of `regard.TranslationSettings`: `checkpoint`, `preset`, `epochs`,
+            `learning_rate`, `seed` and so on.
+
+    Returns:
+        The run, as `TranslationRun.load(output)` would open it.
+
+    Raises:
+        UserError: If the data, a setting, the checkpoint or the output is not usable.
+
+    Example:
+        >>> run = fit_translation("train.en", "train.de", output="runs/en-de")
+        >>> run.predict(["A dog runs."])
+    """
+    settings = TranslationSettings(**settings).completed()
+    named = source.source if isinstance(source, ParallelTexts) else source
+    output = Path(output or default_output(named))
+    check_output(output, RUN_CONTENTS, overwrite)
+    reading = {
+        "source_column": source_column,
+        "target_column": target_column,
+        "encoding": encoding,
+        "skip_bad_rows": skip_bad_rows,
+    }
+    train = read(source, target, reading)
+    if validation_source is None:
+        train, held_out = split_parallel(train, validation, settings.seed)
+    else:
+        held_out = read(validation_source, validation_target, reading)
+    with written_aside(output, RUN_CONTENTS, overwrite) as directory:
+        run, history = train_translator(train, held_out, settings)
+        run.save(directory)
+        write_history(directory / "history.csv", history)
+        write_learning_curves(directory / "report", history, run.metrics["best_epoch"])
+    return run
+
+
+def read(source, target, reading: dict[str, Any]) -> ParallelTexts:
+    """Parallel text, unless it is read already."""
+    return (
+        source
+        if isinstance(source, ParallelTexts)
+        else read_parallel_texts(source, target, **reading)
+    )
+
+
+def train_translator(
+    train: ParallelTexts, validation: ParallelTexts, settings: TranslationSettings
+) -> tuple[TranslationRun, list[dict[str, float]]]:
+    """Trains a translator; the run, and one dict of figures an epoch."""
+    began = time.perf_counter()
+    set_seed(settings.seed)
+    start = from_scratch if settings.checkpoint is None else from_checkpoint
+    model, tokenizer, settings = start(train, settings)
+    logger.info("%d pairs to learn from, %d to validate on.", len(train), len(validation))
+
+    def encode(data: ParallelTexts, dropout: float = 0.0, epoch: int = 0):
+        seed = settings.seed + 1_000_003 * epoch
+        pairs = (
+            tokenizer.encode_sources(data.sources, dropout, seed),
+            tokenizer.encode_targets(data.targets, dropout, seed),
+        )
+        return tuple(cut(rows, settings.max_sequence_length, tokenizer) for rows in pairs)
+
+    plain = encode(train)
+    warn_of_cuts(train, settings.max_sequence_length, tokenizer)
+    steps_per_epoch = len(cut_batches(plain, settings.batch_tokens, np.arange(len(train))))
+    batches = training_batches(
+        lambda epoch: (
+            encode(train, settings.subword_dropout, epoch) if settings.subword_dropout else plain
+        ),
+        settings.batch_tokens,
+        settings.seed,
+        tokenizer.pad_id,
+    )
+    compile_translator(
+        model,
+        settings.learning_rate,
+        settings.warmup_steps,
+        settings.epochs * steps_per_epoch,
+        settings.label_smoothing,
+    )
+    greedy = translation_function(model, tokenizer, settings.max_sequence_length, 1, 1.0)
+    best = BestBleu(
+        settings.patience,
+        lambda texts: [
+            text.decode("utf-8", "replace")
+            for text in greedy(as_bytes(texts))["translations"].numpy()
+        ],
+        validation.sources,
+        validation.targets,
+        tokenization(validation.targets),
+    )
+    history, best_epoch = fit(
+        model,
+        batches,
+        ordered_batches(encode(validation), settings.batch_tokens, tokenizer.pad_id),
+        steps_per_epoch,
+        settings.epochs,
+        best,
+    )
+    metadata = {
+        "task": "translation",
+        "settings": asdict(settings),
+        "seconds": round(time.perf_counter() - began, 1),
+        "data": {"train": describe_parallel(train), "validation": describe_parallel(validation)},
+        "versions": versions(),
+    }
+    run = TranslationRun(as_plain(model), tokenizer, metadata, metrics={})
+    run.metrics = {**run.evaluate(validation), "best_epoch": best_epoch}
+    return run, history
+
+
+def from_scratch(train: ParallelTexts, settings: TranslationSettings) -> Start:
+    """A model of random weights, and pieces learned from the training texts."""
+    tokenizer = SentencePieceTokenizer.learn(
+        [*train.sources, *train.targets], settings.vocabulary_size
+    )
+    model = Translator.from_preset(
+        settings.preset,
+        vocabulary_size=len(tokenizer.vocabulary),
+        max_sequence_length=settings.max_sequence_length,
+        end_id=tokenizer.end_id,
+        pad_id=tokenizer.pad_id,
+        **settings.model_options(),
+    )
+    return Start(model, tokenizer, settings)
+
+
+def from_checkpoint(train: ParallelTexts, settings: TranslationSettings) -> Start:
+    """A pretrained model with its tokenizer."""
+    try:
+        checkpoint, tokenizer = open_translator(settings.checkpoint)
+        model = Translator.from_checkpoint(checkpoint, **settings.model_options())
+    except ValueError as error:
+        raise UserError(str(error)) from error
+    width, longest = (checkpoint.arguments[n] for n in ("hidden_dim", "max_sequence_length"))
+    return Start(model, tokenizer, settings.for_checkpoint(width, longest))
+
+
+def cut(rows: Sequence[list[int]], length: int, tokenizer) -> list[list[int]]:
+    """Cuts token ids to a length, with an end still."""
+    return [row if len(row) <= length else [*row[: length - 1], tokenizer.end_id] for row in rows]
+
+
+def warn_of_cuts(data: ParallelTexts, length: int, tokenizer) -> None:
+    """Says how many texts are longer than the model reads."""
+    rows = [*tokenizer.encode_sources(data.sources), *tokenizer.encode_targets(data.targets)]
+    count = sum(len(row) > length for row in rows)
+    if count:
+        logger.warning(
+            "%s: %d texts are longer than %d tokens (--max-sequence-length), and cut there.",
+            data.source,
+            count,
+            length,
+        )

@@ -1,0 +1,58 @@
+"""How good translations are: BLEU and chrF as sacreBLEU computes them, with their signatures."""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from sacrebleu.metrics import BLEU, CHRF
+
+# Han, kana and Hangul without spaces between words: a share of characters above which a text is
+# taken to be Chinese, for 13a would make one word of each sentence.
+_HAN = re.compile("[\u3400-\u9fff\uf900-\ufaff]")
+_CHINESE_SHARE = 0.3
+
+
+def tokenization(references: Sequence[str]) -> str:
+    """sacreBLEU's name of the way to tokenize references: "zh" for Chinese, else "13a"."""
+    text = "".join(references)
+    return "zh" if len(_HAN.findall(text)) > _CHINESE_SHARE * len(text) else "13a"
+
+
+def translation_metrics(
+    translations: Sequence[str], references: Sequence[str], tokenize: str | None = None
+) -> dict[str, Any]:
+    """Compares translations with references, one of each.
+
+    Args:
+        translations: What a model wrote.
+        references: What people wrote.
+        tokenize: How BLEU tokenizes, by sacreBLEU's name: "13a", "zh", "intl", "char" and so on.
+            Defaults to "zh" for Chinese references, else "13a".
+
+    Returns:
+        A dictionary of plain Python values, ready for JSON: `num_examples`; `bleu`, the same of
+        lower-cased texts as `bleu_lowercase`, and `chrf`, each from 0 to 100; `exact`, the share of
+        translations that are their reference; and the `signatures` of the first three.
+
+    References:
+        Post, "A Call for Clarity in Reporting BLEU Scores", https://arxiv.org/abs/1804.08771;
+        Popović, "chrF", https://aclanthology.org/W15-3049
+    """
+    tokenize = tokenize or tokenization(references)
+    metrics = {
+        "bleu": BLEU(tokenize=tokenize),
+        "bleu_lowercase": BLEU(tokenize=tokenize, lowercase=True),
+        "chrf": CHRF(),
+    }
+    scores = {
+        name: metric.corpus_score(list(translations), [list(references)]).score
+        for name, metric in metrics.items()
+    }
+    pairs = zip(translations, references, strict=True)
+    return {
+        "num_examples": len(references),
+        **scores,
+        "exact": sum(translation == reference for translation, reference in pairs)
+        / len(references),
+        "signatures": {name: str(metric.get_signature()) for name, metric in metrics.items()},
+    }

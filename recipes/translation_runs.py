@@ -1,0 +1,229 @@
+"""A translator's run: what training leaves behind, in a directory that people can read.
+
+It holds what a run of a text classifier does (see `runs.py`); its `model/` is a Marian checkpoint.
+"""
+
+import json
+import logging
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from ..models import Translator
+from ..models.checkpoints import Checkpoint, save_checkpoint
+from ..models.layout import write_json
+from .data.parallel import ParallelTexts
+from .data.parallel_batching import ordered_batches
+from .directories import model_directory, read_metadata
+from .errors import UserError
+from .sentencepiece_tokenizer import SentencePieceTokenizer
+from .tokenizers import Text, as_bytes
+from .translate import translation_function
+from .translation_evaluation import translation_metrics
+from .translation_training import compile_translator
+
+logger = logging.getLogger("regard")
+
+EVALUATION_BATCH_TOKENS = 4096
+
+
+@dataclass(frozen=True)
+class Translation:
+    """What a translator makes of a text.
+
+    Attributes:
+        text: The text.
+        translation: Its translation.
+        score: The logarithm of its probability, divided by its number of tokens to the power of the
+            length penalty.
+    """
+
+    text: str
+    translation: str
+    score: float
+
+    def to_json(self) -> str:
+        """One line of JSON."""
+        return json.dumps(asdict(self), ensure_ascii=False)
+
+    def to_line(self) -> str:
+        """The translation alone, in one line."""
+        return " ".join(self.translation.split())
+
+
+class TranslationRun:
+    """A trained translator with its tokenizer, as a run directory holds it.
+
+    Args:
+        model: The translator.
+        tokenizer: Its tokenizer.
+        metadata: What `run.json` holds.
+        metrics: What `metrics.json` holds.
+
+    Example:
+        >>> run = TranslationRun.load("runs/train")
+        >>> run.predict(["A dog runs."])[0].translation
+        'Ein Hund rennt.'
+    """
+
+    def __init__(
+        self,
+        model: Translator,
+        tokenizer: SentencePieceTokenizer,
+        metadata: dict[str, Any],
+        metrics: dict[str, Any],
+    ):
+        self.model = model
+        self.tokenizer = tokenizer
+        self.metadata = metadata
+        self.metrics = metrics
+
+    @property
+    def max_sequence_length(self) -> int:
+        """The longest text the model reads, in tokens; the rest of a longer one is cut off."""
+        return self.metadata["settings"]["max_sequence_length"]
+
+    @classmethod
+    def load(cls, directory: str | Path) -> "TranslationRun":
+        """Opens a run directory.
+
+        Raises:
+            UserError: If it is not a run of a translator, or its files are damaged.
+        """
+        directory = Path(directory)
+        metadata = read_metadata(directory, "translation")
+        try:
+            checkpoint, tokenizer = open_translator(directory)
+            model = Translator.from_checkpoint(checkpoint)
+            metrics = json.loads((directory / "metrics.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise UserError(f"{directory} is damaged, it cannot be read: {error}") from error
+        return cls(model, tokenizer, metadata, metrics)
+
+    @cached_property
+    def _translate(self):
+        settings = self.metadata["settings"]
+        return translation_function(
+            self.model,
+            self.tokenizer,
+            self.max_sequence_length,
+            settings["num_beams"],
+            settings["length_penalty"],
+        )
+
+    def predict(self, texts: Sequence[Text]) -> list[Translation]:
+        """Translates texts; any string will do, an empty one too.
+
+        Raises:
+            TypeError: If given one string, where a list of strings is wanted.
+        """
+        if isinstance(texts, str | bytes):
+            raise TypeError(f"`texts` must be a list of strings. Received: texts={texts!r:.50}")
+        if not len(texts):
+            return []
+        answer = self._translate(as_bytes(texts))
+        translations = [text.decode("utf-8", "replace") for text in answer["translations"].numpy()]
+        return [
+            Translation(*row)
+            for row in zip(texts, translations, answer["scores"].numpy().tolist(), strict=True)
+        ]
+
+    def evaluate(self, data: ParallelTexts) -> dict[str, Any]:
+        """Measures the translator on parallel text.
+
+        Args:
+            data: The texts and their translations, as `read_parallel_texts` gives them.
+
+        Returns:
+            What `translation_metrics` gives, the `perplexity` of a token of the references, and
+            `sentences_per_second` from raw text.
+        """
+        self.predict(data.sources[:1])  # the graph is traced before the clock starts
+        began = time.perf_counter()
+        predictions = self.predict(data.sources)
+        seconds = time.perf_counter() - began
+        metrics = translation_metrics([row.translation for row in predictions], data.targets)
+        return {
+            **metrics,
+            "perplexity": self.perplexity(data),
+            "sentences_per_second": round(len(data) / seconds, 1),
+        }
+
+    def perplexity(self, data: ParallelTexts) -> float:
+        """The perplexity of a token of the targets, ends included."""
+        length = self.max_sequence_length
+        pairs = tuple(
+            [row[:length] for row in encode(texts)]
+            for encode, texts in (
+                (self.tokenizer.encode_sources, data.sources),
+                (self.tokenizer.encode_targets, data.targets),
+            )
+        )
+        batches = ordered_batches(pairs, EVALUATION_BATCH_TOKENS, self.tokenizer.pad_id)
+        if not self.model.compiled:
+            compile_translator(self.model, 1.0, 1, 1, 0.0)
+        figures = self.model.evaluate(batches, verbose=0, return_dict=True)
+        return math.exp(figures["cross_entropy"])
+
+    def save(self, directory: Path) -> None:
+        """Writes `run.json`, `metrics.json` and `model/` into an existing directory."""
+        place = directory / "model"
+        place.mkdir()
+        save_checkpoint(self.model, place)
+        self.tokenizer.save(place, self.max_sequence_length)
+        write_json(place / "generation_config.json", self._generation_config())
+        write_json(directory / "run.json", self.metadata)
+        write_json(directory / "metrics.json", self.metrics)
+
+    def _generation_config(self) -> dict[str, Any]:
+        """What makes `transformers` search as we do."""
+        settings, pad_id = self.metadata["settings"], self.tokenizer.pad_id
+        return {
+            "num_beams": settings["num_beams"],
+            "length_penalty": settings["length_penalty"],
+            "max_length": self.max_sequence_length,
+            "bad_words_ids": [[pad_id]],
+            "renormalize_logits": True,
+            "decoder_start_token_id": pad_id,
+            "pad_token_id": pad_id,
+            "eos_token_id": self.tokenizer.end_id,
+        }
+
+
+def open_translator(source: str | Path) -> tuple[Checkpoint, SentencePieceTokenizer]:
+    """Opens a Marian checkpoint with its tokenizer.
+
+    Args:
+        source: A directory, `hf://ORG/NAME[@REVISION]`, or a run of a translator.
+
+    Raises:
+        CheckpointError: If it is not a whole Marian checkpoint.
+        UserError: If its tokenizer is missing or damaged, or has ids that the model has not.
+    """
+    checkpoint = Checkpoint(model_directory(source))
+    tokenizer = SentencePieceTokenizer.load(checkpoint.directory)
+    largest = max(tokenizer.vocabulary.values())
+    size = checkpoint.arguments["vocabulary_size"]
+    ids = {"end_id": tokenizer.end_id, "pad_id": tokenizer.pad_id}
+    expected = {name: checkpoint.arguments.get(name) for name in ids}
+    if largest >= size or ids != expected:
+        raise UserError(
+            f"{checkpoint.directory}: the tokenizer must have the model's ids, below {size} and "
+            f"with {expected}. Received: ids up to {largest}, with {ids}"
+        )
+    return checkpoint, tokenizer
+
+
+def describe_parallel(data: ParallelTexts) -> dict[str, Any]:
+    """Where parallel text came from, how much there is, and its fingerprint."""
+    return {
+        "source": data.source,
+        "columns": data.columns,
+        "num_examples": len(data),
+        "num_skipped": data.num_skipped,
+        "sha256": data.fingerprint(),
+    }
