@@ -21,7 +21,7 @@ class Translations(NamedTuple):
 
     Attributes:
         token_ids: (B, K, L), integers: each ends with the model's `end_id`, unless it was cut off
-            at L tokens, and has its `pad_id` after that.
+            before, and has its `pad_id` after that. L is the largest number of tokens asked for.
         scores: (B, K), float32: the logarithm of a translation's probability, divided by its number
             of tokens, the end included, to the power of the length penalty.
     """
@@ -53,8 +53,8 @@ def greedy(translator, encoder_token_ids, encoder_padding_mask, max_length):
         translator: A `Translator`.
         encoder_token_ids: (B, S): the sources.
         encoder_padding_mask: (B, S), True at real tokens.
-        max_length: Largest number of tokens L to write, an integer or a scalar tensor, at most the
-            model's `max_sequence_length`.
+        max_length: Largest number of tokens to write, an integer or a tensor: a scalar, or (B,)
+            with a number for each source. The model's `max_sequence_length` bounds it.
 
     Returns:
         `Translations`, one of each source.
@@ -203,13 +203,16 @@ def beam_search(
 class _Writer:
     """Writes K sequences of each source, token by token."""
 
-    def __init__(self, translator, encoder_token_ids, encoder_padding_mask, num_sequences, length):
+    def __init__(
+        self, translator, encoder_token_ids, encoder_padding_mask, num_sequences, max_length
+    ):
         self.translator = translator
         self.num_sequences = num_sequences
         self.batch_size = ops.shape(encoder_token_ids)[0]
-        self.length = ops.minimum(length, translator.config["max_sequence_length"])
-        if isinstance(length, int):  # known when a graph is made
-            self.length = min(length, translator.config["max_sequence_length"])
+        longest = translator.config["max_sequence_length"]
+        self.limits = ops.broadcast_to(ops.minimum(max_length, longest), (self.batch_size,))
+        is_known = isinstance(max_length, int)  # when a graph is made
+        self.length = min(max_length, longest) if is_known else ops.max(self.limits)
         memory = translator.encode(encoder_token_ids, encoder_padding_mask)
         self.memory = translator.decoder.project_memory(memory)
         self.memory_padding_mask = encoder_padding_mask
@@ -270,7 +273,7 @@ class _Writer:
 
     def is_over(self, newest, position):
         """Which sequences end with the newest token, or have no room for another."""
-        is_last = ops.equal(position, self.length - 1)
+        is_last = position >= self.limits[:, None] - 1  # (B, 1)
         return ops.logical_or(newest == self.translator.config["end_id"], is_last)
 
     def write(self, choose):

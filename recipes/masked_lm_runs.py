@@ -10,11 +10,11 @@ import tensorflow as tf
 
 from ..models import MaskedLanguageModel
 from ..models.checkpoints import save_checkpoint
+from ..models.layout import write_json
 from .checkpoints import open_checkpoint
 from .data.masking import masked_positions
 from .directories import read_metadata
 from .errors import UserError
-from .runs import write_json
 from .tokenizers import WordPieceTokenizer, as_bytes
 
 TOP = 5  # guesses for each [MASK]

@@ -13,7 +13,7 @@ import platform
 import random
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -24,6 +24,7 @@ import tensorflow as tf
 
 from ..models import TextClassifier
 from ..models.checkpoints import save_checkpoint
+from ..models.layout import write_json
 from .checkpoints import open_checkpoint
 from .data.batching import TokenBudget, ordered_dataset
 from .data.tables import LabelledTexts, check_pairs, read_like
@@ -224,7 +225,7 @@ class TextRun:
             UserError: If the destination cannot be written.
             RuntimeError: If the export, loaded again, does not do what the run does.
         """
-        from .serving import export_text_classifier
+        from .text_serving import export_text_classifier
 
         return export_text_classifier(
             self.model,
@@ -237,10 +238,8 @@ class TextRun:
         )
 
     def _sample_texts(self) -> list[str] | list[tuple[str, str]]:
-        """Texts to try and warm up an export with: the model's own words, nobody's data."""
-        words = [piece for piece in self.tokenizer.vocabulary if piece[:1].isalnum()] or ["?"]
-        draw = random.Random(0)
-        texts = [" ".join(draw.choices(words, k=length)) for length in SAMPLE_LENGTHS]
+        """Texts to try and warm up an export with."""
+        texts = sample_texts(self.tokenizer.vocabulary)
         return list(zip(texts, reversed(texts), strict=True)) if self.is_pair else texts
 
     def save(self, directory: Path) -> None:
@@ -253,9 +252,11 @@ class TextRun:
         write_json(directory / "metrics.json", self.metrics)
 
 
-def write_json(path: Path, value: Any) -> None:
-    """Writes a JSON file that people can read."""
-    path.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+def sample_texts(pieces: Iterable[str]) -> list[str]:
+    """Texts of several lengths: a model's own words, nobody's data."""
+    words = [piece for piece in pieces if piece[:1].isalnum()] or ["?"]
+    draw = random.Random(0)
+    return [" ".join(draw.choices(words, k=length)) for length in SAMPLE_LENGTHS]
 
 
 def write_history(path: Path, history: Sequence[dict[str, float]]) -> None:

@@ -1,12 +1,9 @@
-"""Export for TensorFlow Serving: a SavedModel that takes raw text and answers labels with scores.
-
-A model of pairs of texts takes two columns of them, `texts` and `pairs`, and any other only the
-first. Everything here works on such columns, by name, so that there is one story for both.
+"""Export for TensorFlow Serving: a SavedModel that takes raw text.
 
 What a server gets is one directory, `DESTINATION/<version>/`:
 
     saved_model.pb, variables/                the graph, tokenizer included, and the weights
-    assets/labels.txt, assets/vocab.txt       the class names, and the pieces of the tokenizer
+    assets/                                   text files for people: labels, pieces of the tokenizer
     assets.extra/tf_serving_warmup_requests   requests that the server asks itself while it loads
 
 It is written aside, tried by `verify_export.py` in a process of its own, and only then renamed, so
@@ -18,24 +15,19 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import tensorflow as tf
+from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
 
 from .errors import UserError
-from .tokenizers import Text, as_bytes, sequence_lengths
-from .warmup_requests import FEATURES, Columns, write_warmup_requests
+from .warmup_requests import write_warmup_requests
 
-# In probability: how far scores may be from those of the live model, and how much padding and the
-# company in a batch may change them.
-TOLERANCES = {
-    "float32": {"model": 1e-5, "company": 1e-5},
-    "bfloat16": {"model": 0.02, "company": 0.005},
-}
-ROWS_AT_ONCE = 32  # texts in one call of the model
+PRECISIONS = ("float32", "bfloat16")
 
 AWKWARD_TEXTS = (
     b"",
@@ -48,93 +40,55 @@ AWKWARD_TEXTS = (
 )
 
 
-def export_text_classifier(
-    model,
-    tokenizer,
-    class_names: Sequence[str],
-    max_sequence_length: int,
+def write_export(
     destination: Path,
-    examples: Sequence[Text] | Sequence[tuple[Text, Text]],
-    precision: str = "float32",
+    signatures: Mapping[str, Any],
+    model,
+    assets: Mapping[str, Sequence[str]],
+    requests: Sequence[PredictionLog],
+    expected: Mapping[str, Any],
+    resources: Sequence[Any] = (),
 ) -> Path:
-    """Writes the next version of a classifier that TensorFlow Serving's stock server can load.
-
-    The SavedModel has two signatures; the classes are always in the order of `class_names`:
-
-    - `serving_default`, for the Predict API: `texts` (B,), UTF-8 strings, give `label` (B,), its
-      probability `score` (B,), and all `classes` (B, C) with their `scores` (B, C).
-    - `classify`, for the Classify API: `inputs` (B,), serialized `tf.Example`s with the text as
-      the bytes feature "text", give `classes` (B, C) and `scores` (B, C).
-
-    For pairs of texts, the second ones are `pairs` (B,) in the one and the bytes feature "pair" in
-    the other. Bytes that are not UTF-8 are taken as BERT takes them, and what is longer than
-    `max_sequence_length` tokens is cut; no text is an error.
+    """Writes the next version of a model that TensorFlow Serving's stock server can load.
 
     Args:
-        model: A `TextClassifier`, in float32. Its optimizer is not stored.
-        tokenizer: The `WordPieceTokenizer` that the model was trained with.
-        class_names: Names of the classes, in the order of the model's logits.
-        max_sequence_length: Largest number of tokens of a text or pair, [CLS] and [SEP] included.
         destination: The directory that holds all versions, made if missing: a server's
             `--model_base_path`. The new version is one more than the largest there.
-        examples: A few texts, or tuples of two texts, at least one, of the kind that will be asked.
-            The export is tried with them, and they become its warm-up requests.
-        precision: "float32", or "bfloat16": weights of half the size, and matrix products that
-            processors with bfloat16 instructions compute faster; probabilities then change in the
-            third digit, and outputs are float32 still. Defaults to "float32".
+        signatures: The functions that a server calls, by name.
+        model: The model in them. Its optimizer is not stored.
+        assets: The lines of text files that go with it, by name.
+        requests: Its warm-up requests.
+        expected: What `verify_export.py` is to find.
+        resources: What else the functions hold on to, such as tables.
 
     Returns:
         The directory written, `destination/<version>`.
 
     Raises:
-        UserError: If `destination` is not a directory that can be written, if there is no such
-            precision, or if bfloat16 changes the model's answers too much.
+        UserError: If `destination` is not a directory that can be written.
         RuntimeError: If the export does not load, has an operation that the server lacks, or
-            answers otherwise than the model. Nothing of it is left then.
+            answers otherwise than expected. Nothing of it is left then.
     """
-    if not examples:
-        raise ValueError("An export needs at least one example to warm up with. Received: none")
-    if precision not in TOLERANCES:
-        raise UserError(
-            f"The precision must be one of {', '.join(TOLERANCES)}. Received: {precision!r}"
-        )
-    examples = _as_columns(examples)
-    exported = _in_precision(model, precision)
-    signatures = _signatures(exported, tokenizer, class_names, max_sequence_length, list(examples))
     with _workspace(destination) as workspace:
         export = workspace / "export"
-        labels = _asset(workspace / "labels.txt", class_names)
-        vocabulary = _asset(workspace / "vocab.txt", tokenizer.vocabulary)
-        _save(signatures, exported, [labels, vocabulary], export)
-        write_warmup_requests(export, examples)
-        columns = _with_awkward_texts(examples)
-        scores = _ask_model(model, tokenizer, max_sequence_length, columns)
-        try:
-            _verify(export, columns, class_names, scores, TOLERANCES[precision])
-        except RuntimeError as error:
-            if precision == "float32":
-                raise
-            raise UserError(f"{error} Pass --precision float32.") from error
+        files = [_asset(workspace / name, lines) for name, lines in assets.items()]
+        _save(signatures, model, [*files, *resources], export)
+        write_warmup_requests(export, requests)
+        _verify(export, expected)
         _flush(export)
         return _publish(export, destination)
 
 
-def _as_columns(examples: Sequence[Text] | Sequence[tuple[Text, Text]]) -> Columns:
-    columns = zip(*examples, strict=True) if isinstance(examples[0], tuple) else [examples]
-    return {
-        name: as_bytes(column).numpy().tolist()
-        for name, column in zip(FEATURES, columns, strict=False)
-    }
+def in_precision(model, precision: str):
+    """The same model with its weights in that precision, so that no call has to convert them.
 
-
-def _with_awkward_texts(examples: Columns) -> Columns:
-    """Puts the awkward texts before the examples; for pairs, each is followed by the next."""
-    awkward = (AWKWARD_TEXTS, [*AWKWARD_TEXTS[1:], AWKWARD_TEXTS[0]])
-    return {name: [*awkward[i], *texts] for i, (name, texts) in enumerate(examples.items())}
-
-
-def _in_precision(model, precision: str):
-    """The same model with its weights in that precision, so that no call has to convert them."""
+    Raises:
+        UserError: If there is no such precision.
+    """
+    if precision not in PRECISIONS:
+        raise UserError(
+            f"The precision must be one of {', '.join(PRECISIONS)}. Received: {precision!r}"
+        )
     exported = type(model).from_config({**model.get_config(), "dtype": precision})
     exported.set_weights(model.get_weights())
     return exported
@@ -155,65 +109,6 @@ def _workspace(destination: Path) -> Iterator[Path]:
         ) from error
 
 
-def _signatures(
-    model, tokenizer, class_names: Sequence[str], max_sequence_length: int, columns: Sequence[str]
-) -> dict:
-    """The functions that a server calls, by name."""
-    names = tf.constant(class_names)  # (C,)
-    features = {FEATURES[name]: tf.io.FixedLenFeature([], tf.string) for name in columns}
-
-    def classify_texts(texts: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        scores = _probabilities(model, tokenizer, max_sequence_length, texts)  # (B, C)
-        classes = tf.tile(names[tf.newaxis], [tf.shape(scores)[0], 1])  # (B, C)
-        return {"classes": classes, "scores": scores}
-
-    @tf.function(autograph=False)
-    def predict(**texts: tf.Tensor) -> dict[str, tf.Tensor]:
-        answer = classify_texts(texts)
-        label = tf.gather(names, tf.argmax(answer["scores"], axis=1))
-        return {"label": label, "score": tf.reduce_max(answer["scores"], axis=1), **answer}
-
-    @tf.function(autograph=False)
-    def classify(inputs: tf.Tensor) -> dict[str, tf.Tensor]:
-        parsed = tf.io.parse_example(inputs, features)
-        return classify_texts({name: parsed[FEATURES[name]] for name in columns})
-
-    strings = {name: tf.TensorSpec([None], tf.string, name) for name in (*columns, "inputs")}
-    return {
-        "serving_default": predict.get_concrete_function(
-            **{name: strings[name] for name in columns}
-        ),
-        "classify": classify.get_concrete_function(strings["inputs"]),
-    }
-
-
-def _probabilities(
-    model, tokenizer, max_sequence_length: int, texts: dict[str, tf.Tensor]
-) -> tf.Tensor:
-    """Class probabilities (B, C), float32, of columns of texts (B,).
-
-    Texts of like length go through the model together, a few at a time, so that the model takes no
-    more memory for a thousand than for a few, and short texts wait for no long one.
-    """
-    encode = tokenizer.encode_pairs if "pairs" in texts else tokenizer.encode
-    token_ids = encode(*(texts[name] for name in FEATURES if name in texts), max_sequence_length)
-    lengths = sequence_lengths(token_ids)  # (B,)
-    order = tf.argsort(lengths, stable=True)
-    num_parts = -(-tf.size(order) // ROWS_AT_ONCE)
-
-    def classify_next(number, parts):
-        rows = order[number * ROWS_AT_ONCE :][:ROWS_AT_ONCE]
-        inputs = tokenizer.pack(tf.gather(token_ids, rows), tf.gather(lengths, rows[-1]))
-        return number + 1, parts.write(number, model(inputs, training=False))
-
-    parts = tf.TensorArray(
-        "float32", num_parts, infer_shape=False, element_shape=[None, *model.output_shape[1:]]
-    )
-    _, parts = tf.while_loop(lambda number, _: number < num_parts, classify_next, (0, parts))
-    logits = tf.gather(parts.concat(), tf.math.invert_permutation(order))  # (B, C)
-    return tf.nn.softmax(logits)
-
-
 def _asset(path: Path, lines: Sequence[str]) -> tf.saved_model.Asset:
     """A text file that goes into `assets/`; a line break within a label becomes a space."""
     text = "".join(" ".join(line.splitlines()) + "\n" for line in lines)
@@ -221,41 +116,24 @@ def _asset(path: Path, lines: Sequence[str]) -> tf.saved_model.Asset:
     return tf.saved_model.Asset(str(path))
 
 
-def _save(signatures: dict, model, assets: list[tf.saved_model.Asset], export: Path) -> None:
+def _save(signatures: Mapping[str, Any], model, held: Sequence[Any], export: Path) -> None:
     module = tf.Module()
     # The bare variables: the model itself would bring its optimizer and Keras' own records.
     module.weights = [weight.value for weight in model.weights]
-    module.assets = assets
-    tf.saved_model.save(module, str(export), signatures)
-
+    module.held = list(held)
+    tf.saved_model.save(module, str(export), dict(signatures))
+    (export / "fingerprint.pb").unlink()  # optional, and of the graph as it is before what follows
+    if "classify" not in signatures:
+        return
     # TensorFlow 2 names the method of every signature "tensorflow/serving/predict", which servers
     # with --enable_signature_method_name_check, and all older ones, refuse in the Classify API.
     updater = tf.compat.v1.saved_model.signature_def_utils.MethodNameUpdater(str(export))
     updater.replace_method_name("classify", "tensorflow/serving/classify", tags="serve")
     updater.save()
-    (export / "fingerprint.pb").unlink()  # optional, and of the graph as it was before
 
 
-def _ask_model(model, tokenizer, max_sequence_length: int, columns: Columns) -> list:
-    """Scores of the live model, a row at a time: no padding, and no company in the batch."""
-    scores = []
-    with tf.device("CPU"):  # where the export is tried: an accelerator may round otherwise
-        for row in zip(*columns.values(), strict=True):
-            texts = {name: tf.constant([text]) for name, text in zip(columns, row, strict=True)}
-            scores.append(_probabilities(model, tokenizer, max_sequence_length, texts))
-    return tf.concat(scores, axis=0).numpy().tolist()  # (number of rows, C)
-
-
-def _verify(
-    export: Path, columns: Columns, class_names: Sequence[str], scores: list, tolerances: dict
-) -> None:
+def _verify(export: Path, expected: Mapping[str, Any]) -> None:
     """Tries the export in a process that knows nothing of Regard or Keras; see verify_export.py."""
-    expected = {
-        "columns": {n: [text.decode("latin-1") for text in texts] for n, texts in columns.items()},
-        "classes": list(class_names),
-        "scores": scores,
-        "tolerances": tolerances,
-    }
     path = export.with_name("expected.json")
     path.write_text(json.dumps(expected), encoding="utf-8")
     script = Path(__file__).with_name("verify_export.py")

@@ -30,7 +30,7 @@ def translation_function(model, tokenizer, max_sequence_length: int, num_beams, 
     def search(token_ids: tf.RaggedTensor) -> tuple[tf.Tensor, tf.Tensor]:
         lengths = token_ids.row_lengths()
         padded = token_ids.to_tensor(tokenizer.pad_id)  # (B, S)
-        longest = MAX_LENGTH_FACTOR * tf.shape(padded)[1] + MAX_LENGTH_EXTRA
+        longest = MAX_LENGTH_FACTOR * tf.cast(lengths, tf.int32) + MAX_LENGTH_EXTRA  # (B,)
         found = beam_search(
             model,
             padded,

@@ -40,8 +40,8 @@ def translation_metrics(
     """
     tokenize = tokenize or tokenization(references)
     metrics = {
-        "bleu": BLEU(tokenize=tokenize),
-        "bleu_lowercase": BLEU(tokenize=tokenize, lowercase=True),
+        "bleu": BLEU(tokenize=tokenize, force=True),  # no warning of what looks tokenized
+        "bleu_lowercase": BLEU(tokenize=tokenize, lowercase=True, force=True),
         "chrf": CHRF(),
     }
     scores = {

@@ -133,7 +133,7 @@ class BestBleu(BestEpoch):
         self.translate = translate
         self.sources = sources
         self.references = references
-        self.bleu = sacrebleu.metrics.BLEU(tokenize=tokenize)
+        self.bleu = sacrebleu.metrics.BLEU(tokenize=tokenize, force=True)
 
     def on_test_end(self, logs=None):
         super().on_test_end(logs)

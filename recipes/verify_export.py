@@ -2,17 +2,19 @@
 
 Run in a process of its own, which imports only TensorFlow, TensorFlow Text (for the server links
 its operations) and the messages of the server's API: what works here needs nothing of Regard or
-Keras. EXPECTED is a JSON file with `columns` (lists of texts by the name of the input: bytes, as
-Latin-1), `classes`, the live model's `scores`, and two `tolerances` in probability: how far the
-export's scores may be from those of the "model", and how much padding and "company" in a batch may
-change them. Writes one line of JSON, and exits with status 0 if all is well.
+Keras. EXPECTED is a JSON file with the `task`, "text" or "translation", `columns` (lists of texts
+by the name of the input: bytes, as Latin-1), what the live model answers to them, `classes` and
+`scores` or `translations` and `scores`, and two `tolerances` of scores: how far the export's may be
+from those of the "model", and how much padding and "company" in a batch may change them. Writes one
+line of JSON, and exits with status 0 if all is well.
 """
 
 import json
 import sys
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -77,17 +79,17 @@ def main(export: Path, expected: dict) -> dict:
         name: [text.encode("latin-1") for text in texts]
         for name, texts in expected["columns"].items()
     }
-    scores = np.array(expected["scores"], np.float32)  # (number of rows, C)
+    task = TASKS[expected["task"]]
     # As the server does: a session, and tensors fed and fetched by their names.
     with tf.compat.v1.Session(graph=tf.Graph()) as session:
         meta_graph = tf.compat.v1.saved_model.load(session, ["serve"], str(export))
         server = Server(session, meta_graph)
-        check_signatures(meta_graph, columns, num_classes=len(expected["classes"]))
-        check_answers(server, columns, expected["classes"], scores, expected["tolerances"])
+        check_signatures(meta_graph, task.signatures(columns, expected))
+        task.check(server, columns, expected)
         num_requests = check_warmup_requests(server, export)
     if "regard" in sys.modules:
         raise RuntimeError("the export was tried in a process that had imported regard")
-    return {"ops": num_ops, "texts": len(scores), "warmup_requests": num_requests}
+    return {"ops": num_ops, "texts": len(expected["scores"]), "warmup_requests": num_requests}
 
 
 class Server:
@@ -143,21 +145,11 @@ def _server_has(op: str) -> bool:
     return op in TEXT_OPS or (hasattr(tf.raw_ops, op) and op not in PYTHON_OPS)
 
 
-def check_signatures(
-    meta_graph: meta_graph_pb2.MetaGraphDef, columns: Iterable[str], num_classes: int
-) -> None:
+STRINGS, FLOATS = ("string", (None,)), ("float32", (None,))
+
+
+def check_signatures(meta_graph: meta_graph_pb2.MetaGraphDef, expected: dict[str, tuple]) -> None:
     """Names, types and shapes must be as promised, with the batch as the first dimension."""
-    strings, table = ("string", (None,)), (None, num_classes)
-    classes_and_scores = {"classes": ("string", table), "scores": ("float32", table)}
-    single = {"label": strings, "score": ("float32", (None,))}
-    expected = {
-        "serving_default": (
-            "predict",
-            dict.fromkeys(columns, strings),
-            {**single, **classes_and_scores},
-        ),
-        "classify": ("classify", {"inputs": strings}, classes_and_scores),
-    }
     for name, (method, inputs, outputs) in expected.items():
         signature = meta_graph.signature_def[name]
         found = (signature.method_name, _specs(signature.inputs), _specs(signature.outputs))
@@ -172,21 +164,56 @@ def _specs(tensors) -> dict[str, tuple[str, tuple]]:
     }
 
 
-def check_answers(
-    server: Server, columns: Columns, classes: list[str], scores: np.ndarray, tolerances: dict
-) -> None:
+def classifier_signatures(columns: Iterable[str], expected: dict) -> dict[str, tuple]:
+    table = (None, len(expected["classes"]))
+    classes_and_scores = {"classes": ("string", table), "scores": ("float32", table)}
+    answers = {"label": STRINGS, "score": FLOATS, **classes_and_scores}
+    return {
+        "serving_default": ("predict", dict.fromkeys(columns, STRINGS), answers),
+        "classify": ("classify", {"inputs": STRINGS}, classes_and_scores),
+    }
+
+
+def check_classifier(server: Server, columns: Columns, expected: dict) -> None:
     """Both signatures must answer what the live model does, in batches of any size.
 
     A label then is the model's, too, unless two of its scores are equal to within the tolerance.
     """
+    scores = np.array(expected["scores"], np.float32)  # (number of rows, C)
+    tolerances = expected["tolerances"]
     answers = {f"predict, batches of {n}": predict_all(server, columns, n) for n in BATCH_SIZES}
     alone = answers["predict, batches of 1"]["scores"]
     for where, answer in [*answers.items(), ("classify", server.classify(columns))]:
-        check_classes(answer, classes, where)
+        check_classes(answer, expected["classes"], where)
         check_scores(answer, scores, tolerances["model"], f"{where}: the model's")
         check_scores(answer, alone, tolerances["company"], f"{where}: those of a text alone")
     for answer in answers.values():
         check_label(answer)
+
+
+def translator_signatures(columns: Iterable[str], expected: dict) -> dict[str, tuple]:
+    answers = {"translations": STRINGS, "scores": FLOATS}
+    return {"serving_default": ("predict", dict.fromkeys(columns, STRINGS), answers)}
+
+
+def check_translator(server: Server, columns: Columns, expected: dict) -> None:
+    """Translations and scores must be the live model's, in batches of any size.
+
+    Where two translations are as good as each other, to within the tolerance, either will do;
+    "ties" is the largest share of such.
+    """
+    scores = np.array(expected["scores"], np.float32)  # (number of rows,)
+    translations = np.array([text.encode() for text in expected["translations"]], object)
+    for size in BATCH_SIZES:
+        answer, where = predict_all(server, columns, size), f"batches of {size}"
+        check_scores(answer, scores, expected["tolerances"]["model"], f"{where}: the model's")
+        differing = np.flatnonzero(answer["translations"] != translations)
+        if len(differing) > len(translations) * expected["tolerances"]["ties"]:
+            row = differing[0]
+            raise ValueError(
+                f"{where}: {len(differing)} translations are not the model's, the first "
+                f"{answer['translations'][row][:100]} and not {translations[row][:100]}"
+            )
 
 
 def predict_all(server: Server, columns: Columns, batch_size: int) -> dict[str, np.ndarray]:
@@ -249,6 +276,19 @@ def read_requests(path: Path) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
             examples = request.input.example_list.examples
             inputs = {"inputs": _strings([each.SerializeToString() for each in examples])}
         yield request.model_spec.signature_name, inputs
+
+
+class Task(NamedTuple):
+    """What is special about a kind of model: its signatures, and how its answers are checked."""
+
+    signatures: Callable[[Iterable[str], dict], dict[str, tuple]]
+    check: Callable[[Server, Columns, dict], None]
+
+
+TASKS = {
+    "text": Task(classifier_signatures, check_classifier),
+    "translation": Task(translator_signatures, check_translator),
+}
 
 
 if __name__ == "__main__":

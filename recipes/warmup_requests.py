@@ -3,7 +3,7 @@
 They are `assets.extra/tf_serving_warmup_requests`, a TFRecord file of `PredictionLog` messages.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import cycle, islice
 from pathlib import Path
 
@@ -17,18 +17,22 @@ FEATURES = {"texts": "text", "pairs": "pair"}
 BATCH_SIZES = (1, 8)  # texts
 
 
-def write_warmup_requests(export: Path, examples: Columns) -> None:
+def write_warmup_requests(export: Path, requests: Iterable[PredictionLog]) -> None:
     """Writes the requests that keep the first real ones from waiting for lazy set-up."""
     path = export / "assets.extra" / "tf_serving_warmup_requests"
     path.parent.mkdir()
-    by_length = sorted(zip(*examples.values(), strict=True), key=lambda row: sum(map(len, row)))
     with tf.io.TFRecordWriter(str(path)) as writer:
-        for batch_size in BATCH_SIZES:
-            for rows in (by_length, by_length[::-1]):  # shortest, then longest
-                batch = zip(*islice(cycle(rows), batch_size), strict=True)
-                columns = dict(zip(examples, batch, strict=True))
-                writer.write(predict_request(columns).SerializeToString())
-                writer.write(classify_request(columns).SerializeToString())
+        for request in requests:
+            writer.write(request.SerializeToString())
+
+
+def warmup_batches(examples: Columns) -> Iterator[Columns]:
+    """Batches of several sizes, of short examples and of long ones."""
+    by_length = sorted(zip(*examples.values(), strict=True), key=lambda row: sum(map(len, row)))
+    for batch_size in BATCH_SIZES:
+        for rows in (by_length, by_length[::-1]):  # shortest, then longest
+            batch = zip(*islice(cycle(rows), batch_size), strict=True)
+            yield dict(zip(examples, batch, strict=True))
 
 
 # No model is named: its name is the server's choice, and saved_model_warmup.cc does not look at it.

@@ -10,9 +10,9 @@ from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
 
 from regard.models import TextClassifier
-from regard.recipes import serving, verify_export
+from regard.recipes import serving, text_serving, verify_export
 from regard.recipes.errors import UserError
-from regard.recipes.serving import export_text_classifier
+from regard.recipes.text_serving import export_text_classifier
 from regard.recipes.tokenizers import WordPieceTokenizer
 from regard.recipes.vocabulary import learn_vocabulary
 from regard.recipes.warmup_requests import predict_request
@@ -160,7 +160,9 @@ def test_texts_of_like_length_go_through_the_model_a_few_at_a_time(tokenizer):
 
     words = np.random.default_rng(0).integers(0, 20, size=70)
     texts = tf.constant([" ".join("a" * count) for count in words])
-    scores = serving._probabilities(LengthModel(), tokenizer, MAX_SEQUENCE_LENGTH, {"texts": texts})
+    scores = text_serving._probabilities(
+        LengthModel(), tokenizer, MAX_SEQUENCE_LENGTH, {"texts": texts}
+    )
     np.testing.assert_allclose(scores[:, 0], 1 / (1 + np.exp(-(words + 2.0))), rtol=1e-6)
     assert [rows for rows, _ in shapes] == [32, 32, 6]
     assert [length for _, length in shapes] == [2 + np.sort(words)[end] for end in (31, 63, 69)]
@@ -283,8 +285,8 @@ def test_an_export_that_answers_otherwise_is_refused(model, tokenizer, tmp_path,
         scores[-1] += [5e-5, -5e-5, 0]  # would pass in bfloat16
         return scores.tolist()
 
-    ask_model = serving._ask_model
-    monkeypatch.setattr(serving, "_ask_model", other_weights)
+    ask_model = text_serving._ask_model
+    monkeypatch.setattr(text_serving, "_ask_model", other_weights)
     with pytest.raises(RuntimeError, match=r"differ by up to [45]\.\de-05 from.*the model's"):
         export(model, tokenizer, tmp_path)
     assert list(tmp_path.iterdir()) == []
@@ -295,7 +297,7 @@ def test_a_check_that_dies_says_how(tmp_path, monkeypatch):
     script.write_text("import os, sys; print('last words', file=sys.stderr); sys.exit(3)")
     monkeypatch.setattr(serving, "__file__", str(tmp_path / "serving.py"))
     with pytest.raises(RuntimeError, match=r"(?s)exit status 3.*last words"):
-        serving._verify(tmp_path / "export", {"texts": [b"\xff"]}, CLASS_NAMES, [[0.1, 0.9]], {})
+        serving._verify(tmp_path / "export", {"task": "text"})
 
 
 def test_check_of_operations_reads_every_function(tmp_path):
@@ -317,13 +319,17 @@ def test_check_of_operations_reads_every_function(tmp_path):
 
 def test_check_of_signatures_wants_the_batch_first(exported):
     meta_graph = read_graph(exported).meta_graphs[0]
-    verify_export.check_signatures(meta_graph, ["texts"], num_classes=3)
+    three, two = (
+        verify_export.classifier_signatures(["texts"], {"classes": CLASS_NAMES[:count]})
+        for count in (3, 2)
+    )
+    verify_export.check_signatures(meta_graph, three)
     with pytest.raises(ValueError, match="serving_default is not as promised"):
-        verify_export.check_signatures(meta_graph, ["texts"], num_classes=2)
+        verify_export.check_signatures(meta_graph, two)
     shape = meta_graph.signature_def["classify"].outputs["scores"].tensor_shape
     shape.dim[0].size = 1
     with pytest.raises(ValueError, match=r"classify is not as promised.*\(1, 3\)"):
-        verify_export.check_signatures(meta_graph, ["texts"], num_classes=3)
+        verify_export.check_signatures(meta_graph, three)
 
 
 def test_check_of_answers_sees_nan_order_and_wrong_labels():
@@ -362,13 +368,17 @@ class Stub:
 
 
 def test_check_of_answers_compares_with_a_text_alone():
-    tolerances = {"model": 0.1, "company": 0.01}
-    arguments = ({"texts": [b"one", b"two"]}, ["no", "yes"], np.array([[0.2, 0.8]] * 2), tolerances)
-    verify_export.check_answers(Stub(0.005), *arguments)
+    columns = {"texts": [b"one", b"two"]}
+    expected = {
+        "classes": ["no", "yes"],
+        "scores": [[0.2, 0.8]] * 2,
+        "tolerances": {"model": 0.1, "company": 0.01},
+    }
+    verify_export.check_classifier(Stub(0.005), columns, expected)
     with pytest.raises(ValueError, match=r"2\.0e-02 from predict, batches of 7: .* a text alone"):
-        verify_export.check_answers(Stub(0.02), *arguments)
+        verify_export.check_classifier(Stub(0.02), columns, expected)
     with pytest.raises(ValueError, match=r"1\.5e-01 from predict, batches of 7: the model's"):
-        verify_export.check_answers(Stub(-0.1), *arguments)
+        verify_export.check_classifier(Stub(-0.1), columns, expected)
 
 
 def test_bfloat16_weights_keep_the_scores(model, tokenizer, tmp_path):
