@@ -15,27 +15,37 @@ __version__ = "0.1.0"
 __all__ = [
     "LabelledTexts",
     "MaskedLMRun",
+    "ParallelTexts",
     "PretrainingSettings",
     "TextRun",
     "TextSettings",
+    "TranslationRun",
+    "TranslationSettings",
     "UserError",
     "fit_text",
+    "fit_translation",
     "layers",
     "models",
     "pretrain_text",
     "read_labelled_texts",
+    "read_parallel_texts",
 ]
 
 _HOMES = {
     "LabelledTexts": "recipes.data.texts",
     "MaskedLMRun": "recipes.masked_lm_runs",
+    "ParallelTexts": "recipes.data.parallel",
     "PretrainingSettings": "recipes.settings",
     "TextRun": "recipes.runs",
     "TextSettings": "recipes.settings",
+    "TranslationRun": "recipes.translation_runs",
+    "TranslationSettings": "recipes.translation_settings",
     "UserError": "recipes.errors",
     "fit_text": "recipes.text",
+    "fit_translation": "recipes.translation",
     "pretrain_text": "recipes.pretraining",
     "read_labelled_texts": "recipes.data.tables",
+    "read_parallel_texts": "recipes.data.parallel",
 }
 
 

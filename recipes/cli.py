@@ -7,12 +7,9 @@ imported only when every argument has been found good.
 import json
 import logging
 import os
-import shlex
 import sys
-import tempfile
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 
@@ -20,19 +17,12 @@ import click
 
 from .. import __version__
 from . import cli_options as options
-from .directories import (
-    DEMO_CONTENTS,
-    RUN_CONTENTS,
-    check_output,
-    check_writable,
-    default_output,
-    read_metadata,
-    takes_pairs,
-)
+from .cli_demo import demo
+from .cli_fit import fit, pretrain
+from .cli_support import load_tfds, quiet, say
+from .directories import check_writable, read_metadata, takes_pairs
 from .errors import UserError
-from .settings import PretrainingSettings, TextSettings
 
-READING = ("text_column", "pair_column", "label_column", "encoding", "skip_bad_rows")
 PREDICTIONS_AT_ONCE = 1024  # lines of input, so that long input is answered as it is read
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100, "show_default": True}
 
@@ -47,94 +37,47 @@ def cli() -> None:
       regard fit text reviews.csv               learn from your own texts and labels;
                  --checkpoint DIR|hf://ORG/NAME start from a pretrained BERT
       regard pretrain text notes.txt            make one, from texts without labels
+      regard fit translation --source train.en --target train.de
+                                                learn to translate from your own pairs of texts
       regard evaluate runs/reviews test.csv     how good is it?
       regard predict runs/reviews "Lovely!"     what does it say?
       regard export runs/reviews served         write a SavedModel for TF Serving
     """
 
 
-@cli.group()
-def fit() -> None:
-    """Train a model on your own data."""
-
-
-@fit.command("text")
-@click.argument("train")
-@click.option(
-    "--validation",
-    type=options.FileOrFraction(),
-    default="0.1",
-    help="Data to validate on, or the share of TRAIN to hold out for it.",
-)
-@options.labelled_data
-@options.classifier_training
-@options.output(default="runs/ and the name of TRAIN")
-def fit_text_command(train, validation, output, overwrite, **settings) -> None:
-    """Train a text classifier on TRAIN: .csv, .tsv, .jsonl, .parquet or tfds:NAME[/CONFIG]."""
-    from .data.tables import read_train_and_validation
-
-    reading = {name: settings.pop(name) for name in READING}
-    seeds = settings.pop("seeds")
-    TextSettings(**settings)
-    check_start(settings["checkpoint"])
-    output = output or default_output(train)
-    check_output(output, RUN_CONTENTS, overwrite)
-    load_tfds(train, validation)
-    train, validation = read_train_and_validation(train, validation, settings["seed"], **reading)
-    with quiet():
-        from .display import format_metrics
-        from .text import fit_text
-    run = fit_text(train, validation, seeds=seeds, output=output, overwrite=overwrite, **settings)
-    click.echo(f"{format_metrics(run.metrics)}\n\nrun: {output}")
-    path = shlex.quote(str(output))
-    say(f'Next: regard predict {path} "some text", or regard export {path} DEST')
-
-
-@cli.group()
-def pretrain() -> None:
-    """Pre-train a model on your own unlabelled data."""
-
-
-@pretrain.command("text")
-@click.argument("sources", nargs=-1, required=True, metavar="FILE...")
-@options.unlabelled_data
-@options.training
-@options.output(default="runs/pretrained- and the name of the first FILE")
-def pretrain_text_command(sources, output, overwrite, **settings) -> None:
-    """Pre-train a BERT on texts: .txt with a text a line, or tables with a column of texts.
-
-    It learns to say which words are hidden. `regard fit text --checkpoint RUN` goes on from there.
-    """
-    from .data.unlabelled import read_texts
-
-    reading = {name: settings.pop(name) for name in ("text_column", "encoding", "skip_bad_rows")}
-    PretrainingSettings(**settings)
-    check_start(settings["checkpoint"])
-    output = output or default_output(sources[0], "pretrained-")
-    check_output(output, RUN_CONTENTS, overwrite)
-    load_tfds(*sources)
-    texts = read_texts(sources, **reading)
-    with quiet():
-        from .pretraining import pretrain_text
-    run = pretrain_text(texts, output=output, overwrite=overwrite, **settings)
-    click.echo(f"perplexity  {run.metrics['perplexity']:.2f}")
-    click.echo(f"accuracy    {run.metrics['accuracy']:.4f}\n\nrun: {output}")
-    say(f"Next: regard fit text DATA --checkpoint {shlex.quote(str(output))}")
+for group in (fit, pretrain, demo):
+    cli.add_command(group)
 
 
 @cli.command()
 @click.argument("run", type=click.Path(path_type=Path))
-@click.argument("data")
-@options.labelled_data
+@click.argument("data", required=False)
+@options.evaluation_data
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def evaluate(run, data, as_json, **reading) -> None:
-    """Measure RUN on the labelled texts of DATA."""
-    from .data.tables import read_like
-    from .display import format_metrics
+    """Measure RUN on DATA: labelled texts, or, for a translator, a table of pairs of texts.
 
-    trained = read_metadata(run, "text")["data"]["train"]
+    A translator may have --source and --target, text files line beside line, in place of DATA.
+    """
+    metadata = read_metadata(run)
+    is_translator = metadata["task"] == "translation"
+    reading = options.only_those_of(metadata["task"], reading)
+    source, target = reading.pop("source", None), reading.pop("target", None)
+    if is_translator:
+        options.check_parallel(data, source, target)
+    elif data is None:
+        raise click.UsageError("Missing argument 'DATA'.")
     load_tfds(data)
-    table = read_like(trained, data, **reading)
+    if is_translator:
+        from .data.parallel import read_parallel_texts
+        from .display import format_translation_metrics as format_metrics
+
+        table = read_parallel_texts(data or source, target, **reading)
+    else:
+        from .data.tables import read_like
+        from .display import format_metrics
+
+        table = read_like(read_metadata(run, "text")["data"]["train"], data, **reading)
     metrics = load_run(run).evaluate(table)
     click.echo(json.dumps(metrics, ensure_ascii=False) if as_json else format_metrics(metrics))
 
@@ -143,20 +86,23 @@ def evaluate(run, data, as_json, **reading) -> None:
 @click.argument("run", type=click.Path(path_type=Path))
 @click.argument("texts", nargs=-1, metavar="[TEXT ...]")
 @click.option("--pair", metavar="TEXT", help="The second text, for a RUN that classifies pairs.")
-@click.option("--input", "source", metavar="FILE|-", help="Classify each line of a file.")
+@click.option("--input", "source", metavar="FILE|-", help="Take each line of a file.")
+@options.decoding
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
-def predict(run, texts, pair, source, as_json) -> None:
-    """Classify each TEXT, or each line of --input (- is standard input).
+def predict(run, texts, pair, source, as_json, **decoding) -> None:
+    """Classify or translate each TEXT, or each line of --input (- is standard input).
 
-    Prints label, probability and text, separated by tabs. For pairs of texts, give one TEXT and
-    --pair, or lines of two texts with a tab between them. A pretrained RUN says what may stand
-    behind each [MASK] instead.
+    A classifier prints label, probability and text, separated by tabs; a translator a translation a
+    line. For pairs of texts, give one TEXT and --pair, or lines of two texts with a tab between
+    them. A pretrained RUN says what may stand behind each [MASK] instead.
     """
     if bool(texts) == bool(source):
         raise click.UsageError("Give texts as arguments, or --input FILE: one of the two.")
     if pair is not None and len(texts) != 1:
         raise click.UsageError("--pair goes with exactly one TEXT.")
-    is_pair = takes_pairs(read_metadata(run))
+    metadata = read_metadata(run)
+    decoding = options.only_those_of(metadata["task"], decoding)
+    is_pair = takes_pairs(metadata)
     if pair is not None and not is_pair:
         raise UserError(f"{run} takes single texts: leave out --pair.")
     lines = read_lines(source) if source else iter(texts)
@@ -164,7 +110,7 @@ def predict(run, texts, pair, source, as_json) -> None:
         lines = split_pairs(lines, source) if pair is None else iter([(texts[0], pair)])
     trained = load_run(run)
     while batch := list(islice(lines, PREDICTIONS_AT_ONCE)):
-        for prediction in trained.predict(batch):
+        for prediction in trained.predict(batch, **decoding):
             click.echo(prediction.to_json() if as_json else prediction.to_line())
 
 
@@ -179,45 +125,10 @@ def predict(run, texts, pair, source, as_json) -> None:
 )
 def export(run, destination, precision) -> None:
     """Write RUN as a SavedModel for TF Serving, into DEST/<next integer>."""
-    read_metadata(run, "text")
+    if read_metadata(run)["task"] == "masked_lm":
+        read_metadata(run, "text")  # says what is wanted
     check_writable(destination)
     click.echo(load_run(run).export(destination, precision))
-
-
-@cli.group(invoke_without_command=True)
-@click.pass_context
-def demo(context) -> None:
-    """See a recipe at work on data that it makes itself; `text` if none is named."""
-    if context.invoked_subcommand is None:
-        context.invoke(demo_text, output=Path("runs/demo-text"), overwrite=False)
-
-
-@demo.command("text")
-@click.option(
-    "--output",
-    type=click.Path(path_type=Path),
-    default="runs/demo-text",
-    metavar="DIR",
-    help="Directory to write.",
-)
-@click.option("--overwrite", is_flag=True, help="Replace DIR if it exists.")
-def demo_text(output, overwrite) -> None:
-    """Train, evaluate, predict and export on generated reviews, in English and Chinese."""
-    check_output(output, DEMO_CONTENTS, overwrite)
-    with quiet():
-        from .demo import run_text_demo
-    for line in run_text_demo(output, overwrite):
-        click.echo(line)
-
-
-def check_start(checkpoint: str | None) -> None:
-    """Says at once if a directory to start from is not there."""
-    if checkpoint is None or checkpoint.startswith("hf://") or Path(checkpoint).is_dir():
-        return
-    raise UserError(
-        f"A checkpoint must be a directory or hf://ORG/NAME. Received: {checkpoint}, which is not "
-        "a directory."
-    )
 
 
 def load_run(directory: Path):
@@ -226,7 +137,9 @@ def load_run(directory: Path):
     with quiet():
         from .masked_lm_runs import MaskedLMRun
         from .runs import TextRun
-    return {"text": TextRun, "masked_lm": MaskedLMRun}[task].load(directory)
+        from .translation_runs import TranslationRun
+    kinds = {"text": TextRun, "masked_lm": MaskedLMRun, "translation": TranslationRun}
+    return kinds[task].load(directory)
 
 
 def read_lines(source: str) -> Iterator[str]:
@@ -249,41 +162,6 @@ def split_pairs(lines: Iterator[str], source: str | None) -> Iterator[tuple[str,
                 f"two; or give one text and --pair. Received: {line:.50}"
             )
         yield first, second
-
-
-def say(message: str) -> None:
-    """Says what is not a result."""
-    click.echo(message, err=True)
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Keeps from the terminal what TensorFlow prints while it loads, unless loading fails."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    sys.stderr.flush()
-    terminal = os.dup(2)
-    with tempfile.TemporaryFile() as noise:
-        os.dup2(noise.fileno(), 2)
-        try:
-            import tensorflow as tf
-
-            tf.config.list_physical_devices()
-            tf.get_logger().setLevel("ERROR")
-            yield
-        except BaseException:
-            noise.seek(0)
-            os.write(terminal, noise.read())
-            raise
-        finally:
-            os.dup2(terminal, 2)
-            os.close(terminal)
-
-
-def load_tfds(*sources) -> None:
-    """Imports TensorFlow Datasets, without its noise, if one of the sources needs it."""
-    if any(str(source).startswith("tfds:") for source in sources):
-        with quiet():
-            from .data import tfds  # noqa: F401
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -5,17 +5,20 @@ from pathlib import Path
 
 import click
 
-from ..models.presets import text_preset
+from ..models.presets import text_preset, translation_preset
 
 
 class Preset(click.ParamType):
-    """The name of a preset."""
+    """The name of a preset, which `find` looks up."""
 
     name = "name"
 
+    def __init__(self, find):
+        self.find = find
+
     def convert(self, value, param, ctx):
         try:
-            text_preset(value)
+            self.find(value)
         except ValueError as error:
             self.fail(str(error), param, ctx)
         return value
@@ -77,7 +80,63 @@ file_options = _together(
 )
 labelled_data = _together(text_column, pair_column, label_column, file_options)
 unlabelled_data = _together(text_column, file_options)
+parallel_columns = _together(
+    click.option("--source", metavar="FILE", help="The texts to translate, one a line."),
+    click.option("--target", metavar="FILE", help="Their translations, one a line."),
+    click.option(
+        "--source-column", metavar="NAME", help="Column of the texts to translate, in a table."
+    ),
+    click.option("--target-column", metavar="NAME", help="Column of their translations."),
+)
+parallel_data = _together(parallel_columns, file_options)
+evaluation_data = _together(text_column, pair_column, label_column, parallel_columns, file_options)
+decoding = _together(
+    click.option("--num-beams", type=click.IntRange(1), help="Beams of a translator's search."),
+    click.option(
+        "--length-penalty", type=float, help="Above 0 it favours long translations, below short."
+    ),
+)
 
+OF_TASK = {
+    "text": {"text_column", "pair_column", "label_column"},
+    "translation": {
+        *("source", "target", "source_column", "target_column", "num_beams", "length_penalty")
+    },
+    "masked_lm": set(),
+}
+
+
+def only_those_of(task: str, options: dict) -> dict:
+    """The options that go with a task, those that are not given left out of the others'.
+
+    Raises:
+        click.UsageError: If an option is given that does not go with it.
+    """
+    others = set().union(*OF_TASK.values()) - OF_TASK[task]
+    for name in others & set(options):
+        if options[name] is not None:
+            raise click.UsageError(f"--{name.replace('_', '-')} does not go with this RUN.")
+    kept = {name: value for name, value in options.items() if name not in others}
+    return {name: value for name, value in kept.items() if value is not None}
+
+
+def check_parallel(table: str | None, source: str | None, target: str | None) -> None:
+    """Raises `click.UsageError` unless there is one table, or a source and a target."""
+    if (source is None) != (target is None):
+        raise click.UsageError("--source and --target go together.")
+    if (table is None) == (source is None):
+        raise click.UsageError("Give a table, or --source and --target: one of the two.")
+
+
+seed = click.option(
+    "--seed", type=click.IntRange(0, 2**31 - 1), default=0, help="Seed of all chance."
+)
+precision = click.option(
+    "--precision",
+    type=click.Choice(["float32", "bfloat16"]),
+    default="float32",
+    help="Precision of matrix products in training.",
+)
 training = _together(
     click.option(
         "--checkpoint",
@@ -86,7 +145,7 @@ training = _together(
     ),
     click.option(
         "--preset",
-        type=Preset(),
+        type=Preset(text_preset),
         help="Size from scratch: scratch, tiny, mini, small, medium, base or large.",
     ),
     click.option(
@@ -118,15 +177,8 @@ training = _together(
         help="Probability of dropping a unit.  [default: the checkpoint's; from scratch 0.1, but 0 "
         "with a teacher]",
     ),
-    click.option(
-        "--precision",
-        type=click.Choice(["float32", "bfloat16"]),
-        default="float32",
-        help="Precision of matrix products in training.",
-    ),
-    click.option(
-        "--seed", type=click.IntRange(0, 2**31 - 1), default=0, help="Seed of all chance."
-    ),
+    precision,
+    seed,
 )
 classifier_training = _together(
     training,
@@ -146,7 +198,7 @@ classifier_training = _together(
         "--adversarial",
         type=click.FloatRange(0),
         metavar="SHARE",
-        help="Move embeddings against the model by that share of their length, for twice the time."
+        help="Perturb embeddings against the model by that share of their norm, for twice the time."
         "  [default: 0.02 from a checkpoint; 0 from scratch, with LoRA or a teacher]",
     ),
     click.option(
@@ -165,6 +217,75 @@ classifier_training = _together(
         help="Let a linear model of n-grams teach as well, if the data is small.  [default: only "
         "from scratch]",
     ),
+)
+translator_training = _together(
+    click.option(
+        "--checkpoint",
+        metavar="DIR|hf://ORG/NAME",
+        help="Start from a Marian model in Hugging Face's layout, or from a run.",
+    ),
+    click.option(
+        "--preset",
+        type=Preset(translation_preset),
+        help="Size from scratch: transformer_tiny, transformer_base or transformer_big.",
+    ),
+    click.option(
+        "--vocabulary-size",
+        type=click.IntRange(10),
+        default=8000,
+        help="Pieces of words to learn from scratch, for both languages together.",
+    ),
+    click.option(
+        "--epochs",
+        type=click.IntRange(1),
+        help="Most passes over the data.  [default: 100 from scratch, 10 from a checkpoint]",
+    ),
+    click.option(
+        "--patience",
+        type=click.IntRange(1),
+        default=10,
+        help="Epochs without a better BLEU after which training stops.",
+    ),
+    click.option(
+        "--learning-rate",
+        type=PositiveNumber(),
+        help="Highest learning rate.  [default: (width x warm-up steps)^-0.5 from scratch, 2e-4 "
+        "from a checkpoint]",
+    ),
+    click.option(
+        "--warmup-steps", type=click.IntRange(1), default=1000, help="Steps to that rate."
+    ),
+    click.option(
+        "--batch-tokens",
+        type=click.IntRange(1),
+        help="Tokens in a batch, of its longer side, with padding.  [default: 4096]",
+    ),
+    click.option(
+        "--max-sequence-length",
+        type=click.IntRange(3),
+        default=256,
+        help="Tokens of a text that are read or written.",
+    ),
+    click.option(
+        "--dropout",
+        type=click.FloatRange(0, 1, max_open=True),
+        help="Probability of dropping a unit.  [default: the checkpoint's or the preset's]",
+    ),
+    click.option(
+        "--label-smoothing",
+        type=click.FloatRange(0, 1, max_open=True),
+        default=0.1,
+        help="Share of a target that is spread over all tokens.",
+    ),
+    click.option(
+        "--subword-dropout",
+        type=click.FloatRange(0, 1, max_open=True),
+        help="Probability of leaving out a merge of pieces.  [default: 0.1 from scratch, 0 from a "
+        "checkpoint]",
+    ),
+    decoding,
+    precision,
+    seed,
 )
 
 

@@ -16,6 +16,9 @@ from .errors import UserError
 # What regard itself writes into a directory: only such a one is ever replaced.
 RUN_CONTENTS = frozenset(["run.json", "model", "metrics.json", "history.csv", "report"])
 DEMO_CONTENTS = frozenset(["reviews.csv", "held_out.csv", "run", "served"])
+TRANSLATION_DEMO_CONTENTS = frozenset(
+    ["train.en", "train.zh", "held_out.en", "held_out.zh", "alignment.png", "run", "served"]
+)
 
 logger = logging.getLogger("regard")
 

@@ -32,6 +32,25 @@ def format_metrics(metrics: dict[str, Any]) -> str:
     return "\n\n".join("\n".join(lines) for lines in sections)
 
 
+def format_translation_metrics(metrics: dict[str, Any]) -> str:
+    """Lays a translator's metrics out for a terminal, with sacreBLEU's signatures below.
+
+    Args:
+        metrics: What `TranslationRun.evaluate` returns.
+    """
+    rows = [
+        ("sentences", f"{metrics['num_examples']:,}"),
+        ("BLEU", f"{metrics['bleu']:.2f}"),
+        ("BLEU, lower-cased", f"{metrics['bleu_lowercase']:.2f}"),
+        ("chrF", f"{metrics['chrf']:.2f}"),
+        ("exact", f"{metrics['exact']:.4f}"),
+        ("perplexity", f"{metrics['perplexity']:.3f}"),
+        ("sentences per second", f"{metrics['sentences_per_second']:,.1f}"),
+    ]
+    signatures = [f"{name}: {text}" for name, text in metrics["signatures"].items()]
+    return "\n".join([*_aligned(rows), "", *signatures])
+
+
 def _headline(metrics: dict[str, Any]) -> list[str]:
     rows = [("examples", f"{metrics['num_examples']:,}")]
     for name, key in HEADLINES:

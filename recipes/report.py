@@ -8,7 +8,7 @@ import logging
 from collections.abc import Sequence
 from math import ceil, isfinite
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib import font_manager
@@ -38,6 +38,7 @@ SCORES = (
     ("val_accuracy", "validation accuracy", VERMILION, "s"),
     ("val_macro_f1", "validation macro-F1", GREEN, "^"),
 )
+BLEU = (("val_bleu", "validation", GREEN, "^"),)
 
 logger = logging.getLogger("regard")
 
@@ -82,6 +83,38 @@ def write_learning_curves(
     figure.savefig(directory / "learning_curves.png", dpi=DOTS_PER_INCH)
 
 
+class Alignment(NamedTuple):
+    """How much each piece of a translation reads of each piece of its source.
+
+    Attributes:
+        source_pieces: The S pieces of the source, with the end.
+        target_pieces: The T pieces of the translation, with the end.
+        weights: (T, S), float32, each row with a sum of 1.
+    """
+
+    source_pieces: list[str]
+    target_pieces: list[str]
+    weights: np.ndarray
+
+
+def write_alignment(path: Path, alignment: Alignment) -> None:
+    """Draws an alignment as a PNG file, into a folder that is made if it is not there."""
+    source_pieces, target_pieces, weights = alignment
+    figure = _figure(2 + 0.4 * len(source_pieces), 1.5 + 0.35 * len(target_pieces))
+    axes = figure.subplots()
+    _style(axes, "Attention to the source", grid=False)
+    axes.imshow(weights, cmap="Blues", vmin=0, vmax=1, interpolation="nearest", aspect="auto")
+    axes.spines[:].set_visible(False)
+    families, _ = _fonts_for(set().union(*source_pieces, *target_pieces))
+    style = {"font": FontProperties(family=families, size=9), "parse_math": False}
+    axes.set_xticks(range(len(source_pieces)), source_pieces, **style, rotation=60, ha="right")
+    axes.set_yticks(range(len(target_pieces)), target_pieces, **style)
+    axes.set_xlabel("source", color=INK)
+    axes.set_ylabel("translation", color=INK)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=DOTS_PER_INCH)
+
+
 def _figure(width: float, height: float) -> Figure:
     """An empty figure of the given size in inches."""
     figure = Figure(figsize=(width, height), layout="constrained", facecolor="white")
@@ -103,7 +136,9 @@ def _style(axes: Axes, title: str, grid: bool = True) -> None:
 def _learning_curves(history: Sequence[dict[str, Any]], best_epoch: int | None) -> Figure:
     figure = _figure(10, 4)
     loss_axes, score_axes = figure.subplots(1, 2)
-    for axes, title, series in ((loss_axes, "Loss", LOSSES), (score_axes, "Score", SCORES)):
+    is_translator = any("val_bleu" in row for row in history)
+    scores = ("BLEU", BLEU) if is_translator else ("Score", SCORES)
+    for axes, (title, series) in ((loss_axes, ("Loss", LOSSES)), (score_axes, scores)):
         _style(axes, title)
         for key, name, color, marker in series:
             _curve(axes, history, key, label=name, color=color, marker=marker)

@@ -137,6 +137,15 @@ class SentencePieceTokenizer:
         """Encodes targets likewise."""
         return self._encode(self._target, texts, dropout, seed)
 
+    def cut(self, rows: Sequence[list[int]], length: int) -> list[list[int]]:
+        """Cuts token ids to a length, with an end still."""
+        return [row if len(row) <= length else [*row[: length - 1], self.end_id] for row in rows]
+
+    def pieces(self, token_ids: Iterable[int]) -> list[str]:
+        """The pieces of token ids, for people to look at."""
+        names = {index: piece for piece, index in self.vocabulary.items()}
+        return [names.get(int(index), UNKNOWN) for index in token_ids]
+
     def _encode(self, processor, texts, dropout, seed):
         sampling = {}
         if dropout:

@@ -2,7 +2,6 @@
 
 import logging
 import time
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,12 +9,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..models import Translator
-from .data.parallel import ParallelTexts, read_parallel_texts, split_parallel
+from .data.parallel import ParallelTexts, read_train_and_validation
 from .data.parallel_batching import cut_batches, ordered_batches, training_batches
 from .directories import RUN_CONTENTS, check_output, default_output, written_aside
 from .errors import UserError
 from .fine_tuning import as_plain
-from .report import write_learning_curves
+from .report import write_alignment, write_learning_curves
 from .runs import versions, write_history
 from .sentencepiece_tokenizer import SentencePieceTokenizer
 from .tokenizers import as_bytes
@@ -43,7 +42,7 @@ def fit_translation(
     *,
     validation_source: str | Path | ParallelTexts | None = None,
     validation_target: str | Path | None = None,
-    validation: float = 0.05,
+    validation: str | Path | float = 0.05,
     source_column: str | None = None,
     target_column: str | None = None,
     encoding: str = "utf-8",
@@ -62,10 +61,10 @@ def fit_translation(
         source: The file of sources, a text a line; or a table (CSV, TSV, JSON Lines, Parquet,
             `tfds:NAME`); or parallel text already read.
         target: The file of targets, where the sources have a file of their own.
-        validation_source: The data to validate on, likewise.
-        validation_target: Likewise.
-        validation: Where there is no such data, the share of the training data, in (0, 1), to hold
-            out for it. Defaults to 0.05.
+        validation_source: The file of sources to validate on, or parallel text already read.
+        validation_target: The file of their targets.
+        validation: Without these, a table to validate on, or the share of the training data, in
+            (0, 1), to hold out for it. Defaults to 0.05.
         source_column: Column of the sources in a table; guessed where there is one sensible guess.
         target_column: Column of the targets, likewise.
         encoding: Encoding of the files. Defaults to UTF-8.
@@ -89,32 +88,28 @@ def fit_translation(
     named = source.source if isinstance(source, ParallelTexts) else source
     output = Path(output or default_output(named))
     check_output(output, RUN_CONTENTS, overwrite)
-    reading = {
-        "source_column": source_column,
-        "target_column": target_column,
-        "encoding": encoding,
-        "skip_bad_rows": skip_bad_rows,
-    }
-    train = read(source, target, reading)
-    if validation_source is None:
-        train, held_out = split_parallel(train, validation, settings.seed)
-    else:
-        held_out = read(validation_source, validation_target, reading)
+    if isinstance(validation_source, ParallelTexts):
+        validation = validation_source
+    elif validation_source is not None:
+        validation = (validation_source, validation_target)
+    train, held_out = read_train_and_validation(
+        source,
+        target,
+        validation,
+        settings.seed,
+        source_column=source_column,
+        target_column=target_column,
+        encoding=encoding,
+        skip_bad_rows=skip_bad_rows,
+    )
     with written_aside(output, RUN_CONTENTS, overwrite) as directory:
         run, history = train_translator(train, held_out, settings)
         run.save(directory)
         write_history(directory / "history.csv", history)
         write_learning_curves(directory / "report", history, run.metrics["best_epoch"])
+        picture = run.align(held_out.sources[0], run.predict(held_out.sources[:1])[0].translation)
+        write_alignment(directory / "report" / "alignment.png", picture)
     return run
-
-
-def read(source, target, reading: dict[str, Any]) -> ParallelTexts:
-    """Parallel text, unless it is read already."""
-    return (
-        source
-        if isinstance(source, ParallelTexts)
-        else read_parallel_texts(source, target, **reading)
-    )
 
 
 def train_translator(
@@ -133,7 +128,7 @@ def train_translator(
             tokenizer.encode_sources(data.sources, dropout, seed),
             tokenizer.encode_targets(data.targets, dropout, seed),
         )
-        return tuple(cut(rows, settings.max_sequence_length, tokenizer) for rows in pairs)
+        return tuple(tokenizer.cut(rows, settings.max_sequence_length) for rows in pairs)
 
     plain = encode(train)
     warn_of_cuts(train, settings.max_sequence_length, tokenizer)
@@ -209,11 +204,6 @@ def from_checkpoint(train: ParallelTexts, settings: TranslationSettings) -> Star
         raise UserError(str(error)) from error
     width, longest = (checkpoint.arguments[n] for n in ("hidden_dim", "max_sequence_length"))
     return Start(model, tokenizer, settings.for_checkpoint(width, longest))
-
-
-def cut(rows: Sequence[list[int]], length: int, tokenizer) -> list[list[int]]:
-    """Cuts token ids to a length, with an end still."""
-    return [row if len(row) <= length else [*row[: length - 1], tokenizer.end_id] for row in rows]
 
 
 def warn_of_cuts(data: ParallelTexts, length: int, tokenizer) -> None:

@@ -9,17 +9,19 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from ..models import Translator
 from ..models.checkpoints import Checkpoint, save_checkpoint
 from ..models.layout import write_json
 from .data.parallel import ParallelTexts
-from .data.parallel_batching import ordered_batches
+from .data.parallel_batching import Pairs, ordered_batches, pack
 from .directories import model_directory, read_metadata
 from .errors import UserError
+from .report import Alignment
 from .runs import sample_texts
 from .sentencepiece_tokenizer import SPACE, SentencePieceTokenizer
 from .tokenizers import Text, as_bytes
@@ -82,6 +84,7 @@ class TranslationRun:
         self.tokenizer = tokenizer
         self.metadata = metadata
         self.metrics = metrics
+        self._translators = {}
 
     @property
     def max_sequence_length(self) -> int:
@@ -105,19 +108,18 @@ class TranslationRun:
             raise UserError(f"{directory} is damaged, it cannot be read: {error}") from error
         return cls(model, tokenizer, metadata, metrics)
 
-    @cached_property
-    def _translate(self):
-        settings = self.metadata["settings"]
-        return translation_function(
-            self.model,
-            self.tokenizer,
-            self.max_sequence_length,
-            settings["num_beams"],
-            settings["length_penalty"],
-        )
-
-    def predict(self, texts: Sequence[Text]) -> list[Translation]:
+    def predict(
+        self,
+        texts: Sequence[Text],
+        num_beams: int | None = None,
+        length_penalty: float | None = None,
+    ) -> list[Translation]:
         """Translates texts; any string will do, an empty one too.
+
+        Args:
+            texts: The texts.
+            num_beams: Beams of the search. Defaults to the run's.
+            length_penalty: Power of the length that scores are divided by. Defaults to the run's.
 
         Raises:
             TypeError: If given one string, where a list of strings is wanted.
@@ -126,12 +128,47 @@ class TranslationRun:
             raise TypeError(f"`texts` must be a list of strings. Received: texts={texts!r:.50}")
         if not len(texts):
             return []
-        answer = self._translate(as_bytes(texts))
+        settings = self.metadata["settings"]
+        answer = self._translator(
+            settings["num_beams"] if num_beams is None else num_beams,
+            settings["length_penalty"] if length_penalty is None else length_penalty,
+        )(as_bytes(texts))
         translations = [text.decode("utf-8", "replace") for text in answer["translations"].numpy()]
         return [
             Translation(*row)
             for row in zip(texts, translations, answer["scores"].numpy().tolist(), strict=True)
         ]
+
+    def _translator(self, *decoding):
+        """The function from strings to strings, traced once for each way of searching."""
+        if decoding not in self._translators:
+            self._translators[decoding] = translation_function(
+                self.model, self.tokenizer, self.max_sequence_length, *decoding
+            )
+        return self._translators[decoding]
+
+    def align(self, text: str, translation: str) -> Alignment:
+        """How much each piece of a translation reads of each piece of its source.
+
+        It is the mean over the heads of the last block but one, where attention is most like an
+        alignment.
+
+        Args:
+            text: The source.
+            translation: Its translation, by whomever.
+
+        References:
+            Garg et al., "Jointly Learning to Align and Translate with Transformer Models", section
+            3.1, https://arxiv.org/abs/1909.02074
+        """
+        pairs = self._encode(ParallelTexts("", [text], [translation]))
+        inputs, targets, _ = pack(pairs, np.array([0]), self.tokenizer.pad_id)
+        weights = np.mean(self.model.alignments(inputs)[0], axis=1)  # (L, T, S)
+        return Alignment(
+            self.tokenizer.pieces(pairs[0][0]),
+            self.tokenizer.pieces(targets[0]),
+            weights[max(0, len(weights) - 2)],
+        )
 
     def evaluate(self, data: ParallelTexts) -> dict[str, Any]:
         """Measures the translator on parallel text.
@@ -156,19 +193,19 @@ class TranslationRun:
 
     def perplexity(self, data: ParallelTexts) -> float:
         """The perplexity of a token of the targets, ends included."""
-        length = self.max_sequence_length
-        pairs = tuple(
-            [row[:length] for row in encode(texts)]
-            for encode, texts in (
-                (self.tokenizer.encode_sources, data.sources),
-                (self.tokenizer.encode_targets, data.targets),
-            )
-        )
+        pairs = self._encode(data)
         batches = ordered_batches(pairs, EVALUATION_BATCH_TOKENS, self.tokenizer.pad_id)
         if not self.model.compiled:
             compile_translator(self.model, 1.0, 1, 1, 0.0)
         figures = self.model.evaluate(batches, verbose=0, return_dict=True)
         return math.exp(figures["cross_entropy"])
+
+    def _encode(self, data: ParallelTexts) -> Pairs:
+        tokenizer, length = self.tokenizer, self.max_sequence_length
+        return (
+            tokenizer.cut(tokenizer.encode_sources(data.sources), length),
+            tokenizer.cut(tokenizer.encode_targets(data.targets), length),
+        )
 
     def export(self, destination: str | Path, precision: str = "float32") -> Path:
         """Writes the next version of a SavedModel for TF Serving: raw text in, translations out.

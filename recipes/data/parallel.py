@@ -4,6 +4,7 @@ import logging
 import random
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from ..errors import UserError
 from .columns import choose_parallel_columns
@@ -128,6 +129,46 @@ def _read_table(
     roles = dict(zip(("source", "target"), columns, strict=True))
     cells, num_skipped = read_rows(source, table, roles, skip_bad_rows)
     return ParallelTexts(source, cells["source"], cells["target"], columns, num_skipped)
+
+
+def read_train_and_validation(
+    source: str | Path | ParallelTexts,
+    target: str | Path | None,
+    validation: Any,
+    seed: int,
+    **reading: Any,
+) -> tuple[ParallelTexts, ParallelTexts]:
+    """Reads the data to learn from and the data to validate on, or holds out a part for that.
+
+    Args:
+        source: As for `read_parallel_texts`, or parallel text already read.
+        target: As for `read_parallel_texts`.
+        validation: A table, or a tuple of the file of sources and that of targets, or parallel text
+            already read, or the share of the training data to hold out, in (0, 1).
+        seed: Decides what is held out.
+        **reading: As for `read_parallel_texts`.
+
+    Raises:
+        UserError: As `read_parallel_texts`, or if nothing can be held out.
+    """
+    train = source
+    if not isinstance(source, ParallelTexts):
+        train = read_parallel_texts(source, target, **reading)
+    if isinstance(validation, float):
+        return split_parallel(train, validation, seed)
+    if isinstance(validation, ParallelTexts):
+        held_out = validation
+    elif isinstance(validation, tuple):
+        columns = dict.fromkeys(("source_column", "target_column"))
+        held_out = read_parallel_texts(*validation, **{**reading, **columns})
+    else:
+        columns = dict(zip(("source_column", "target_column"), train.columns or (), strict=False))
+        held_out = read_parallel_texts(validation, **{**reading, **columns})
+    if held_out.fingerprint() == train.fingerprint():
+        logger.warning(
+            "%s is validated on its own training data: the figures flatter", train.source
+        )
+    return train, held_out
 
 
 def split_parallel(

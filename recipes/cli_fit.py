@@ -1,0 +1,139 @@
+"""The commands that train: `regard fit` and `regard pretrain`."""
+
+import shlex
+
+import click
+
+from . import cli_options as options
+from .cli_support import check_start, load_tfds, quiet, say
+from .directories import RUN_CONTENTS, check_output, default_output
+from .settings import PretrainingSettings, TextSettings
+from .translation_settings import TranslationSettings
+
+READING = ("text_column", "pair_column", "label_column", "encoding", "skip_bad_rows")
+
+
+@click.group()
+def fit() -> None:
+    """Train a model on your own data."""
+
+
+@fit.command("text")
+@click.argument("train")
+@click.option(
+    "--validation",
+    type=options.FileOrFraction(),
+    default="0.1",
+    help="Data to validate on, or the share of TRAIN to hold out for it.",
+)
+@options.labelled_data
+@options.classifier_training
+@options.output(default="runs/ and the name of TRAIN")
+def fit_text_command(train, validation, output, overwrite, **settings) -> None:
+    """Train a text classifier on TRAIN: .csv, .tsv, .jsonl, .parquet or tfds:NAME[/CONFIG]."""
+    from .data.tables import read_train_and_validation
+
+    reading = {name: settings.pop(name) for name in READING}
+    seeds = settings.pop("seeds")
+    TextSettings(**settings)
+    check_start(settings["checkpoint"])
+    output = output or default_output(train)
+    check_output(output, RUN_CONTENTS, overwrite)
+    load_tfds(train, validation)
+    train, validation = read_train_and_validation(train, validation, settings["seed"], **reading)
+    with quiet():
+        from .display import format_metrics
+        from .text import fit_text
+    run = fit_text(train, validation, seeds=seeds, output=output, overwrite=overwrite, **settings)
+    click.echo(f"{format_metrics(run.metrics)}\n\nrun: {output}")
+    path = shlex.quote(str(output))
+    say(f'Next: regard predict {path} "some text", or regard export {path} DEST')
+
+
+@fit.command("translation")
+@click.argument("table", required=False)
+@options.parallel_data
+@click.option("--validation-source", metavar="FILE", help="Data to validate on, likewise.")
+@click.option("--validation-target", metavar="FILE", help="Its translations.")
+@click.option(
+    "--validation",
+    type=options.FileOrFraction(),
+    default="0.05",
+    help="A table to validate on, or the share of the data to hold out for it.",
+)
+@options.translator_training
+@options.output(default="runs/ and the name of the data")
+def fit_translation_command(
+    table,
+    source,
+    target,
+    validation_source,
+    validation_target,
+    validation,
+    output,
+    overwrite,
+    **settings,
+) -> None:
+    """Train a translator on two text files, line beside line, or on a TABLE with two columns.
+
+    \b
+      regard fit translation --source train.en --target train.de
+      regard fit translation pairs.tsv --source-column en --target-column de
+    """
+    from .data.parallel import read_train_and_validation
+
+    names = ("source_column", "target_column", "encoding", "skip_bad_rows")
+    reading = {name: settings.pop(name) for name in names}
+    TranslationSettings(**settings)
+    check_start(settings["checkpoint"])
+    options.check_parallel(table, source, target)
+    if (validation_source is None) != (validation_target is None):
+        raise click.UsageError("--validation-source and --validation-target go together.")
+    output = output or default_output(table or source)
+    check_output(output, RUN_CONTENTS, overwrite)
+    load_tfds(table, validation)
+    held_out = (validation_source, validation_target) if validation_source else validation
+    train, held_out = read_train_and_validation(
+        table or source, target, held_out, settings["seed"], **reading
+    )
+    with quiet():
+        from .display import format_translation_metrics
+        from .translation import fit_translation
+    run = fit_translation(
+        train, validation_source=held_out, output=output, overwrite=overwrite, **settings
+    )
+    click.echo(f"{format_translation_metrics(run.metrics)}\n\nrun: {output}")
+    path = shlex.quote(str(output))
+    say(f'Next: regard predict {path} "some text", or regard export {path} DEST')
+
+
+@click.group()
+def pretrain() -> None:
+    """Pre-train a model on your own unlabelled data."""
+
+
+@pretrain.command("text")
+@click.argument("sources", nargs=-1, required=True, metavar="FILE...")
+@options.unlabelled_data
+@options.training
+@options.output(default="runs/pretrained- and the name of the first FILE")
+def pretrain_text_command(sources, output, overwrite, **settings) -> None:
+    """Pre-train a BERT on texts: .txt with a text a line, or tables with a column of texts.
+
+    It learns to say which words are hidden. `regard fit text --checkpoint RUN` goes on from there.
+    """
+    from .data.unlabelled import read_texts
+
+    reading = {name: settings.pop(name) for name in ("text_column", "encoding", "skip_bad_rows")}
+    PretrainingSettings(**settings)
+    check_start(settings["checkpoint"])
+    output = output or default_output(sources[0], "pretrained-")
+    check_output(output, RUN_CONTENTS, overwrite)
+    load_tfds(*sources)
+    texts = read_texts(sources, **reading)
+    with quiet():
+        from .pretraining import pretrain_text
+    run = pretrain_text(texts, output=output, overwrite=overwrite, **settings)
+    click.echo(f"perplexity  {run.metrics['perplexity']:.2f}")
+    click.echo(f"accuracy    {run.metrics['accuracy']:.4f}\n\nrun: {output}")
+    say(f"Next: regard fit text DATA --checkpoint {shlex.quote(str(output))}")

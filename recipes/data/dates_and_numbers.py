@@ -1,0 +1,172 @@
+"""English dates and numbers with their Chinese: the data of `regard demo translation`.
+
+"20 November 2026" is "2026年11月20日", "three hundred and five" is "三百零五". Many ways to write a
+date have one translation, and a number's words come in another order and grouped otherwise: English
+counts in thousands, Chinese in ten thousands.
+"""
+
+import random
+from collections.abc import Iterator
+from datetime import date, timedelta
+
+LARGEST_NUMBER = 999_999
+FIRST_DAY, LAST_DAY = date(1900, 1, 1), date(2099, 12, 31)
+NUMBER_SHARE = 0.4  # of all pairs
+
+MONTHS = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+]
+WEEKDAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
+CHINESE_WEEKDAYS = "一二三四五六日"
+CHINESE_DIGITS = "零一二三四五六七八九"
+UNITS = [
+    "zero",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+    "eighteen",
+    "nineteen",
+]
+TENS = ["zero", "ten", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
+
+
+def english_number(number: int) -> str:
+    """A number below a million in words: "three hundred and five"."""
+    thousands, rest = divmod(number, 1000)
+    if not thousands:
+        return _below_thousand(rest)
+    words = f"{_below_thousand(thousands)} thousand"
+    if not rest:
+        return words
+    return f"{words} {'and ' if rest < 100 else ''}{_below_thousand(rest)}"
+
+
+def _below_thousand(number: int) -> str:
+    hundreds, rest = divmod(number, 100)
+    if not hundreds:
+        return _below_hundred(rest)
+    words = f"{UNITS[hundreds]} hundred"
+    return f"{words} and {_below_hundred(rest)}" if rest else words
+
+
+def _below_hundred(number: int) -> str:
+    if number < 20:
+        return UNITS[number]
+    tens, rest = divmod(number, 10)
+    return f"{TENS[tens]}-{UNITS[rest]}" if rest else TENS[tens]
+
+
+def chinese_number(number: int) -> str:
+    """A number below a million in Chinese numerals: "三百零五"."""
+    if number == 0:
+        return CHINESE_DIGITS[0]
+    upper, lower = divmod(number, 10_000)
+    if not upper:
+        return _below_ten_thousand(lower)
+    numerals = f"{_below_ten_thousand(upper)}万"
+    if not lower:
+        return numerals
+    return f"{numerals}{'零' if lower < 1000 else ''}{_below_ten_thousand(lower, after=True)}"
+
+
+def _below_ten_thousand(number: int, after: bool = False) -> str:
+    """Numerals of a number of at most four digits; ten is 十, but 一十 after other numerals."""
+    numerals, has_gap = "", False
+    for value, unit in ((1000, "千"), (100, "百"), (10, "十"), (1, "")):
+        digit = number // value % 10
+        if digit:
+            is_bare_ten = unit == "十" and digit == 1 and not numerals and not after
+            numerals += "零" if has_gap and numerals else ""
+            numerals += ("" if is_bare_ten else CHINESE_DIGITS[digit]) + unit
+            has_gap = False
+        else:
+            has_gap = True
+    return numerals
+
+
+def english_dates(day: date) -> Iterator[str]:
+    """The ways to write a day."""
+    month, short = MONTHS[day.month - 1], MONTHS[day.month - 1][:3]
+    ordinal = f"{day.day}{_ordinal_ending(day.day)}"
+    yield f"{day.day} {month} {day.year}"
+    yield f"{month} {day.day}, {day.year}"
+    yield f"{short} {day.day}, {day.year}"
+    yield f"{day.day} {short} {day.year}"
+    yield f"the {ordinal} of {month} {day.year}"
+    yield f"{month} {ordinal}, {day.year}"
+    yield f"{WEEKDAYS[day.weekday()]}, {day.day} {month} {day.year}"
+    yield f"{WEEKDAYS[day.weekday()]}, {month} {day.day}, {day.year}"
+    yield f"{day.year}-{day.month:02}-{day.day:02}"
+
+
+def _ordinal_ending(day: int) -> str:
+    if 11 <= day <= 13:
+        return "th"
+    return {1: "st", 2: "nd", 3: "rd"}.get(day % 10, "th")
+
+
+def chinese_date(day: date, with_weekday: bool = False) -> str:
+    """A day in Chinese: "2026年11月20日", with "星期五" after it if the weekday is named."""
+    weekday = f"星期{CHINESE_WEEKDAYS[day.weekday()]}" if with_weekday else ""
+    return f"{day.year}年{day.month}月{day.day}日{weekday}"
+
+
+def generate_pairs(count: int, seed: int, held_out: bool) -> tuple[list[str], list[str]]:
+    """Draws dates and numbers with their translations.
+
+    No number and no day that is held out ever occurs among those that are not.
+
+    Args:
+        count: Number of pairs.
+        seed: Seed of what is drawn.
+        held_out: Whether to draw from the tenth of all numbers and days that is held out.
+
+    Returns:
+        The English, and the Chinese.
+    """
+    draw = random.Random(f"{seed} {held_out}")
+    pairs = [_pair(draw, held_out) for _ in range(count)]
+    sources, targets = zip(*pairs, strict=True)
+    return list(sources), list(targets)
+
+
+def _pair(draw: random.Random, held_out: bool) -> tuple[str, str]:
+    is_number = draw.random() < NUMBER_SHARE
+    while True:
+        # A random number of digits, so that small numbers are as usual as large ones.
+        largest = min(10 ** draw.randint(1, 6) - 1, LARGEST_NUMBER)
+        value = draw.randint(0, largest if is_number else (LAST_DAY - FIRST_DAY).days)
+        # Of numbers below a hundred all are learned: they are what the others are made of.
+        is_held_out = random.Random(value).random() < 0.1 and not (is_number and value < 100)
+        if is_held_out == held_out:
+            break
+    if is_number:
+        return english_number(value), chinese_number(value)
+    day = FIRST_DAY + timedelta(days=value)
+    english = draw.choice(list(english_dates(day)))
+    return english, chinese_date(day, with_weekday="day," in english)
