@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from .cli_support import quiet
-from .directories import DEMO_CONTENTS, check_output
+from .directories import DEMO_CONTENTS, TRANSLATION_DEMO_CONTENTS, check_output
 
 
 @click.group(invoke_without_command=True)

@@ -91,9 +91,15 @@ parallel_columns = _together(
 parallel_data = _together(parallel_columns, file_options)
 evaluation_data = _together(text_column, pair_column, label_column, parallel_columns, file_options)
 decoding = _together(
-    click.option("--num-beams", type=click.IntRange(1), help="Beams of a translator's search."),
     click.option(
-        "--length-penalty", type=float, help="Above 0 it favours long translations, below short."
+        "--num-beams",
+        type=click.IntRange(1),
+        help="Beams of a translator's search.  [default: the RUN's, as is the next]",
+    ),
+    click.option(
+        "--length-penalty",
+        type=float,
+        help="Power of the length in that search; a large one favours long translations.",
     ),
 )
 
@@ -283,7 +289,15 @@ translator_training = _together(
         help="Probability of leaving out a merge of pieces.  [default: 0.1 from scratch, 0 from a "
         "checkpoint]",
     ),
-    decoding,
+    click.option(
+        "--num-beams", type=click.IntRange(1), default=4, help="Beams of the search, once trained."
+    ),
+    click.option(
+        "--length-penalty",
+        type=float,
+        default=1.0,
+        help="Power of the length in that search; a large one favours long translations.",
+    ),
     precision,
     seed,
 )
