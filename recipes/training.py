@@ -93,12 +93,37 @@ def compile_masked_lm(model: keras.Model, optimizer: keras.optimizers.Optimizer)
         keras.losses.SparseCategoricalCrossentropy(
             from_logits=True, reduction="mean_with_sample_weight"
         ),
-        weighted_metrics=[
-            keras.metrics.SparseCategoricalAccuracy(name="accuracy"),
-            keras.metrics.SparseCategoricalCrossentropy(from_logits=True, name="cross_entropy"),
-        ],
+        weighted_metrics=token_metrics(),
         jit_compile=False,  # as above
     )
+
+
+def token_metrics() -> list[keras.metrics.Metric]:
+    """`cross_entropy`, in nats, and `accuracy` of token ids (B, T), each token with its weight."""
+    return [
+        TokenCrossentropy(from_logits=True, name="cross_entropy"),
+        TokenAccuracy(name="accuracy"),
+    ]
+
+
+class _OverTokens:
+    """Lets every token of all batches count the same; Keras would take the mean of each row."""
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        rows = keras.ops.reshape(y_pred, (-1, y_pred.shape[-1]))
+        if sample_weight is not None:
+            sample_weight = keras.ops.reshape(sample_weight, (-1,))
+        return super().update_state(keras.ops.reshape(y_true, (-1,)), rows, sample_weight)
+
+
+@keras.saving.register_keras_serializable("regard")
+class TokenCrossentropy(_OverTokens, keras.metrics.SparseCategoricalCrossentropy):
+    """The cross-entropy of a token."""
+
+
+@keras.saving.register_keras_serializable("regard")
+class TokenAccuracy(_OverTokens, keras.metrics.SparseCategoricalAccuracy):
+    """The share of tokens that are the most probable ones."""
 
 
 class BestEpoch(keras.callbacks.EarlyStopping):

@@ -181,9 +181,7 @@ def train_translator(
 
 def from_scratch(train: ParallelTexts, settings: TranslationSettings) -> Start:
     """A model of random weights, and pieces learned from the training texts."""
-    tokenizer = SentencePieceTokenizer.learn(
-        [*train.sources, *train.targets], settings.vocabulary_size
-    )
+    tokenizer = SentencePieceTokenizer.learn(train.sources, train.targets, settings.vocabulary_size)
     model = Translator.from_preset(
         settings.preset,
         vocabulary_size=len(tokenizer.vocabulary),

@@ -6,16 +6,19 @@ from typing import Any
 
 from sacrebleu.metrics import BLEU, CHRF
 
-# Han, kana and Hangul without spaces between words: a share of characters above which a text is
-# taken to be Chinese, for 13a would make one word of each sentence.
-_HAN = re.compile("[\u3400-\u9fff\uf900-\ufaff]")
-_CHINESE_SHARE = 0.3
+# Texts that are mostly of these characters have no spaces between words, so that 13a would make one
+# word of each sentence.
+_HAN_AND_KANA = re.compile("[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
+_KANA = re.compile("[\u3040-\u30ff]")
+_SHARE = 0.3
 
 
 def tokenization(references: Sequence[str]) -> str:
-    """sacreBLEU's name of the way to tokenize references: "zh" for Chinese, else "13a"."""
+    """How sacreBLEU is to tokenize: "zh" for Chinese, "char" for Japanese, else "13a"."""
     text = "".join(references)
-    return "zh" if len(_HAN.findall(text)) > _CHINESE_SHARE * len(text) else "13a"
+    if len(_HAN_AND_KANA.findall(text)) <= _SHARE * len(text):
+        return "13a"
+    return "char" if len(_KANA.findall(text)) > 0.1 * len(text) else "zh"
 
 
 def translation_metrics(
@@ -27,7 +30,7 @@ def translation_metrics(
         translations: What a model wrote.
         references: What people wrote.
         tokenize: How BLEU tokenizes, by sacreBLEU's name: "13a", "zh", "intl", "char" and so on.
-            Defaults to "zh" for Chinese references, else "13a".
+            Defaults to "zh" for Chinese references, "char" for Japanese, else "13a".
 
     Returns:
         A dictionary of plain Python values, ready for JSON: `num_examples`; `bleu`, the same of

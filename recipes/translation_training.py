@@ -7,7 +7,7 @@ import sacrebleu
 from keras import ops
 
 from .optimizers import LayerwiseAdamW
-from .training import BestEpoch
+from .training import BestEpoch, token_metrics
 
 # The mean of the weights is about that of the last so many steps: some epochs of small data.
 MOST_AVERAGED_STEPS = 1000
@@ -102,10 +102,7 @@ def compile_translator(
     model.compile(
         optimizer,
         SmoothedCrossentropy(label_smoothing),
-        weighted_metrics=[
-            keras.metrics.SparseCategoricalCrossentropy(from_logits=True, name="cross_entropy"),
-            keras.metrics.SparseCategoricalAccuracy(name="accuracy"),
-        ],
+        weighted_metrics=token_metrics(),
         jit_compile=False,  # XLA would compile every batch shape anew
     )
 

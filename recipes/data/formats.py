@@ -16,7 +16,8 @@ from typing import Any, NamedTuple, TextIO
 
 from ..errors import UserError
 
-TABLE_SUFFIXES = ".csv, .tsv, .jsonl, .ndjson, .parquet or .pq"
+TABLE_FORMATS = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".pq")
+TABLE_SUFFIXES = f"{', '.join(TABLE_FORMATS[:-1])} or {TABLE_FORMATS[-1]}"
 
 
 class Table(NamedTuple):
@@ -76,7 +77,7 @@ def open_lines(source: str, encoding: str, skip_blank: bool = True) -> Table:
     _check_file(source)
 
     def read(_: Sequence[str]) -> Iterator[tuple[int, str, Sequence[Any]]]:
-        with _open_text(source, encoding) as file:
+        with _open_text(source, encoding, newline="\n") as file:
             for row, line in enumerate(file, start=1):
                 if not (skip_blank and line.isspace()):
                     yield row, "", [line.rstrip("\r\n")]
@@ -99,7 +100,7 @@ def _check_file(source: str) -> None:
 
 
 @contextmanager
-def _open_text(source: str, encoding: str) -> Iterator[TextIO]:
+def _open_text(source: str, encoding: str, newline: str = "") -> Iterator[TextIO]:
     try:
         "".encode(encoding)
     except LookupError:
@@ -109,7 +110,7 @@ def _open_text(source: str, encoding: str) -> Iterator[TextIO]:
         ) from None
     codec = "utf-8-sig" if codecs.lookup(encoding).name == "utf-8" else encoding
     try:
-        with open(source, encoding=codec, newline="") as file:
+        with open(source, encoding=codec, newline=newline) as file:
             yield file
     except UnicodeError as error:
         raise _decoding_error(source, encoding) from error

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..errors import UserError
 from .columns import choose_parallel_columns
-from .formats import open_lines, open_table
+from .formats import TABLE_FORMATS, TABLE_SUFFIXES, open_lines, open_table
 from .rows import read_rows
 from .texts import fingerprint
 
@@ -124,6 +124,11 @@ def _read_table(
     encoding: str,
     skip_bad_rows: bool,
 ) -> ParallelTexts:
+    if not source.startswith("tfds:") and Path(source).suffix.lower() not in TABLE_FORMATS:
+        raise UserError(
+            f"{source}: the file of its translations is missing: name it with --target. A table of "
+            f"both has the suffix {TABLE_SUFFIXES}."
+        )
     table = open_table(source, encoding)
     columns = choose_parallel_columns(source, table.columns, source_column, target_column)
     roles = dict(zip(("source", "target"), columns, strict=True))

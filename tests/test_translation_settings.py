@@ -1,0 +1,103 @@
+import math
+
+import pytest
+
+from regard.recipes.errors import UserError
+from regard.recipes.translation_settings import TranslationSettings
+
+
+def test_from_scratch_the_width_and_the_warm_up_decide():
+    settings = TranslationSettings().completed()
+    assert (settings.preset, settings.epochs) == ("transformer_tiny", 100)
+    assert (settings.batch_tokens, settings.warmup_steps) == (4096, 1000)
+    assert settings.learning_rate == pytest.approx((128 * 1000) ** -0.5)
+    assert (settings.label_smoothing, settings.subword_dropout) == (0.1, 0.1)
+    assert (settings.dropout, settings.patience, settings.vocabulary_size) == (None, 10, 8000)
+    base = TranslationSettings(preset="transformer_base", warmup_steps=4000).completed()
+    assert base.learning_rate == pytest.approx(512**-0.5 * 4000**-0.5)
+
+
+def test_a_checkpoint_has_gentler_defaults():
+    settings = TranslationSettings(checkpoint="dir").completed()
+    assert (settings.epochs, settings.learning_rate) == (10, 2e-4)
+    assert (settings.subword_dropout, settings.batch_tokens) == (0.0, 4096)
+    assert (settings.preset, settings.checkpoint) == (None, "dir")
+    settings = settings.for_checkpoint(width=512, longest=128)
+    assert (settings.learning_rate, settings.max_sequence_length) == (2e-4, 128)
+
+
+@pytest.mark.parametrize("start", [{}, {"preset": "transformer_big"}, {"checkpoint": "dir"}])
+def test_what_is_given_stays(start):
+    given = {
+        **start,
+        "epochs": 7,
+        "learning_rate": 1e-4,
+        "batch_tokens": 99,
+        "subword_dropout": 0.3,
+        "warmup_steps": 5,
+        "num_beams": 2,
+        "length_penalty": -0.5,
+    }
+    settings = TranslationSettings(**given).completed()
+    assert {name: getattr(settings, name) for name in given} == given
+    assert settings.completed() == settings
+
+
+def test_no_subword_dropout_is_a_choice():
+    assert TranslationSettings(subword_dropout=0.0).completed().subword_dropout == 0.0
+
+
+def test_settings_of_a_search():
+    settings = TranslationSettings(num_beams=2, length_penalty=0.6)
+    assert settings.decoding() == {"num_beams": 2, "length_penalty": 0.6}
+    assert TranslationSettings().decoding() == {"num_beams": 4, "length_penalty": 1.0}
+
+
+OUT_OF_RANGE = [
+    *((name, value) for name in ("warmup_steps", "num_beams") for value in (0, -1)),
+    *((name, 0) for name in ("epochs", "batch_tokens", "patience", "vocabulary_size")),
+    *(
+        (name, value)
+        for name in ("label_smoothing", "subword_dropout", "dropout")
+        for value in (-0.1, 1.0, 1.5, math.nan)
+    ),
+    *(("length_penalty", value) for value in (math.inf, -math.inf, math.nan)),
+    *(("learning_rate", value) for value in (0.0, -1e-3, math.inf, math.nan)),
+    ("max_sequence_length", 2),
+    ("precision", "float16"),
+    ("seed", -1),
+    ("seed", 2**31),
+]
+
+
+@pytest.mark.parametrize(("name", "value"), OUT_OF_RANGE)
+def test_settings_out_of_range(name, value):
+    with pytest.raises(UserError, match=rf"`{name}` must be .*Received: {name}={value}$"):
+        TranslationSettings(**{name: value})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("label_smoothing", 0.0), ("subword_dropout", 0.99), ("length_penalty", 0), ("num_beams", 1)],
+)
+def test_settings_at_the_edge_of_their_range(name, value):
+    assert getattr(TranslationSettings(**{name: value}).completed(), name) == value
+
+
+@pytest.mark.parametrize(
+    ("preset", "message"),
+    [
+        ("transformer-tiny", "no preset 'transformer-tiny'. Did you mean 'transformer_tiny'?"),
+        ("Transformer_Base", "no preset 'Transformer_Base'. Did you mean 'transformer_base'?"),
+        ("scratch", "no preset 'scratch'. The presets are: transformer_tiny, transformer_base, tr"),
+    ],
+)
+def test_a_preset_that_is_none(preset, message):
+    with pytest.raises(UserError, match=message.replace("?", r"\?")):
+        TranslationSettings(preset=preset).completed()
+
+
+def test_a_checkpoint_has_its_own_size():
+    message = "not both. Received: checkpoint=dir, preset=transformer_tiny"
+    with pytest.raises(UserError, match=message):
+        TranslationSettings(checkpoint="dir", preset="transformer_tiny")
