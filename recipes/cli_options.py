@@ -235,6 +235,15 @@ translator_training = _together(
         type=Preset(translation_preset),
         help="Size from scratch: transformer_tiny, transformer_base or transformer_big.",
     ),
+    *(
+        click.option(f"--{name}", type=click.IntRange(1), help=f"{what}  [default: the preset's]")
+        for name, what in (
+            ("num-layers", "Blocks of the encoder, and of the decoder."),
+            ("hidden-dim", "Width."),
+            ("num-heads", "Attention heads."),
+            ("intermediate-dim", "Width inside the feed-forward layers."),
+        )
+    ),
     click.option(
         "--vocabulary-size",
         type=click.IntRange(10),

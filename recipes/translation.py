@@ -182,9 +182,9 @@ def train_translator(
 def from_scratch(train: ParallelTexts, settings: TranslationSettings) -> Start:
     """A model of random weights, and pieces learned from the training texts."""
     tokenizer = SentencePieceTokenizer.learn(train.sources, train.targets, settings.vocabulary_size)
-    model = Translator.from_preset(
-        settings.preset,
-        vocabulary_size=len(tokenizer.vocabulary),
+    model = Translator(
+        len(tokenizer.vocabulary),
+        **settings.sizes(),
         max_sequence_length=settings.max_sequence_length,
         end_id=tokenizer.end_id,
         pad_id=tokenizer.pad_id,

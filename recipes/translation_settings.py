@@ -2,11 +2,12 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 from ..models.presets import translation_preset
 from .errors import UserError
 from .settings import TrainingSettings
+
+SIZES = ("num_layers", "hidden_dim", "num_heads", "intermediate_dim")
 
 
 @dataclass(frozen=True)
@@ -15,6 +16,11 @@ class TranslationSettings(TrainingSettings):
 
     Attributes:
         preset: A key of `regard.models.TRANSLATION_PRESETS`. Defaults to "transformer_tiny".
+        num_layers: Number of blocks of the encoder, and of the decoder. This and the next three
+            default to the preset's.
+        hidden_dim: Width.
+        num_heads: Number of attention heads; must divide the width.
+        intermediate_dim: Width inside the feed-forward layers.
         epochs: Largest number of passes over the training data. Defaults to 100 from scratch, 10
             from a checkpoint.
         learning_rate: Highest learning rate. Defaults to 2e-4 from a checkpoint, and from scratch
@@ -39,6 +45,10 @@ class TranslationSettings(TrainingSettings):
     The rest is that of `TrainingSettings`.
     """
 
+    num_layers: int | None = None
+    hidden_dim: int | None = None
+    num_heads: int | None = None
+    intermediate_dim: int | None = None
     warmup_steps: int = 1000
     label_smoothing: float = 0.1
     subword_dropout: float | None = None
@@ -47,11 +57,14 @@ class TranslationSettings(TrainingSettings):
 
     def _check(self) -> None:
         super()._check()
-        for name in ("warmup_steps", "num_beams"):
+        for name in ("warmup_steps", "num_beams", *SIZES):
             self._must(name, lambda value: value >= 1, "at least 1")
+        self._must("hidden_dim", lambda width: width % 2 == 0, "even")
         for name in ("label_smoothing", "subword_dropout"):
             self._must(name, lambda share: 0 <= share < 1, "in [0, 1)")
         self._must("length_penalty", math.isfinite, "finite")
+        if self.checkpoint is not None and any(getattr(self, name) is not None for name in SIZES):
+            raise UserError(f"A checkpoint has its own sizes: leave out {', '.join(SIZES)}.")
 
     def completed(self) -> "TranslationSettings":
         """The same with what the preset decides filled in.
@@ -64,17 +77,24 @@ class TranslationSettings(TrainingSettings):
             return settings.with_defaults(epochs=10, learning_rate=2e-4, subword_dropout=0.0)
         preset = self.preset or "transformer_tiny"
         try:
-            width = translation_preset(preset)["hidden_dim"]
+            sizes = translation_preset(preset)
         except ValueError as error:
             raise UserError(str(error)) from error
-        return settings.with_defaults(
+        settings = settings.with_defaults(
             preset=preset,
             epochs=100,
-            # Vaswani et al., section 5.3, https://arxiv.org/abs/1706.03762
-            learning_rate=(width * self.warmup_steps) ** -0.5,
             subword_dropout=0.1,
+            **sizes,
         )
+        if settings.hidden_dim % settings.num_heads:
+            raise UserError(
+                "The width must be a multiple of the number of heads. Received: "
+                f"hidden_dim={settings.hidden_dim}, num_heads={settings.num_heads}"
+            )
+        # Vaswani et al., section 5.3, https://arxiv.org/abs/1706.03762
+        rate = (settings.hidden_dim * self.warmup_steps) ** -0.5
+        return settings.with_defaults(learning_rate=rate)
 
-    def decoding(self) -> dict[str, Any]:
-        """Arguments of a search for translations that the settings decide."""
-        return {"num_beams": self.num_beams, "length_penalty": self.length_penalty}
+    def sizes(self) -> dict[str, int]:
+        """The sizes of a model from scratch, as its constructor takes them."""
+        return {name: getattr(self, name) for name in SIZES}

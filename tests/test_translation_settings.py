@@ -12,7 +12,7 @@ def test_from_scratch_the_width_and_the_warm_up_decide():
     assert (settings.batch_tokens, settings.warmup_steps) == (4096, 1000)
     assert settings.learning_rate == pytest.approx((128 * 1000) ** -0.5)
     assert (settings.label_smoothing, settings.subword_dropout) == (0.1, 0.1)
-    assert (settings.dropout, settings.patience, settings.vocabulary_size) == (None, 10, 8000)
+    assert (settings.dropout, settings.patience, settings.vocabulary_size) == (0.3, 10, 8000)
     base = TranslationSettings(preset="transformer_base", warmup_steps=4000).completed()
     assert base.learning_rate == pytest.approx(512**-0.5 * 4000**-0.5)
 
@@ -47,10 +47,27 @@ def test_no_subword_dropout_is_a_choice():
     assert TranslationSettings(subword_dropout=0.0).completed().subword_dropout == 0.0
 
 
-def test_settings_of_a_search():
-    settings = TranslationSettings(num_beams=2, length_penalty=0.6)
-    assert settings.decoding() == {"num_beams": 2, "length_penalty": 0.6}
-    assert TranslationSettings().decoding() == {"num_beams": 4, "length_penalty": 1.0}
+def test_sizes_go_before_those_of_the_preset():
+    sizes = TranslationSettings(preset="transformer_base", num_layers=2, hidden_dim=256).completed()
+    assert sizes.sizes() == {
+        "num_layers": 2,
+        "hidden_dim": 256,
+        "num_heads": 8,
+        "intermediate_dim": 2048,
+    }
+    assert sizes.learning_rate == pytest.approx((256 * 1000) ** -0.5)
+
+
+def test_the_width_must_split_over_the_heads():
+    with pytest.raises(UserError, match="hidden_dim=130, num_heads=4"):
+        TranslationSettings(hidden_dim=130).completed()
+    with pytest.raises(UserError, match="`hidden_dim` must be even. Received: hidden_dim=65"):
+        TranslationSettings(hidden_dim=65)
+
+
+def test_a_checkpoint_has_its_own_sizes():
+    with pytest.raises(UserError, match="leave out num_layers, hidden_dim"):
+        TranslationSettings(checkpoint="somewhere", num_layers=2)
 
 
 OUT_OF_RANGE = [
