@@ -125,12 +125,12 @@ def _call(function: Callable, arguments: Sequence[Any]) -> Any:
     return function(_subject, *arguments)
 
 
-def markdown_table(entrants: Sequence[Entrant]) -> str:
+def markdown_table(entrants: Sequence[Entrant], unit: str = "examples/s") -> str:
     """Rates, the first row's lead over each, and the checks; failed peers below the table."""
     first = entrants[0]
     done = [entrant for entrant in entrants if not entrant.error]
     columns = list(dict.fromkeys(column for entrant in done for column in entrant.checks))
-    rows = [["", "examples/s", "lowest - highest", f"{first.name} is faster by", *columns]]
+    rows = [["", unit, "lowest - highest", f"{first.name} is faster by", *columns]]
     rows.append(["---", *["---:"] * (len(rows[0]) - 1)])
     for entrant in done:
         rates = entrant.rates

@@ -61,7 +61,7 @@ def test_sizes_go_before_those_of_the_preset():
 def test_the_width_must_split_over_the_heads():
     with pytest.raises(UserError, match="hidden_dim=130, num_heads=4"):
         TranslationSettings(hidden_dim=130).completed()
-    with pytest.raises(UserError, match="`hidden_dim` must be even. Received: hidden_dim=65"):
+    with pytest.raises(UserError, match=r"`hidden_dim` must be even\. Received: hidden_dim=65"):
         TranslationSettings(hidden_dim=65)
 
 
