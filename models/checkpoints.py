@@ -254,7 +254,7 @@ class Checkpoint:
                 continue
             expected = make(self.arguments)
             has_shape = self._stored[name].shape == expected.shape
-            if not has_shape or np.abs(read_tensor(self._stored[name]) - expected).max() > 1e-2:
+            if not has_shape or not np.allclose(read_tensor(self._stored[name]), expected, 0, 1e-2):
                 raise CheckpointError(
                     f"{self.directory}: {name} must be the sinusoids of its positions, which are "
                     "computed here. Received: others."

@@ -59,8 +59,7 @@ def greedy(translator, encoder_token_ids, encoder_padding_mask, max_length):
     Returns:
         `Translations`, one of each source.
     """
-    writer = _Writer(translator, encoder_token_ids, encoder_padding_mask, 1, max_length)
-    return writer.write(lambda logits, position: ops.argmax(logits, axis=-1))
+    return beam_search(translator, encoder_token_ids, encoder_padding_mask, max_length, num_beams=1)
 
 
 def sample(
@@ -100,12 +99,14 @@ def sample(
         Holtzman et al., "The Curious Case of Neural Text Degeneration", section 3,
         https://arxiv.org/abs/1904.09751
     """
-    top_k = translator.config["vocabulary_size"] if top_k is None else top_k
+    vocabulary_size = translator.config["vocabulary_size"]
+    top_k = vocabulary_size if top_k is None else top_k
     check_positive(num_samples=num_samples, top_k=top_k)
-    if not (temperature > 0 and 0 < top_p <= 1):
+    if not (temperature > 0 and 0 < top_p <= 1 and top_k <= vocabulary_size):
         raise ValueError(
-            "`temperature` must be above 0, and `top_p` in (0, 1]. "
-            f"Received: temperature={temperature}, top_p={top_p}"
+            "`temperature` must be above 0, `top_p` in (0, 1], and `top_k` at most the size of the "
+            f"vocabulary, {vocabulary_size}. Received: temperature={temperature}, top_p={top_p}, "
+            f"top_k={top_k}"
         )
     writer = _Writer(translator, encoder_token_ids, encoder_padding_mask, num_samples, max_length)
     shape = (writer.batch_size, num_samples, writer.length)
@@ -161,9 +162,9 @@ def beam_search(
         section 7, https://arxiv.org/abs/1609.08144
     """
     check_positive(num_beams=num_beams)
-    if num_beams == 1:
-        return greedy(translator, encoder_token_ids, encoder_padding_mask, max_length)
     writer = _Writer(translator, encoder_token_ids, encoder_padding_mask, num_beams, max_length)
+    if num_beams == 1:
+        return writer.write(lambda logits, position: ops.argmax(logits, axis=-1), length_penalty)
     beams = writer.nothing_written()
     found = Translations(beams.token_ids, ops.full_like(beams.scores, NEVER))
     is_open = beams.scores[:, 0] == 0  # (B,): all of them
@@ -212,6 +213,8 @@ class _Writer:
         longest = translator.config["max_sequence_length"]
         self.limits = ops.broadcast_to(ops.minimum(max_length, longest), (self.batch_size,))
         is_known = isinstance(max_length, int)  # when a graph is made
+        if is_known:
+            check_positive(max_length=max_length)
         self.length = min(max_length, longest) if is_known else ops.max(self.limits)
         memory = translator.encode(encoder_token_ids, encoder_padding_mask)
         self.memory = translator.decoder.project_memory(memory)
@@ -250,10 +253,11 @@ class _Writer:
     def best_continuations(self, beams, logits, position):
         """The 2K most probable of all that the K beams can go on to."""
         count = 2 * self.num_sequences
-        values, tokens = ops.top_k(logits, count)  # (B, K, 2K)
+        of_each = min(count, self.translator.config["vocabulary_size"])
+        values, tokens = ops.top_k(logits, of_each)  # (B, K, 2K)
         values = values - ops.logsumexp(logits, axis=-1, keepdims=True) + beams.scores[..., None]
         scores, order = ops.top_k(ops.reshape(values, (self.batch_size, -1)), count)  # (B, 2K)
-        parents = order // count
+        parents = order // of_each
         tokens = ops.take_along_axis(ops.reshape(tokens, (self.batch_size, -1)), order, axis=1)
         return _Sequences(
             tokens,
@@ -276,7 +280,7 @@ class _Writer:
         is_last = position >= self.limits[:, None] - 1  # (B, 1)
         return ops.logical_or(newest == self.translator.config["end_id"], is_last)
 
-    def write(self, choose):
+    def write(self, choose, length_penalty=1.0):
         """Writes every sequence by itself; `choose(logits, position)` gives the tokens (B, K)."""
         pad_id = self.translator.config["pad_id"]
         sequences = self.nothing_written()
@@ -304,7 +308,7 @@ class _Writer:
 
         state = (0, is_over, sequences, ops.zeros_like(sequences.scores), self.new_caches())
         _, _, sequences, lengths, _ = ops.while_loop(is_going_on, write_next, state)
-        return Translations(sequences.token_ids, sequences.scores / ops.maximum(lengths, 1.0))
+        return Translations(sequences.token_ids, sequences.scores / lengths**length_penalty)
 
 
 def _best(sequences, count):

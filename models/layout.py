@@ -41,6 +41,7 @@ class Layout:
         defaults: The values of what a config leaves out.
         allowed: Entries of a config with the only values that can be computed here.
         equal: Entries that must have the value of another, which is also their default.
+        further_problems: What else may be wrong with a config, in words.
         written: Entries of a config that are always the same, or a function of the arguments.
         tied: The group that is read with the token embedding, if any. Where it is loaded, `copies`
             and `fixed` must hold.
@@ -61,6 +62,7 @@ class Layout:
     defaults: Mapping[str, Any]
     allowed: Mapping[str, Sequence[Any]]
     written: Mapping[str, Any]
+    further_problems: Callable[[Mapping[str, Any]], Iterable[str]] = lambda config: ()
     token_ids: Mapping[str, str] = field(default_factory=dict)
     equal: Mapping[str, str] = field(default_factory=dict)
     tied: str = ""
@@ -122,6 +124,7 @@ class Layout:
             if config[name] != config.get(other):
                 yield f"{name} must be as {other}, not {config[name]!r:.40}"
         yield from self._width_problems(config)
+        yield from self.further_problems(config)
         if self.has_classes and not _class_names(config):
             name = "num_labels" if config.get("id2label") is None else "id2label"
             yield (

@@ -3,6 +3,8 @@
 from ..layers import sinusoids
 from .layout import Layout
 
+LARGEST_LENGTH = 2**16  # tokens: no tensor has as many rows, so nothing else bounds it
+
 # fmt: off
 _ATTENTION = (
     ("self_attn.q_proj", "attention/query_key_value[0]", "DD"),
@@ -37,8 +39,27 @@ def _positions(arguments):
     return sinusoids(arguments["max_sequence_length"], arguments["hidden_dim"])
 
 
+def _problems(config):
+    """What the positions and the special tokens of a config must be, beyond numbers."""
+    ids = size, end_id, pad_id = [
+        config.get(name) for name in ("vocab_size", "eos_token_id", "pad_token_id")
+    ]
+    are_ids = all(type(value) is int for value in ids)
+    if are_ids and (end_id == pad_id or max(end_id, pad_id) >= size):
+        yield (
+            "eos_token_id and pad_token_id must be two ids below vocab_size, not "
+            f"{end_id} and {pad_id} of {size}"
+        )
+    width, length = config.get("d_model"), config.get("max_position_embeddings")
+    if type(width) is int and width % 2:
+        yield f"d_model must be even, not {width}"
+    if type(length) is int and length > LARGEST_LENGTH:
+        yield f"max_position_embeddings must be at most {LARGEST_LENGTH}, not {length}"
+
+
 MARIAN = Layout(
     model_type="marian",
+    further_problems=_problems,
     architectures={"MarianMTModel": ()},
     always=("translator",),
     groups={

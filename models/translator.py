@@ -87,6 +87,7 @@ class Translator(keras.Model):
         pad_id = vocabulary_size - 1 if pad_id is None else pad_id
         _check_ids(vocabulary_size, end_id, pad_id)
         num_decoder_layers = num_layers if num_decoder_layers is None else num_decoder_layers
+        check_positive(num_layers=num_layers, num_decoder_layers=num_decoder_layers)
         activation = keras.activations.get(activation)
         embedding = SinusoidalEmbedding(
             vocabulary_size,

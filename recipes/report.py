@@ -105,7 +105,11 @@ def write_alignment(path: Path, alignment: Alignment) -> None:
     _style(axes, "Attention to the source", grid=False)
     axes.imshow(weights, cmap="Blues", vmin=0, vmax=1, interpolation="nearest", aspect="auto")
     axes.spines[:].set_visible(False)
-    families, _ = _fonts_for(set().union(*source_pieces, *target_pieces))
+    families, drawable = _fonts_for(set().union(*source_pieces, *target_pieces))
+    source_pieces, target_pieces = (
+        [_with_codes(piece, drawable) for piece in pieces]
+        for pieces in (source_pieces, target_pieces)
+    )
     style = {"font": FontProperties(family=families, size=9), "parse_math": False}
     axes.set_xticks(range(len(source_pieces)), source_pieces, **style, rotation=60, ha="right")
     axes.set_yticks(range(len(target_pieces)), target_pieces, **style)
@@ -113,6 +117,11 @@ def write_alignment(path: Path, alignment: Alignment) -> None:
     axes.set_ylabel("translation", color=INK)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=DOTS_PER_INCH)
+
+
+def _with_codes(piece: str, drawable: set[str]) -> str:
+    """A piece whose characters that no font here can draw are given by their codes."""
+    return "".join(each if each in drawable else f"<{ord(each):X}>" for each in piece)
 
 
 def _figure(width: float, height: float) -> Figure:

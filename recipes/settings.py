@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, fields, replace
+from pathlib import Path
 from typing import Any, Self
 
 from ..models.presets import text_preset
@@ -72,6 +73,8 @@ class TrainingSettings:
     seed: int = 0
 
     def __post_init__(self):
+        if isinstance(self.checkpoint, Path):
+            object.__setattr__(self, "checkpoint", str(self.checkpoint))
         self._check()
 
     def _check(self) -> None:

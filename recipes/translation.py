@@ -210,8 +210,8 @@ def warn_of_cuts(data: ParallelTexts, length: int, tokenizer) -> None:
     count = sum(len(row) > length for row in rows)
     if count:
         logger.warning(
-            "%s: %d texts are longer than %d tokens (--max-sequence-length), and cut there.",
+            "%s: texts longer than %d tokens (--max-sequence-length), cut there: %d",
             data.source,
-            count,
             length,
+            count,
         )

@@ -1,5 +1,6 @@
 import logging
 import sys
+import warnings
 
 import matplotlib.image
 import numpy as np
@@ -7,7 +8,13 @@ import pytest
 from matplotlib import font_manager
 
 from regard.recipes.evaluation import classification_metrics
-from regard.recipes.report import write_report
+from regard.recipes.report import (
+    Alignment,
+    _learning_curves,
+    _with_codes,
+    write_alignment,
+    write_report,
+)
 
 PICTURES = ("learning_curves.png", "confusion_matrix.png", "reliability.png")
 ASCII = set(map(chr, range(32, 127)))
@@ -136,3 +143,24 @@ def test_wrong_probabilities_write_nothing(tmp_path):
     with pytest.raises(ValueError, match=r"\(599,\)"):
         write_report(tmp_path / "report", epochs(1), metrics, labels[1:], probabilities)
     assert not (tmp_path / "report").exists()
+
+
+def test_alignment_is_drawn_with_the_fonts_there_are(tmp_path):
+    weights = np.eye(3, 4, dtype="float32")
+    pieces = ["▁a$b", "</s>", "\U000e0001", "年"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        write_alignment(tmp_path / "new/alignment.png", Alignment(pieces, pieces[:3], weights))
+    height, width, _ = matplotlib.image.imread(tmp_path / "new/alignment.png").shape
+    assert min(height, width) > 100
+
+
+def test_characters_without_a_font_are_given_by_their_codes():
+    assert _with_codes("a年b", {"a", "b"}) == "a<5E74>b"
+
+
+def test_learning_curves_of_a_translator_show_bleu(tmp_path):
+    history = [{"epoch": 1, "loss": 2.0, "val_loss": 2.5, "val_bleu": 31.0}]
+    figure = _learning_curves(history, 1)
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["Loss", "BLEU"]
+    assert figure.axes[1].lines[0].get_ydata() == [31.0]

@@ -1,0 +1,104 @@
+"""The commands of translation, as a person runs them."""
+
+import json
+
+import pytest
+from test_cli import mistake, regard
+
+from regard.recipes.data.dates_and_numbers import generate_pairs
+
+SMALL = (
+    *("--num-layers", 1, "--hidden-dim", 16, "--num-heads", 2, "--intermediate-dim", 32),
+    *("--vocabulary-size", 120, "--warmup-steps", 5, "--max-sequence-length", 40),
+    *("--epochs", 1, "--num-beams", 2),
+)
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("pairs")
+    for name, count, seed in (("train", 200, 0), ("test", 10, 1)):
+        sources, targets = generate_pairs(count, seed, held_out=False)
+        for language, texts in (("en", sources), ("zh", targets)):
+            (directory / f"{name}.{language}").write_text("\n".join(texts) + "\n", "utf-8")
+        rows = "".join(f"{a}\t{b}\n" for a, b in zip(sources, targets, strict=True))
+        (directory / f"{name}.tsv").write_text(f"english\tchinese\n{rows}", "utf-8")
+    return directory
+
+
+@pytest.fixture(scope="module")
+def run(files):
+    directory = files / "run"
+    done = regard(
+        *("fit", "translation", "--source", files / "train.en", "--target", files / "train.zh"),
+        *("--validation-source", files / "test.en", "--validation-target", files / "test.zh"),
+        *SMALL,
+        *("--output", directory),
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == f"run: {directory}"
+    lines = done.stderr.splitlines()
+    assert lines[0] == "200 pairs to learn from, 10 to validate on."
+    assert lines[1].startswith("epoch 1/1: loss")
+    assert "BLEU" in lines[1]
+    assert lines[2].startswith("Next: regard predict")
+    assert len(lines) == 3
+    return directory
+
+
+def test_evaluate_on_two_files_and_on_a_table(run, files):
+    pair = ("--source", files / "test.en", "--target", files / "test.zh")
+    done = regard("evaluate", run, *pair, "--json")
+    metrics = json.loads(done.stdout)
+    assert metrics["num_examples"] == 10
+    columns = ("--source-column", "english", "--target-column", "chinese")
+    shown = regard("evaluate", run, files / "test.tsv", *columns)
+    assert f"BLEU                  {metrics['bleu']:.2f}" in shown.stdout
+    assert "tok:zh" in shown.stdout
+
+
+def test_predict_gives_a_line_for_a_line(run):
+    done = regard("predict", run, "--input", "-", text="20 November 2026\n\nאבג\nthree\n")
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) == 4
+    assert done.stdout.splitlines()[1] == ""
+    as_json = regard("predict", run, "three", "--json", "--num-beams", 1)
+    assert set(json.loads(as_json.stdout)) == {"text", "translation", "score"}
+
+
+def test_export(run, tmp_path):
+    done = regard("export", run, tmp_path / "served")
+    assert done.stdout.splitlines() == [str(tmp_path / "served/1")]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--source", "train.en"], "--source and --target go together"),
+        ([], "Give a table, or --source and --target"),
+        (["train.tsv", "--source", "a", "--target", "b"], "Give a table, or --source and --target"),
+        (["train.en"], "the file of its translations is missing: name it with --target"),
+        (["train.tsv", "--source-column", "english"], "no column is known to hold the targets"),
+        (["train.tsv", "--preset", "transformer_bse"], "Did you mean 'transformer_base'"),
+        (["train.tsv", "--hidden-dim", "15"], "`hidden_dim` must be even. Received: hidden_dim=15"),
+        (["train.tsv", "--checkpoint", "nowhere"], "which is not a directory"),
+        (
+            ["--source", "train.en", "--target", "test.zh"],
+            "Received: 200 and 10 lines",
+        ),
+        (
+            ["--source", "train.en", "--target", "train.en"],
+            "every source is its own translation",
+        ),
+    ],
+)
+def test_mistakes(arguments, message, files, monkeypatch, capsys):
+    monkeypatch.chdir(files)
+    assert message in mistake(capsys, "fit", "translation", *arguments)
+    assert not (files / "runs").exists()
+
+
+def test_options_of_another_task(run, files, capsys):
+    message = mistake(capsys, "evaluate", run, files / "test.tsv", "--text-column", "english")
+    assert "--text-column does not go with this RUN" in message
+    assert "--pair" in mistake(capsys, "predict", run, "a", "--pair", "b")

@@ -1,0 +1,416 @@
+from itertools import pairwise
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import ops
+
+from layer_checks import floats
+from regard.models import Translator
+from regard.models.decoding import beam_search, greedy, sample
+
+B, S, V, L = 5, 7, 31, 11
+END, PAD = 0, V - 1
+LENGTHS = np.array([7, 4, 1, 6, 3])
+PENALTIES = [0.0, 0.6, 1.0, 1.5]
+DEVIATIONS = {"gamma": 1.0, "beta": 0.1, "bias": 0.1, "embeddings": 0.3}
+
+
+def make_model(num_decoder_layers=1, end_bias=2.0, dtype=None):
+    """A random translator: what it writes varies, and some of it ends early."""
+    model = Translator(V, 22, 1, 2, 17, num_decoder_layers, max_sequence_length=13, dtype=dtype)
+    for i, weight in enumerate(model.weights):
+        deviation = DEVIATIONS.get(weight.name) or 1.5 * weight.shape[0] ** -0.5
+        weight.assign(deviation * floats(*weight.shape, seed=33_000 + i))  # found by trying
+    model.head.bias.assign(3 * model.head.bias + end_bias * np.eye(V)[END])
+    return model
+
+
+@pytest.fixture(scope="module")
+def model():
+    return make_model()
+
+
+@pytest.fixture(scope="module")
+def sources():
+    """Token ids and padding mask of a padded batch."""
+    padding_mask = np.arange(S) < LENGTHS[:, None]
+    token_ids = np.random.default_rng(7).integers(1, PAD, (B, S))
+    return np.where(padding_mask, token_ids, PAD).astype("int32"), padding_mask
+
+
+@pytest.fixture(scope="module")
+def whole(model):
+    return without_cache(model)
+
+
+def without_cache(model):
+    """Log-probabilities (B, T, V) after every beginning of targets (B, T), by the whole model."""
+    ids = tf.TensorSpec((None, None), "int32")
+
+    @tf.function(input_signature=[ids, tf.TensorSpec((None, None), "bool"), ids])
+    def log_probabilities(token_ids, padding_mask, targets):
+        inputs = {
+            "encoder_token_ids": token_ids,
+            "encoder_padding_mask": padding_mask,
+            "decoder_token_ids": targets,
+        }
+        return tf.nn.log_softmax(tf.where(tf.range(V) == PAD, -np.inf, model(inputs)))
+
+    return lambda *inputs: log_probabilities(*inputs).numpy()
+
+
+def numpy(translations):
+    return [ops.convert_to_numpy(values) for values in translations]
+
+
+def assert_same(translations, expected, atol=1e-5):
+    (tokens, scores), (expected_tokens, expected_scores) = numpy(translations), numpy(expected)
+    np.testing.assert_array_equal(tokens, expected_tokens)
+    np.testing.assert_allclose(scores, expected_scores, rtol=0, atol=atol)
+
+
+def greedy_without_cache(whole, sources, max_length):
+    targets = np.full((len(sources[0]), 1), PAD, "int32")
+    is_over = np.zeros(len(targets), bool)
+    for _ in range(max_length):
+        newest = np.where(is_over, PAD, whole(*sources, targets)[:, -1].argmax(axis=-1))
+        targets = np.concatenate([targets, newest[:, None].astype("int32")], axis=1)
+        is_over |= newest == END
+    return targets[:, None, 1:]  # (B, 1, L)
+
+
+def beam_search_without_cache(whole, source, num_beams, length_penalty, early_stopping):
+    """Beam search for one source, on lists: the best translations as pairs of score and tokens."""
+    token_ids, padding_mask = source
+    beams, found = [(0.0, ())], []
+    for length in range(1, L + 1):
+        targets = np.array([(PAD, *tokens) for _, tokens in beams], "int32")
+        rows = [0] * len(beams)
+        after = whole(token_ids[rows], padding_mask[rows], targets)[:, -1]
+        candidates = [
+            (score + after[beam, token], (*tokens, token))
+            for beam, (score, tokens) in enumerate(beams)
+            for token in range(V)
+            if token != PAD
+        ]
+        candidates = sorted(candidates, reverse=True)[: 2 * num_beams]
+        is_over = [tokens[-1] == END or length == L for _, tokens in candidates]
+        for (score, tokens), is_ended in list(zip(candidates, is_over, strict=True))[:num_beams]:
+            if is_ended:
+                found.append((score / length**length_penalty, tokens))
+        found = sorted(found, reverse=True)[:num_beams]
+        beams = [beam for beam, over in zip(candidates, is_over, strict=True) if not over]
+        beams = beams[:num_beams]
+        is_full = len(found) == num_beams
+        if not beams or (is_full and early_stopping):
+            break
+        if is_full and beams[0][0] / length**length_penalty <= found[-1][0]:
+            break
+    return found
+
+
+def expected_beams(whole, sources, num_beams=4, length_penalty=1.0, early_stopping=False):
+    """The same for a batch, in the form of `Translations`."""
+    tokens = np.full((B, num_beams, L), PAD)
+    scores = np.zeros((B, num_beams))
+    for b in range(B):
+        source = [array[b : b + 1] for array in sources]
+        found = beam_search_without_cache(whole, source, num_beams, length_penalty, early_stopping)
+        for k, (score, written) in enumerate(found):
+            tokens[b, k, : len(written)], scores[b, k] = written, score
+    return tokens, scores
+
+
+def scores_of(whole, sources, tokens, length_penalty=1.0):
+    """Scores (B, K) of translations (B, K, L), from the log-probabilities of their tokens."""
+    scores = []
+    for k in range(tokens.shape[1]):
+        targets = np.pad(tokens[:, k, :-1], ((0, 0), (1, 0)), constant_values=PAD)
+        after = whole(*sources, targets)  # (B, L, V)
+        each = np.take_along_axis(after, tokens[:, k, :, None], axis=-1)[..., 0]  # (B, L)
+        is_written = tokens[:, k] != PAD
+        total = np.where(is_written, each, 0).sum(axis=-1)
+        scores.append(total / is_written.sum(axis=-1) ** length_penalty)
+    return np.stack(scores, axis=1)
+
+
+@pytest.mark.parametrize("num_decoder_layers", [1, 2])
+def test_greedy_is_the_most_probable_token_each_time(num_decoder_layers, sources):
+    model = make_model(num_decoder_layers)
+    expected = greedy_without_cache(without_cache(model), sources, L)
+    assert len({*(expected != PAD).sum(axis=-1).flatten()}) > 2, "lengths must vary"
+    np.testing.assert_array_equal(greedy(model, *sources, L).token_ids, expected)
+
+
+@pytest.mark.parametrize("early_stopping", [False, True])
+@pytest.mark.parametrize("length_penalty", PENALTIES)
+def test_beam_search_without_a_cache(length_penalty, early_stopping, model, whole, sources):
+    options = {"length_penalty": length_penalty, "early_stopping": early_stopping}
+    expected = expected_beams(whole, sources, **options)
+    assert_same(beam_search(model, *sources, L, **options), expected)
+
+
+@pytest.mark.parametrize("num_beams", [2, 3, 7])
+def test_other_numbers_of_beams(num_beams, sources):
+    model = make_model(num_decoder_layers=2)
+    expected = expected_beams(without_cache(model), sources, num_beams)
+    assert_same(beam_search(model, *sources, L, num_beams), expected)
+
+
+def test_every_option_of_beam_search_tells(whole, sources):
+    """Or the tests above would compare no more than one search with itself."""
+    of_penalty = {p: expected_beams(whole, sources, length_penalty=p)[0] for p in PENALTIES}
+    for p, other in pairwise(PENALTIES):
+        assert (of_penalty[p] != of_penalty[other]).any()
+    hasty = expected_beams(whole, sources, early_stopping=True)[0]
+    assert (hasty != of_penalty[1.0]).any()
+    is_cut = (of_penalty[1.0] != PAD).all(axis=-1)
+    assert is_cut.any()
+    assert not is_cut.all()
+
+
+def test_one_beam_is_greedy(model, sources):
+    assert_same(beam_search(model, *sources, L, num_beams=1), greedy(model, *sources, L))
+
+
+@pytest.mark.parametrize(
+    "length_penalty",
+    [
+        0.0,
+        1.0,
+    ],
+)
+def test_scores_of_one_beam(length_penalty, model, whole, sources):
+    tokens, scores = numpy(beam_search(model, *sources, L, 1, length_penalty))
+    expected = scores_of(whole, sources, tokens, length_penalty)
+    np.testing.assert_allclose(scores, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("length_penalty", [-0.5, 0.0, 0.6])
+def test_scores_are_those_of_the_whole_model(length_penalty, model, whole, sources):
+    options = {"temperature": 1.5, "top_k": 9, "num_samples": 3, "seed": 1}
+    for written, power in (
+        (greedy(model, *sources, L), 1.0),
+        (sample(model, *sources, L, **options), 1.0),
+        (beam_search(model, *sources, L, 4, length_penalty), length_penalty),
+    ):
+        tokens, scores = numpy(written)
+        expected = scores_of(whole, sources, tokens, power)
+        np.testing.assert_allclose(scores, expected, rtol=0, atol=1e-5)
+    assert (np.diff(scores, axis=1) <= 0).all(), "the best first"
+
+
+def test_nothing_but_padding_follows_an_end_and_no_padding_comes_before(model, sources):
+    for written in (
+        greedy(model, *sources, L),
+        beam_search(model, *sources, L),
+        sample(model, *sources, L, num_samples=20, seed=1),
+    ):
+        for tokens in numpy(written)[0].reshape(-1, L):
+            length = (tokens != PAD).sum()
+            assert (tokens[length:] == PAD).all()
+            assert (tokens[: length - 1] != END).all()
+            assert tokens[length - 1] == END or length == L
+
+
+def test_padding_is_never_written_however_probable(whole, sources):
+    """Nor has it a part in the scores."""
+    model = make_model()
+    model.head.bias.assign(model.head.bias + 50.0 * np.eye(V)[PAD])
+    for written in (
+        greedy(model, *sources, L),
+        beam_search(model, *sources, L),
+        sample(model, *sources, L, num_samples=3, seed=1),
+    ):
+        tokens, scores = numpy(written)
+        assert (tokens[..., 0] != PAD).all()
+        np.testing.assert_allclose(scores, scores_of(whole, sources, tokens), rtol=0, atol=1e-5)
+
+
+def decoders(model):
+    """Every way to write, as a function of token ids, padding mask and the largest length."""
+    return {
+        "greedy": lambda *inputs: greedy(model, *inputs),
+        "beam search": lambda *inputs: beam_search(model, *inputs, num_beams=3),
+        "top 1": lambda *inputs: sample(model, *inputs, num_samples=2, top_k=1, seed=3),
+    }
+
+
+@pytest.mark.parametrize("way", ["greedy", "beam search", "top 1"])
+def test_company_and_padding_change_nothing(way, model, sources):
+    decode = decoders(model)[way]
+    together = numpy(decode(*sources, L))
+    for b, length in enumerate(LENGTHS):
+        for width, token_id in ((length, PAD), (S + 5, 1)):
+            padding_mask = (np.arange(width) < length)[None]
+            token_ids = np.resize(sources[0][b], (1, width))
+            alone = decode(np.where(padding_mask, token_ids, token_id), padding_mask, L)
+            assert_same(alone, [values[b : b + 1] for values in together])
+
+
+@pytest.mark.parametrize("way", ["greedy", "beam search", "top 1"])
+def test_a_graph_of_unknown_sizes_writes_the_same(way, model, sources):
+    decode = decoders(model)[way]
+    traces = []
+
+    def traced(*inputs):
+        traces.append(1)
+        return decode(*inputs)
+
+    graph = tf.function(  # without autograph, as a model is exported
+        traced,
+        input_signature=[
+            tf.TensorSpec((None, None), "int32"),
+            tf.TensorSpec((None, None), "bool"),
+            tf.TensorSpec((), "int32"),
+        ],
+        autograph=False,
+    )
+    for rows, width, max_length in ((slice(0, 5), 7, L), (slice(1, 2), 4, 1), (slice(2, 5), 6, 99)):
+        some = [array[rows, :width] for array in sources]
+        assert_same(graph(*some, max_length), decode(*some, max_length))
+    assert len(traces) == 1
+
+
+def test_the_largest_length(model, sources):
+    """It is met, as a number or as a tensor, and goes no further than the model's positions do."""
+    full = numpy(greedy(model, *sources, 13))[0]
+    assert (full != PAD).all(axis=-1).any()
+    for max_length in (1, 5, np.int32(5), tf.constant(5), 10**9, tf.constant(10**9)):
+        length = min(int(max_length), 13)
+        tokens = numpy(greedy(model, *sources, max_length))[0]
+        np.testing.assert_array_equal(tokens, full[..., :length])
+        assert numpy(beam_search(model, *sources, max_length, 2))[0].shape == (B, 2, length)
+
+
+def test_stops_when_all_have_ended(sources, monkeypatch):
+    model = make_model(end_bias=100.0)
+    steps = []
+    step = model.step
+    monkeypatch.setattr(model, "step", lambda *inputs: steps.append(1) or step(*inputs))
+    for decode, num_steps in (
+        (lambda: greedy(model, *sources, L), 1),
+        (lambda: sample(model, *sources, L, 3, seed=1), 1),
+        # One translation is found at the first step, and at the next as many as are looked for.
+        (lambda: beam_search(model, *sources, L, 4), 2),
+        (lambda: beam_search(model, *sources, L, 4, early_stopping=True), 2),
+    ):
+        steps.clear()
+        tokens = numpy(decode())[0]
+        assert len(steps) == num_steps
+        assert (tokens[:, 0, 0] == END).all()
+        assert (tokens[:, 0, 1:] == PAD).all()
+
+
+def test_goes_on_until_the_last_has_ended(model, sources, monkeypatch):
+    steps = []
+    step = model.step
+    monkeypatch.setattr(model, "step", lambda *inputs: steps.append(1) or step(*inputs))
+    for b in range(B):
+        steps.clear()
+        tokens = numpy(greedy(model, *[array[b : b + 1] for array in sources], L))[0]
+        assert len(steps) == (tokens != PAD).sum()
+
+
+def test_the_most_probable_sample_is_greedy(model, sources):
+    expected = numpy(greedy(model, *sources, L))
+    for options in ({"top_k": 1}, {"top_p": 1e-6}, {"temperature": 1e-4}):
+        samples = sample(model, *sources, L, num_samples=3, seed=5, **options)
+        assert_same(samples, [np.repeat(values, 3, axis=1) for values in expected])
+
+
+def test_seeds(model, sources):
+    def tokens(seed):
+        return numpy(sample(model, *sources, L, num_samples=4, seed=seed))[0]
+
+    np.testing.assert_array_equal(tokens(1), tokens(1))
+    assert (tokens(1) != tokens(2)).any()
+    assert (tokens(None) != tokens(None)).any()
+    generator, other = (keras.random.SeedGenerator(3) for _ in range(2))
+    first, second = tokens(generator), tokens(generator)
+    assert (first != second).any()
+    np.testing.assert_array_equal(tokens(other), first)
+    for k in range(1, 4):
+        assert (first[:, 0] != first[:, k]).any(), "samples of one source differ"
+
+
+@pytest.mark.parametrize(
+    ("temperature", "top_k", "top_p"),
+    [(1.0, None, 1.0), (0.5, None, 1.0), (2.0, None, 1.0), (1.0, 3, 1.0), (1.0, None, 0.6),
+     (1.5, 7, 0.8)],
+)  # fmt: skip
+def test_frequencies_of_samples(temperature, top_k, top_p, model, whole, sources):
+    """The first token of 4,000, against its probabilities: each within 5 standard deviations."""
+    one = [array[:1] for array in sources]
+    probabilities = np.exp(whole(*one, np.array([[PAD]], "int32"))[0, 0] / temperature)  # (V,)
+    falling = np.argsort(-probabilities)[:top_k]
+    shares = probabilities[falling] / probabilities[falling].sum()
+    falling = falling[: np.searchsorted(np.cumsum(shares), top_p * (1 - 1e-9)) + 1]
+    expected = np.zeros(V)
+    expected[falling] = probabilities[falling] / probabilities[falling].sum()
+
+    many = [np.repeat(array, 400, axis=0) for array in one]
+    tokens = sample(model, *many, 1, 10, temperature, top_k, top_p, seed=11).token_ids
+    frequencies = np.bincount(ops.convert_to_numpy(tokens).flatten(), minlength=V) / 4000
+    tolerance = 5 * np.sqrt(expected * (1 - expected) / 4000)
+    assert (np.abs(frequencies - expected) <= tolerance).all()
+    assert (frequencies[expected == 0] == 0).all()
+    assert 1 < (expected > 0).sum() < V
+
+
+def test_the_second_token_is_drawn_anew(model, whole, sources):
+    """Its frequencies after one and the same first token, likewise."""
+    many = [np.repeat(array[:1], 400, axis=0) for array in sources]
+    tokens = ops.convert_to_numpy(sample(model, *many, 2, 10, seed=11).token_ids).reshape(-1, 2)
+    counts = np.bincount(tokens[:, 0], minlength=V) * (np.arange(V) != END)
+    first = counts.argmax()
+    expected = np.exp(whole(*[array[:1] for array in sources], np.array([[PAD, first]], "int32")))
+    expected = expected[0, 1]  # (V,)
+    number = counts[first]
+    frequencies = np.bincount(tokens[tokens[:, 0] == first, 1], minlength=V) / number
+    assert number > 300
+    tolerance = 5 * np.sqrt(expected * (1 - expected) / number) + 1e-6
+    assert (np.abs(frequencies - expected) <= tolerance).all()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16"])
+def test_precisions(dtype, whole, sources):
+    """Scores of what each writes are close to those that the float32 model gives the same."""
+    model = make_model(dtype=dtype)
+    for written in (
+        greedy(model, *sources, L),
+        beam_search(model, *sources, L),
+        sample(model, *sources, L, 3, seed=1),
+    ):
+        tokens, scores = numpy(written)
+        assert (tokens.dtype, scores.dtype) == ("int32", "float32")
+        tolerance = 1e-5 if dtype == "float32" else 0.1
+        np.testing.assert_allclose(scores, scores_of(whole, sources, tokens), atol=tolerance)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"num_samples": 0},
+        {"top_k": 0},
+        {"top_k": 2.5},
+        {"top_k": V + 1},
+        {"temperature": 0.0},
+        {"temperature": -1.0},
+        {"temperature": float("nan")},
+        {"top_p": 0.0},
+        {"top_p": 1.1},
+    ],
+)
+def test_arguments_of_sample_out_of_range(wrong, model, sources):
+    ((name, value),) = wrong.items()
+    with pytest.raises(ValueError, match=f"`{name}`.*Received: .*{name}={value}"):
+        sample(model, *sources, L, **wrong)
+
+
+@pytest.mark.parametrize("num_beams", [0, -1, 2.0])
+def test_arguments_of_beam_search_out_of_range(num_beams, model, sources):
+    with pytest.raises(ValueError, match=f"`num_beams` must be .*Received: num_beams={num_beams}"):
+        beam_search(model, *sources, L, num_beams)
