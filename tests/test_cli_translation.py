@@ -53,7 +53,9 @@ def test_evaluate_on_two_files_and_on_a_table(run, files):
     assert metrics["num_examples"] == 10
     columns = ("--source-column", "english", "--target-column", "chinese")
     shown = regard("evaluate", run, files / "test.tsv", *columns)
-    assert f"BLEU                  {metrics['bleu']:.2f}" in shown.stdout
+    lines = dict(line.rsplit(maxsplit=1) for line in shown.stdout.splitlines() if line)
+    assert lines["BLEU"] == f"{metrics['bleu']:.2f}"
+    assert lines["sentences"] == "10"
     assert "tok:zh" in shown.stdout
 
 
