@@ -6,6 +6,10 @@ import sys
 
 import pytest
 
+from regard.recipes import translation_demo
+from regard.recipes.data.dates_and_numbers import generate_pairs
+from regard.recipes.directories import TRANSLATION_DEMO_CONTENTS
+
 
 @pytest.mark.slow
 def test_demo_beats_its_baseline(tmp_path):
@@ -19,3 +23,20 @@ def test_demo_beats_its_baseline(tmp_path):
     again = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert (again.returncode, again.stdout) == (2, "")
     assert "demo exists. Pass --overwrite" in again.stderr
+
+
+def test_demo_of_translation_writes_everything(tmp_path, monkeypatch):
+    """All of it on less data; how well it learns is measured with the whole, by hand."""
+    monkeypatch.setattr(translation_demo, "NUM_TRAINING_PAIRS", 200)
+    monkeypatch.setattr(translation_demo, "NUM_HELD_OUT_PAIRS", 10)
+    small = {"epochs": 1, "hidden_dim": 16, "num_heads": 2, "intermediate_dim": 32}
+    monkeypatch.setattr(translation_demo, "SETTINGS", {**translation_demo.SETTINGS, **small})
+    lines = list(translation_demo.run_translation_demo(tmp_path / "demo"))
+    assert lines[0] == "10 dates and numbers that were not in the training data:"
+    assert lines[1].startswith("  exact   ")
+    answers = [line.split("\t")[0] for line in lines if "\t" in line]
+    assert answers == list(translation_demo.QUESTIONS)
+    assert {path.name for path in (tmp_path / "demo").iterdir()} == TRANSLATION_DEMO_CONTENTS
+    held_out = (tmp_path / "demo/held_out.en").read_text("utf-8").splitlines()
+    assert held_out == generate_pairs(10, seed=0, held_out=True)[0]
+    assert (tmp_path / "demo/served/1/saved_model.pb").is_file()
