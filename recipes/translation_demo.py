@@ -16,12 +16,15 @@ NUM_TRAINING_PAIRS = 20_000
 NUM_VALIDATION_PAIRS = 200
 NUM_HELD_OUT_PAIRS = 1000
 SETTINGS = {
-    "epochs": 10,
-    "vocabulary_size": 200,  # so few that numbers are not learned by heart
+    "num_layers": 2,
+    "epochs": 16,
+    "batch_tokens": 1024,
+    "vocabulary_size": 150,  # so few that numbers are not learned by heart
     "dropout": 0.0,
     "label_smoothing": 0.0,
-    "warmup_steps": 200,
-    "learning_rate": 0.003,
+    "subword_dropout": 0.0,
+    "warmup_steps": 400,
+    "learning_rate": 0.0015,
     "max_sequence_length": 64,
 }
 QUESTIONS = (
