@@ -156,9 +156,23 @@ class SentencePieceTokenizer:
         """Encodes targets likewise."""
         return self._encode(self._target, texts, dropout, seed)
 
-    def cut(self, rows: Sequence[list[int]], length: int) -> list[list[int]]:
-        """Cuts token ids to a length, with an end still."""
-        return [row if len(row) <= length else [*row[: length - 1], self.end_id] for row in rows]
+    def encode_pairs(
+        self,
+        sources: Sequence[str],
+        targets: Sequence[str],
+        max_sequence_length: int,
+        dropout: float = 0.0,
+        seed: int = 0,
+    ) -> tuple[list[list[int]], list[list[int]]]:
+        """Encodes sources and targets, each cut to a length with an end still."""
+        sides = (
+            self.encode_sources(sources, dropout, seed),
+            self.encode_targets(targets, dropout, seed),
+        )
+        return tuple([self._cut(row, max_sequence_length) for row in side] for side in sides)
+
+    def _cut(self, row: list[int], length: int) -> list[int]:
+        return row if len(row) <= length else [*row[: length - 1], self.end_id]
 
     def pieces(self, token_ids: Iterable[int]) -> list[str]:
         """The pieces of token ids, for people to look at."""

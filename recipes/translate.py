@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from ..models.decoding import beam_search
+from .tokenizers import Text, as_bytes
 
 ROWS_AT_ONCE = 32  # texts in one search
 MAX_LENGTH_FACTOR, MAX_LENGTH_EXTRA = 2, 20  # tokens of a translation for those of its source
@@ -72,8 +73,8 @@ def translation_function(model, tokenizer, max_sequence_length: int, num_beams, 
     return translate
 
 
-def translate_all(translate, texts: Sequence[bytes]) -> tuple[list[str], np.ndarray]:
-    """Translates a list of texts: their translations and the scores."""
-    answer = translate(tf.constant(texts, tf.string))
+def translate_all(translate, texts: Sequence[Text]) -> tuple[list[str], np.ndarray]:
+    """The translations of texts and their scores, by what `translation_function` makes."""
+    answer = translate(as_bytes(texts))
     translations = [text.decode("utf-8", "replace") for text in answer["translations"].numpy()]
     return translations, answer["scores"].numpy()

@@ -17,9 +17,8 @@ from .fine_tuning import as_plain
 from .report import write_alignment, write_learning_curves
 from .runs import versions, write_history
 from .sentencepiece_tokenizer import SentencePieceTokenizer
-from .tokenizers import as_bytes
 from .training import fit, set_seed
-from .translate import translation_function
+from .translate import translate_all, translation_function
 from .translation_evaluation import tokenization
 from .translation_runs import TranslationRun, describe_parallel, open_translator
 from .translation_settings import TranslationSettings
@@ -121,52 +120,8 @@ def train_translator(
     start = from_scratch if settings.checkpoint is None else from_checkpoint
     model, tokenizer, settings = start(train, settings)
     logger.info("%d pairs to learn from, %d to validate on.", len(train), len(validation))
-
-    def encode(data: ParallelTexts, dropout: float = 0.0, epoch: int = 0):
-        seed = settings.seed + 1_000_003 * epoch
-        pairs = (
-            tokenizer.encode_sources(data.sources, dropout, seed),
-            tokenizer.encode_targets(data.targets, dropout, seed),
-        )
-        return tuple(tokenizer.cut(rows, settings.max_sequence_length) for rows in pairs)
-
-    plain = encode(train)
     warn_of_cuts(train, settings.max_sequence_length, tokenizer)
-    steps_per_epoch = len(cut_batches(plain, settings.batch_tokens, np.arange(len(train))))
-    batches = training_batches(
-        lambda epoch: (
-            encode(train, settings.subword_dropout, epoch) if settings.subword_dropout else plain
-        ),
-        settings.batch_tokens,
-        settings.seed,
-        tokenizer.pad_id,
-    )
-    compile_translator(
-        model,
-        settings.learning_rate,
-        settings.warmup_steps,
-        settings.epochs * steps_per_epoch,
-        settings.label_smoothing,
-    )
-    greedy = translation_function(model, tokenizer, settings.max_sequence_length, 1, 1.0)
-    best = BestBleu(
-        settings.patience,
-        lambda texts: [
-            text.decode("utf-8", "replace")
-            for text in greedy(as_bytes(texts))["translations"].numpy()
-        ],
-        validation.sources,
-        validation.targets,
-        tokenization(validation.targets),
-    )
-    history, best_epoch = fit(
-        model,
-        batches,
-        ordered_batches(encode(validation), settings.batch_tokens, tokenizer.pad_id),
-        steps_per_epoch,
-        settings.epochs,
-        best,
-    )
+    history, best_epoch = learn(model, tokenizer, train, validation, settings)
     metadata = {
         "task": "translation",
         "settings": asdict(settings),
@@ -177,6 +132,55 @@ def train_translator(
     run = TranslationRun(as_plain(model), tokenizer, metadata, metrics={})
     run.metrics = {**run.evaluate(validation), "best_epoch": best_epoch}
     return run, history
+
+
+def learn(
+    model: Translator,
+    tokenizer: SentencePieceTokenizer,
+    train: ParallelTexts,
+    validation: ParallelTexts,
+    settings: TranslationSettings,
+) -> tuple[list[dict[str, float]], int]:
+    """Trains the model; one dict of figures an epoch, and the epoch that was kept."""
+    length, budget = settings.max_sequence_length, settings.batch_tokens
+
+    def encode(epoch: int):
+        """The pairs as they are cut up in an epoch."""
+        seed = settings.seed + 1_000_003 * epoch
+        return tokenizer.encode_pairs(
+            train.sources, train.targets, length, settings.subword_dropout, seed
+        )
+
+    plain = tokenizer.encode_pairs(train.sources, train.targets, length)
+    steps_per_epoch = len(cut_batches(plain, budget, np.arange(len(train))))
+    compile_translator(
+        model,
+        settings.learning_rate,
+        settings.warmup_steps,
+        settings.epochs * steps_per_epoch,
+        settings.label_smoothing,
+    )
+    greedy = translation_function(model, tokenizer, length, num_beams=1, length_penalty=1.0)
+    held_out = tokenizer.encode_pairs(validation.sources, validation.targets, length)
+    return fit(
+        model,
+        training_batches(
+            encode if settings.subword_dropout else lambda epoch: plain,
+            budget,
+            settings.seed,
+            tokenizer.pad_id,
+        ),
+        ordered_batches(held_out, budget, tokenizer.pad_id),
+        steps_per_epoch,
+        settings.epochs,
+        BestBleu(
+            settings.patience,
+            lambda texts: translate_all(greedy, texts)[0],
+            validation.sources,
+            validation.targets,
+            tokenization(validation.targets),
+        ),
+    )
 
 
 def from_scratch(train: ParallelTexts, settings: TranslationSettings) -> Start:

@@ -12,12 +12,12 @@ from .translation import fit_translation
 
 logger = logging.getLogger("regard")
 
-NUM_TRAINING_PAIRS = 20_000
+NUM_TRAINING_PAIRS = 40_000
 NUM_VALIDATION_PAIRS = 200
 NUM_HELD_OUT_PAIRS = 1000
 SETTINGS = {
     "num_layers": 2,
-    "epochs": 16,
+    "epochs": 8,
     "batch_tokens": 1024,
     "vocabulary_size": 150,  # so few that numbers are not learned by heart
     "dropout": 0.0,

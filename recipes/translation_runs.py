@@ -18,14 +18,14 @@ from ..models import Translator
 from ..models.checkpoints import Checkpoint, save_checkpoint
 from ..models.layout import write_json
 from .data.parallel import ParallelTexts
-from .data.parallel_batching import Pairs, ordered_batches, pack
+from .data.parallel_batching import ordered_batches, pack
 from .directories import model_directory, read_metadata
 from .errors import UserError
 from .report import Alignment
 from .runs import sample_texts
 from .sentencepiece_tokenizer import SPACE, SentencePieceTokenizer
-from .tokenizers import Text, as_bytes
-from .translate import translation_function
+from .tokenizers import Text
+from .translate import translate_all, translation_function
 from .translation_evaluation import translation_metrics
 from .translation_training import compile_translator
 
@@ -129,15 +129,13 @@ class TranslationRun:
         if not len(texts):
             return []
         settings = self.metadata["settings"]
-        answer = self._translator(
+        translator = self._translator(
             settings["num_beams"] if num_beams is None else num_beams,
             settings["length_penalty"] if length_penalty is None else length_penalty,
-        )(as_bytes(texts))
-        translations = [text.decode("utf-8", "replace") for text in answer["translations"].numpy()]
-        return [
-            Translation(*row)
-            for row in zip(texts, translations, answer["scores"].numpy().tolist(), strict=True)
-        ]
+        )
+        translations, scores = translate_all(translator, texts)
+        rows = zip(texts, translations, scores.tolist(), strict=True)
+        return [Translation(*row) for row in rows]
 
     def _translator(self, *decoding):
         """The function from strings to strings, traced once for each way of searching."""
@@ -161,7 +159,7 @@ class TranslationRun:
             Garg et al., "Jointly Learning to Align and Translate with Transformer Models", section
             3.1, https://arxiv.org/abs/1909.02074
         """
-        pairs = self._encode(ParallelTexts("", [text], [translation]))
+        pairs = self.tokenizer.encode_pairs([text], [translation], self.max_sequence_length)
         inputs, targets, _ = pack(pairs, np.array([0]), self.tokenizer.pad_id)
         weights = np.mean(self.model.alignments(inputs)[0], axis=1)  # (L, T, S)
         return Alignment(
@@ -193,19 +191,12 @@ class TranslationRun:
 
     def perplexity(self, data: ParallelTexts) -> float:
         """The perplexity of a token of the targets, ends included."""
-        pairs = self._encode(data)
+        pairs = self.tokenizer.encode_pairs(data.sources, data.targets, self.max_sequence_length)
         batches = ordered_batches(pairs, EVALUATION_BATCH_TOKENS, self.tokenizer.pad_id)
         if not self.model.compiled:
             compile_translator(self.model, 1.0, 1, 1, 0.0)
         figures = self.model.evaluate(batches, verbose=0, return_dict=True)
         return math.exp(figures["cross_entropy"])
-
-    def _encode(self, data: ParallelTexts) -> Pairs:
-        tokenizer, length = self.tokenizer, self.max_sequence_length
-        return (
-            tokenizer.cut(tokenizer.encode_sources(data.sources), length),
-            tokenizer.cut(tokenizer.encode_targets(data.targets), length),
-        )
 
     def export(self, destination: str | Path, precision: str = "float32") -> Path:
         """Writes the next version of a SavedModel for TF Serving: raw text in, translations out.
