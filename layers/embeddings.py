@@ -130,6 +130,8 @@ class SinusoidalEmbedding(keras.layers.Layer):
         hidden_dim: Width D, even.
         max_sequence_length: Largest number of tokens in a sequence.
         dropout: Probability in [0, 1) of dropping a unit in training. Defaults to 0.
+        pad_id: Token id whose vector starts as zero and stays so in training, as that of padding,
+            which is also the start of a target, does in Marian. Defaults to none.
         **kwargs: `name`, `dtype` and the like, for `keras.layers.Layer`.
 
     Call arguments:
@@ -151,7 +153,9 @@ class SinusoidalEmbedding(keras.layers.Layer):
         https://arxiv.org/abs/1706.03762
     """
 
-    def __init__(self, vocabulary_size, hidden_dim, max_sequence_length, dropout=0.0, **kwargs):
+    def __init__(
+        self, vocabulary_size, hidden_dim, max_sequence_length, dropout=0.0, pad_id=None, **kwargs
+    ):
         super().__init__(**kwargs)
         check_positive(
             vocabulary_size=vocabulary_size,
@@ -163,6 +167,7 @@ class SinusoidalEmbedding(keras.layers.Layer):
         self.hidden_dim = hidden_dim
         self.max_sequence_length = max_sequence_length
         self.dropout = dropout
+        self.pad_id = pad_id
         self.positions = sinusoids(max_sequence_length, hidden_dim)  # (max T, D)
 
     def build(self, token_ids_shape=None):
@@ -171,10 +176,14 @@ class SinusoidalEmbedding(keras.layers.Layer):
             self.hidden_dim,
             # so that scaled ones have a variance of 1; tensor2tensor, modalities.py
             keras.initializers.RandomNormal(stddev=self.hidden_dim**-0.5),
+            embeddings_constraint=None if self.pad_id is None else ZeroRow(self.pad_id),
             dtype="float32",
             name="token_embedding",
         )
         self.token_embedding.build()
+        if self.pad_id is not None:
+            table = self.token_embedding.embeddings
+            table.assign(ZeroRow(self.pad_id)(table))
         self.embedding_dropout = Dropout(self.dropout, dtype=self.dtype_policy)
 
     def call(self, token_ids, training=None):
@@ -199,10 +208,30 @@ class SinusoidalEmbedding(keras.layers.Layer):
             "hidden_dim": self.hidden_dim,
             "max_sequence_length": self.max_sequence_length,
             "dropout": self.dropout,
+            "pad_id": self.pad_id,
         }
 
     def _scaled(self, token_ids):
         return self.token_embedding(token_ids) * self.hidden_dim**0.5
+
+
+@keras.saving.register_keras_serializable("regard")
+class ZeroRow(keras.constraints.Constraint):
+    """Keeps one row of a table at zero.
+
+    Args:
+        row: The index of the row.
+    """
+
+    def __init__(self, row):
+        self.row = row
+
+    def __call__(self, value):
+        is_other = ops.arange(value.shape[0])[:, None] != self.row  # (V, 1)
+        return ops.where(is_other, value, 0.0)
+
+    def get_config(self):
+        return {"row": self.row}
 
 
 @keras.saving.register_keras_serializable("regard")

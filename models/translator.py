@@ -94,6 +94,7 @@ class Translator(keras.Model):
             hidden_dim,
             max_sequence_length,
             dropout,
+            pad_id,
             dtype=dtype,
             name="embedding",
         )

@@ -128,7 +128,8 @@ def test_first_scaled_tokens_have_unit_variance():
 
 
 def test_sinusoidal_embedding_keeps_the_layer_checks():
-    config = {"vocabulary_size": V, "hidden_dim": 6, "max_sequence_length": MAX_T, "dropout": 0.3}
+    sizes = {"vocabulary_size": V, "hidden_dim": 6, "max_sequence_length": MAX_T}
+    config = {**sizes, "dropout": 0.3, "pad_id": 2}
     check_layer(SinusoidalEmbedding, config, {"token_ids": TOKEN_IDS})
 
 
@@ -163,3 +164,17 @@ def test_tied_output_keeps_the_layer_checks():
 def test_tied_output_wants_the_width_of_the_table():
     with pytest.raises(ValueError, match="hidden_dim=7, output_dim=8"):
         TiedOutput(keras.layers.Embedding(V, 8))(floats(B, T, 7))
+
+
+def test_the_vector_of_padding_is_zero_and_stays_so():
+    layer = SinusoidalEmbedding(V, 6, MAX_T, pad_id=3)
+    model = keras.Sequential([layer])
+    model.compile(keras.optimizers.SGD(1.0), "mse")
+    ids = np.full((2, 4), 3, "int32")
+    ids[0] = 5
+    before = np.array(layer(ids)[0])
+    model.fit(ids, np.ones((2, 4, 6)), verbose=0)
+    table = np.array(layer.token_embedding.embeddings)
+    np.testing.assert_array_equal(table[3], np.zeros(6))
+    assert np.abs(table[[0, 1, 2, 4]]).min() > 0
+    assert np.abs(np.array(layer(ids)[0]) - before).max() > 0.01

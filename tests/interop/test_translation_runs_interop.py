@@ -16,18 +16,21 @@ SOURCES = [*generate_pairs(100, seed=2, held_out=True)[0], "Ünïcödé 😀", "
 def run_and_model(tmp_path_factory):
     output = tmp_path_factory.mktemp("dates") / "run"
     run = regard.fit_translation(
-        regard.ParallelTexts("dates.tsv", *generate_pairs(2000, seed=0, held_out=False)),
+        regard.ParallelTexts("dates.tsv", *generate_pairs(6000, seed=0, held_out=False)),
         validation_source=regard.ParallelTexts(
             "more.tsv", *generate_pairs(50, seed=1, held_out=False)
         ),
         epochs=6,
-        num_layers=1,
-        hidden_dim=32,
-        num_heads=2,
-        intermediate_dim=64,
+        num_layers=2,
+        hidden_dim=64,
+        num_heads=4,
+        intermediate_dim=128,
         dropout=0.0,
+        label_smoothing=0.0,
+        subword_dropout=0.0,
         vocabulary_size=120,
-        warmup_steps=50,
+        learning_rate=0.003,
+        warmup_steps=100,
         batch_tokens=1024,
         max_sequence_length=64,
         output=output,
