@@ -22,6 +22,9 @@ _FILES = (
     "tokenizer_config.json",
     "special_tokens_map.json",
     "vocab.txt",
+    "vocab.json",
+    "source.spm",
+    "target.spm",
 )
 
 

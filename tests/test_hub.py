@@ -24,10 +24,13 @@ FILES = {  # what the two revisions hold; the content of a file names its revisi
     "model.safetensors.index.json",
     "onnx/model.onnx",
     "pytorch_model.bin",
+    "source.spm",
     "special_tokens_map.json",
+    "target.spm",
     "tf_model.h5",
     "tokenizer.json",
     "tokenizer_config.json",
+    "vocab.json",
     "vocab.txt",
 }
 UNWANTED = {"README.md", "onnx/model.onnx", "pytorch_model.bin", "tf_model.h5"}
