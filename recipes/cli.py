@@ -59,7 +59,7 @@ def evaluate(run, data, as_json, **reading) -> None:
 
     A translator may have --source and --target, text files line beside line, in place of DATA.
     """
-    metadata = read_metadata(run)
+    metadata = read_metadata(run, "text", "translation")
     is_translator = metadata["task"] == "translation"
     reading = options.only_those_of(metadata["task"], reading)
     source, target = reading.pop("source", None), reading.pop("target", None)
@@ -77,7 +77,7 @@ def evaluate(run, data, as_json, **reading) -> None:
         from .data.tables import read_like
         from .display import format_metrics
 
-        table = read_like(read_metadata(run, "text")["data"]["train"], data, **reading)
+        table = read_like(metadata["data"]["train"], data, **reading)
     metrics = load_run(run).evaluate(table)
     click.echo(json.dumps(metrics, ensure_ascii=False) if as_json else format_metrics(metrics))
 
@@ -125,8 +125,7 @@ def predict(run, texts, pair, source, as_json, **decoding) -> None:
 )
 def export(run, destination, precision) -> None:
     """Write RUN as a SavedModel for TF Serving, into DEST/<next integer>."""
-    if read_metadata(run)["task"] == "masked_lm":
-        read_metadata(run, "text")  # says what is wanted
+    read_metadata(run, "text", "translation")
     check_writable(destination)
     click.echo(load_run(run).export(destination, precision))
 

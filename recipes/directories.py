@@ -156,12 +156,12 @@ TASKS = {
 }
 
 
-def read_metadata(directory: Path, task: str | None = None) -> dict[str, Any]:
+def read_metadata(directory: Path, *tasks: str) -> dict[str, Any]:
     """What `run.json` of a run directory holds.
 
     Args:
         directory: The run.
-        task: The task that it must be a run of, a key of `TASKS`. Defaults to any.
+        *tasks: The tasks that it may be a run of, keys of `TASKS`. Defaults to all.
 
     Raises:
         UserError: If the directory is not a run, or is a run of another task.
@@ -182,11 +182,11 @@ def read_metadata(directory: Path, task: str | None = None) -> dict[str, Any]:
         is_whole = False
     if not is_whole:
         raise UserError(f"{path} does not describe a run as `regard` writes it.")
-    if task is not None and task != found:
-        wanted, command = TASKS[task]
+    if tasks and found not in tasks:
+        wanted, commands = zip(*(TASKS[task] for task in tasks), strict=True)
         raise UserError(
-            f"{directory} is a run of {TASKS[found][0]}, but this needs {wanted}. "
-            f"Name one that `{command}` wrote."
+            f"{directory} is a run of {TASKS[found][0]}, but this needs {' or '.join(wanted)}. "
+            f"Name one that {' or '.join(f'`{command}`' for command in commands)} wrote."
         )
     return metadata
 

@@ -139,3 +139,5 @@ def test_a_run_of_another_task_is_named(tmp_path):
     assert read_metadata(tmp_path) == metadata
     with pytest.raises(UserError, match=r"masked language model.*needs a text classifier"):
         read_metadata(tmp_path, "text")
+    with pytest.raises(UserError, match=r"needs a text classifier or a translator\. Name one that"):
+        read_metadata(tmp_path, "text", "translation")
