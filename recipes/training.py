@@ -93,37 +93,40 @@ def compile_masked_lm(model: keras.Model, optimizer: keras.optimizers.Optimizer)
         keras.losses.SparseCategoricalCrossentropy(
             from_logits=True, reduction="mean_with_sample_weight"
         ),
-        weighted_metrics=token_metrics(),
+        weighted_metrics=[
+            TokenCrossentropy(name="cross_entropy"),
+            TokenAccuracy(name="accuracy"),
+        ],
         jit_compile=False,  # as above
     )
 
 
-def token_metrics() -> list[keras.metrics.Metric]:
-    """`cross_entropy`, in nats, and `accuracy` of token ids (B, T), each token with its weight."""
-    return [
-        TokenCrossentropy(from_logits=True, name="cross_entropy"),
-        TokenAccuracy(name="accuracy"),
-    ]
+@keras.saving.register_keras_serializable("regard")
+class TokenCrossentropy(keras.metrics.Mean):
+    """The cross-entropy of token ids (B, T) with logits (B, T, V), in nats, a mean over all tokens.
 
-
-class _OverTokens:
-    """Lets every token of all batches count the same; Keras would take the mean of each row."""
+    Keras' own takes the mean of each row first, and flattens the logits, so that TensorFlow does
+    not see that the loss has them computed already: a sixth of a translator's step.
+    """
 
     def update_state(self, y_true, y_pred, sample_weight=None):
-        rows = keras.ops.reshape(y_pred, (-1, y_pred.shape[-1]))
+        loss = keras.ops.sparse_categorical_crossentropy(
+            keras.ops.cast(y_true, "int32"), y_pred, from_logits=True
+        )  # (B, T)
         if sample_weight is not None:
             sample_weight = keras.ops.reshape(sample_weight, (-1,))
-        return super().update_state(keras.ops.reshape(y_true, (-1,)), rows, sample_weight)
+        return super().update_state(keras.ops.reshape(loss, (-1,)), sample_weight)
 
 
 @keras.saving.register_keras_serializable("regard")
-class TokenCrossentropy(_OverTokens, keras.metrics.SparseCategoricalCrossentropy):
-    """The cross-entropy of a token."""
+class TokenAccuracy(keras.metrics.Mean):
+    """The share of token ids (B, T) whose logit of (B, T, V) is the highest."""
 
-
-@keras.saving.register_keras_serializable("regard")
-class TokenAccuracy(_OverTokens, keras.metrics.SparseCategoricalAccuracy):
-    """The share of tokens that are the most probable ones."""
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        is_right = keras.ops.equal(y_true, keras.ops.argmax(y_pred, axis=-1))
+        if sample_weight is not None:
+            sample_weight = keras.ops.reshape(sample_weight, (-1,))
+        return super().update_state(keras.ops.reshape(is_right, (-1,)), sample_weight)
 
 
 class BestEpoch(keras.callbacks.EarlyStopping):

@@ -4,7 +4,6 @@ It holds what a run of a text classifier does (see `runs.py`); its `model/` is a
 """
 
 import json
-import logging
 import math
 import time
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 
 from ..models import Translator
@@ -25,11 +25,10 @@ from .report import Alignment
 from .runs import sample_texts
 from .sentencepiece_tokenizer import SPACE, SentencePieceTokenizer
 from .tokenizers import Text
+from .training import TokenCrossentropy
 from .translate import translate_all, translation_function
 from .translation_evaluation import translation_metrics
-from .translation_training import compile_translator
-
-logger = logging.getLogger("regard")
+from .translation_training import SmoothedCrossentropy
 
 EVALUATION_BATCH_TOKENS = 4096
 
@@ -193,9 +192,11 @@ class TranslationRun:
         """The perplexity of a token of the targets, ends included."""
         pairs = self.tokenizer.encode_pairs(data.sources, data.targets, self.max_sequence_length)
         batches = ordered_batches(pairs, EVALUATION_BATCH_TOKENS, self.tokenizer.pad_id)
-        if not self.model.compiled:
-            compile_translator(self.model, 1.0, 1, 1, 0.0)
-        figures = self.model.evaluate(batches, verbose=0, return_dict=True)
+        # A model of its own around the same layers: the run's may be compiled for something else.
+        scored = keras.Model(self.model.input, self.model.output)
+        cross_entropy = TokenCrossentropy(name="cross_entropy")
+        scored.compile(loss=SmoothedCrossentropy(), weighted_metrics=[cross_entropy])
+        figures = scored.evaluate(batches, verbose=0, return_dict=True)
         return math.exp(figures["cross_entropy"])
 
     def export(self, destination: str | Path, precision: str = "float32") -> Path:

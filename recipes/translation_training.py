@@ -7,7 +7,7 @@ import sacrebleu
 from keras import ops
 
 from .optimizers import LayerwiseAdamW
-from .training import BestEpoch, token_metrics
+from .training import BestEpoch, TokenCrossentropy
 
 # The mean of the weights is about that of the last so many steps: some epochs of small data.
 MOST_AVERAGED_STEPS = 1000
@@ -102,7 +102,7 @@ def compile_translator(
     model.compile(
         optimizer,
         SmoothedCrossentropy(label_smoothing),
-        weighted_metrics=token_metrics(),
+        weighted_metrics=[TokenCrossentropy(name="cross_entropy")],
         jit_compile=False,  # XLA would compile every batch shape anew
     )
 

@@ -71,6 +71,12 @@ def test_metrics_of_a_run(run):
     assert metrics["signatures"]["bleu"].startswith("nrefs:1|case:mixed|eff:no|tok:zh")
 
 
+def test_a_compiled_model_is_measured_as_well(run, directory):
+    loaded = TranslationRun.load(directory)
+    loaded.model.compile("sgd", "mse")
+    assert loaded.perplexity(VALIDATION) == pytest.approx(run.metrics["perplexity"], rel=1e-5)
+
+
 def test_a_loaded_run_translates_as_before(run, directory):
     loaded = TranslationRun.load(directory)
     before, after = run.predict(TEXTS), loaded.predict(TEXTS)
