@@ -36,7 +36,7 @@ _HOMES = {
     "MaskedLMRun": "recipes.masked_lm_runs",
     "ParallelTexts": "recipes.data.parallel",
     "PretrainingSettings": "recipes.settings",
-    "TextRun": "recipes.runs",
+    "TextRun": "recipes.text_runs",
     "TextSettings": "recipes.settings",
     "TranslationRun": "recipes.translation_runs",
     "TranslationSettings": "recipes.translation_settings",

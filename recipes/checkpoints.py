@@ -4,6 +4,8 @@ from pathlib import Path
 
 from ..models.checkpoints import Checkpoint
 from .directories import model_directory
+from .errors import UserError
+from .sentencepiece_tokenizer import SentencePieceTokenizer
 from .tokenizers import WordPieceTokenizer
 
 
@@ -24,5 +26,29 @@ def open_checkpoint(source: str | Path) -> tuple[Checkpoint, WordPieceTokenizer]
         raise ValueError(
             f"{source}: the tokenizer has {pieces} pieces, but config.json says "
             f"vocab_size={size}. Take the tokenizer that the model was trained with."
+        )
+    return checkpoint, tokenizer
+
+
+def open_translator(source: str | Path) -> tuple[Checkpoint, SentencePieceTokenizer]:
+    """Opens a Marian checkpoint with its tokenizer.
+
+    Args:
+        source: A directory, `hf://ORG/NAME[@REVISION]`, or a run of a translator.
+
+    Raises:
+        CheckpointError: If it is not a whole Marian checkpoint.
+        UserError: If its tokenizer is missing or damaged, or has ids that the model has not.
+    """
+    checkpoint = Checkpoint(model_directory(source))
+    tokenizer = SentencePieceTokenizer.load(checkpoint.directory)
+    largest = max(tokenizer.vocabulary.values())
+    size = checkpoint.arguments["vocabulary_size"]
+    ids = {"end_id": tokenizer.end_id, "pad_id": tokenizer.pad_id}
+    expected = {name: checkpoint.arguments.get(name) for name in ids}
+    if largest >= size or ids != expected:
+        raise UserError(
+            f"{checkpoint.directory}: the tokenizer must have the model's ids, below {size} and "
+            f"with {expected}. Received: ids up to {largest}, with {ids}"
         )
     return checkpoint, tokenizer

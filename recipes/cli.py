@@ -135,7 +135,7 @@ def load_run(directory: Path):
     task = read_metadata(directory)["task"]
     with quiet():
         from .masked_lm_runs import MaskedLMRun
-        from .runs import TextRun
+        from .text_runs import TextRun
         from .translation_runs import TranslationRun
     kinds = {"text": TextRun, "masked_lm": MaskedLMRun, "translation": TranslationRun}
     return kinds[task].load(directory)

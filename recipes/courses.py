@@ -13,8 +13,8 @@ from ..models.warm_start import warm_start
 from .adversarial import AdversarialClassifier
 from .data.batching import TokenBudget, ordered_dataset, training_dataset
 from .distillation import distill, lesson_batches, with_evidence
-from .runs import PREDICTION_BATCH_TOKENS
 from .settings import TextSettings
+from .text_runs import PREDICTION_BATCH_TOKENS
 from .tokenizers import WordPieceTokenizer, sequence_lengths
 from .training import class_weights, smooth
 

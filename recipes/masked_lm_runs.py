@@ -3,19 +3,15 @@
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any
 
 import tensorflow as tf
 
 from ..models import MaskedLanguageModel
-from ..models.checkpoints import save_checkpoint
-from ..models.layout import write_json
 from .checkpoints import open_checkpoint
 from .data.masking import masked_positions
-from .directories import read_metadata
 from .errors import UserError
-from .tokenizers import WordPieceTokenizer, as_bytes
+from .runs import Run
+from .tokenizers import as_bytes
 
 TOP = 5  # guesses for each [MASK]
 
@@ -45,7 +41,7 @@ class FilledText:
         return "\t".join([*guesses, " ".join(self.text.split())])
 
 
-class MaskedLMRun:
+class MaskedLMRun(Run):
     """A trained masked language model with its tokenizer, as a run directory holds it.
 
     Args:
@@ -60,39 +56,9 @@ class MaskedLMRun:
         'clean'
     """
 
-    def __init__(
-        self,
-        model: MaskedLanguageModel,
-        tokenizer: WordPieceTokenizer,
-        metadata: dict[str, Any],
-        metrics: dict[str, Any],
-    ):
-        self.model = model
-        self.tokenizer = tokenizer
-        self.metadata = metadata
-        self.metrics = metrics
-
-    @property
-    def max_sequence_length(self) -> int:
-        """The longest text the model reads, in tokens; the rest of a longer one is cut off."""
-        return self.metadata["settings"]["max_sequence_length"]
-
-    @classmethod
-    def load(cls, directory: str | Path) -> "MaskedLMRun":
-        """Opens a run directory.
-
-        Raises:
-            UserError: If it is not a run of a masked language model, or its files are damaged.
-        """
-        directory = Path(directory)
-        metadata = read_metadata(directory, "masked_lm")
-        try:
-            checkpoint, tokenizer = open_checkpoint(directory)
-            model = MaskedLanguageModel.from_checkpoint(checkpoint)
-            metrics = json.loads((directory / "metrics.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise UserError(f"{directory} is damaged, it cannot be read: {error}") from error
-        return cls(model, tokenizer, metadata, metrics)
+    task = "masked_lm"
+    model_class = MaskedLanguageModel
+    open = staticmethod(open_checkpoint)
 
     def predict(self, texts: Sequence[str], top: int = TOP) -> list[FilledText]:
         """Says what may stand behind each [MASK].
@@ -125,12 +91,3 @@ class MaskedLMRun:
             for row in zip(tokens.numpy().tolist(), scores.numpy().tolist(), strict=True)
         ]
         return FilledText(text, masks)
-
-    def save(self, directory: Path) -> None:
-        """Writes `run.json`, `metrics.json` and `model/` into an existing directory."""
-        model_directory = directory / "model"
-        model_directory.mkdir()
-        save_checkpoint(self.model, model_directory)
-        self.tokenizer.save(model_directory, self.max_sequence_length)
-        write_json(directory / "run.json", self.metadata)
-        write_json(directory / "metrics.json", self.metrics)

@@ -21,8 +21,9 @@ from .evaluation import classification_metrics, encode_labels
 from .fine_tuning import add_lora, as_plain, freeze
 from .optimizers import make_optimizer
 from .report import write_report
-from .runs import TextRun, describe_data, versions, write_history
+from .runs import versions, write_history
 from .settings import TextSettings
+from .text_runs import TextRun, describe_data
 from .tokenizers import WordPieceTokenizer
 from .training import BestEpoch, compile_classifier, compile_student, fit, set_seed
 from .vocabulary import MAX_CLAUSE_CHARACTERS, learn_vocabulary
@@ -178,7 +179,7 @@ def train_text_classifier(
         "data": {"train": describe_data(train), "validation": describe_data(validation)},
         "versions": versions(),
     }
-    run = TextRun(as_plain(model), tokenizer, class_names, metadata, metrics={})
+    run = TextRun(as_plain(model), tokenizer, metadata, metrics={})
     probabilities = run.predict_probabilities(validation.examples())
     metrics = classification_metrics(validation_labels, probabilities, class_names)
     run.metrics = {**metrics, "best_epoch": best_epoch}

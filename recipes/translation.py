@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..models import Translator
+from .checkpoints import open_translator
 from .data.parallel import ParallelTexts, read_train_and_validation
 from .data.parallel_batching import cut_batches, ordered_batches, training_batches
 from .directories import RUN_CONTENTS, check_output, default_output, written_aside
@@ -20,7 +21,7 @@ from .sentencepiece_tokenizer import SentencePieceTokenizer
 from .training import fit, set_seed
 from .translate import translate_all, translation_function
 from .translation_evaluation import tokenization
-from .translation_runs import TranslationRun, describe_parallel, open_translator
+from .translation_runs import TranslationRun, describe_parallel
 from .translation_settings import TranslationSettings
 from .translation_training import BestBleu, compile_translator
 

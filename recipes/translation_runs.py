@@ -15,15 +15,13 @@ import keras
 import numpy as np
 
 from ..models import Translator
-from ..models.checkpoints import Checkpoint, save_checkpoint
 from ..models.layout import write_json
+from .checkpoints import open_translator
 from .data.parallel import ParallelTexts
 from .data.parallel_batching import ordered_batches, pack
-from .directories import model_directory, read_metadata
-from .errors import UserError
 from .report import Alignment
-from .runs import sample_texts
-from .sentencepiece_tokenizer import SPACE, SentencePieceTokenizer
+from .runs import Run, sample_texts
+from .sentencepiece_tokenizer import SPACE
 from .tokenizers import Text
 from .training import TokenCrossentropy
 from .translate import translate_all, translation_function
@@ -57,7 +55,7 @@ class Translation:
         return " ".join(self.translation.split())
 
 
-class TranslationRun:
+class TranslationRun(Run):
     """A trained translator with its tokenizer, as a run directory holds it.
 
     Args:
@@ -72,40 +70,13 @@ class TranslationRun:
         'Ein Hund rennt.'
     """
 
-    def __init__(
-        self,
-        model: Translator,
-        tokenizer: SentencePieceTokenizer,
-        metadata: dict[str, Any],
-        metrics: dict[str, Any],
-    ):
-        self.model = model
-        self.tokenizer = tokenizer
-        self.metadata = metadata
-        self.metrics = metrics
+    task = "translation"
+    model_class = Translator
+    open = staticmethod(open_translator)
+
+    def __init__(self, model, tokenizer, metadata, metrics):
+        super().__init__(model, tokenizer, metadata, metrics)
         self._translators = {}
-
-    @property
-    def max_sequence_length(self) -> int:
-        """The longest text the model reads, in tokens; the rest of a longer one is cut off."""
-        return self.metadata["settings"]["max_sequence_length"]
-
-    @classmethod
-    def load(cls, directory: str | Path) -> "TranslationRun":
-        """Opens a run directory.
-
-        Raises:
-            UserError: If it is not a run of a translator, or its files are damaged.
-        """
-        directory = Path(directory)
-        metadata = read_metadata(directory, "translation")
-        try:
-            checkpoint, tokenizer = open_translator(directory)
-            model = Translator.from_checkpoint(checkpoint)
-            metrics = json.loads((directory / "metrics.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise UserError(f"{directory} is damaged, it cannot be read: {error}") from error
-        return cls(model, tokenizer, metadata, metrics)
 
     def predict(
         self,
@@ -229,15 +200,9 @@ class TranslationRun:
             precision,
         )
 
-    def save(self, directory: Path) -> None:
-        """Writes `run.json`, `metrics.json` and `model/` into an existing directory."""
-        place = directory / "model"
-        place.mkdir()
-        save_checkpoint(self.model, place)
-        self.tokenizer.save(place, self.max_sequence_length)
-        write_json(place / "generation_config.json", self._generation_config())
-        write_json(directory / "run.json", self.metadata)
-        write_json(directory / "metrics.json", self.metrics)
+    def save_model(self, directory: Path) -> None:
+        super().save_model(directory)
+        write_json(directory / "generation_config.json", self._generation_config())
 
     def _generation_config(self) -> dict[str, Any]:
         """What makes `transformers` search as we do."""
@@ -252,30 +217,6 @@ class TranslationRun:
             "pad_token_id": pad_id,
             "eos_token_id": self.tokenizer.end_id,
         }
-
-
-def open_translator(source: str | Path) -> tuple[Checkpoint, SentencePieceTokenizer]:
-    """Opens a Marian checkpoint with its tokenizer.
-
-    Args:
-        source: A directory, `hf://ORG/NAME[@REVISION]`, or a run of a translator.
-
-    Raises:
-        CheckpointError: If it is not a whole Marian checkpoint.
-        UserError: If its tokenizer is missing or damaged, or has ids that the model has not.
-    """
-    checkpoint = Checkpoint(model_directory(source))
-    tokenizer = SentencePieceTokenizer.load(checkpoint.directory)
-    largest = max(tokenizer.vocabulary.values())
-    size = checkpoint.arguments["vocabulary_size"]
-    ids = {"end_id": tokenizer.end_id, "pad_id": tokenizer.pad_id}
-    expected = {name: checkpoint.arguments.get(name) for name in ids}
-    if largest >= size or ids != expected:
-        raise UserError(
-            f"{checkpoint.directory}: the tokenizer must have the model's ids, below {size} and "
-            f"with {expected}. Received: ids up to {largest}, with {ids}"
-        )
-    return checkpoint, tokenizer
 
 
 def describe_parallel(data: ParallelTexts) -> dict[str, Any]:

@@ -63,10 +63,11 @@ def single_directory(tmp_path_factory):
     metadata = {
         "task": "text",
         "settings": {"max_sequence_length": 8},
+        "class_names": ["no", "yes"],
         "data": {"train": {"text_column": "text", "label_column": "label"}},
     }
     directory = tmp_path_factory.mktemp("single")
-    regard.TextRun(model, tokenizer, ["no", "yes"], metadata, {}).save(directory)
+    regard.TextRun(model, tokenizer, metadata, {}).save(directory)
     return directory
 
 

@@ -1,21 +1,10 @@
-"""A run: what training leaves behind, in a directory that people can read.
+"""A text classifier's run: from texts to labels, in Python, from a terminal and on a server."""
 
-run.json       task, settings, versions, data and its fingerprint, seed
-model/         weights, config and tokenizer, in Hugging Face's layout
-metrics.json   how good it is on the validation data
-history.csv    one row an epoch
-report/        learning curves, confusion matrix, reliability diagram
-"""
-
-import csv
 import json
-import platform
-import random
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -24,18 +13,16 @@ import tensorflow as tf
 
 from ..models import TextClassifier
 from ..models.checkpoints import save_checkpoint
-from ..models.layout import write_json
 from .checkpoints import open_checkpoint
 from .data.batching import TokenBudget, ordered_dataset
 from .data.tables import LabelledTexts, check_pairs, read_like
-from .directories import read_metadata, takes_pairs
+from .directories import takes_pairs
 from .errors import UserError
 from .evaluation import classification_metrics, encode_labels
-from .tokenizers import Text, WordPieceTokenizer, sequence_lengths
+from .runs import Run, sample_texts
+from .tokenizers import Text, sequence_lengths
 
 PREDICTION_BATCH_TOKENS = 8192  # enough to fill the cores, little enough for any memory
-
-SAMPLE_LENGTHS = (3, 8, 12, 16, 20, 28, 40, 60, 120, 240)  # words
 
 
 @dataclass(frozen=True)
@@ -68,13 +55,12 @@ class Prediction:
         return "\t".join([label, f"{self.score:.4f}", *texts])
 
 
-class TextRun:
+class TextRun(Run):
     """A trained text classifier with its tokenizer, as a run directory holds it.
 
     Args:
         model: The classifier.
         tokenizer: Its tokenizer.
-        class_names: The name of each class, in the order of the logits.
         metadata: What `run.json` holds.
         metrics: What `metrics.json` holds.
 
@@ -84,46 +70,23 @@ class TextRun:
         'positive'
     """
 
-    def __init__(
-        self,
-        model: TextClassifier,
-        tokenizer: WordPieceTokenizer,
-        class_names: Sequence[str],
-        metadata: dict[str, Any],
-        metrics: dict[str, Any],
-    ):
-        self.model = model
-        self.tokenizer = tokenizer
-        self.class_names = list(class_names)
-        self.metadata = metadata
-        self.metrics = metrics
+    task = "text"
+    model_class = TextClassifier
+    open = staticmethod(open_checkpoint)
 
-    @property
-    def max_sequence_length(self) -> int:
-        """The longest text the model reads, in tokens; the rest of a longer one is cut off."""
-        return self.metadata["settings"]["max_sequence_length"]
+    def __init__(self, model, tokenizer, metadata, metrics):
+        super().__init__(model, tokenizer, metadata, metrics)
+        self.class_names = list(self.metadata["class_names"])
+        if len(self.class_names) != self.model.config["num_classes"]:
+            raise ValueError(
+                f"The model has {self.model.config['num_classes']} classes, "
+                f"`class_names` has {len(self.class_names)}"
+            )
 
     @property
     def is_pair(self) -> bool:
         """Whether it classifies pairs of texts."""
         return takes_pairs(self.metadata)
-
-    @classmethod
-    def load(cls, directory: str | Path) -> "TextRun":
-        """Opens a run directory.
-
-        Raises:
-            UserError: If it is not a run of a text classifier, or its files are damaged.
-        """
-        directory = Path(directory)
-        metadata = read_metadata(directory, "text")
-        try:
-            checkpoint, tokenizer = open_checkpoint(directory)
-            model = TextClassifier.from_checkpoint(checkpoint)
-            metrics = json.loads((directory / "metrics.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise UserError(f"{directory} is damaged, it cannot be read: {error}") from error
-        return cls(model, tokenizer, checkpoint.class_names, metadata, metrics)
 
     def predict_probabilities(self, texts: Sequence[Text] | Sequence[tuple[Text, Text]]):
         """The probability of every class for every text or pair: float32, (number of them, C)."""
@@ -242,29 +205,9 @@ class TextRun:
         texts = sample_texts(self.tokenizer.vocabulary)
         return list(zip(texts, reversed(texts), strict=True)) if self.is_pair else texts
 
-    def save(self, directory: Path) -> None:
-        """Writes `run.json`, `metrics.json` and `model/` into an existing directory."""
-        model_directory = directory / "model"
-        model_directory.mkdir()
-        save_checkpoint(self.model, model_directory, self.class_names)
-        self.tokenizer.save(model_directory, self.max_sequence_length)
-        write_json(directory / "run.json", self.metadata)
-        write_json(directory / "metrics.json", self.metrics)
-
-
-def sample_texts(pieces: Iterable[str]) -> list[str]:
-    """Texts of several lengths: a model's own words, nobody's data."""
-    words = [piece for piece in pieces if piece[:1].isalnum()] or ["?"]
-    draw = random.Random(0)
-    return [" ".join(draw.choices(words, k=length)) for length in SAMPLE_LENGTHS]
-
-
-def write_history(path: Path, history: Sequence[dict[str, float]]) -> None:
-    """Writes one row an epoch."""
-    with open(path, "w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=list(history[0]))
-        writer.writeheader()
-        writer.writerows(history)
+    def save_model(self, directory: Path) -> None:
+        save_checkpoint(self.model, directory, self.class_names)
+        self.tokenizer.save(directory, self.max_sequence_length)
 
 
 def describe_data(table: LabelledTexts) -> dict[str, Any]:
@@ -280,9 +223,3 @@ def describe_data(table: LabelledTexts) -> dict[str, Any]:
         "class_counts": {name: counts[name] for name in table.class_names()},
         "sha256": table.fingerprint(),
     }
-
-
-def versions() -> dict[str, str]:
-    """The versions that a result depends on."""
-    packages = ("regard", "keras", "tensorflow", "tensorflow-text", "tokenizers", "numpy")
-    return {"python": platform.python_version(), **{name: version(name) for name in packages}}
