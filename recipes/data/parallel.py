@@ -8,7 +8,7 @@ from typing import Any
 
 from ..errors import UserError
 from .columns import choose_parallel_columns
-from .formats import TABLE_FORMATS, TABLE_SUFFIXES, open_lines, open_table
+from .formats import TABLE_FORMATS, TABLE_SUFFIXES, Table, open_lines, open_table
 from .rows import read_rows
 from .texts import fingerprint
 
@@ -95,7 +95,8 @@ def _read_files(source: str, target: str, encoding: str, skip_bad_rows: bool) ->
             f"the translation of line n of the other. Received: {len(lines[0]):,} and "
             f"{len(lines[1]):,} lines."
         )
-    pairs = _Pairs(list(zip(*lines, strict=True)))
+    rows = [(row, "", pair) for row, pair in enumerate(zip(*lines, strict=True), start=1)]
+    pairs = Table(["", ""], lambda columns: rows)
     cells, num_skipped = read_rows(
         f"{source} and {target}", pairs, {"source": "", "target": ""}, skip_bad_rows
     )
@@ -105,16 +106,6 @@ def _read_files(source: str, target: str, encoding: str, skip_bad_rows: bool) ->
 def _lines(path: str, encoding: str) -> list[str]:
     table = open_lines(path, encoding, skip_blank=False)
     return [cells[0] for _, _, cells in table.read(table.columns)]
-
-
-class _Pairs:
-    """Lines side by side, as a table of two columns."""
-
-    def __init__(self, pairs: list[tuple[str, str]]):
-        self.pairs = pairs
-
-    def read(self, _):
-        return ((row, "", pair) for row, pair in enumerate(self.pairs, start=1))
 
 
 def _read_table(
