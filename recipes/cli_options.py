@@ -282,6 +282,12 @@ translator_training = _together(
         help="Tokens of a text that are read or written.",
     ),
     click.option(
+        "--long-texts",
+        type=click.Choice(["cut", "refuse"]),
+        default="cut",
+        help="What to do with longer ones in the data: cut and count them, or stop.",
+    ),
+    click.option(
         "--dropout",
         type=click.FloatRange(0, 1, max_open=True),
         help="Probability of dropping a unit.  [default: the checkpoint's or the preset's]",

@@ -164,15 +164,14 @@ class SentencePieceTokenizer:
         dropout: float = 0.0,
         seed: int = 0,
     ) -> tuple[list[list[int]], list[list[int]]]:
-        """Encodes sources and targets, each cut to a length with an end still."""
-        sides = (
-            self.encode_sources(sources, dropout, seed),
-            self.encode_targets(targets, dropout, seed),
-        )
-        return tuple([self._cut(row, max_sequence_length) for row in side] for side in sides)
+        """Encodes sources and targets, each cut to a length."""
+        source_rows = self.encode_sources(sources, dropout, seed)
+        target_rows = self.encode_targets(targets, dropout, seed)
+        return tuple(self.cut(rows, max_sequence_length) for rows in (source_rows, target_rows))
 
-    def _cut(self, row: list[int], length: int) -> list[int]:
-        return row if len(row) <= length else [*row[: length - 1], self.end_id]
+    def cut(self, rows: Sequence[list[int]], length: int) -> list[list[int]]:
+        """Cuts rows of token ids to a length, each with an end still."""
+        return [row if len(row) <= length else [*row[: length - 1], self.end_id] for row in rows]
 
     def pieces(self, token_ids: Iterable[int]) -> list[str]:
         """The pieces of token ids, for people to look at."""

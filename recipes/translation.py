@@ -11,7 +11,7 @@ import numpy as np
 from ..models import Translator
 from .checkpoints import open_translator
 from .data.parallel import ParallelTexts, read_train_and_validation
-from .data.parallel_batching import cut_batches, ordered_batches, training_batches
+from .data.parallel_batching import Pairs, cut_batches, ordered_batches, training_batches
 from .directories import RUN_CONTENTS, check_output, default_output, written_aside
 from .errors import UserError
 from .fine_tuning import as_plain
@@ -121,7 +121,6 @@ def train_translator(
     start = from_scratch if settings.checkpoint is None else from_checkpoint
     model, tokenizer, settings = start(train, settings)
     logger.info("%d pairs to learn from, %d to validate on.", len(train), len(validation))
-    warn_of_cuts(train, settings.max_sequence_length, tokenizer)
     history, best_epoch = learn(model, tokenizer, train, validation, settings)
     metadata = {
         "task": "translation",
@@ -144,16 +143,18 @@ def learn(
 ) -> tuple[list[dict[str, float]], int]:
     """Trains the model; one dict of figures an epoch, and the epoch that was kept."""
     length, budget = settings.max_sequence_length, settings.batch_tokens
+    plain, held_out = (encode_whole(data, tokenizer, settings) for data in (train, validation))
 
-    def encode(epoch: int):
-        """The pairs as they are cut up in an epoch."""
+    def encode(epoch: int) -> Pairs:
+        """The training data as it is cut up in an epoch."""
+        if not settings.subword_dropout:
+            return plain
         seed = settings.seed + 1_000_003 * epoch
         return tokenizer.encode_pairs(
             train.sources, train.targets, length, settings.subword_dropout, seed
         )
 
-    plain = tokenizer.encode_pairs(train.sources, train.targets, length)
-    steps_per_epoch = len(cut_batches(plain, budget, np.arange(len(train))))
+    steps_per_epoch = len(cut_batches(encode(0), budget, np.arange(len(train))))
     compile_translator(
         model,
         settings.learning_rate,
@@ -162,15 +163,9 @@ def learn(
         settings.label_smoothing,
     )
     greedy = translation_function(model, tokenizer, length, num_beams=1, length_penalty=1.0)
-    held_out = tokenizer.encode_pairs(validation.sources, validation.targets, length)
     return fit(
         model,
-        training_batches(
-            encode if settings.subword_dropout else lambda epoch: plain,
-            budget,
-            settings.seed,
-            tokenizer.pad_id,
-        ),
+        training_batches(encode, budget, settings.seed, tokenizer.pad_id),
         ordered_batches(held_out, budget, tokenizer.pad_id),
         steps_per_epoch,
         settings.epochs,
@@ -209,14 +204,32 @@ def from_checkpoint(train: ParallelTexts, settings: TranslationSettings) -> Star
     return Start(model, tokenizer, settings.for_checkpoint(width, longest))
 
 
-def warn_of_cuts(data: ParallelTexts, length: int, tokenizer) -> None:
-    """Says how many texts are longer than the model reads."""
-    rows = [*tokenizer.encode_sources(data.sources), *tokenizer.encode_targets(data.targets)]
-    count = sum(len(row) > length for row in rows)
-    if count:
+def encode_whole(data: ParallelTexts, tokenizer, settings: TranslationSettings) -> Pairs:
+    """The token ids of all pairs; what is longer than the model reads is cut, or refused.
+
+    Raises:
+        UserError: If a text is too long, and the settings refuse such.
+    """
+    longest = settings.max_sequence_length
+    sides = tokenizer.encode_sources(data.sources), tokenizer.encode_targets(data.targets)
+    too_long = [
+        (text, len(row))
+        for texts, rows in zip((data.sources, data.targets), sides, strict=True)
+        for text, row in zip(texts, rows, strict=True)
+        if len(row) > longest
+    ]
+    if too_long and settings.long_texts == "refuse":
+        text, length = too_long[0]
+        raise UserError(
+            f"{data.source}: every text must have at most {longest} tokens "
+            f"(--max-sequence-length). Received: {len(too_long)} longer ones, the first of "
+            f"{length}: {text:.60}… Leave them out, or pass --long-texts cut."
+        )
+    if too_long:
         logger.warning(
             "%s: texts longer than %d tokens (--max-sequence-length), cut there: %d",
             data.source,
-            length,
-            count,
+            longest,
+            len(too_long),
         )
+    return tuple(tokenizer.cut(rows, longest) for rows in sides)

@@ -35,6 +35,8 @@ class TranslationSettings(TrainingSettings):
         subword_dropout: Probability in [0, 1) of leaving out a merge of two pieces in training, so
             that a text is cut up in other ways each time (BPE-dropout). Defaults to 0.1 from
             scratch, 0 from a checkpoint.
+        long_texts: What to do with texts of more tokens than `max_sequence_length`: "cut" and count
+            them, or "refuse" the data. Defaults to "cut".
         patience: Epochs without a better BLEU after which training stops. Defaults to 10.
         vocabulary_size: Pieces to learn from scratch, for both languages together. Defaults to
             8,000.
@@ -52,6 +54,7 @@ class TranslationSettings(TrainingSettings):
     warmup_steps: int = 1000
     label_smoothing: float = 0.1
     subword_dropout: float | None = None
+    long_texts: str = "cut"
     num_beams: int = 4
     length_penalty: float = 1.0
 
@@ -62,6 +65,7 @@ class TranslationSettings(TrainingSettings):
         self._must("hidden_dim", lambda width: width % 2 == 0, "even")
         for name in ("label_smoothing", "subword_dropout"):
             self._must(name, lambda share: 0 <= share < 1, "in [0, 1)")
+        self._must("long_texts", ("cut", "refuse").__contains__, "cut or refuse")
         self._must("length_penalty", math.isfinite, "finite")
         if self.checkpoint is not None and any(getattr(self, name) is not None for name in SIZES):
             raise UserError(f"A checkpoint has its own sizes: leave out {', '.join(SIZES)}.")

@@ -137,9 +137,17 @@ def test_a_part_is_held_out_where_there_is_no_validation(tmp_path, caplog):
 def test_what_is_too_long_is_cut_and_counted(tmp_path, caplog):
     sources = [*TRAIN.sources, " ".join(TRAIN.sources[:50])]
     targets = [*TRAIN.targets, "".join(TRAIN.targets[:50])]
-    fit(tmp_path / "run", ParallelTexts("dates.tsv", sources, targets), epochs=1)
+    data = ParallelTexts("dates.tsv", sources, targets)
+    fit(tmp_path / "run", data, epochs=1)
     expected = "dates.tsv: texts longer than 40 tokens (--max-sequence-length), cut there: 2"
     assert expected in caplog.text
+
+    refusal = (
+        r"dates.tsv: every text must have at most 40 tokens .* 2 longer ones"
+    )
+    with pytest.raises(UserError, match=refusal):
+        fit(tmp_path / "refused", data, long_texts="refuse")
+    assert not (tmp_path / "refused").exists()
 
 
 def test_divergence_is_said_and_leaves_nothing(tmp_path):
