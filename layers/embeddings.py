@@ -7,7 +7,7 @@ from .checks import check_positive, check_rate
 from .dropout import Dropout
 from .initializers import clone_initializer
 from .normalization import LayerNorm
-from .positions import PositionEmbedding, check_length, sinusoids
+from .positions import PositionEmbedding, SinusoidalPositionEmbedding
 
 
 @keras.saving.register_keras_serializable("regard")
@@ -168,7 +168,10 @@ class SinusoidalEmbedding(keras.layers.Layer):
         self.max_sequence_length = max_sequence_length
         self.dropout = dropout
         self.pad_id = pad_id
-        self.positions = sinusoids(max_sequence_length, hidden_dim)  # (max T, D)
+        self.position_embedding = SinusoidalPositionEmbedding(
+            max_sequence_length, dtype="float32", name="position_embedding"
+        )
+        self.position_embedding.build((None, None, hidden_dim))
 
     def build(self, token_ids_shape=None):
         self.token_embedding = keras.layers.Embedding(
@@ -187,15 +190,14 @@ class SinusoidalEmbedding(keras.layers.Layer):
         self.embedding_dropout = Dropout(self.dropout, dtype=self.dtype_policy)
 
     def call(self, token_ids, training=None):
-        check_length(token_ids.shape[1], self.max_sequence_length)
         x = self._scaled(token_ids)  # (B, T, D)
-        x = x + ops.convert_to_tensor(self.positions)[: ops.shape(token_ids)[1]]  # (B, T, D)
+        x = x + self.position_embedding(x)  # (B, T, D)
         return self.embedding_dropout(ops.cast(x, self.compute_dtype), training=training)
 
     def step(self, token_ids, position):
         """Embeds tokens (B, K) that all stand at one position: (B, K, D)."""
-        positions = ops.convert_to_tensor(self.positions)
-        x = self._scaled(token_ids) + ops.take(positions, position, axis=0)  # (B, K, D)
+        table = ops.convert_to_tensor(self.position_embedding.table)  # (max T, D)
+        x = self._scaled(token_ids) + ops.take(table, position, axis=0)  # (B, K, D)
         return ops.cast(x, self.compute_dtype)
 
     def compute_output_shape(self, token_ids_shape):

@@ -1,14 +1,14 @@
 """From hidden states to words: the head of a masked language model."""
 
 import keras
-from keras import ops
 
+from .embeddings import TiedOutput
 from .encoder import layer_norm
 from .initializers import clone_initializer
 
 
 @keras.saving.register_keras_serializable("regard")
-class MaskedLMHead(keras.layers.Layer):
+class MaskedLMHead(TiedOutput):
     """BERT's masked-LM head: dense, activation and normalization, then scores for every token.
 
     The scores are dot products with the rows of the token embedding, so the two stay tied.
@@ -48,22 +48,13 @@ class MaskedLMHead(keras.layers.Layer):
         kernel_initializer="glorot_uniform",
         **kwargs,
     ):
-        super().__init__(**kwargs)
-        if isinstance(token_embedding, dict):
-            token_embedding = keras.layers.deserialize(token_embedding)
-        self.token_embedding = token_embedding
+        super().__init__(token_embedding, **kwargs)
         self.activation = keras.activations.get(activation)
         self.layer_norm_epsilon = layer_norm_epsilon
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
 
     def build(self, inputs_shape):
-        if inputs_shape[-1] != self.token_embedding.output_dim:
-            raise ValueError(
-                "Hidden states must be as wide as the rows of `token_embedding`. Received: "
-                f"hidden_dim={inputs_shape[-1]}, output_dim={self.token_embedding.output_dim}"
-            )
-        if not self.token_embedding.built:
-            self.token_embedding.build()
+        super().build(inputs_shape)
         self.dense = keras.layers.Dense(
             inputs_shape[-1],
             activation=self.activation,
@@ -74,22 +65,13 @@ class MaskedLMHead(keras.layers.Layer):
         self.dense.build(inputs_shape)
         self.layer_norm = layer_norm("layer_norm", self.layer_norm_epsilon, self.dtype_policy)
         self.layer_norm.build(inputs_shape)
-        self.bias = self.add_weight(
-            (self.token_embedding.input_dim,), initializer="zeros", name="bias"
-        )
 
     def call(self, inputs):
-        x = self.layer_norm(self.dense(inputs))  # (B, M, D)
-        table = ops.cast(self.token_embedding.embeddings, x.dtype)  # (V, D)
-        return ops.matmul(x, ops.transpose(table)) + self.bias  # (B, M, V)
-
-    def compute_output_shape(self, inputs_shape):
-        return (*inputs_shape[:-1], self.token_embedding.input_dim)
+        return super().call(self.layer_norm(self.dense(inputs)))  # (B, M, V)
 
     def get_config(self):
         return {
             **super().get_config(),
-            "token_embedding": keras.layers.serialize(self.token_embedding),
             "activation": keras.activations.serialize(self.activation),
             "layer_norm_epsilon": self.layer_norm_epsilon,
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),

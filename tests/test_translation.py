@@ -142,9 +142,7 @@ def test_what_is_too_long_is_cut_and_counted(tmp_path, caplog):
     expected = "dates.tsv: texts longer than 40 tokens (--max-sequence-length), cut there: 2"
     assert expected in caplog.text
 
-    refusal = (
-        r"dates.tsv: every text must have at most 40 tokens .* 2 longer ones"
-    )
+    refusal = r"dates.tsv: every text must have at most 40 tokens .* 2 longer ones"
     with pytest.raises(UserError, match=refusal):
         fit(tmp_path / "refused", data, long_texts="refuse")
     assert not (tmp_path / "refused").exists()
