@@ -49,7 +49,7 @@ class Translator(keras.Model):
         ValueError: If an argument is out of range.
 
     Example:
-        >>> model = Translator.from_preset("transformer_tiny", vocabulary_size=30)
+        >>> model = Translator.from_preset("transformer_small", vocabulary_size=30)
         >>> source = keras.ops.ones((3, 5), "int32")
         >>> inputs = {"encoder_token_ids": source, "encoder_padding_mask": source > 0,
         ...           "decoder_token_ids": source[:, :4]}
@@ -146,7 +146,7 @@ class Translator(keras.Model):
         """Makes a translator of a named size, with random weights.
 
         Args:
-            preset: A key of `regard.models.TRANSLATION_PRESETS`: "transformer_tiny",
+            preset: A key of `regard.models.TRANSLATION_PRESETS`: "transformer_small",
                 "transformer_base" or "transformer_big".
             *args: Further arguments of the constructor, `vocabulary_size` first.
             **kwargs: Likewise by name; they go before the preset's.

@@ -233,12 +233,13 @@ translator_training = _together(
     click.option(
         "--preset",
         type=Preset(translation_preset),
-        help="Size from scratch: transformer_tiny, transformer_base or transformer_big.",
+        help="Size from scratch: transformer_small, transformer_base or transformer_big.",
     ),
     *(
         click.option(f"--{name}", type=click.IntRange(1), help=f"{what}  [default: the preset's]")
         for name, what in (
             ("num-layers", "Blocks of the encoder, and of the decoder."),
+            ("num-decoder-layers", "Blocks of the decoder, if it has others."),
             ("hidden-dim", "Width."),
             ("num-heads", "Attention heads."),
             ("intermediate-dim", "Width inside the feed-forward layers."),
@@ -247,8 +248,8 @@ translator_training = _together(
     click.option(
         "--vocabulary-size",
         type=click.IntRange(10),
-        default=8000,
-        help="Pieces of words to learn from scratch, for both languages together.",
+        help="Pieces of words to learn from scratch, for both languages together.  [default: 4000; "
+        "37000 with transformer_base and transformer_big]",
     ),
     click.option(
         "--epochs",
@@ -268,12 +269,15 @@ translator_training = _together(
         "from a checkpoint]",
     ),
     click.option(
-        "--warmup-steps", type=click.IntRange(1), default=1000, help="Steps to that rate."
+        "--warmup-steps",
+        type=click.IntRange(1),
+        help="Steps to that rate.  [default: 1000; 4000 with transformer_base and transformer_big]",
     ),
     click.option(
         "--batch-tokens",
         type=click.IntRange(1),
-        help="Tokens in a batch, of its longer side, with padding.  [default: 4096]",
+        help="Tokens in a batch, of its longer side, with padding.  [default: 1024 with "
+        "transformer_small, else 4096]",
     ),
     click.option(
         "--max-sequence-length",
@@ -301,8 +305,9 @@ translator_training = _together(
     click.option(
         "--subword-dropout",
         type=click.FloatRange(0, 1, max_open=True),
-        help="Probability of leaving out a merge of pieces.  [default: 0.1 from scratch, 0 from a "
-        "checkpoint]",
+        default=0.0,
+        help="Probability of leaving out a merge of pieces, so that texts are cut up in other ways "
+        "each time.",
     ),
     click.option(
         "--num-beams", type=click.IntRange(1), default=4, help="Beams of the search, once trained."

@@ -17,12 +17,14 @@ NUM_VALIDATION_PAIRS = 200
 NUM_HELD_OUT_PAIRS = 1000
 SETTINGS = {
     "num_layers": 2,
+    "hidden_dim": 128,
+    "num_heads": 4,
+    "intermediate_dim": 256,
     "epochs": 8,
     "batch_tokens": 1024,
     "vocabulary_size": 150,  # so few that numbers are not learned by heart
     "dropout": 0.0,
     "label_smoothing": 0.0,
-    "subword_dropout": 0.0,
     "warmup_steps": 400,
     "learning_rate": 0.0015,
     "max_sequence_length": 64,

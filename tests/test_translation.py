@@ -8,6 +8,7 @@ from safetensors.numpy import load_file
 
 from regard import ParallelTexts, TranslationRun, UserError, fit_translation
 from regard.recipes.data.dates_and_numbers import generate_pairs
+from regard.recipes.translation_settings import SIZES
 
 SMALL = {
     "num_layers": 1,
@@ -115,12 +116,9 @@ def test_same_seed_same_weights(run, directory, tmp_path):
 
 
 def test_a_run_is_a_checkpoint_to_go_on_from(run, directory, tmp_path):
-    sizes = {"num_layers", "hidden_dim", "num_heads", "intermediate_dim", "vocabulary_size"}
-    settings = {name: None for name in sizes if name != "vocabulary_size"}
-    second = fit(tmp_path / "second", checkpoint=directory, epochs=1, **settings)
+    second = fit(tmp_path / "second", checkpoint=directory, epochs=1, **dict.fromkeys(SIZES))
     assert second.tokenizer.vocabulary == run.tokenizer.vocabulary
     assert second.model.config["hidden_dim"] == 16
-    assert second.metadata["settings"]["subword_dropout"] == 0
     before, after = weights_of(directory), weights_of(tmp_path / "second")
     assert before.keys() == after.keys()
     shared = "model.encoder.layers.0.fc1.weight"

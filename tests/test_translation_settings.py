@@ -8,12 +8,16 @@ from regard.recipes.translation_settings import TranslationSettings
 
 def test_from_scratch_the_width_and_the_warm_up_decide():
     settings = TranslationSettings().completed()
-    assert (settings.preset, settings.epochs) == ("transformer_tiny", 100)
-    assert (settings.batch_tokens, settings.warmup_steps) == (4096, 1000)
-    assert settings.learning_rate == pytest.approx((128 * 1000) ** -0.5)
-    assert (settings.label_smoothing, settings.subword_dropout) == (0.1, 0.1)
-    assert (settings.dropout, settings.patience, settings.vocabulary_size) == (0.3, 10, 8000)
-    base = TranslationSettings(preset="transformer_base", warmup_steps=4000).completed()
+    assert (settings.preset, settings.epochs) == ("transformer_small", 100)
+    assert (settings.batch_tokens, settings.warmup_steps) == (1024, 1000)
+    assert settings.learning_rate == pytest.approx((192 * 1000) ** -0.5)
+    assert (settings.label_smoothing, settings.subword_dropout) == (0.1, 0.0)
+    assert (settings.dropout, settings.patience, settings.vocabulary_size) == (0.3, 10, 4000)
+
+
+def test_the_papers_presets_are_trained_as_in_the_paper():
+    base = TranslationSettings(preset="transformer_base").completed()
+    assert (base.vocabulary_size, base.warmup_steps, base.batch_tokens) == (37_000, 4000, 4096)
     assert base.learning_rate == pytest.approx(512**-0.5 * 4000**-0.5)
 
 
@@ -43,30 +47,29 @@ def test_what_is_given_stays(start):
     assert settings.completed() == settings
 
 
-def test_no_subword_dropout_is_a_choice():
-    assert TranslationSettings(subword_dropout=0.0).completed().subword_dropout == 0.0
-
-
 def test_sizes_go_before_those_of_the_preset():
     sizes = TranslationSettings(preset="transformer_base", num_layers=2, hidden_dim=256).completed()
     assert sizes.sizes() == {
         "num_layers": 2,
+        "num_decoder_layers": 2,
         "hidden_dim": 256,
         "num_heads": 8,
         "intermediate_dim": 2048,
     }
-    assert sizes.learning_rate == pytest.approx((256 * 1000) ** -0.5)
+    assert sizes.learning_rate == pytest.approx((256 * 4000) ** -0.5)
+    shallow = TranslationSettings(num_decoder_layers=1).completed().sizes()
+    assert (shallow["num_layers"], shallow["num_decoder_layers"]) == (2, 1)
 
 
 def test_the_width_must_split_over_the_heads():
-    with pytest.raises(UserError, match="hidden_dim=130, num_heads=4"):
+    with pytest.raises(UserError, match="hidden_dim=130, num_heads=6"):
         TranslationSettings(hidden_dim=130).completed()
     with pytest.raises(UserError, match=r"`hidden_dim` must be even\. Received: hidden_dim=65"):
         TranslationSettings(hidden_dim=65)
 
 
 def test_a_checkpoint_has_its_own_sizes():
-    with pytest.raises(UserError, match="leave out num_layers, hidden_dim"):
+    with pytest.raises(UserError, match="leave out num_layers, num_decoder_layers, hidden_dim"):
         TranslationSettings(checkpoint="somewhere", num_layers=2)
 
 
@@ -104,9 +107,12 @@ def test_settings_at_the_edge_of_their_range(name, value):
 @pytest.mark.parametrize(
     ("preset", "message"),
     [
-        ("transformer-tiny", "no preset 'transformer-tiny'. Did you mean 'transformer_tiny'?"),
+        ("transformer-small", "no preset 'transformer-small'. Did you mean 'transformer_small'?"),
         ("Transformer_Base", "no preset 'Transformer_Base'. Did you mean 'transformer_base'?"),
-        ("scratch", "no preset 'scratch'. The presets are: transformer_tiny, transformer_base, tr"),
+        (
+            "scratch",
+            "no preset 'scratch'. The presets are: transformer_small, transformer_base",
+        ),
     ],
 )
 def test_a_preset_that_is_none(preset, message):
@@ -115,6 +121,6 @@ def test_a_preset_that_is_none(preset, message):
 
 
 def test_a_checkpoint_has_its_own_size():
-    message = "not both. Received: checkpoint=dir, preset=transformer_tiny"
+    message = "not both. Received: checkpoint=dir, preset=transformer_small"
     with pytest.raises(UserError, match=message):
-        TranslationSettings(checkpoint="dir", preset="transformer_tiny")
+        TranslationSettings(checkpoint="dir", preset="transformer_small")

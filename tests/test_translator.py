@@ -216,11 +216,11 @@ def test_sizes_are_those_of_the_paper(name):
 
 
 def test_arguments_go_before_the_presets():
-    model = Translator.from_preset("transformer_tiny", V, num_layers=1, dropout=0.4)
+    model = Translator.from_preset("transformer_small", V, num_layers=1, dropout=0.4)
     config = model.get_config()
-    assert (config["vocabulary_size"], config["hidden_dim"]) == (V, 128)
+    assert (config["vocabulary_size"], config["hidden_dim"]) == (V, 192)
     assert (config["num_layers"], config["num_decoder_layers"], config["dropout"]) == (1, 1, 0.4)
-    assert TRANSLATION_PRESETS["transformer_tiny"]["num_layers"] == 4
+    assert TRANSLATION_PRESETS["transformer_small"]["num_layers"] == 2
 
 
 @pytest.mark.parametrize(
