@@ -11,7 +11,8 @@ stderr, tables to stdout. `--quick` shows in a minute whether everything works.
 **Translating**: sentences a second from raw text to text, tokenizing included, beam 4, batches of
 32 sentences of like length. Everyone has the weights of the run: Regard as its SavedModels, the
 others from its `model/`. BLEU is sacreBLEU's; the last column counts the translations that are
-those of Regard in float32.
+those of Regard in float32. CTranslate2 stops at the first four translations that end unless it is
+given patience; with that it searches as the others do.
 
 **Training**: target tokens a second, padding not counted, over the same batches of token ids for
 everyone, with the run's dropout, label smoothing and Adam.
@@ -93,6 +94,7 @@ def translating(
             "Regard float32": partial(RegardTranslator, exports["float32"]),
             "Regard bfloat16": partial(RegardTranslator, exports["bfloat16"]),
             "CTranslate2 float32": partial(fast, "float32"),
+            "CTranslate2 float32, patience 2": partial(fast, "float32", patience=2),
             "CTranslate2 int8": partial(fast, "int8"),
             "torch float32": partial(TorchTranslator, checkpoint, "float32"),
             "torch bfloat16": partial(TorchTranslator, checkpoint, "bfloat16"),

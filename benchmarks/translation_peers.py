@@ -91,9 +91,10 @@ class CTranslate2Translator:
         model: What `convert` wrote.
         checkpoint: The directory of the Marian checkpoint, for the tokenizer.
         compute_type: "float32", "bfloat16" or "int8".
+        patience: How many times as many translations as there are beams it waits for.
     """
 
-    def __init__(self, model: Path, checkpoint: str, compute_type: str):
+    def __init__(self, model: Path, checkpoint: str, compute_type: str, patience: float = 1):
         import ctranslate2
         from transformers import MarianTokenizer
 
@@ -101,12 +102,15 @@ class CTranslate2Translator:
         self.model = ctranslate2.Translator(
             str(model), compute_type=compute_type, intra_threads=NUM_CORES
         )
+        self.patience = patience
 
     def translate(self, texts: Sequence[str]) -> list[str]:
         def ask(batch):
             tokenizer = self.tokenizer
             pieces = [tokenizer.convert_ids_to_tokens(ids) for ids in tokenizer(batch)["input_ids"]]
-            results = self.model.translate_batch(pieces, beam_size=NUM_BEAMS)
+            results = self.model.translate_batch(
+                pieces, beam_size=NUM_BEAMS, patience=self.patience
+            )
             ids = [tokenizer.convert_tokens_to_ids(each.hypotheses[0]) for each in results]
             return tokenizer.batch_decode(ids, skip_special_tokens=True)
 

@@ -27,7 +27,6 @@ def run_and_model(tmp_path_factory):
         intermediate_dim=128,
         dropout=0.0,
         label_smoothing=0.0,
-        subword_dropout=0.0,
         vocabulary_size=120,
         learning_rate=0.003,
         warmup_steps=100,
@@ -56,9 +55,10 @@ def test_ctranslate2_converts_and_translates_the_same(run_and_model, tmp_path):
     translator = ctranslate2.Translator(converter.convert(str(tmp_path / "converted")))
     tokenizer = transformers.AutoTokenizer.from_pretrained(model)
     pieces = [tokenizer.convert_ids_to_tokens(ids) for ids in tokenizer(SOURCES)["input_ids"]]
-    results = translator.translate_batch(pieces, beam_size=4)
+    # Without patience it stops at the first four that end, however improbable.
+    results = translator.translate_batch(pieces, beam_size=4, patience=2)
     ids = [tokenizer.convert_tokens_to_ids(result.hypotheses[0]) for result in results]
     theirs = tokenizer.batch_decode(ids, skip_special_tokens=True)
     ours = [row.translation for row in run.predict(SOURCES)]
     same = sum(a == b for a, b in zip(ours, theirs, strict=True))
-    assert same >= 0.95 * len(ours)  # its beam search stops otherwise: at the first K that end
+    assert same >= 0.99 * len(ours)
