@@ -140,7 +140,7 @@ class RegardTrainer:
         compile_translator(self.model, LEARNING_RATE, 1, 1000, label_smoothing=0.1)
 
     def train(self, batches: Sequence[tuple]) -> None:
-        self.model.fit(iter(batches), steps_per_epoch=len(batches), verbose=0)
+        self.model.fit((batch for batch in batches), steps_per_epoch=len(batches), verbose=0)
 
 
 class TorchTrainer:
