@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from .cache import read_cache, write_cache
+from .cache import write_cache
 from .checks import check_positive, check_rate
 from .dense import Dense
 from .dropout import Dropout
@@ -178,12 +178,12 @@ class MultiHeadAttention(keras.layers.Layer):
             A tensor of shape (B, K, D), and the cache with the tokens in it.
         """
         queries, keys, values = self._project(inputs, None, None)  # three of (B, N, K, H)
-        cache = tuple(
-            write_cache(entries, position, new)
+        keys, values = (
+            write_cache(entries, position, new)  # (B, N, t·K, H)
             for entries, new in zip(cache, (keys, values), strict=True)
         )
-        keys, values = (read_cache(entries, like=queries) for entries in cache)  # (B, N, L·K, H)
-        return self._attend(queries, keys, values, attention_mask[:, None]), cache
+        mask = attention_mask[:, None, :, : ops.shape(keys)[2]]  # (B, 1, K, t·K)
+        return self._attend(queries, keys, values, mask), (keys, values)
 
     def attention_weights(
         self, query, key=None, padding_mask=None, attention_mask=None, causal=False

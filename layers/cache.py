@@ -2,41 +2,40 @@
 
 K sequences of each example are written together. Their entries stay where they were written: where
 one sequence goes on from another, as in beam search, a mask says whose entries it sees, and nothing
-is copied. An entry of the cache is a row for each position, head and example, (B·N·L, K·H), so that
-a step writes whole rows in place.
+is put into another order. The cache grows by the K entries of a position, (B, N, t·K, H), so that a
+step reads no more than has been written; but not in JAX, where a shape cannot depend on values, and
+there is room for all L positions from the beginning.
 """
 
+import keras
 from keras import ops
 
+GROWS = keras.backend.backend() != "jax"
 
-def new_cache(batch_size, num_heads, length, num_sequences, key_dim, dtype):
+
+def new_cache(examples, num_heads, length, num_sequences, key_dim, dtype):
     """Empty keys and values, for `MultiHeadAttention.step`.
 
     Args:
-        batch_size: Number of examples B, an integer or a scalar tensor.
+        examples: Any numbers of each of the B examples, (B, ...).
         num_heads: Number of heads N.
-        length: Number of positions L that there is room for, likewise.
+        length: Number of positions L that there may be, an integer or a scalar tensor.
         num_sequences: Number of sequences K of each example.
         key_dim: Size of each head H.
         dtype: Precision.
 
     Returns:
-        Two tensors of shape (B·N·L, K·H).
+        Two tensors of shape (B, N, 0, H), or (B, N, L·K, H) in JAX.
     """
-    shape = (batch_size * num_heads * length, num_sequences * key_dim)
+    # None yet; but a graph must not know that, or it would take the size for constant.
+    nothing = ops.sum(ops.cast(examples, "int32")) * 0
+    num_entries = nothing if GROWS else length * num_sequences
+    shape = (ops.shape(examples)[0], num_heads, num_entries, key_dim)
     return ops.zeros(shape, dtype), ops.zeros(shape, dtype)
 
 
 def write_cache(entries, position, new):
-    """Puts new entries (B, N, K, H) at a position."""
-    batch_size, num_heads, num_sequences, key_dim = ops.shape(new)
-    length = ops.shape(entries)[0] // (batch_size * num_heads)
-    rows = ops.arange(batch_size * num_heads) * length + position  # (B·N,)
-    new = ops.reshape(new, (batch_size * num_heads, num_sequences * key_dim))
-    return ops.scatter_update(entries, rows[:, None], new)
-
-
-def read_cache(entries, like):
-    """The entries of all positions: (B, N, L·K, H), for queries `like` (B, N, K, H)."""
-    batch_size, num_heads, _, key_dim = ops.shape(like)
-    return ops.reshape(entries, (batch_size, num_heads, -1, key_dim))  # (B, N, L·K, H)
+    """Puts new entries (B, N, K, H) at a position, which is the next one."""
+    if GROWS:
+        return ops.concatenate([entries, new], axis=2)
+    return ops.slice_update(entries, (0, 0, position * ops.shape(new)[2], 0), new)

@@ -221,7 +221,8 @@ class _Writer:
         self.memory_padding_mask = encoder_padding_mask
 
     def new_caches(self):
-        return self.translator.new_caches(self.batch_size, self.num_sequences, self.length)
+        sources = self.memory_padding_mask
+        return self.translator.new_caches(sources, self.num_sequences, self.length)
 
     def nothing_written(self):
         """All sequences before the first token. Only the first counts: the others are the same."""

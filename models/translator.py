@@ -178,11 +178,11 @@ class Translator(keras.Model):
         x = self.embedding(encoder_token_ids)  # (B, S, D)
         return self.encoder(x, padding_mask=encoder_padding_mask)
 
-    def new_caches(self, batch_size, num_sequences, length):
-        """Empty caches for `step`: room for K sequences of each of B sources, of L tokens."""
+    def new_caches(self, sources, num_sequences, length):
+        """Empty caches for `step`: for K sequences of each source (B, S), of at most L tokens."""
         attention = self.decoder.blocks[0].attention
-        sizes = (batch_size, attention.num_heads, length, num_sequences, attention.key_dim)
-        return [new_cache(*sizes, self.decoder.compute_dtype) for _ in self.decoder.blocks]
+        sizes = (attention.num_heads, length, num_sequences, attention.key_dim)
+        return [new_cache(sources, *sizes, self.decoder.compute_dtype) for _ in self.decoder.blocks]
 
     def step(self, token_ids, caches, position, attention_mask, memory, memory_padding_mask):
         """Logits of the token after the newest ones of K sequences; it is never `pad_id`.

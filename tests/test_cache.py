@@ -4,7 +4,8 @@ from keras import ops
 
 from layer_checks import floats
 from regard.layers import MultiHeadAttention, new_cache
-from regard.layers.cache import read_cache, write_cache
+from regard.layers import cache as cache_module
+from regard.layers.cache import write_cache
 
 B, N, L, K, H = 2, 3, 5, 7, 11
 D, S, E, F = 13, 17, 19, 23
@@ -17,23 +18,26 @@ def build(*shapes):
     return layer
 
 
-def test_what_is_written_is_read_at_its_position_and_nowhere_else():
-    for part in new_cache(B, N, L, K, H, "bfloat16"):
-        assert (part.shape, part.dtype) == ((B * N * L, K * H), "bfloat16")
-    entries, _ = new_cache(ops.convert_to_tensor(B), N, ops.convert_to_tensor(L), K, H, "float32")
-    expected = np.zeros((B, N, L, K, H))
-    for position in (3, 0, 3):  # the last of them over the first
-        new = floats(B, N, K, H, seed=position)
-        entries = write_cache(entries, position, new)
-        expected[:, :, position] = new
-    written = read_cache(entries, like=new)
-    np.testing.assert_array_equal(written, expected.reshape(B, N, L * K, H))
+@pytest.mark.parametrize("grows", [True, False])
+def test_positions_are_written_one_after_the_other(grows, monkeypatch):
+    monkeypatch.setattr(cache_module, "GROWS", grows)
+    for part in new_cache(np.ones((B, 4)), N, L, K, H, "bfloat16"):
+        assert (part.shape, part.dtype) == ((B, N, 0 if grows else L * K, H), "bfloat16")
+    entries, _ = new_cache(np.ones(B), N, ops.convert_to_tensor(L), K, H, "float32")
+    new = [floats(B, N, K, H, seed=position) for position in range(L)]
+    for position in range(L):
+        entries = write_cache(entries, position, new[position])
+        written = ops.convert_to_numpy(entries)[:, :, : (position + 1) * K]
+        np.testing.assert_array_equal(written, np.concatenate(new[: position + 1], axis=2))
+    assert entries.shape == (B, N, L * K, H)
 
 
-def test_steps_are_causal_self_attention_of_each_sequence():
+@pytest.mark.parametrize("grows", [True, False])
+def test_steps_are_causal_self_attention_of_each_sequence(grows, monkeypatch):
+    monkeypatch.setattr(cache_module, "GROWS", grows)
     layer, x = build((B, L, D)), floats(B, K, L, D)
     expected = np.stack([layer(x[:, k], causal=True) for k in range(K)], axis=1)
-    cache = new_cache(B, N, L, K, H, "float32")
+    cache = new_cache(np.ones(B), N, L, K, H, "float32")
     for position in range(L):
         own = np.eye(K, dtype=bool)[:, None]  # (K, 1, K)
         sees = own & (np.arange(L) <= position)[:, None]  # (K, L, K)
@@ -62,6 +66,6 @@ def test_a_memory_is_of_cross_attention_alone():
 
 
 def test_a_step_is_of_self_attention_alone():
-    cache = new_cache(B, N, L, K, H, "float32")
+    cache = new_cache(np.ones(B), N, L, K, H, "float32")
     with pytest.raises(ValueError, match=r"built for cross-attention.*called with a key"):
         build((B, L, D), (B, S, E)).step(floats(B, K, D), cache, 0, np.ones((B, K, L * K), bool))

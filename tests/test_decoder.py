@@ -145,7 +145,8 @@ def test_steps_give_what_a_call_does(normalize_first, dtype):
         axis=1,
     )
     caches = [
-        new_cache(B, N, length, num_sequences, H, decoder.compute_dtype) for _ in decoder.blocks
+        new_cache(np.ones(B), N, length, num_sequences, H, decoder.compute_dtype)
+        for _ in decoder.blocks
     ]
     projected = decoder.project_memory(memory)
     for position in range(T):
