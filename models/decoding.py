@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
+from ..layers.cache import GROWS
 from ..layers.checks import check_positive
 
 NEVER = -1e9  # the score of what does not exist
@@ -169,13 +170,10 @@ def beam_search(
     found = Translations(beams.token_ids, ops.full_like(beams.scores, NEVER))
     is_open = beams.scores[:, 0] == 0  # (B,): all of them
 
-    def is_going_on(position, is_open, *_):
-        return ops.logical_and(position < writer.length, ops.any(is_open))
-
-    def write_next(position, is_open, beams, found, caches):
-        logits, caches = writer.step(beams, caches, position)
+    def write_next(sources, position, is_open, beams, found, caches):
+        logits, caches = writer.step(sources, beams, caches, position)
         candidates = writer.best_continuations(beams, logits, position)  # (B, 2K, ...)
-        is_over = writer.is_over(candidates.newest, position)  # (B, 2K)
+        is_over = writer.is_over(sources, candidates.newest, position)  # (B, 2K)
         penalty = ops.cast(position + 1, "float32") ** length_penalty
         # Only the K best of all may be found: the others are there to go on in their place.
         is_found = ops.logical_and(is_over, ops.arange(2 * num_beams) < num_beams)
@@ -196,9 +194,21 @@ def beam_search(
         hope = worst <= NEVER if early_stopping else beams.scores[:, 0] / penalty > worst
         return position + 1, ops.logical_and(is_open, hope), beams, found, caches
 
-    state = (0, is_open, beams, found, writer.new_caches())
-    _, _, _, found, _ = ops.while_loop(is_going_on, write_next, state)
-    return found
+    return writer.search(write_next, is_open, beams, found)
+
+
+class _Sources(NamedTuple):
+    """What is translated.
+
+    Attributes:
+        memory: For each decoder block keys and values of its cross-attention, (B, N, S, H).
+        padding_mask: (B, S), True at real tokens.
+        limits: (B,), the largest number of tokens to write.
+    """
+
+    memory: Any
+    padding_mask: Any
+    limits: Any
 
 
 class _Writer:
@@ -211,18 +221,70 @@ class _Writer:
         self.num_sequences = num_sequences
         self.batch_size = ops.shape(encoder_token_ids)[0]
         longest = translator.config["max_sequence_length"]
-        self.limits = ops.broadcast_to(ops.minimum(max_length, longest), (self.batch_size,))
+        limits = ops.broadcast_to(ops.minimum(max_length, longest), (self.batch_size,))
         is_known = isinstance(max_length, int)  # when a graph is made
         if is_known:
             check_positive(max_length=max_length)
-        self.length = min(max_length, longest) if is_known else ops.max(self.limits)
+        self.length = min(max_length, longest) if is_known else ops.max(limits)
         memory = translator.encode(encoder_token_ids, encoder_padding_mask)
-        self.memory = translator.decoder.project_memory(memory)
-        self.memory_padding_mask = encoder_padding_mask
+        memory = translator.decoder.project_memory(memory)
+        self.sources = _Sources(memory, ops.cast(encoder_padding_mask, "bool"), limits)
 
     def new_caches(self):
-        sources = self.memory_padding_mask
-        return self.translator.new_caches(sources, self.num_sequences, self.length)
+        mask = self.sources.padding_mask
+        return self.translator.new_caches(mask, self.num_sequences, self.length)
+
+    def search(self, write_next, is_open, beams, found):
+        """Writes on until no source is open; gives what has been found.
+
+        Whenever half of the sources have been closed, the others go on by themselves, but not in
+        JAX, where a shape cannot depend on values.
+
+        Args:
+            write_next: From sources, position, which of them are open, beams, what has been found,
+                and caches, to the same after one more token, but for the sources.
+            is_open: (B,), booleans.
+            beams: The first `_Sequences`.
+            found: The first `Translations`.
+        """
+
+        def write(enough, sources, position, *state):
+            """Writes until no more than so many sources are open, or there is no more room."""
+
+            def is_going_on(position, is_open, *_):
+                count = ops.sum(ops.cast(is_open, "int32"))
+                return ops.logical_and(position < self.length, count > enough)
+
+            return ops.while_loop(
+                is_going_on, lambda *state: write_next(sources, *state), (position, *state)
+            )
+
+        state = (is_open, beams, found, self.new_caches())
+        if not GROWS:
+            return write(0, self.sources, 0, *state)[3]
+
+        def open_ones(is_open, *parts):
+            """The parts of what is open, each (B, ...)."""
+            (places,) = ops.nonzero(is_open)
+            return keras.tree.map_structure(lambda part: ops.take(part, places, axis=0), parts)
+
+        def write_some(results, position, places, sources, *state):
+            half = ops.shape(places)[0] // 2
+            position, is_open, beams, found, caches = write(half, sources, position, *state)
+            results = [
+                ops.scatter_update(result, places[:, None], part)
+                for result, part in zip(results, found, strict=True)
+            ]
+            parts = (places, sources, is_open, beams, found, caches)
+            return (results, position, *open_ones(is_open, *parts))
+
+        def is_going_on(results, position, places, *_):
+            return ops.logical_and(position < self.length, ops.shape(places)[0] > 0)
+
+        parts = (ops.arange(self.batch_size), self.sources, *state)
+        state = (list(found), 0, *open_ones(is_open, *parts))
+        results, *_ = ops.while_loop(is_going_on, write_some, state)
+        return Translations(*results)
 
     def nothing_written(self):
         """All sequences before the first token. Only the first counts: the others are the same."""
@@ -236,30 +298,31 @@ class _Writer:
             ops.broadcast_to(ops.where(order == 0, 0.0, NEVER), shape),
         )
 
-    def step(self, sequences, caches, position):
+    def step(self, sources, sequences, caches, position):
         """Logits (B, K, V) of what comes after the newest tokens, and the caches with these."""
         places = ops.arange(self.length)[:, None]  # (L, 1)
         is_own = sequences.entries[..., None] == ops.arange(self.num_sequences)  # (B, K, L, K)
         sees = ops.logical_and(is_own, places <= position)
-        shape = (self.batch_size, self.num_sequences, self.length * self.num_sequences)
+        batch_size = ops.shape(sequences.newest)[0]
+        shape = (batch_size, self.num_sequences, self.length * self.num_sequences)
         return self.translator.step(
             sequences.newest,
             caches,
             position,
             ops.reshape(sees, shape),
-            self.memory,
-            self.memory_padding_mask,
+            sources.memory,
+            sources.padding_mask,
         )
 
     def best_continuations(self, beams, logits, position):
         """The 2K most probable of all that the K beams can go on to."""
-        count = 2 * self.num_sequences
+        batch_size, count = ops.shape(logits)[0], 2 * self.num_sequences
         of_each = min(count, self.translator.config["vocabulary_size"])
         values, tokens = ops.top_k(logits, of_each)  # (B, K, 2K)
         values = values - ops.logsumexp(logits, axis=-1, keepdims=True) + beams.scores[..., None]
-        scores, order = ops.top_k(ops.reshape(values, (self.batch_size, -1)), count)  # (B, 2K)
+        scores, order = ops.top_k(ops.reshape(values, (batch_size, -1)), count)  # (B, 2K)
         parents = order // of_each
-        tokens = ops.take_along_axis(ops.reshape(tokens, (self.batch_size, -1)), order, axis=1)
+        tokens = ops.take_along_axis(ops.reshape(tokens, (batch_size, -1)), order, axis=1)
         return _Sequences(
             tokens,
             self.with_tokens(_take(beams.token_ids, parents), tokens, position),
@@ -276,9 +339,9 @@ class _Writer:
         order = ops.arange(self.num_sequences)[:, None]  # (K, 1)
         return ops.where(ops.arange(self.length) >= position, order, entries)
 
-    def is_over(self, newest, position):
+    def is_over(self, sources, newest, position):
         """Which sequences end with the newest token, or have no room for another."""
-        is_last = position >= self.limits[:, None] - 1  # (B, 1)
+        is_last = position >= sources.limits[:, None] - 1  # (B, 1)
         return ops.logical_or(newest == self.translator.config["end_id"], is_last)
 
     def write(self, choose, length_penalty=1.0):
@@ -292,7 +355,7 @@ class _Writer:
             return ops.logical_and(position < self.length, ops.any(ops.logical_not(is_over)))
 
         def write_next(position, is_over, sequences, lengths, caches):
-            logits, caches = self.step(sequences, caches, position)
+            logits, caches = self.step(self.sources, sequences, caches, position)
             tokens = ops.cast(choose(logits, position), "int32")  # (B, K)
             chosen = ops.squeeze(ops.take_along_axis(logits, tokens[..., None], axis=-1), axis=-1)
             score = chosen - ops.logsumexp(logits, axis=-1)
@@ -304,7 +367,7 @@ class _Writer:
                 sequences.scores + ops.where(is_over, 0.0, score),
             )
             lengths = lengths + ops.where(is_over, 0.0, 1.0)
-            is_over = ops.logical_or(is_over, self.is_over(tokens, position))
+            is_over = ops.logical_or(is_over, self.is_over(self.sources, tokens, position))
             return position + 1, is_over, sequences, lengths, caches
 
         state = (0, is_over, sequences, ops.zeros_like(sequences.scores), self.new_caches())
