@@ -172,29 +172,48 @@ def beam_search(
 
     def write_next(sources, position, is_open, beams, found, caches):
         logits, caches = writer.step(sources, beams, caches, position)
-        candidates = writer.best_continuations(beams, logits, position)  # (B, 2K, ...)
-        is_over = writer.is_over(sources, candidates.newest, position)  # (B, 2K)
+        candidates = writer.best_continuations(beams, logits)  # (B, 2K)
+        is_over = writer.is_over(sources, candidates.tokens, position)  # (B, 2K)
         penalty = ops.cast(position + 1, "float32") ** length_penalty
         # Only the K best of all may be found: the others are there to go on in their place.
-        is_found = ops.logical_and(is_over, ops.arange(2 * num_beams) < num_beams)
-        is_found = ops.logical_and(is_found, is_open[:, None])
+        best = _Continuations(*(part[:, :num_beams] for part in candidates))
+        is_found = ops.logical_and(is_over[:, :num_beams], is_open[:, None])  # (B, K)
+        scores = ops.where(is_found, best.scores / penalty, NEVER)
+        token_ids = writer.written(beams, best, position)  # (B, K, L)
         found = _best(
             Translations(
-                ops.concatenate([found.token_ids, candidates.token_ids], axis=1),
-                ops.concatenate(
-                    [found.scores, ops.where(is_found, candidates.scores / penalty, NEVER)], axis=1
-                ),
+                ops.concatenate([found.token_ids, token_ids], axis=1),
+                ops.concatenate([found.scores, scores], axis=1),
             ),
             num_beams,
         )
         scores = ops.where(is_over, candidates.scores + NEVER, candidates.scores)
-        beams = _best(candidates._replace(scores=scores), num_beams)
-        beams = beams._replace(entries=writer.own_from(beams.entries, position + 1))
+        chosen = _best(candidates._replace(scores=scores), num_beams)  # (B, K)
+        beams = _Sequences(
+            chosen.tokens,
+            writer.written(beams, chosen, position),
+            writer.own_from(_take(beams.entries, chosen.parents), position + 1),
+            chosen.scores,
+        )
         worst = found.scores[:, -1]
         hope = worst <= NEVER if early_stopping else beams.scores[:, 0] / penalty > worst
         return position + 1, ops.logical_and(is_open, hope), beams, found, caches
 
     return writer.search(write_next, is_open, beams, found)
+
+
+class _Continuations(NamedTuple):
+    """How sequences may go on.
+
+    Attributes:
+        tokens: (B, K), the next tokens.
+        parents: (B, K), which of the sequences they go on from.
+        scores: (B, K), logarithms of probabilities.
+    """
+
+    tokens: Any
+    parents: Any
+    scores: Any
 
 
 class _Sources(NamedTuple):
@@ -300,35 +319,36 @@ class _Writer:
 
     def step(self, sources, sequences, caches, position):
         """Logits (B, K, V) of what comes after the newest tokens, and the caches with these."""
-        places = ops.arange(self.length)[:, None]  # (L, 1)
-        is_own = sequences.entries[..., None] == ops.arange(self.num_sequences)  # (B, K, L, K)
-        sees = ops.logical_and(is_own, places <= position)
-        batch_size = ops.shape(sequences.newest)[0]
-        shape = (batch_size, self.num_sequences, self.length * self.num_sequences)
+        entries = sequences.entries[:, :, : position + 1] if GROWS else sequences.entries
+        sees = entries[..., None] == ops.arange(self.num_sequences)  # (B, K, t, K)
+        if not GROWS:
+            sees = ops.logical_and(sees, ops.arange(self.length)[:, None] <= position)
+        shape = (ops.shape(sees)[0], self.num_sequences, -1)
         return self.translator.step(
             sequences.newest,
             caches,
             position,
-            ops.reshape(sees, shape),
+            ops.reshape(sees, shape),  # (B, K, t·K)
             sources.memory,
             sources.padding_mask,
         )
 
-    def best_continuations(self, beams, logits, position):
+    def best_continuations(self, beams, logits):
         """The 2K most probable of all that the K beams can go on to."""
         batch_size, count = ops.shape(logits)[0], 2 * self.num_sequences
         of_each = min(count, self.translator.config["vocabulary_size"])
         values, tokens = ops.top_k(logits, of_each)  # (B, K, 2K)
-        values = values - ops.logsumexp(logits, axis=-1, keepdims=True) + beams.scores[..., None]
+        values, highest = values - values[..., :1], values[..., :1]
+        total = ops.sum(ops.exp(logits - highest), axis=-1, keepdims=True)
+        values = values - ops.log(total) + beams.scores[..., None]  # log-probabilities
         scores, order = ops.top_k(ops.reshape(values, (batch_size, -1)), count)  # (B, 2K)
-        parents = order // of_each
         tokens = ops.take_along_axis(ops.reshape(tokens, (batch_size, -1)), order, axis=1)
-        return _Sequences(
-            tokens,
-            self.with_tokens(_take(beams.token_ids, parents), tokens, position),
-            _take(beams.entries, parents),
-            scores,
-        )
+        return _Continuations(tokens, order // of_each, scores)
+
+    def written(self, beams, continuations, position):
+        """What beams have written with continuations at a position: (B, K, L)."""
+        token_ids = _take(beams.token_ids, continuations.parents)
+        return self.with_tokens(token_ids, continuations.tokens, position)
 
     def with_tokens(self, token_ids, newest, position):
         """Puts the newest tokens (B, K) into sequences (B, K, L)."""
