@@ -7,6 +7,8 @@ from regard.recipes.optimizers import make_optimizer
 from regard.recipes.training import (
     BestEpoch,
     Progress,
+    TokenAccuracy,
+    TokenCrossentropy,
     check_converged,
     class_weights,
     compile_classifier,
@@ -72,3 +74,15 @@ def test_progress_notes_every_epoch(caplog):
     assert progress.history[-1]["learning_rate"] == 0.0
     assert {"loss", "val_loss", "val_accuracy", "val_macro_f1"} <= set(progress.history[0])
     assert [record.message[:10] for record in caplog.records] == ["epoch 1/2:", "epoch 2/2:"]
+
+
+def test_figures_of_tokens_are_means_over_all_of_them():
+    logits = np.log([[[0.7, 0.2, 0.1], [0.1, 0.6, 0.3]], [[0.5, 0.25, 0.25], [0.2, 0.3, 0.5]]])
+    targets, weights = np.array([[0, 2], [1, 2]]), np.array([[1.0, 1.0], [1.0, 0.0]])
+    for metric, expected in (
+        (TokenCrossentropy(), -np.mean(np.log([0.7, 0.3, 0.25]))),
+        (TokenAccuracy(), 1 / 3),
+    ):
+        for row in (slice(0, 1), slice(1, 2)):
+            metric.update_state(targets[row], logits[row].astype("float32"), weights[row])
+        assert float(metric.result()) == pytest.approx(expected, rel=1e-6)

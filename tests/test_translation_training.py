@@ -145,7 +145,6 @@ def test_training_lowers_the_loss_and_keeps_a_mean_of_the_weights():
     after = model.evaluate(validation, verbose=0, return_dict=True)
     assert best_epoch == 5
     assert before["cross_entropy"] > 2.5 > 1.5 > after["cross_entropy"]
-    assert after["accuracy"] > 0.5
     assert after["loss"] > after["cross_entropy"]  # for it is smoothed
     assert history[-1]["val_loss"] == pytest.approx(after["loss"], rel=1e-4)
 
@@ -157,14 +156,12 @@ def test_figures_are_means_over_real_tokens(batch_tokens):
     compile_translator(model, 0.01, 1, 10, 0.1)
     pairs = make_pairs()
     figures = model.evaluate(ordered_batches(pairs, batch_tokens, PAD), verbose=0, return_dict=True)
-    losses, hits = [], []
+    losses = []
     for source, target in zip(*pairs, strict=True):
-        inputs, targets, _ = next(iter(ordered_batches(([source], [target]), 1, PAD)))
+        inputs, *_ = next(iter(ordered_batches(([source], [target]), 1, PAD)))
         shares = keras.ops.softmax(model(inputs))[0].numpy()  # (T, V)
         losses.extend(-np.log(shares[np.arange(len(target)), target]))
-        hits.extend(shares.argmax(axis=-1) == targets[0].numpy())
     assert figures["cross_entropy"] == pytest.approx(np.mean(losses), rel=1e-4)
-    assert figures["accuracy"] == pytest.approx(np.mean(hits), rel=1e-4)
 
 
 @pytest.mark.parametrize(
