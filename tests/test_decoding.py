@@ -7,7 +7,8 @@ import tensorflow as tf
 from keras import ops
 
 from layer_checks import floats
-from regard.models import Translator
+from regard.layers import cache
+from regard.models import Translator, writer
 from regard.models.decoding import beam_search, greedy, sample
 
 B, S, V, L = 5, 7, 31, 11
@@ -150,6 +151,20 @@ def test_beam_search_without_a_cache(length_penalty, early_stopping, model, whol
     options = {"length_penalty": length_penalty, "early_stopping": early_stopping}
     expected = expected_beams(whole, sources, **options)
     assert_same(beam_search(model, *sources, L, **options), expected)
+
+
+def test_where_shapes_cannot_depend_on_values(model, sources, monkeypatch):
+    """As in JAX: caches have room for all from the beginning, and no source leaves the batch."""
+    growing = beam_search(model, *sources, L, 4)
+    monkeypatch.setattr(cache, "GROWS", False)
+    monkeypatch.setattr(writer, "GROWS", False)
+    assert_same(beam_search(model, *sources, L, 4), growing)
+    assert_same(greedy(model, *sources, L), numpy(beam_search(model, *sources, L, 1)))
+
+
+def test_a_graph_that_knows_every_size_writes_the_same(model, sources):
+    search = tf.function(lambda *inputs: beam_search(model, *inputs, L, 4), autograph=False)
+    assert_same(search(*map(tf.constant, sources)), beam_search(model, *sources, L, 4))
 
 
 @pytest.mark.parametrize("num_beams", [2, 3, 7])
