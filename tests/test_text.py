@@ -235,3 +235,12 @@ def test_column_of_identifiers_is_not_one_of_labels(tmp_path):
 )
 def test_default_output(data, expected):
     assert str(default_output(data)) == expected
+
+
+def test_a_run_must_name_every_class(run_directory, tmp_path):
+    torn = shutil.copytree(run_directory, tmp_path / "torn")
+    metadata = json.loads((torn / "run.json").read_text("utf-8"))
+    for changes in ({"class_names": metadata["class_names"][:-1]}, {"class_names": None}):
+        (torn / "run.json").write_text(json.dumps({**metadata, **changes}), "utf-8")
+        with pytest.raises(UserError, match="torn is damaged, it cannot be read"):
+            regard.TextRun.load(torn)
