@@ -171,8 +171,8 @@ class MultiHeadAttention(keras.layers.Layer):
             inputs: (B, K, D): one token of each sequence, all at one position.
             cache: Keys and values of earlier positions; `new_cache` makes an empty one.
             position: Where they stand, an integer or a scalar tensor.
-            attention_mask: (B, K, L·K), True where a sequence may see an entry of the cache: L
-                positions, of K entries each.
+            attention_mask: (B, K, L·K), True where a sequence may see an entry of the cache: of as
+                many positions as it then holds, or more, K entries each.
 
         Returns:
             A tensor of shape (B, K, D), and the cache with the tokens in it.

@@ -137,7 +137,7 @@ def load_run(directory: Path):
         from .masked_lm_runs import MaskedLMRun
         from .text_runs import TextRun
         from .translation_runs import TranslationRun
-    kinds = {"text": TextRun, "masked_lm": MaskedLMRun, "translation": TranslationRun}
+    kinds = {kind.task: kind for kind in (TextRun, MaskedLMRun, TranslationRun)}
     return kinds[task].load(directory)
 
 
