@@ -133,6 +133,8 @@ def export(run, destination, precision) -> None:
 def load_run(directory: Path):
     """Opens a run, TensorFlow and all."""
     task = read_metadata(directory)["task"]
+    if task == "translation":  # its searches run side by side, each on a thread of its own
+        os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
     with quiet():
         from .masked_lm_runs import MaskedLMRun
         from .text_runs import TextRun

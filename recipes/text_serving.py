@@ -10,6 +10,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from .errors import UserError
+from .in_parts import answer_in_parts
 from .serving import AWKWARD_TEXTS, in_precision, write_export
 from .tokenizers import Text, as_bytes, sequence_lengths
 from .warmup_requests import FEATURES, Columns, classify_request, predict_request, warmup_batches
@@ -20,7 +21,6 @@ TOLERANCES = {
     "float32": {"model": 1e-5, "company": 1e-5},
     "bfloat16": {"model": 0.02, "company": 0.005},
 }
-ROWS_AT_ONCE = 32  # texts in one call of the model
 
 
 def export_text_classifier(
@@ -151,19 +151,13 @@ def _probabilities(
     encode = tokenizer.encode_pairs if "pairs" in texts else tokenizer.encode
     token_ids = encode(*(texts[name] for name in FEATURES if name in texts), max_sequence_length)
     lengths = sequence_lengths(token_ids)  # (B,)
-    order = tf.argsort(lengths, stable=True)
-    num_parts = -(-tf.size(order) // ROWS_AT_ONCE)
 
-    def classify_next(number, parts):
-        rows = order[number * ROWS_AT_ONCE :][:ROWS_AT_ONCE]
+    def classify(rows):
         inputs = tokenizer.pack(tf.gather(token_ids, rows), tf.gather(lengths, rows[-1]))
-        return number + 1, parts.write(number, model(inputs, training=False))
+        return [model(inputs, training=False)]
 
-    parts = tf.TensorArray(
-        "float32", num_parts, infer_shape=False, element_shape=[None, *model.output_shape[1:]]
-    )
-    _, parts = tf.while_loop(lambda number, _: number < num_parts, classify_next, (0, parts))
-    logits = tf.gather(parts.concat(), tf.math.invert_permutation(order))  # (B, C)
+    shape = [None, *model.output_shape[1:]]
+    (logits,) = answer_in_parts(classify, lengths, [tf.TensorSpec(shape)])  # (B, C)
     return tf.nn.softmax(logits)
 
 

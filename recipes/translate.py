@@ -6,9 +6,10 @@ import numpy as np
 import tensorflow as tf
 
 from ..models.decoding import beam_search
+from .in_parts import answer_in_parts
 from .tokenizers import Text, as_bytes
 
-ROWS_AT_ONCE = 32  # texts in one search
+LANES = 2  # searches side by side: the products of one are too small to share among threads
 MAX_LENGTH_FACTOR, MAX_LENGTH_EXTRA = 2, 20  # tokens of a translation for those of its source
 
 
@@ -47,27 +48,12 @@ def translation_function(model, tokenizer, max_sequence_length: int, num_beams, 
     @tf.function(autograph=False, input_signature=[tf.TensorSpec([None], tf.string, "texts")])
     def translate(texts):
         token_ids = tokenizer.encode(texts, max_sequence_length)
-        order = tf.argsort(token_ids.row_lengths(), stable=True)
-        num_parts = -(-tf.size(order) // ROWS_AT_ONCE)
-
-        def translate_next(number, translations, scores):
-            rows = order[number * ROWS_AT_ONCE :][:ROWS_AT_ONCE]
-            some_translations, some_scores = search(tf.gather(token_ids, rows))
-            return (
-                number + 1,
-                translations.write(number, some_translations),
-                scores.write(number, some_scores),
-            )
-
-        parts = [
-            tf.TensorArray(dtype, num_parts, infer_shape=False, element_shape=[None])
-            for dtype in ("string", "float32")
-        ]
-        _, *parts = tf.while_loop(
-            lambda number, *_: number < num_parts, translate_next, (0, *parts)
+        translations, scores = answer_in_parts(
+            lambda rows: search(tf.gather(token_ids, rows)),
+            token_ids.row_lengths(),
+            [tf.TensorSpec([None], dtype) for dtype in (tf.string, tf.float32)],
+            LANES,
         )
-        places = tf.math.invert_permutation(order)
-        translations, scores = (tf.gather(part.concat(), places) for part in parts)
         return {"translations": translations, "scores": scores}
 
     return translate
