@@ -10,7 +10,8 @@ stderr, tables to stdout. `--quick` shows in a minute whether everything works.
 
 **Translating**: sentences a second from raw text to text, tokenizing included, beam 4, batches of
 32 sentences of like length. Everyone has the weights of the run: Regard as its SavedModels, the
-others from its `model/`. BLEU is sacreBLEU's; the last column counts the translations that are
+others from its `model/`. Regard's operations have one thread each, as the README tells a server,
+unless the table says otherwise. BLEU is sacreBLEU's; the last column counts the translations that are
 those of Regard in float32. CTranslate2 stops at the first four translations that end unless it is
 given patience; with that it searches as the others do.
 
@@ -34,6 +35,7 @@ import numpy as np
 from harness import Entrant, as_json, in_own_process, machine, markdown_table, measure, versions
 from translation_peers import (
     BATCH,
+    NUM_CORES,
     CTranslate2Translator,
     RegardTrainer,
     RegardTranslator,
@@ -92,8 +94,10 @@ def translating(
         fast = partial(CTranslate2Translator, converted, checkpoint)
         peers = {
             "Regard float32": partial(RegardTranslator, exports["float32"]),
+            "Regard float32, TensorFlow's threads": partial(RegardTranslator, exports["float32"], 0),
             "Regard bfloat16": partial(RegardTranslator, exports["bfloat16"]),
             "CTranslate2 float32": partial(fast, "float32"),
+            "CTranslate2 float32, a worker a core": partial(fast, "float32", workers=NUM_CORES),
             "CTranslate2 float32, patience 2": partial(fast, "float32", patience=2),
             "CTranslate2 int8": partial(fast, "int8"),
             "torch float32": partial(TorchTranslator, checkpoint, "float32"),

@@ -37,12 +37,15 @@ class RegardTranslator:
 
     Args:
         export: The directory of one version.
+        threads: Threads of an operation, 0 for TensorFlow's default; a server's
+            `--tensorflow_intra_op_parallelism`.
     """
 
-    def __init__(self, export: Path):
+    def __init__(self, export: Path, threads: int = 1):
         import tensorflow as tf
         import tensorflow_text  # noqa: F401, the operations of the tokenizer
 
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
         self.loaded = tf.saved_model.load(export)
         self.signature = self.loaded.signatures["serving_default"]
 
@@ -92,25 +95,39 @@ class CTranslate2Translator:
         checkpoint: The directory of the Marian checkpoint, for the tokenizer.
         compute_type: "float32", "bfloat16" or "int8".
         patience: How many times as many translations as there are beams it waits for.
+        workers: Number of threads that translate a part of a batch each, in place of all cores that
+            translate the whole of it.
     """
 
-    def __init__(self, model: Path, checkpoint: str, compute_type: str, patience: float = 1):
+    def __init__(
+        self,
+        model: Path,
+        checkpoint: str,
+        compute_type: str,
+        patience: float = 1,
+        workers: int = 1,
+    ):
         import ctranslate2
         from transformers import MarianTokenizer
 
         self.tokenizer = MarianTokenizer.from_pretrained(checkpoint)
         self.model = ctranslate2.Translator(
-            str(model), compute_type=compute_type, intra_threads=NUM_CORES
+            str(model),
+            compute_type=compute_type,
+            inter_threads=workers,
+            intra_threads=NUM_CORES // workers,
         )
-        self.patience = patience
+        self.options = {
+            "beam_size": NUM_BEAMS,
+            "patience": patience,
+            "max_batch_size": BATCH // workers,
+        }
 
     def translate(self, texts: Sequence[str]) -> list[str]:
         def ask(batch):
             tokenizer = self.tokenizer
             pieces = [tokenizer.convert_ids_to_tokens(ids) for ids in tokenizer(batch)["input_ids"]]
-            results = self.model.translate_batch(
-                pieces, beam_size=NUM_BEAMS, patience=self.patience
-            )
+            results = self.model.translate_batch(pieces, **self.options)
             ids = [tokenizer.convert_tokens_to_ids(each.hypotheses[0]) for each in results]
             return tokenizer.batch_decode(ids, skip_special_tokens=True)
 

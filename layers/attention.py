@@ -9,6 +9,7 @@ from .dense import Dense
 from .dropout import Dropout
 from .initializers import clone_initializer
 from .masks import MASKED_SCORE, combine_masks
+from .shapes import reshape
 
 
 def attention_weights(query, key, mask=None):
@@ -36,7 +37,7 @@ def merge_heads(heads):
     _, num_heads, _, key_dim = heads.shape
     batch_size, _, length, _ = ops.shape(heads)
     heads = ops.transpose(heads, (0, 2, 1, 3))  # (B, T, N, H)
-    return ops.reshape(heads, (batch_size, length, num_heads * key_dim))  # (B, T, N·H)
+    return reshape(heads, (batch_size, length, num_heads * key_dim))  # (B, T, N·H)
 
 
 @keras.saving.register_keras_serializable("regard")
@@ -240,7 +241,7 @@ class MultiHeadAttention(keras.layers.Layer):
 
     def _split_heads(self, projected, num_heads):
         batch_size, length, _ = ops.shape(projected)
-        heads = ops.reshape(projected, (batch_size, length, num_heads, self.key_dim))
+        heads = reshape(projected, (batch_size, length, num_heads, self.key_dim))
         return ops.transpose(heads, (0, 2, 1, 3))  # (B, N, T, H)
 
     def _dense(self, name, input_shape, units):

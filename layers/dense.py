@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from .shapes import reshape
+
 
 @keras.saving.register_keras_serializable("regard")
 class Dense(keras.layers.Dense):
@@ -29,4 +31,4 @@ class Dense(keras.layers.Dense):
     def call(self, inputs, training=None):
         rows = ops.reshape(inputs, (-1, inputs.shape[-1]))
         rows = super().call(rows, training=training)
-        return ops.reshape(rows, (*ops.shape(inputs)[:-1], self.units))
+        return reshape(rows, (*ops.shape(inputs)[:-1], self.units))

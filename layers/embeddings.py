@@ -8,6 +8,7 @@ from .dropout import Dropout
 from .initializers import clone_initializer
 from .normalization import LayerNorm
 from .positions import PositionEmbedding, SinusoidalPositionEmbedding
+from .shapes import reshape
 
 
 @keras.saving.register_keras_serializable("regard")
@@ -303,4 +304,4 @@ class TiedOutput(keras.layers.Layer):
         table = ops.cast(self.token_embedding.embeddings, inputs.dtype)  # (V, D)
         rows = ops.reshape(inputs, (-1, inputs.shape[-1]))
         logits = ops.matmul(rows, ops.transpose(table)) + ops.cast(bias, inputs.dtype)  # (B·T, V)
-        return ops.reshape(logits, (*ops.shape(inputs)[:-1], self.token_embedding.input_dim))
+        return reshape(logits, (*ops.shape(inputs)[:-1], self.token_embedding.input_dim))
