@@ -164,5 +164,6 @@ def test_texts_of_like_length_are_searched_a_few_at_a_time(model, tokenizer, mon
     answer = translate.python_function(tf.constant(texts))
     assert answer["translations"].numpy().tolist() == texts
     assert answer["scores"].numpy().tolist() == [count and count + 1 for count in counts]
-    assert [rows for rows, _ in shapes] == [32, 32, 6]
-    assert [length for _, length in shapes] == [1 + np.sort(counts)[end] for end in (31, 63, 69)]
+    assert [rows for rows, _ in shapes] == [32, 3, 32, 3]
+    ends = [1 + np.sort(counts)[end] for end in (62, 68, 63, 69)]  # every second, so two searches
+    assert [length for _, length in shapes] == ends
