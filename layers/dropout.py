@@ -43,3 +43,35 @@ class Dropout(keras.layers.Dropout):
             ((size + 1) // 2, 1), -(2**31), 2**31 - 1, seed=self.seed_generator
         )
         return ops.reshape(ops.reshape(ops.view(words, "uint16"), (-1,))[:size], ops.shape(inputs))
+
+
+@keras.saving.register_keras_serializable("regard")
+class StochasticDepth(keras.layers.Dropout):
+    """Drops what a sub-layer adds to its residual, for whole examples at a time.
+
+    Args:
+        rate: Probability in [0, 1) of dropping it in training.
+        **kwargs: `seed`, `name` and the like, for `keras.layers.Dropout`.
+
+    Call arguments:
+        inputs: A tensor of any shape, the batch first.
+
+    Returns:
+        A tensor of the same shape. In training, what is left is divided by 1 - `rate`.
+
+    Example:
+        >>> keras.ops.shape(StochasticDepth(0.1)(keras.ops.ones((2, 5, 8)), training=True))
+        (2, 5, 8)
+
+    References:
+        Huang et al., "Deep Networks with Stochastic Depth", section 3,
+        https://arxiv.org/abs/1603.09382
+    """
+
+    def call(self, inputs, training=False):
+        if not training or self.rate == 0:
+            return inputs
+        shape = (ops.shape(inputs)[0], *[1] * (len(inputs.shape) - 1))
+        chances = keras.random.uniform(shape, seed=self.seed_generator)
+        kept = ops.cast(chances >= self.rate, inputs.dtype)
+        return inputs * (kept * (1 / (1 - self.rate)))

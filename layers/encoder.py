@@ -4,7 +4,7 @@ import keras
 
 from .attention import MultiHeadAttention
 from .checks import check_divisible, check_positive, check_rate
-from .dropout import Dropout
+from .dropout import Dropout, StochasticDepth
 from .feed_forward import FeedForward
 from .normalization import LayerNorm
 
@@ -26,6 +26,8 @@ class EncoderBlock(keras.layers.Layer):
         layer_norm_epsilon: Added to the variance before its root is taken. Defaults to 1e-12.
         normalize_first: Pre-norm if True, post-norm if False. Defaults to False.
         kernel_initializer: Initializer of all kernels. Defaults to "glorot_uniform".
+        stochastic_depth: Probability in [0, 1) of leaving out, in training, a sub-layer of an
+            example. Defaults to 0.
         **kwargs: `name`, `dtype` and the like, for `keras.layers.Layer`.
 
     Call arguments:
@@ -61,12 +63,17 @@ class EncoderBlock(keras.layers.Layer):
         layer_norm_epsilon=1e-12,
         normalize_first=False,
         kernel_initializer="glorot_uniform",
+        stochastic_depth=0.0,
         **kwargs,
     ):
         super().__init__(**kwargs)
         check_positive(num_heads=num_heads, intermediate_dim=intermediate_dim)
         attention_dropout = dropout if attention_dropout is None else attention_dropout
-        check_rate(dropout=dropout, attention_dropout=attention_dropout)
+        check_rate(
+            dropout=dropout,
+            attention_dropout=attention_dropout,
+            stochastic_depth=stochastic_depth,
+        )
         self.num_heads = num_heads
         self.intermediate_dim = intermediate_dim
         self.dropout = dropout
@@ -75,6 +82,7 @@ class EncoderBlock(keras.layers.Layer):
         self.layer_norm_epsilon = layer_norm_epsilon
         self.normalize_first = normalize_first
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.stochastic_depth = stochastic_depth
 
     def build(self, input_shape):
         hidden_dim = input_shape[-1]
@@ -106,6 +114,9 @@ class EncoderBlock(keras.layers.Layer):
             layer.build(input_shape)
         self.attention_output_dropout = Dropout(self.dropout, **shared)
         self.feed_forward_dropout = Dropout(self.dropout, **shared)
+        self.branch_dropout = None
+        if self.stochastic_depth:
+            self.branch_dropout = StochasticDepth(self.stochastic_depth, **shared)
 
     def call(self, inputs, padding_mask=None, attention_mask=None, first_only=False, training=None):
         def attend(x):
@@ -116,10 +127,11 @@ class EncoderBlock(keras.layers.Layer):
                 first_only=first_only,
                 training=training,
             )
-            return self.attention_output_dropout(x, training=training)
+            return self._sometimes(self.attention_output_dropout(x, training=training), training)
 
         def feed(x):
-            return self.feed_forward_dropout(self.feed_forward(x), training=training)
+            x = self.feed_forward_dropout(self.feed_forward(x), training=training)
+            return self._sometimes(x, training)
 
         residual = inputs[:, :1] if first_only else inputs
         if self.normalize_first:
@@ -127,6 +139,9 @@ class EncoderBlock(keras.layers.Layer):
             return x + feed(self.feed_forward_norm(x))  # (B, T, D)
         x = self.attention_norm(residual + attend(inputs))  # (B, T, D)
         return self.feed_forward_norm(x + feed(x))  # (B, T, D)
+
+    def _sometimes(self, x, training):
+        return x if self.branch_dropout is None else self.branch_dropout(x, training=training)
 
     def get_config(self):
         return {
@@ -139,6 +154,7 @@ class EncoderBlock(keras.layers.Layer):
             "layer_norm_epsilon": self.layer_norm_epsilon,
             "normalize_first": self.normalize_first,
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+            "stochastic_depth": self.stochastic_depth,
         }
 
 
@@ -156,6 +172,8 @@ class Encoder(keras.layers.Layer):
         layer_norm_epsilon: Added to the variance before its root is taken. Defaults to 1e-12.
         normalize_first: Pre-norm if True, post-norm if False. Defaults to False.
         kernel_initializer: Initializer of all kernels. Defaults to "glorot_uniform".
+        stochastic_depth: Probability in [0, 1) of leaving out, in training, a sub-layer of an
+            example: this in the last block, linearly less in those before. Defaults to 0.
         **kwargs: `name`, `dtype` and the like, for `keras.layers.Layer`.
 
     Call arguments:
@@ -191,6 +209,7 @@ class Encoder(keras.layers.Layer):
         layer_norm_epsilon=1e-12,
         normalize_first=False,
         kernel_initializer="glorot_uniform",
+        stochastic_depth=0.0,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -206,6 +225,7 @@ class Encoder(keras.layers.Layer):
                 layer_norm_epsilon,
                 normalize_first,
                 kernel_initializer,
+                stochastic_depth * (index + 1) / num_layers,
                 dtype=self.dtype_policy,
                 name=f"block_{index}",
             )
@@ -229,7 +249,7 @@ class Encoder(keras.layers.Layer):
         return x if self.final_norm is None else self.final_norm(x)
 
     def get_config(self):
-        block = self.blocks[0].get_config()
+        block = self.blocks[-1].get_config()
         inherited = {name: block[name] for name in block if name not in ("name", "dtype")}
         return {**inherited, **super().get_config(), "num_layers": self.num_layers}
 

@@ -21,6 +21,7 @@ CONFIG = {
     "layer_norm_epsilon": 1e-6,
     "normalize_first": True,
     "kernel_initializer": HE_NORMAL,
+    "stochastic_depth": 0.4,
 }
 
 
