@@ -2,20 +2,23 @@
 
 from importlib import import_module
 
-from .presets import TEXT_PRESETS, TRANSLATION_PRESETS
+from .presets import IMAGE_PRESETS, TEXT_PRESETS, TRANSLATION_PRESETS
 
 __all__ = [
+    "IMAGE_PRESETS",
     "TEXT_PRESETS",
     "TRANSLATION_PRESETS",
     "MaskedLanguageModel",
     "TextClassifier",
     "Translator",
+    "VisionTransformer",
 ]
 
 _HOMES = {
     "MaskedLanguageModel": "masked_language_model",
     "TextClassifier": "text_classifier",
     "Translator": "translator",
+    "VisionTransformer": "vision_transformer",
 }
 
 

@@ -50,6 +50,11 @@ BERT = Layout(
     },
     rates={"dropout": "hidden_dropout_prob", "layer_norm_epsilon": "layer_norm_eps"},
     activation="hidden_act",
+    dimensions=lambda arguments: {
+        "V": arguments["vocabulary_size"],
+        "P": arguments["max_sequence_length"],
+        "S": arguments["num_segments"],
+    },
     defaults={  # BertConfig's, for what old configs leave out
         "type_vocab_size": 2,
         "hidden_dropout_prob": 0.1,

@@ -6,6 +6,7 @@ weights; both directions follow it. All of it is checked against the config befo
 asked for.
 """
 
+import logging
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -17,13 +18,16 @@ import keras
 import numpy as np
 from safetensors.numpy import save_file
 
+from . import vit_layout
 from .bert_layout import BERT
 from .checkpoint_files import CheckpointError, listed, read_headers, read_json, read_tensor
 from .hub import checkpoint_directory
 from .layout import Layout, one_of
 from .marian_layout import MARIAN
 
-LAYOUTS = {layout.model_type: layout for layout in (BERT, MARIAN)}
+LAYOUTS = {layout.model_type: layout for layout in (BERT, MARIAN, *vit_layout.LAYOUTS.values())}
+
+logger = logging.getLogger("regard")
 
 _DTYPES = ("F32", "F16", "BF16")
 
@@ -37,34 +41,33 @@ class Tensor:
         path: The path of the Keras variable that holds it, or holds it among others.
         shape: Its shape in the checkpoint.
         third: Which third of the variable's last axis it is, or None for the whole variable.
+        is_row: Whether it has a first axis of 1 that ours has not.
     """
 
     name: str
     path: str
     shape: tuple[int, ...]
     third: int | None
+    is_row: bool = False
 
     @property
     def is_kernel(self) -> bool:
-        """Whether it is a dense kernel: (in, out) here, (out, in) in the checkpoint."""
+        """Whether it is a kernel: the sizes, then in, out here; out, in first in the checkpoint."""
         return self.path.endswith("/kernel")
-
-    @property
-    def is_row(self) -> bool:
-        """Whether it is a bias with a first axis of 1 that ours has not."""
-        return self.path.endswith("/bias") and len(self.shape) == 2
 
     def to_keras(self, values: np.ndarray) -> np.ndarray:
         """From the checkpoint's layout to ours."""
         values = values[0] if self.is_row else values
-        return values.T if self.is_kernel else values
+        return np.moveaxis(values, (1, 0), (-2, -1)) if self.is_kernel else values
 
     def from_keras(self, values: np.ndarray) -> np.ndarray:
         """From the values of the variable to those of the tensor."""
         if self.third is not None:
             values = np.split(values, 3, axis=-1)[self.third]
         values = values[None] if self.is_row else values
-        return np.ascontiguousarray(values.T if self.is_kernel else values)
+        return np.ascontiguousarray(
+            np.moveaxis(values, (-2, -1), (1, 0)) if self.is_kernel else values
+        )
 
 
 def tensors_of(
@@ -79,9 +82,7 @@ def tensors_of(
         num_classes: Number of classes C; only for a classifier.
     """
     sizes = {
-        "V": arguments["vocabulary_size"],
-        "P": arguments["max_sequence_length"],
-        "S": arguments.get("num_segments"),
+        **layout.dimensions(arguments),
         "D": arguments["hidden_dim"],
         "F": arguments["intermediate_dim"],
         "C": num_classes,
@@ -93,26 +94,32 @@ def tensors_of(
         layer, _, third = layer.rstrip("]").partition("[")
         blocks = "num_decoder_layers" if layer.startswith("decoder/") else "num_layers"
         for index in range(arguments[blocks] if "*" in module else 1):
-            for theirs, ours, part in _weights(layer, shape):
+            for theirs, ours, part in _weights(layer, letters, shape):
                 name = f"{module}{theirs}".replace("*", str(index))
-                path = f"{layer}/{ours}".replace("*", str(index))
-                tensors.append(Tensor(name, path, part, int(third) if third else None))
+                path = f"{layer}{ours}".replace("*", str(index))
+                is_row = letters.startswith("1") and bool(ours)
+                tensors.append(Tensor(name, path, part, int(third) if third else None, is_row))
     return tensors
 
 
-def _weights(layer: str, shape: tuple[int, ...]) -> Iterator[tuple[str, str, tuple[int, ...]]]:
+def _weights(
+    layer: str, letters: str, shape: tuple[int, ...]
+) -> Iterator[tuple[str, str, tuple[int, ...]]]:
     """The weights of a layer: what its name goes on with in the checkpoint and here; shapes."""
-    if layer.endswith("norm"):
-        yield ".weight", "gamma", shape
-        yield ".bias", "beta", shape
+    is_bare = letters.startswith("1")  # a tensor by itself, not part of a module
+    if layer.endswith("token"):
+        yield "", "", shape
+    elif layer.endswith("norm"):
+        yield ".weight", "/gamma", shape
+        yield ".bias", "/beta", shape
     elif layer.endswith("embedding"):
-        yield ".weight", "embeddings", shape
-    elif shape[0] == 1:  # Marian's bias of the output is a tensor by itself
-        yield "", "bias", shape
+        yield "" if is_bare else ".weight", "/embeddings", shape
+    elif is_bare:
+        yield "", "/bias", shape
     else:
-        if len(shape) == 2:  # the masked-LM head has a bias alone: its weight is the embedding
-            yield ".weight", "kernel", shape
-        yield ".bias", "bias", shape[:1]
+        if len(shape) > 1:  # the masked-LM head has a bias alone: its weight is the embedding
+            yield ".weight", "/kernel", shape
+        yield ".bias", "/bias", shape[:1]
 
 
 class Checkpoint:
@@ -177,13 +184,14 @@ class Checkpoint:
         return f"{self.layout.prefix}{name}" if is_bare else name
 
     def _held(self) -> set[str]:
-        """The groups of which there is a tensor; a classifier stands on a pooler."""
+        """The groups of which there is a tensor; a classifier of texts stands on a pooler."""
         held = {
             group
             for group, rows in self.layout.groups.items()
             if any(name.startswith(tuple(f"{row[0]}." for row in rows)) for name in self._stored)
         }
-        return held | ({"pooler"} if "classifier" in held else set())
+        stands_on = {"pooler"} & set(self.layout.groups) if "classifier" in held else set()
+        return held | stands_on
 
     def _misfits(self) -> list[list[str]]:
         """How the tensors differ from what the config says: in words, kind by kind."""
@@ -261,19 +269,45 @@ class Checkpoint:
                 )
 
 
-def as_checkpoint(source: "str | Path | Checkpoint", layout: Layout) -> Checkpoint:
-    """Opens a checkpoint of a kind of model, unless it is open already.
+def as_checkpoint(source: "str | Path | Checkpoint", *layouts: Layout) -> Checkpoint:
+    """Opens a checkpoint of one of some kinds of model, unless it is open already.
 
     Raises:
         CheckpointError: If it cannot be used, or is of another kind.
     """
     checkpoint = source if isinstance(source, Checkpoint) else Checkpoint(source)
-    if checkpoint.layout is not layout:
+    if checkpoint.layout not in layouts:
         raise CheckpointError(
-            f"{checkpoint.source}: the model_type must be {layout.model_type!r}, "
+            f"{checkpoint.source}: the model_type must be "
+            f"{one_of(layout.model_type for layout in layouts)}, "
             f"not {checkpoint.layout.model_type!r}."
         )
     return checkpoint
+
+
+def load_checkpoint(
+    model: keras.Model, checkpoint: Checkpoint, replaced: Sequence[str] = ()
+) -> None:
+    """Takes the weights of a checkpoint of a model's sizes; says what stays random.
+
+    Args:
+        model: One of `regard.models`.
+        checkpoint: The checkpoint.
+        replaced: Groups of tensors that are not to be taken from it.
+
+    Raises:
+        CheckpointError: If a weight is not finite.
+    """
+    wanted = model.checkpoint_groups
+    loaded = [group for group in wanted if group in checkpoint.groups and group not in replaced]
+    checkpoint.load(model, loaded)
+    for group in wanted:
+        if group in replaced and group in checkpoint.groups:
+            logger.info("%s: its %s is replaced by a new one", checkpoint.source, group)
+        elif group not in loaded:
+            logger.info("%s has no %s, so that is new", checkpoint.source, group)
+    for group in sorted(checkpoint.groups - set(wanted)):
+        logger.info("%s: its %s is not needed", checkpoint.source, group)
 
 
 def save_checkpoint(
@@ -282,7 +316,7 @@ def save_checkpoint(
     """Writes `config.json` and `model.safetensors` into an existing directory.
 
     Args:
-        model: A `TextClassifier`, a `MaskedLanguageModel` or a `Translator`.
+        model: One of `regard.models`.
         directory: Where to write.
         class_names: The names of a classifier's classes, in the order of the logits.
     """

@@ -37,6 +37,9 @@ class Layout:
         sizes: Our constructor arguments that are sizes, and what the config calls them.
         rates: Those in [0, 1), likewise.
         token_ids: Those that are ids of tokens, likewise.
+        dimensions: What the letters of shapes stand for, beyond D, F and C, for the arguments.
+        further_arguments: Constructor arguments that take more than another name, of a config.
+        constants: Constructor arguments that are the same for all models of this kind.
         activation: What the config calls the activation.
         defaults: The values of what a config leaves out.
         allowed: Entries of a config with the only values that can be computed here.
@@ -62,7 +65,10 @@ class Layout:
     defaults: Mapping[str, Any]
     allowed: Mapping[str, Sequence[Any]]
     written: Mapping[str, Any]
+    dimensions: Callable[[Mapping[str, Any]], Mapping[str, int]]
+    further_arguments: Callable[[Mapping[str, Any]], Mapping[str, Any]] = lambda config: {}
     further_problems: Callable[[Mapping[str, Any]], Iterable[str]] = lambda config: ()
+    constants: Mapping[str, Any] = field(default_factory=dict)
     token_ids: Mapping[str, str] = field(default_factory=dict)
     equal: Mapping[str, str] = field(default_factory=dict)
     tied: str = ""
@@ -95,6 +101,7 @@ class Layout:
         named = {**self.sizes, **self.rates, **self.token_ids}
         arguments = {ours: config[theirs] for ours, theirs in named.items()}
         arguments["activation"] = _ACTIVATIONS[config[self.activation]]
+        arguments |= {**self.further_arguments(config), **self.constants}
         architectures = config["architectures"] or ()
         groups = {group for name in architectures for group in self.architectures[name]}
         class_names = _class_names(config) if self.has_classes else []

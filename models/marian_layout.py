@@ -82,6 +82,7 @@ MARIAN = Layout(
     rates={"dropout": "dropout", "attention_dropout": "attention_dropout"},
     token_ids={"end_id": "eos_token_id", "pad_id": "pad_token_id"},
     activation="activation_function",
+    dimensions=lambda arguments: {"V": arguments["vocabulary_size"]},
     defaults={  # MarianConfig's
         "dropout": 0.1,
         "attention_dropout": 0.0,

@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from ..layers import MaskedLMHead
-from .checkpoints import as_checkpoint
+from .checkpoints import as_checkpoint, load_checkpoint
 from .text_encoder import TextModel, encode_text
 
 
@@ -108,5 +108,5 @@ class MaskedLanguageModel(TextModel):
         """
         checkpoint = as_checkpoint(checkpoint, cls.layout)
         model = cls(**{**checkpoint.arguments, **kwargs})
-        model.load_checkpoint(checkpoint)
+        load_checkpoint(model, checkpoint)
         return model

@@ -43,6 +43,52 @@ TRANSLATION_PRESETS = {
     },
 }
 
+# Dosovitskiy et al., 2021, "An Image is Worth 16x16 Words", table 1,
+# https://arxiv.org/abs/2010.11929 (base, large, huge); Touvron et al., 2021, "Training
+# data-efficient image transformers", table 1, https://arxiv.org/abs/2012.12877 (tiny, small). What
+# stands last is the size of a patch. The two "vit_compact" are ours: for images of some 30 pixels,
+# from scratch.
+_VIT_TINY = {"hidden_dim": 192, "num_layers": 12, "num_heads": 3, "intermediate_dim": 768}
+_VIT_SMALL = {"hidden_dim": 384, "num_layers": 12, "num_heads": 6, "intermediate_dim": 1536}
+_VIT_BASE = {"hidden_dim": 768, "num_layers": 12, "num_heads": 12, "intermediate_dim": 3072}
+_VIT_LARGE = {"hidden_dim": 1024, "num_layers": 24, "num_heads": 16, "intermediate_dim": 4096}
+_VIT_HUGE = {"hidden_dim": 1280, "num_layers": 32, "num_heads": 16, "intermediate_dim": 5120}
+_PUBLISHED = {"image_shape": (224, 224, 3)}
+_VIT_COMPACT = {
+    "image_shape": (32, 32, 3),
+    "patch_size": 4,
+    "hidden_dim": 192,
+    "num_layers": 6,
+    "num_heads": 6,
+    "intermediate_dim": 384,
+}
+IMAGE_PRESETS = {
+    "vit_compact": _VIT_COMPACT,
+    "vit_compact_conv": {**_VIT_COMPACT, "stem": "convolutions", "pooling": "average"},
+    "vit_tiny_16": {**_PUBLISHED, "patch_size": 16, **_VIT_TINY},
+    "vit_small_16": {**_PUBLISHED, "patch_size": 16, **_VIT_SMALL},
+    "vit_base_16": {**_PUBLISHED, "patch_size": 16, **_VIT_BASE},
+    "vit_base_32": {**_PUBLISHED, "patch_size": 32, **_VIT_BASE},
+    "vit_large_16": {**_PUBLISHED, "patch_size": 16, **_VIT_LARGE},
+    "vit_large_32": {**_PUBLISHED, "patch_size": 32, **_VIT_LARGE},
+    "vit_huge_14": {**_PUBLISHED, "patch_size": 14, **_VIT_HUGE},
+}
+
+
+def image_preset(name):
+    """The sizes of a classifier of images.
+
+    Args:
+        name: A key of `IMAGE_PRESETS`.
+
+    Returns:
+        A new dict of constructor arguments of `VisionTransformer`.
+
+    Raises:
+        ValueError: If there is no such preset; the message names the nearest.
+    """
+    return _preset(IMAGE_PRESETS, name)
+
 
 def text_preset(name):
     """The sizes of a text encoder.

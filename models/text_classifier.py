@@ -4,7 +4,7 @@ import keras
 
 from ..layers import FirstTokenPooling
 from ..layers.checks import check_positive
-from .checkpoints import CheckpointError, as_checkpoint
+from .checkpoints import CheckpointError, as_checkpoint, load_checkpoint
 from .text_encoder import TextModel, encode_text
 
 
@@ -123,5 +123,5 @@ class TextClassifier(TextModel):
         num_classes = known_classes if num_classes is None else num_classes
         model = cls(num_classes=num_classes, **{**checkpoint.arguments, **kwargs})
         replaced = [] if num_classes == known_classes else ["classifier"]
-        model.load_checkpoint(checkpoint, replaced)
+        load_checkpoint(model, checkpoint, replaced)
         return model

@@ -1,15 +1,11 @@
 """What every model of text begins with: token ids in, hidden states out."""
 
-import logging
-
 import keras
 
 from ..layers import Encoder, TextEmbedding
 from ..layers.checks import check_rate
 from .bert_layout import BERT
 from .presets import text_preset
-
-logger = logging.getLogger("regard")
 
 
 class TextModel(keras.Model):
@@ -50,26 +46,6 @@ class TextModel(keras.Model):
             ValueError: If there is no such preset; the message names the nearest.
         """
         return cls(*args, **{**text_preset(preset), **kwargs})
-
-    def load_checkpoint(self, checkpoint, replaced=()):
-        """Takes the weights of a checkpoint of this model's sizes; says what stays random.
-
-        Args:
-            checkpoint: A `regard.models.checkpoints.Checkpoint`.
-            replaced: Groups of tensors that are not to be taken from it.
-
-        Raises:
-            CheckpointError: If a weight is not finite.
-        """
-        loaded = [g for g in self.checkpoint_groups if g in checkpoint.groups and g not in replaced]
-        checkpoint.load(self, loaded)
-        for group in self.checkpoint_groups:
-            if group in replaced and group in checkpoint.groups:
-                logger.info("%s: its %s is replaced by a new one", checkpoint.source, group)
-            elif group not in loaded:
-                logger.info("%s has no %s, so that is new", checkpoint.source, group)
-        for group in sorted(checkpoint.groups - set(self.checkpoint_groups)):
-            logger.info("%s: its %s is not needed", checkpoint.source, group)
 
     def get_config(self):
         return {

@@ -1,0 +1,237 @@
+"""The Vision Transformer: an image in, one logit a class out."""
+
+import keras
+from keras import ops
+
+from ..layers import Encoder, ImageEmbedding, resize_positions
+from ..layers.checks import check_positive, check_rate
+from .checkpoints import CheckpointError, as_checkpoint, load_checkpoint
+from .presets import image_preset
+from .vit_layout import LAYOUTS
+
+POOLINGS = ("class", "average")
+
+
+@keras.saving.register_keras_serializable("regard")
+class VisionTransformer(keras.Model):
+    """Patches, encoder, head: a classifier of images, as ViT computes it.
+
+    An ordinary Keras model: `compile`, `fit`, `evaluate`, `predict`, `.keras` save and load. With a
+    `stem` or a `pooling` away from its default it is no ViT, and its checkpoints open here alone.
+
+    Args:
+        image_shape: Height H, width W and channels C of the images, in pixels; both sides multiples
+            of `patch_size`.
+        num_classes: Number of classes.
+        patch_size: Height and width of a patch, in pixels.
+        hidden_dim: Width D.
+        num_layers: Number of encoder blocks.
+        num_heads: Number of attention heads; must divide `hidden_dim`.
+        intermediate_dim: Width F inside the feed-forward layers.
+        dropout: Probability in [0, 1) of dropping, in training, a unit of the embedding or of a
+            sub-layer's output. Defaults to 0.
+        attention_dropout: Likewise of dropping an attention weight. Defaults to 0.
+        stochastic_depth: Likewise of leaving out a sub-layer of an example, in the last block;
+            linearly less before. Defaults to 0.
+        activation: Activation of the feed-forward layers. Defaults to "gelu".
+        layer_norm_epsilon: Added to the variance before its root is taken. Defaults to 1e-12.
+        stem: "patches", or "convolutions" for a `ConvolutionalStem`. Defaults to "patches".
+        pooling: "class" for what a class token has gathered, or "average" for the mean of the
+            patches, without such a token. Defaults to "class".
+        **kwargs: `name` and `dtype`, for `keras.Model`.
+
+    Call arguments:
+        images: (B, H, W, C), normalized as the model was trained.
+
+    Returns:
+        Logits of shape (B, number of classes), float32; never softmaxed.
+
+    Raises:
+        ValueError: If an argument is out of range.
+
+    Example:
+        >>> model = VisionTransformer.from_preset("vit_tiny_16", num_classes=5)
+        >>> keras.ops.shape(model(keras.ops.ones((2, 224, 224, 3))))
+        (2, 5)
+
+    References:
+        Dosovitskiy et al., "An Image is Worth 16x16 Words", https://arxiv.org/abs/2010.11929
+    """
+
+    architecture = "ViTForImageClassification"
+
+    def __init__(
+        self,
+        image_shape,
+        num_classes,
+        patch_size,
+        hidden_dim,
+        num_layers,
+        num_heads,
+        intermediate_dim,
+        dropout=0.0,
+        attention_dropout=0.0,
+        stochastic_depth=0.0,
+        activation="gelu",
+        layer_norm_epsilon=1e-12,  # as in transformers
+        stem="patches",
+        pooling="class",
+        dtype=None,
+        **kwargs,
+    ):
+        check_positive(num_classes=num_classes)
+        check_rate(dropout=dropout, attention_dropout=attention_dropout)
+        if pooling not in POOLINGS:
+            raise ValueError(
+                f"`pooling` must be one of {', '.join(POOLINGS)}. Received: pooling={pooling!r}"
+            )
+        image_shape = tuple(image_shape)
+        activation = keras.activations.get(activation)
+        embedding = ImageEmbedding(
+            image_shape,
+            hidden_dim,
+            patch_size,
+            class_token=pooling == "class",
+            stem=stem,
+            dropout=dropout,
+            dtype=dtype,
+            name="embedding",
+        )
+        encoder = Encoder(
+            num_layers,
+            num_heads,
+            intermediate_dim,
+            dropout,
+            attention_dropout,
+            activation,
+            layer_norm_epsilon,
+            normalize_first=True,
+            stochastic_depth=stochastic_depth,
+            dtype=dtype,
+            name="encoder",
+        )
+        head = keras.layers.Dense(num_classes, dtype="float32", name="head")
+        images = keras.Input(image_shape, name="images")
+        if pooling == "class":
+            x = encoder(embedding(images), first_only=True)[:, 0]  # (B, D)
+        else:
+            x = ops.mean(encoder(embedding(images)), axis=1)  # (B, D)
+        super().__init__(images, head(x), **kwargs)
+        self.config = {
+            "image_shape": image_shape,
+            "num_classes": num_classes,
+            "patch_size": patch_size,
+            "hidden_dim": hidden_dim,
+            "num_layers": num_layers,
+            "num_heads": num_heads,
+            "intermediate_dim": intermediate_dim,
+            "dropout": dropout,
+            "attention_dropout": attention_dropout,
+            "stochastic_depth": stochastic_depth,
+            "activation": keras.activations.serialize(activation),
+            "layer_norm_epsilon": layer_norm_epsilon,
+            "stem": stem,
+            "pooling": pooling,
+        }
+        self.embedding = embedding
+        self.encoder = encoder
+        self.head = head
+
+    @property
+    def layout(self):
+        """How its checkpoints are written down."""
+        return LAYOUTS[self.config["stem"], self.config["pooling"]]
+
+    @property
+    def checkpoint_groups(self):
+        """The groups of tensors that its checkpoints hold."""
+        return tuple(self.layout.groups)
+
+    @classmethod
+    def from_preset(cls, preset, *args, **kwargs):
+        """Makes a classifier of a named size, with random weights.
+
+        Args:
+            preset: A key of `regard.models.IMAGE_PRESETS`, such as "vit_base_16".
+            *args: Further arguments of the constructor.
+            **kwargs: Likewise by name; they go before the preset's.
+
+        Raises:
+            ValueError: If there is no such preset; the message names the nearest.
+        """
+        return cls(*args, **{**image_preset(preset), **kwargs})
+
+    @classmethod
+    def from_checkpoint(cls, checkpoint, num_classes=None, image_shape=None, **kwargs):
+        """Makes a classifier from a Hugging Face ViT checkpoint.
+
+        A classifier of another number of classes than asked for starts from random weights, and the
+        log says so.
+
+        Args:
+            checkpoint: A directory, `hf://ORG/NAME[@REVISION]`, or a `Checkpoint`.
+            num_classes: Number of classes. Defaults to that of the checkpoint's classifier.
+            image_shape: Height, width and channels of the images. Defaults to the checkpoint's;
+                positions are interpolated for another.
+            **kwargs: `dropout`, `attention_dropout`, `stochastic_depth`, `name` and `dtype`; the
+                sizes are the checkpoint's.
+
+        Returns:
+            A `VisionTransformer`.
+
+        Raises:
+            CheckpointError: If it is not a whole ViT checkpoint, or if it has no classifier and
+                `num_classes` is not given.
+        """
+        checkpoint = as_checkpoint(checkpoint, *LAYOUTS.values())
+        known_classes = len(checkpoint.class_names)
+        if num_classes is None and not known_classes:
+            raise CheckpointError(
+                f"{checkpoint.directory} has no classifier, so the number of classes must be "
+                "given. Received: num_classes=None"
+            )
+        num_classes = known_classes if num_classes is None else num_classes
+        model = cls(num_classes=num_classes, **{**checkpoint.arguments, **kwargs})
+        load_checkpoint(model, checkpoint, [] if num_classes == known_classes else ["classifier"])
+        if image_shape is None or tuple(image_shape) == model.config["image_shape"]:
+            return model
+        return model.resized(image_shape)
+
+    def resized(self, image_shape):
+        """The same classifier for images of another size, its positions interpolated.
+
+        Args:
+            image_shape: Height, width and channels; the channels must stay.
+
+        Raises:
+            ValueError: If the sides are not multiples of a patch, or the channels differ.
+        """
+        if image_shape[2] != self.config["image_shape"][2]:
+            raise ValueError(
+                f"The channels of `image_shape` must stay {self.config['image_shape'][2]}. "
+                f"Received: image_shape={image_shape}"
+            )
+        other = type(self).from_config({**self.get_config(), "image_shape": tuple(image_shape)})
+        grids = (self._grid(model.config["image_shape"]) for model in (self, other))
+        values = {variable.path: variable for variable in self.weights}
+        table = "embedding/position_embedding/embeddings"
+        resized = resize_positions(ops.convert_to_numpy(values[table]), *grids)
+        for variable in other.weights:
+            variable.assign(resized if variable.path == table else values[variable.path])
+        return other
+
+    def _grid(self, image_shape):
+        return tuple(side // self.config["patch_size"] for side in image_shape[:2])
+
+    def get_config(self):
+        return {
+            "name": self.name,
+            "trainable": self.trainable,
+            "dtype": keras.dtype_policies.serialize(self.embedding.dtype_policy),
+            **self.config,
+            "image_shape": list(self.config["image_shape"]),
+        }
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        return cls(**config)

@@ -1,0 +1,164 @@
+"""ViT as Hugging Face writes it down, and what is here alone: other stems, other pooling."""
+
+from dataclasses import replace
+
+from .layout import Layout
+
+# fmt: off
+_PATCHES = (
+    ("vit.embeddings.patch_embeddings.projection", "embedding/patches", "DIpp"),
+)
+_CONVOLUTIONS = (
+    ("vit.embeddings.convolutional_stem.first", "embedding/convolutions/first", "QI33"),
+    ("vit.embeddings.convolutional_stem.first_norm", "embedding/convolutions/first_norm", "Q"),
+    ("vit.embeddings.convolutional_stem.second", "embedding/convolutions/second", "EQ33"),
+    ("vit.embeddings.convolutional_stem.second_norm", "embedding/convolutions/second_norm", "E"),
+    ("vit.embeddings.convolutional_stem.third", "embedding/convolutions/third", "DEkk"),
+)
+_CLASS_TOKEN = (
+    ("vit.embeddings.cls_token", "embedding/class_token", "11D"),
+)
+_ENCODER = (
+    ("vit.embeddings.position_embeddings", "embedding/position_embedding", "1PD"),
+    ("vit.encoder.layer.*.layernorm_before", "encoder/block_*/attention_norm", "D"),
+    ("vit.encoder.layer.*.attention.attention.query", "encoder/block_*/attention/query_key_value[0]", "DD"),  # noqa: E501
+    ("vit.encoder.layer.*.attention.attention.key", "encoder/block_*/attention/query_key_value[1]", "DD"),  # noqa: E501
+    ("vit.encoder.layer.*.attention.attention.value", "encoder/block_*/attention/query_key_value[2]", "DD"),  # noqa: E501
+    ("vit.encoder.layer.*.attention.output.dense", "encoder/block_*/attention/output", "DD"),
+    ("vit.encoder.layer.*.layernorm_after", "encoder/block_*/feed_forward_norm", "D"),
+    ("vit.encoder.layer.*.intermediate.dense", "encoder/block_*/feed_forward/intermediate", "FD"),
+    ("vit.encoder.layer.*.output.dense", "encoder/block_*/feed_forward/output", "DF"),
+    ("vit.layernorm", "encoder/final_norm", "D"),
+)
+# fmt: on
+
+
+def _read_image_shape(config):
+    sides = config["image_size"]
+    height, width = sides if isinstance(sides, list) else (sides, sides)
+    return {"image_shape": (height, width, config["num_channels"])}
+
+
+def _write_image_size(arguments):
+    height, width, _ = arguments["image_shape"]
+    return height if height == width else [height, width]
+
+
+def _num_positions(arguments):
+    height, width, _ = arguments["image_shape"]
+    size = arguments["patch_size"]
+    return (height // size) * (width // size) + (arguments["pooling"] == "class")
+
+
+def _dimensions(arguments):
+    return {
+        "I": arguments["image_shape"][2],
+        "p": arguments["patch_size"],
+        "P": _num_positions(arguments),
+        "E": arguments["hidden_dim"] // 2,  # of a convolutional stem
+        "Q": arguments["hidden_dim"] // 4,
+        "3": 3,
+        "k": arguments["patch_size"] // 2 + 1,
+    }
+
+
+def _problems(config):
+    """What the image of a config must be, beyond numbers."""
+    sides, patch = config.get("image_size"), config.get("patch_size")
+    sides = sides if isinstance(sides, list) else [sides, sides]
+    is_good = len(sides) == 2 and all(type(side) is int and side > 0 for side in sides)
+    if not is_good:
+        yield f"image_size must be a positive integer or two, not {config.get('image_size')!r:.40}"
+    elif type(patch) is int and patch > 0 and any(side % patch for side in sides):
+        yield f"image_size must be a multiple of patch_size, {patch}, not {config['image_size']}"
+    channels = config.get("num_channels")
+    if type(channels) is not int or channels < 1:
+        yield f"num_channels must be a positive integer, not {channels!r:.40}"
+
+
+VIT = Layout(
+    model_type="vit",
+    architectures={
+        "ViTForImageClassification": ("classifier",),
+        "ViTModel": (),
+        "ViTForMaskedImageModeling": (),
+    },
+    always=("patches", "class token", "encoder"),
+    groups={
+        "patches": _PATCHES,
+        "class token": _CLASS_TOKEN,
+        "encoder": _ENCODER,
+        "classifier": (("classifier", "head", "CD"),),
+    },
+    sizes={
+        "patch_size": "patch_size",
+        "hidden_dim": "hidden_size",
+        "num_layers": "num_hidden_layers",
+        "num_heads": "num_attention_heads",
+        "intermediate_dim": "intermediate_size",
+    },
+    rates={
+        "dropout": "hidden_dropout_prob",
+        "attention_dropout": "attention_probs_dropout_prob",
+        "layer_norm_epsilon": "layer_norm_eps",
+    },
+    activation="hidden_act",
+    dimensions=_dimensions,
+    further_arguments=_read_image_shape,
+    further_problems=_problems,
+    constants={"stem": "patches", "pooling": "class"},
+    defaults={  # ViTConfig's
+        "patch_size": 16,
+        "image_size": 224,
+        "num_channels": 3,
+        "hidden_dropout_prob": 0.0,
+        "attention_probs_dropout_prob": 0.0,
+        "layer_norm_eps": 1e-12,
+        "hidden_act": "gelu",
+        "num_labels": 2,
+    },
+    allowed={"qkv_bias": (True, None)},
+    written={
+        "image_size": _write_image_size,
+        "num_channels": lambda arguments: arguments["image_shape"][2],
+        "qkv_bias": True,
+        "initializer_range": 0.02,
+    },
+    idle=(
+        "vit.pooler.dense.weight",
+        "vit.pooler.dense.bias",
+        "vit.embeddings.mask_token",
+        "decoder.0.weight",  # of masked image modelling
+        "decoder.0.bias",
+    ),
+    prefix="vit.",
+    prefixed=("embeddings.", "encoder.", "layernorm.", "pooler."),
+    has_classes=True,
+)
+
+
+def _variant(stem, pooling):
+    """A model that `transformers` has not: of a type of its own, so that it says so."""
+    groups = {"patches": _PATCHES} if stem == "patches" else {"stem": _CONVOLUTIONS}
+    if pooling == "class":
+        groups["class token"] = _CLASS_TOKEN
+    groups["encoder"] = _ENCODER
+    parts = ["convolutional"] if stem == "convolutions" else []
+    parts += ["average"] if pooling == "average" else []
+    return replace(
+        VIT,
+        model_type="_".join(["regard", *parts, "vit"]),
+        architectures={"ViTForImageClassification": ("classifier",)},
+        always=tuple(groups),
+        groups={**groups, "classifier": VIT.groups["classifier"]},
+        constants={"stem": stem, "pooling": pooling},
+        idle=(),
+    )
+
+
+LAYOUTS = {
+    ("patches", "class"): VIT,
+    ("patches", "average"): _variant("patches", "average"),
+    ("convolutions", "class"): _variant("convolutions", "class"),
+    ("convolutions", "average"): _variant("convolutions", "average"),
+}
