@@ -10,7 +10,7 @@ from ..models import MaskedLanguageModel
 from .checkpoints import open_checkpoint
 from .data.masking import masked_positions
 from .errors import UserError
-from .runs import Run
+from .runs import LanguageRun
 from .tokenizers import as_bytes
 
 TOP = 5  # guesses for each [MASK]
@@ -41,7 +41,7 @@ class FilledText:
         return "\t".join([*guesses, " ".join(self.text.split())])
 
 
-class MaskedLMRun(Run):
+class MaskedLMRun(LanguageRun):
     """A trained masked language model with its tokenizer, as a run directory holds it.
 
     Args:

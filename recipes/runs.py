@@ -27,14 +27,14 @@ SAMPLE_LENGTHS = (3, 8, 12, 16, 20, 28, 40, 60, 120, 240)  # words
 
 
 class Run:
-    """A trained model with its tokenizer, as a run directory holds it.
+    """A trained model with what stands before it, as a run directory holds the two.
 
     A task's class has the `task`, which `run.json` names, the `model_class`, and `open`, which
-    gives the checkpoint in a run directory and its tokenizer.
+    gives the checkpoint in a run directory and its preprocessor.
 
     Args:
         model: The model.
-        tokenizer: Its tokenizer.
+        preprocessor: What makes its inputs: a tokenizer, or the preprocessing of images.
         metadata: What `run.json` holds.
         metrics: What `metrics.json` holds.
     """
@@ -43,17 +43,12 @@ class Run:
     model_class: type[keras.Model]
 
     def __init__(
-        self, model: keras.Model, tokenizer, metadata: dict[str, Any], metrics: dict[str, Any]
+        self, model: keras.Model, preprocessor, metadata: dict[str, Any], metrics: dict[str, Any]
     ):
         self.model = model
-        self.tokenizer = tokenizer
+        self.preprocessor = preprocessor
         self.metadata = metadata
         self.metrics = metrics
-
-    @property
-    def max_sequence_length(self) -> int:
-        """The longest text the model reads, in tokens; the rest of a longer one is cut off."""
-        return self.metadata["settings"]["max_sequence_length"]
 
     @classmethod
     def load(cls, directory: str | Path) -> Self:
@@ -65,10 +60,10 @@ class Run:
         directory = Path(directory)
         metadata = read_metadata(directory, cls.task)
         try:
-            checkpoint, tokenizer = cls.open(directory)
+            checkpoint, preprocessor = cls.open(directory)
             model = cls.model_class.from_checkpoint(checkpoint)
             metrics = json.loads((directory / "metrics.json").read_text(encoding="utf-8"))
-            return cls(model, tokenizer, metadata, metrics)
+            return cls(model, preprocessor, metadata, metrics)
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise UserError(f"{directory} is damaged, it cannot be read: {error}") from error
 
@@ -82,8 +77,38 @@ class Run:
 
     def save_model(self, directory: Path) -> None:
         """Writes what `model/` holds: a checkpoint that `transformers` opens."""
-        save_checkpoint(self.model, directory)
+        save_checkpoint(self.model, directory, self.metadata.get("class_names"))
+        self.preprocessor.save(directory)
+
+
+class LanguageRun(Run):
+    """A run whose preprocessor is a tokenizer."""
+
+    @property
+    def tokenizer(self):
+        """What makes token ids of texts."""
+        return self.preprocessor
+
+    @property
+    def max_sequence_length(self) -> int:
+        """The longest text the model reads, in tokens; the rest of a longer one is cut off."""
+        return self.metadata["settings"]["max_sequence_length"]
+
+    def save_model(self, directory: Path) -> None:
+        save_checkpoint(self.model, directory, self.metadata.get("class_names"))
         self.tokenizer.save(directory, self.max_sequence_length)
+
+
+def class_names_of(model: keras.Model, metadata: dict[str, Any]) -> list[str]:
+    """The names of a classifier's classes, in the order of its logits.
+
+    Raises:
+        ValueError: If there are more or fewer than classes.
+    """
+    names, count = metadata["class_names"], model.config["num_classes"]
+    if len(names) != count:
+        raise ValueError(f"run.json must name {count} classes. Received: class_names={names}")
+    return list(names)
 
 
 def sample_texts(pieces: Iterable[str]) -> list[str]:

@@ -33,27 +33,20 @@ WITH_TEACHER = {
 
 
 @dataclass(frozen=True)
-class TrainingSettings:
-    """The settings that every training of a text model has; None is a default that depends.
+class Settings:
+    """The settings that every training has; None is a default that depends.
 
     Attributes:
         checkpoint: What to start from: a directory, or `hf://ORG/NAME[@REVISION]`. Defaults to
-            nothing: random weights and a vocabulary learned from the training data.
-        preset: Size of a model from scratch, a key of `regard.models.TEXT_PRESETS`. Defaults to
-            "scratch".
+            nothing: random weights.
+        preset: Size of a model from scratch, by name.
         epochs: Largest number of passes over the training data.
-        learning_rate: Highest learning rate. Defaults to 0.128 / width from scratch, 0.0384 / width
-            from a checkpoint, so 5e-5 for BERT's 768; to fine-tune, twice that.
-        batch_tokens: Tokens in a batch, padding included. Defaults to 1,024, or 4,096 with a
-            teacher.
-        max_sequence_length: Tokens of a text that are read, [CLS] and [SEP] included; a longer
-            text is cut. Defaults to 256, or less where a checkpoint reads less.
-        dropout: Probability in [0, 1) of dropping a unit in training. Defaults to the
-            checkpoint's, or from scratch to 0.1, but 0 with a teacher.
+        learning_rate: Highest learning rate.
+        dropout: Probability in [0, 1) of dropping a unit in training. Defaults to the checkpoint's
+            or the preset's.
         precision: "float32", or "bfloat16": matrix products of that precision in training, with
             weights and results in float32 all the same. Defaults to "float32".
         patience: Epochs without a better one after which training stops. Defaults to 10.
-        vocabulary_size: Word pieces to learn from scratch. Defaults to 8,000.
         seed: Seed of everything random. Defaults to 0.
 
     Raises:
@@ -64,12 +57,9 @@ class TrainingSettings:
     preset: str | None = None
     epochs: int | None = None
     learning_rate: float | None = None
-    batch_tokens: int | None = None
-    max_sequence_length: int = 256
     dropout: float | None = None
     precision: str = "float32"
     patience: int = 10
-    vocabulary_size: int = 8000
     seed: int = 0
 
     def __post_init__(self):
@@ -78,10 +68,9 @@ class TrainingSettings:
         self._check()
 
     def _check(self) -> None:
-        for name in ("epochs", "batch_tokens", "patience", "vocabulary_size"):
+        for name in ("epochs", "patience"):
             self._must(name, lambda value: value >= 1, "at least 1")
         self._must("learning_rate", lambda rate: 0 < rate < math.inf, "finite and above 0")
-        self._must("max_sequence_length", lambda length: length >= 3, "at least 3")
         self._must("dropout", lambda rate: 0 <= rate < 1, "in [0, 1)")
         self._must("precision", ("float32", "bfloat16").__contains__, "float32 or bfloat16")
         self._must("seed", lambda seed: 0 <= seed < 2**31, "at least 0 and below 2**31")
@@ -95,6 +84,48 @@ class TrainingSettings:
         value = getattr(self, name)
         if value is not None and not is_good(value):
             raise UserError(f"`{name}` must be {what}. Received: {name}={value}")
+
+    def model_options(self) -> dict[str, Any]:
+        """Arguments of a model's constructor that the settings decide."""
+        dtype = "mixed_bfloat16" if self.precision == "bfloat16" else "float32"
+        return (
+            {"dtype": dtype} if self.dropout is None else {"dtype": dtype, "dropout": self.dropout}
+        )
+
+    def with_defaults(self, **defaults: Any) -> Self:
+        """The same with values for the settings that are None."""
+        given = {field.name: getattr(self, field.name) for field in fields(self)}
+        return replace(self, **{n: value for n, value in defaults.items() if given[n] is None})
+
+
+@dataclass(frozen=True)
+class TrainingSettings(Settings):
+    """The settings that every training of a text model has.
+
+    Attributes:
+        preset: A key of `regard.models.TEXT_PRESETS`. Defaults to "scratch".
+        learning_rate: Highest learning rate. Defaults to 0.128 / width from scratch, 0.0384 / width
+            from a checkpoint, so 5e-5 for BERT's 768; to fine-tune, twice that.
+        batch_tokens: Tokens in a batch, padding included. Defaults to 1,024, or 4,096 with a
+            teacher.
+        max_sequence_length: Tokens of a text that are read, [CLS] and [SEP] included; a longer
+            text is cut. Defaults to 256, or less where a checkpoint reads less.
+        dropout: Probability in [0, 1) of dropping a unit in training. Defaults to the
+            checkpoint's, or from scratch to 0.1, but 0 with a teacher.
+        vocabulary_size: Word pieces to learn from scratch. Defaults to 8,000.
+
+    The rest is that of `Settings`.
+    """
+
+    batch_tokens: int | None = None
+    max_sequence_length: int = 256
+    vocabulary_size: int = 8000
+
+    def _check(self) -> None:
+        super()._check()
+        for name in ("batch_tokens", "vocabulary_size"):
+            self._must(name, lambda value: value >= 1, "at least 1")
+        self._must("max_sequence_length", lambda length: length >= 3, "at least 3")
 
     def completed(self) -> Self:
         """The same from scratch with what the preset decides filled in.
@@ -116,18 +147,6 @@ class TrainingSettings:
         settings = self.with_defaults(learning_rate=0.0384 / width)
         longest = min(settings.max_sequence_length, longest)
         return replace(settings, max_sequence_length=longest)
-
-    def model_options(self) -> dict[str, Any]:
-        """Arguments of a model's constructor that the settings decide."""
-        dtype = "mixed_bfloat16" if self.precision == "bfloat16" else "float32"
-        return (
-            {"dtype": dtype} if self.dropout is None else {"dtype": dtype, "dropout": self.dropout}
-        )
-
-    def with_defaults(self, **defaults: Any) -> Self:
-        """The same with values for the settings that are None."""
-        given = {field.name: getattr(self, field.name) for field in fields(self)}
-        return replace(self, **{n: value for n, value in defaults.items() if given[n] is None})
 
 
 @dataclass(frozen=True)

@@ -12,14 +12,13 @@ import numpy as np
 import tensorflow as tf
 
 from ..models import TextClassifier
-from ..models.checkpoints import save_checkpoint
 from .checkpoints import open_checkpoint
 from .data.batching import TokenBudget, ordered_dataset
 from .data.tables import LabelledTexts, check_pairs, read_like
 from .directories import takes_pairs
 from .errors import UserError
 from .evaluation import classification_metrics, encode_labels
-from .runs import Run, sample_texts
+from .runs import LanguageRun, class_names_of, sample_texts
 from .tokenizers import Text, sequence_lengths
 
 PREDICTION_BATCH_TOKENS = 8192  # enough to fill the cores, little enough for any memory
@@ -55,7 +54,7 @@ class Prediction:
         return "\t".join([label, f"{self.score:.4f}", *texts])
 
 
-class TextRun(Run):
+class TextRun(LanguageRun):
     """A trained text classifier with its tokenizer, as a run directory holds it.
 
     Args:
@@ -76,12 +75,7 @@ class TextRun(Run):
 
     def __init__(self, model, tokenizer, metadata, metrics):
         super().__init__(model, tokenizer, metadata, metrics)
-        self.class_names = list(self.metadata["class_names"])
-        if len(self.class_names) != self.model.config["num_classes"]:
-            raise ValueError(
-                f"The model has {self.model.config['num_classes']} classes, "
-                f"`class_names` has {len(self.class_names)}"
-            )
+        self.class_names = class_names_of(model, metadata)
 
     @property
     def is_pair(self) -> bool:
@@ -204,10 +198,6 @@ class TextRun(Run):
         """Texts to try and warm up an export with."""
         texts = sample_texts(self.tokenizer.vocabulary)
         return list(zip(texts, reversed(texts), strict=True)) if self.is_pair else texts
-
-    def save_model(self, directory: Path) -> None:
-        save_checkpoint(self.model, directory, self.class_names)
-        self.tokenizer.save(directory, self.max_sequence_length)
 
 
 def describe_data(table: LabelledTexts) -> dict[str, Any]:

@@ -60,7 +60,7 @@ def compile_classifier(model: keras.Model, optimizer: keras.optimizers.Optimizer
     model.compile(
         optimizer,
         keras.losses.CategoricalCrossentropy(from_logits=True),
-        metrics=_classification_metrics(),
+        metrics=classifier_metrics(),
         jit_compile=False,  # XLA would compile every batch shape anew
     )
 
@@ -74,12 +74,13 @@ def compile_student(model: keras.Model, optimizer: keras.optimizers.Optimizer) -
             "evidence": keras.losses.MeanSquaredError(reduction="mean_with_sample_weight"),
         },
         loss_weights={"logits": 1.0, "evidence": EVIDENCE_WEIGHT},
-        metrics={"logits": _classification_metrics()},
+        metrics={"logits": classifier_metrics()},
         jit_compile=False,  # as above
     )
 
 
-def _classification_metrics() -> list[keras.metrics.Metric]:
+def classifier_metrics() -> list[keras.metrics.Metric]:
+    """What is measured of a classifier in training, on one-hot targets."""
     return [
         keras.metrics.CategoricalAccuracy(name="accuracy"),
         keras.metrics.F1Score(average="macro", name="macro_f1"),

@@ -20,7 +20,7 @@ from .checkpoints import open_translator
 from .data.parallel import ParallelTexts
 from .data.parallel_batching import ordered_batches, pack
 from .report import Alignment
-from .runs import Run, sample_texts
+from .runs import LanguageRun, sample_texts
 from .sentencepiece_tokenizer import SPACE
 from .tokenizers import Text
 from .training import TokenCrossentropy
@@ -55,7 +55,7 @@ class Translation:
         return " ".join(self.translation.split())
 
 
-class TranslationRun(Run):
+class TranslationRun(LanguageRun):
     """A trained translator with its tokenizer, as a run directory holds it.
 
     Args:
