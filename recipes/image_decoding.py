@@ -1,0 +1,175 @@
+"""From encoded images to pixels, in a graph: what training reads, and what a server is sent.
+
+JPEG, PNG, GIF (its first frame) and BMP, of any size up to a bound; gray, with a palette, with
+transparency (which is dropped), of 16 bits, or CMYK: all become RGB. A JPEG of a camera that was
+held sideways is turned upright, as its EXIF says.
+"""
+
+import tensorflow as tf
+
+FORMATS = "JPEG, PNG, GIF or BMP"
+MOST_PIXELS = 2**26  # 8,192 x 8,192: no header makes us ask for more than 200 MB
+
+_DECODERS_AT_ONCE = 16
+# A JPEG's orientation, a number from 1 to 8, as EXIF writes it in either order of bytes: tag
+# 0x0112, of type 3, once. JEITA CP-3451, section 4.6.
+_ORIENTATION = (
+    r"(?s)^\C*?Exif\x00\x00(?:II\x2a\x00\C{0,1000}?\x12\x01\x03\x00\x01\x00\x00\x00([\x01-\x08])"
+    r"|MM\x00\x2a\C{0,1000}?\x01\x12\x00\x03\x00\x00\x00\x01\x00([\x01-\x08]))\C*$"
+)
+
+
+def decode_image(contents: tf.Tensor) -> tf.Tensor:
+    """Decodes an image.
+
+    Args:
+        contents: A string, the file's bytes.
+
+    Returns:
+        uint8, (H, W, 3).
+
+    Raises:
+        tf.errors.InvalidArgumentError: When it runs: if it is no whole image of a known format, or
+            has too many pixels, which its header tells before any memory is asked for.
+    """
+    contents = tf.convert_to_tensor(contents)
+    kinds = {
+        "jpeg": tf.io.is_jpeg(contents),
+        "png": _starts(contents, b"\x89PNG"),
+        "gif": _starts(contents, b"GIF8"),
+        "bmp": _starts(contents, b"BM"),
+    }
+    readers = {"jpeg": _read_jpeg, "png": _read_png, "gif": _read_gif, "bmp": _read_bmp}
+    cases = [(kinds[name], lambda read=read: read(contents)) for name, read in readers.items()]
+
+    def refuse():
+        with tf.control_dependencies([tf.Assert(False, [f"it is no {FORMATS} image."])]):
+            return tf.zeros((1, 1, 3), tf.uint8)
+
+    return tf.ensure_shape(tf.case(cases, default=refuse), (None, None, 3))
+
+
+def _read_jpeg(contents):
+    height, width = tf.unstack(tf.image.extract_jpeg_shape(contents)[:2])
+    with tf.control_dependencies([_check_pixels(height, width)]):
+        # As accurate as Pillow's; TensorFlow's default is another transform, off by 1 of 255.
+        image = tf.io.decode_jpeg(contents, channels=3, dct_method="INTEGER_ACCURATE")
+    return _upright(image, _orientation(contents))
+
+
+def _read_png(contents):
+    width, height = (_integer(contents, place, 4, little_endian=False) for place in (16, 20))
+    with tf.control_dependencies([_check_pixels(height, width)]):
+        return tf.io.decode_png(contents, channels=3)
+
+
+def _read_gif(contents):
+    width, height = (_integer(contents, place, 2) for place in (6, 8))
+    with tf.control_dependencies([_check_pixels(height, width)]):
+        return tf.io.decode_image(contents, channels=3, expand_animations=False)
+
+
+def _read_bmp(contents):
+    width, height = (_integer(contents, place, 4) for place in (18, 22))
+    bits = _integer(contents, 28, 2)
+    known = tf.Assert(
+        tf.reduce_any(bits == [8, 24, 32]), ["a BMP must have 8, 24 or 32 bits a pixel, not", bits]
+    )
+    with tf.control_dependencies([_check_pixels(height, width), known]):
+        return tf.cond(
+            bits == 8,
+            lambda: _with_palette(contents),
+            lambda: tf.io.decode_bmp(contents)[..., :3],
+        )
+
+
+def _with_palette(contents):
+    """A BMP of 8 bits; TensorFlow takes the places in its palette for shades of gray."""
+    start = 14 + _integer(contents, 14, 4)  # after the two headers
+    end = _integer(contents, 10, 4)  # where the pixels begin
+    colours = tf.io.decode_raw(tf.strings.substr(contents, start, end - start), tf.uint8)
+    colours = tf.reshape(colours, (-1, 4))[:, 2::-1]  # blue, green, red and nothing, to RGB
+    places = tf.cast(tf.io.decode_bmp(contents)[..., 0], tf.int32)  # (H, W)
+    return tf.gather(colours, places)
+
+
+def _starts(contents, beginning):
+    return tf.strings.substr(contents, 0, len(beginning)) == beginning
+
+
+def _integer(contents, place, size, little_endian=True):
+    """The unsigned integer of so many bytes that stands at a place; -1 beyond the end."""
+    weights = [256**power for power in range(size)]
+    weights = tf.constant(weights if little_endian else weights[::-1], tf.int64)
+
+    def read():
+        parts = tf.io.decode_raw(tf.strings.substr(contents, place, size), tf.uint8)
+        return tf.reduce_sum(tf.cast(parts, tf.int64) * weights)
+
+    is_there = tf.strings.length(contents) >= place + size
+    return tf.cond(is_there, read, lambda: tf.constant(-1, tf.int64))
+
+
+def _check_pixels(height, width):
+    height, width = (tf.cast(side, tf.int64) for side in (height, width))
+    height = tf.where(height >= 2**31, 2**32 - height, height)  # a BMP from the top down
+    is_good = (height > 0) & (width > 0) & (height < 2**31) & (width < 2**31)
+    is_good &= height * width <= MOST_PIXELS
+    return tf.Assert(is_good, [f"it must have 1 to {MOST_PIXELS} pixels, not", height, "x", width])
+
+
+def _orientation(contents):
+    """1 to 8, as EXIF counts; 1 where it says nothing."""
+    found = tf.strings.regex_replace(tf.strings.substr(contents, 0, 8192), _ORIENTATION, r"\1\2")
+    is_found = tf.strings.length(found) == 1
+    return tf.cond(is_found, lambda: _integer(found, 0, 1), lambda: tf.constant(1, tf.int64))
+
+
+def _upright(image, orientation):
+    """Undoes an orientation: 1 is upright, 3 upside down, 6 and 8 on a side, others mirrored."""
+    is_mirrored = tf.reduce_any(orientation == [2, 4, 5, 7])
+    turns = tf.gather([0, 0, 0, 2, 2, 3, 3, 1, 1], orientation)  # quarters, counterclockwise
+    image = tf.image.rot90(image, tf.cast(turns, tf.int32))
+    return tf.cond(is_mirrored, lambda: tf.image.flip_left_right(image), lambda: image)
+
+
+def decode_batch(contents: tf.Tensor, prepare, shape: tuple[int, int, int]) -> tf.Tensor:
+    """Decodes a batch of images and prepares each for a model, in parallel.
+
+    Args:
+        contents: Strings, (B,).
+        prepare: From an image, uint8 (H, W, 3), to what the model reads.
+        shape: The shape of that.
+
+    Returns:
+        float32, (B, *shape).
+
+    Raises:
+        tf.errors.InvalidArgumentError: When it runs: if one cannot be decoded; the message says
+            which, counted from 0.
+    """
+    numbered = tf.data.Dataset.from_tensor_slices(contents).enumerate()
+    images = numbered.map(
+        lambda number, image: (number, prepare(decode_image(image))),
+        num_parallel_calls=_DECODERS_AT_ONCE,
+    ).ignore_errors()
+    options = tf.data.Options()
+    options.autotune.enabled = False  # its thread would keep each call waiting
+    count = tf.size(contents, tf.int64)
+
+    # One more element, so that there is a batch where no image is good, or none there.
+    last = tf.data.Dataset.from_tensors((tf.constant(-1, tf.int64), tf.zeros(shape)))
+    batch = images.concatenate(last).batch(count + 1).with_options(options)
+    numbers, images = batch.get_single_element()
+    bad = tf.sets.difference(tf.range(count)[None], numbers[None, :-1]).values
+    known = tf.Assert(
+        tf.size(bad) == 0,
+        [
+            f"Every element must be a whole {FORMATS} image of at most {MOST_PIXELS} pixels. Those "
+            "that are not, counted from 0:",
+            bad,
+        ],
+        summarize=100,
+    )
+    with tf.control_dependencies([known]):
+        return tf.ensure_shape(images[:-1], (None, *shape))
