@@ -3,11 +3,13 @@ import logging
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from regard.recipes.cli import run_command
 from regard.recipes.data.tables import read_labelled_texts
 from regard.recipes.data.unlabelled import read_texts
 from regard.recipes.errors import UserError
+from regard.recipes.image_checks import read_labelled_images
 
 
 @pytest.fixture(scope="module")
@@ -119,6 +121,17 @@ def test_tfds_data_whose_code_is_not_known(tfds, tfds_dir):
     table = read_labelled_texts("tfds:regard_elsewhere/extra")
     assert table.texts == [f"extra {i} 好" for i in range(4)]
     assert table.labels == ["bad", "good", "bad", "good"]
+
+
+def test_tfds_images(tfds_dir):
+    data = read_labelled_images("tfds:regard_toy_reviews:train[1:]")
+    assert data.labels == ["good", "bad", "good"]
+    assert data.files[0] == "tfds:regard_toy_reviews:train[1:], row 1"
+    shapes = [tf.io.decode_image(contents).shape for contents in data.contents]
+    assert shapes == [(2, 2, 3)] * 3
+    assert len(set(data.digests)) == 1
+    with pytest.raises(UserError, match="odd, row 2: there must be an image and a label"):
+        read_labelled_images("tfds:regard_toy_reviews:odd")
 
 
 def test_tfds_unknown_names(tfds_dir):

@@ -19,6 +19,7 @@ LABEL_COLUMNS = frozenset([
 # fmt: on
 SOURCE_COLUMNS = frozenset(["source", "src", "原文", "源文"])
 TARGET_COLUMNS = frozenset(["target", "tgt", "translation", "译文", "翻译"])
+IMAGE_COLUMNS = frozenset(["image", "path", "file", "filename", "file_name", "filepath", "图片"])
 # These number the rows, so they are never "the other one" of two columns.
 INDEX_COLUMNS = frozenset(["", "id", "idx", "index", "unnamed: 0", "__index_level_0__"])
 
@@ -95,11 +96,29 @@ def choose_parallel_columns(
         UserError: If a column cannot be told, is not there, or is to hold both.
     """
     given = {"source": source_column, "target": target_column}
+    return _choose_both(source, columns, given, (SOURCE_COLUMNS, TARGET_COLUMNS))
+
+
+def choose_image_columns(
+    source: str, columns: list[str], image_column: str | None, label_column: str | None
+) -> tuple[str, str]:
+    """The columns of the paths of images and of their labels, likewise."""
+    given = {"image": image_column, "label": label_column}
+    return _choose_both(source, columns, given, (IMAGE_COLUMNS, LABEL_COLUMNS))
+
+
+def _choose_both(
+    source: str,
+    columns: list[str],
+    given: dict[str, str | None],
+    known: tuple[frozenset[str], frozenset[str]],
+) -> tuple[str, str]:
+    """Two columns by role, those that are not given by the names that are known for it."""
     _check_given(source, columns, given)
     chosen = []
-    for (role, name), known in zip(given.items(), (SOURCE_COLUMNS, TARGET_COLUMNS), strict=True):
+    for (role, name), names in zip(given.items(), known, strict=True):
         free = [column for column in columns if column not in given.values()]
-        chosen.append(_only(source, columns, [name] if name else _known(free, known), role))
+        chosen.append(_only(source, columns, [name] if name else _known(free, names), role))
         if name is None:
             _log_guess(source, chosen[-1], role)
     return chosen[0], chosen[1]

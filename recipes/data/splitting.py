@@ -1,21 +1,23 @@
-"""Holding out a part of labelled texts, to validate on."""
+"""Holding out a part of labelled examples, to validate on."""
 
 import random
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 from ..errors import UserError
-from .texts import LabelledTexts
+
+Labelled = TypeVar("Labelled")
 
 
-def split(table: LabelledTexts, fraction: float, seed: int) -> tuple[LabelledTexts, LabelledTexts]:
+def split(table: Labelled, fraction: float, seed: int) -> tuple[Labelled, Labelled]:
     """Holds out a part of the rows, every label in proportion.
 
     Each label keeps at least one row in the rest, so a label with one row is never held out.
 
     Args:
-        table: What to split.
+        table: What to split: labelled texts or images.
         fraction: The part of all rows to hold out, in (0, 1). At least one row is held out.
         seed: Decides which rows. The same seed on the same table gives the same split.
 
@@ -30,12 +32,12 @@ def split(table: LabelledTexts, fraction: float, seed: int) -> tuple[LabelledTex
     candidates = _spread_by_label(table.labels, random.Random(seed))
     if not candidates:
         raise UserError(
-            f"{table.source}: no row can be held out, because each label has only one. "
-            "Add rows, or name a file to validate on with --validation."
+            f"{table.source}: none can be held out, because each label has only one example. "
+            "Add some, or name data to validate on with --validation."
         )
     held_out = set(candidates[: max(1, round(fraction * len(table)))])
     rest = set(range(len(table))) - held_out
-    return _take(table, rest), replace(_take(table, held_out), num_skipped=0)
+    return table.take(sorted(rest)), replace(table.take(sorted(held_out)), num_skipped=0)
 
 
 def _spread_by_label(labels: Sequence[str], rng: random.Random) -> list[int]:
@@ -53,13 +55,3 @@ def _spread_by_label(labels: Sequence[str], rng: random.Random) -> list[int]:
         # Ranks lie evenly in (0, 1), so that every label is taken at the pace of its size.
         ranked += [((i + 0.5) / len(rows), rng.random(), row) for i, row in enumerate(rows[1:])]
     return [row for _, _, row in sorted(ranked)]
-
-
-def _take(table: LabelledTexts, rows: Iterable[int]) -> LabelledTexts:
-    rows = sorted(rows)
-    return replace(
-        table,
-        texts=[table.texts[row] for row in rows],
-        labels=[table.labels[row] for row in rows],
-        pairs=None if table.pairs is None else [table.pairs[row] for row in rows],
-    )

@@ -3,8 +3,8 @@
 import hashlib
 import json
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -50,10 +50,17 @@ class LabelledTexts:
         return fingerprint(self.texts, self.labels, *([] if self.pairs is None else [self.pairs]))
 
     def class_names(self) -> list[str]:
-        """The distinct labels, sorted: as numbers where all are integers, else by code point."""
-        names = sorted(set(self.labels))
-        all_integers = all(re.fullmatch("-?[0-9]{1,18}", name) for name in names)
-        return sorted(names, key=int) if all_integers else names
+        """The distinct labels, sorted as `sorted_labels` does."""
+        return sorted_labels(self.labels)
+
+    def take(self, rows: Sequence[int]) -> "LabelledTexts":
+        """Some of the rows."""
+        return replace(
+            self,
+            texts=[self.texts[row] for row in rows],
+            labels=[self.labels[row] for row in rows],
+            pairs=None if self.pairs is None else [self.pairs[row] for row in rows],
+        )
 
 
 @dataclass(frozen=True)
@@ -76,6 +83,13 @@ class Texts:
     def fingerprint(self) -> str:
         """SHA-256 over the texts, in hexadecimal: the same data, the same fingerprint."""
         return fingerprint(self.texts)
+
+
+def sorted_labels(labels: Iterable[str]) -> list[str]:
+    """The distinct labels, sorted: as numbers where all are integers, else by code point."""
+    names = sorted(set(labels))
+    all_integers = all(re.fullmatch("-?[0-9]{1,18}", name) for name in names)
+    return sorted(names, key=int) if all_integers else names
 
 
 def fingerprint(*columns: Iterable[str]) -> str:

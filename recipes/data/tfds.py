@@ -15,18 +15,21 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from ..errors import UserError
+from .columns import choose_image_columns
 from .formats import Table
+from .images import LabelledImages
 
 logger = logging.getLogger("regard")
 
 
-def open_tfds(source: str) -> Table:
+def open_tfds(source: str, as_encoded: bool = False) -> Table:
     """Opens a TFDS data set, downloading and preparing it first if TFDS has not done so.
 
     Args:
         source: `tfds:NAME[/CONFIG][:SPLIT]`. SPLIT is "train" by default and may be a slice, such
             as "train[:10%]". Data sets lie where `TFDS_DATA_DIR` says, or in
             `~/tensorflow_datasets`.
+        as_encoded: Whether images are given as the bytes of their files. Defaults to False.
 
     Returns:
         The data set's features as columns. Class ids become their names, and -1, with which TFDS
@@ -43,14 +46,46 @@ def open_tfds(source: str) -> Table:
     features = builder.info.features
 
     def read(columns: Sequence[str]) -> Iterator[tuple[int, str, Sequence[Any]]]:
-        wanted = tfds.decode.PartialDecoding(dict.fromkeys(columns, True))
+        undecoded = {
+            name: tfds.decode.SkipDecoding()
+            for name in columns
+            if as_encoded and isinstance(features[name], tfds.features.Image)
+        }
+        wanted = tfds.decode.PartialDecoding(dict.fromkeys(columns, True), decoders=undecoded)
         once = tfds.ReadConfig(try_autocache=False)
         dataset = builder.as_dataset(split=split, decoders=wanted, read_config=once)
-        converters = {column: _converter(features[column]) for column in columns}
+        converters = {
+            column: bytes if column in undecoded else _converter(features[column])
+            for column in columns
+        }
         for row, example in enumerate(tfds.as_numpy(dataset), start=1):
             yield row, "", [convert(example[name]) for name, convert in converters.items()]
 
     return Table(list(features), read)
+
+
+def read_tfds_images(
+    source: str, image_column: str | None, label_column: str | None
+) -> LabelledImages:
+    """Reads the labelled images of a TFDS data set, still encoded.
+
+    Args:
+        source: As for `open_tfds`.
+        image_column: The feature that holds the images; guessed if there is one sensible guess.
+        label_column: The feature that holds the labels, likewise.
+
+    Raises:
+        UserError: As `open_tfds`, if a feature cannot be told, or if a row has no label.
+    """
+    table = open_tfds(source, as_encoded=True)
+    columns = choose_image_columns(source, table.columns, image_column, label_column)
+    rows = list(table.read(columns))
+    for row, _, (image, label) in rows:
+        if not isinstance(image, bytes) or label is None:
+            raise UserError(f"{source}, row {row}: there must be an image and a label.")
+    images, labels = ([cells[place] for _, _, cells in rows] for place in (0, 1))
+    files = [f"{source}, row {row}" for row, _, _ in rows]
+    return LabelledImages(source, files, [str(label) for label in labels], [], columns, 0, images)
 
 
 def _open_builder(source: str, name: str) -> tfds.core.DatasetBuilder:
