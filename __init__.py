@@ -13,6 +13,9 @@ from importlib import import_module
 
 __version__ = "0.1.0"
 __all__ = [
+    "ImageRun",
+    "ImageSettings",
+    "LabelledImages",
     "LabelledTexts",
     "MaskedLMRun",
     "ParallelTexts",
@@ -22,16 +25,21 @@ __all__ = [
     "TranslationRun",
     "TranslationSettings",
     "UserError",
+    "fit_images",
     "fit_text",
     "fit_translation",
     "layers",
     "models",
     "pretrain_text",
+    "read_labelled_images",
     "read_labelled_texts",
     "read_parallel_texts",
 ]
 
 _HOMES = {
+    "ImageRun": "recipes.image_runs",
+    "ImageSettings": "recipes.image_settings",
+    "LabelledImages": "recipes.data.images",
     "LabelledTexts": "recipes.data.texts",
     "MaskedLMRun": "recipes.masked_lm_runs",
     "ParallelTexts": "recipes.data.parallel",
@@ -41,9 +49,11 @@ _HOMES = {
     "TranslationRun": "recipes.translation_runs",
     "TranslationSettings": "recipes.translation_settings",
     "UserError": "recipes.errors",
+    "fit_images": "recipes.images",
     "fit_text": "recipes.text",
     "fit_translation": "recipes.translation",
     "pretrain_text": "recipes.pretraining",
+    "read_labelled_images": "recipes.image_checks",
     "read_labelled_texts": "recipes.data.tables",
     "read_parallel_texts": "recipes.data.parallel",
 }

@@ -5,6 +5,7 @@ from pathlib import Path
 from ..models.checkpoints import Checkpoint
 from .directories import model_directory
 from .errors import UserError
+from .image_preprocessing import ImagePreprocessing
 from .sentencepiece_tokenizer import SentencePieceTokenizer
 from .tokenizers import WordPieceTokenizer
 
@@ -28,6 +29,22 @@ def open_checkpoint(source: str | Path) -> tuple[Checkpoint, WordPieceTokenizer]
             f"vocab_size={size}. Take the tokenizer that the model was trained with."
         )
     return checkpoint, tokenizer
+
+
+def open_image_checkpoint(source: str | Path) -> tuple[Checkpoint, ImagePreprocessing]:
+    """Opens a ViT checkpoint, or that of a run, with its preprocessing.
+
+    Args:
+        source: A directory, `hf://ORG/NAME[@REVISION]`, or a run of a classifier of images.
+
+    Raises:
+        ValueError: If either cannot be used, or the two are for images of different sizes.
+    """
+    checkpoint = Checkpoint(model_directory(source))
+    if "image_shape" not in checkpoint.arguments:
+        raise ValueError(f"{source}: it must be a ViT, not a {checkpoint.layout.model_type}.")
+    height, width, _ = checkpoint.arguments["image_shape"]
+    return checkpoint, ImagePreprocessing.load(checkpoint.directory, height, width)
 
 
 def open_translator(source: str | Path) -> tuple[Checkpoint, SentencePieceTokenizer]:

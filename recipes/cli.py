@@ -17,10 +17,12 @@ import click
 
 from .. import __version__
 from . import cli_options as options
+from .cli_data import READERS
 from .cli_demo import demo
 from .cli_fit import fit, pretrain
-from .cli_support import load_tfds, quiet, say
+from .cli_support import quiet, say
 from .directories import check_writable, read_metadata, takes_pairs
+from .display import format_metrics, format_translation_metrics
 from .errors import UserError
 
 PREDICTIONS_AT_ONCE = 1024  # lines of input, so that long input is answered as it is read
@@ -39,6 +41,7 @@ def cli() -> None:
       regard pretrain text notes.txt            make one, from texts without labels
       regard fit translation --source train.en --target train.de
                                                 learn to translate from your own pairs of texts
+      regard fit images flowers                 learn from folders of images
       regard evaluate runs/reviews test.csv     how good is it?
       regard predict runs/reviews "Lovely!"     what does it say?
       regard export runs/reviews served         write a SavedModel for TF Serving
@@ -55,53 +58,45 @@ for group in (fit, pretrain, demo):
 @options.evaluation_data
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def evaluate(run, data, as_json, **reading) -> None:
-    """Measure RUN on DATA: labelled texts, or, for a translator, a table of pairs of texts.
+    """Measure RUN on DATA: labelled texts or images, or, for a translator, pairs of texts.
 
-    A translator may have --source and --target, text files line beside line, in place of DATA.
+    A translator may have --source and --target, text files line beside line, in place of DATA. Of a
+    folder of images with splits, the images to test on are taken.
     """
-    metadata = read_metadata(run, "text", "translation")
-    is_translator = metadata["task"] == "translation"
+    metadata = read_metadata(run, *READERS)
     reading = options.only_those_of(metadata["task"], reading)
-    source, target = reading.pop("source", None), reading.pop("target", None)
-    if is_translator:
-        options.check_parallel(data, source, target)
-    elif data is None:
-        raise click.UsageError("Missing argument 'DATA'.")
-    load_tfds(data)
-    if is_translator:
-        from .data.parallel import read_parallel_texts
-        from .display import format_translation_metrics as format_metrics
-
-        table = read_parallel_texts(data or source, target, **reading)
-    else:
-        from .data.tables import read_like
-        from .display import format_metrics
-
-        table = read_like(metadata["data"]["train"], data, **reading)
+    table = READERS[metadata["task"]](metadata, data, **reading)
     metrics = load_run(run).evaluate(table)
-    click.echo(json.dumps(metrics, ensure_ascii=False) if as_json else format_metrics(metrics))
+    if as_json:
+        click.echo(json.dumps(metrics, ensure_ascii=False))
+    elif metadata["task"] == "translation":
+        click.echo(format_translation_metrics(metrics))
+    else:
+        click.echo(format_metrics(metrics))
 
 
 @cli.command()
 @click.argument("run", type=click.Path(path_type=Path))
-@click.argument("texts", nargs=-1, metavar="[TEXT ...]")
+@click.argument("texts", nargs=-1, metavar="[TEXT|IMAGE ...]")
 @click.option("--pair", metavar="TEXT", help="The second text, for a RUN that classifies pairs.")
 @click.option("--input", "source", metavar="FILE|-", help="Take each line of a file.")
 @options.decoding
+@options.skip_bad_files
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
-def predict(run, texts, pair, source, as_json, **decoding) -> None:
+def predict(run, texts, pair, source, as_json, **choices) -> None:
     """Classify or translate each TEXT, or each line of --input (- is standard input).
 
     A classifier prints label, probability and text, separated by tabs; a translator a translation a
     line. For pairs of texts, give one TEXT and --pair, or lines of two texts with a tab between
-    them. A pretrained RUN says what may stand behind each [MASK] instead.
+    them; for a classifier of images, each TEXT is a file or a folder. A pretrained RUN says what
+    may stand behind each [MASK] instead.
     """
     if bool(texts) == bool(source):
         raise click.UsageError("Give texts as arguments, or --input FILE: one of the two.")
     if pair is not None and len(texts) != 1:
         raise click.UsageError("--pair goes with exactly one TEXT.")
     metadata = read_metadata(run)
-    decoding = options.only_those_of(metadata["task"], decoding)
+    choices = options.only_those_of(metadata["task"], choices)
     is_pair = takes_pairs(metadata)
     if pair is not None and not is_pair:
         raise UserError(f"{run} takes single texts: leave out --pair.")
@@ -110,7 +105,7 @@ def predict(run, texts, pair, source, as_json, **decoding) -> None:
         lines = split_pairs(lines, source) if pair is None else iter([(texts[0], pair)])
     trained = load_run(run)
     while batch := list(islice(lines, PREDICTIONS_AT_ONCE)):
-        for prediction in trained.predict(batch, **decoding):
+        for prediction in trained.predict(batch, **choices):
             click.echo(prediction.to_json() if as_json else prediction.to_line())
 
 
@@ -125,7 +120,7 @@ def predict(run, texts, pair, source, as_json, **decoding) -> None:
 )
 def export(run, destination, precision) -> None:
     """Write RUN as a SavedModel for TF Serving, into DEST/<next integer>."""
-    read_metadata(run, "text", "translation")
+    read_metadata(run, *READERS)
     check_writable(destination)
     click.echo(load_run(run).export(destination, precision))
 
@@ -136,11 +131,12 @@ def load_run(directory: Path):
     if task == "translation":  # its searches run side by side, each on a thread of its own
         os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
     with quiet():
+        from .image_runs import ImageRun
         from .masked_lm_runs import MaskedLMRun
         from .text_runs import TextRun
         from .translation_runs import TranslationRun
-    kinds = {kind.task: kind for kind in (TextRun, MaskedLMRun, TranslationRun)}
-    return kinds[task].load(directory)
+    kinds = (TextRun, MaskedLMRun, TranslationRun, ImageRun)
+    return {kind.task: kind for kind in kinds}[task].load(directory)
 
 
 def read_lines(source: str) -> Iterator[str]:

@@ -5,7 +5,12 @@ from pathlib import Path
 import click
 
 from .cli_support import quiet
-from .directories import DEMO_CONTENTS, TRANSLATION_DEMO_CONTENTS, check_output
+from .directories import (
+    DEMO_CONTENTS,
+    IMAGE_DEMO_CONTENTS,
+    TRANSLATION_DEMO_CONTENTS,
+    check_output,
+)
 
 
 @click.group(invoke_without_command=True)
@@ -52,4 +57,15 @@ def demo_translation(output, overwrite) -> None:
     with quiet():
         from .translation_demo import run_translation_demo
     for line in run_translation_demo(output, overwrite):
+        click.echo(line)
+
+
+@demo.command("images")
+@output("runs/demo-images")
+def demo_images(output, overwrite) -> None:
+    """Learn handwritten digits from a folder of files, and export what reads them."""
+    check_output(output, IMAGE_DEMO_CONTENTS, overwrite)
+    with quiet():
+        from .image_demo import run_image_demo
+    for line in run_image_demo(output, overwrite):
         click.echo(line)

@@ -6,7 +6,9 @@ import click
 
 from . import cli_options as options
 from .cli_support import check_start, load_tfds, quiet, say
+from .data.images import check_source as check_images
 from .directories import RUN_CONTENTS, check_output, default_output
+from .image_settings import ImageSettings
 from .settings import PretrainingSettings, TextSettings
 from .translation_settings import TranslationSettings
 
@@ -105,6 +107,43 @@ def fit_translation_command(
     click.echo(f"{format_translation_metrics(run.metrics)}\n\nrun: {output}")
     path = shlex.quote(str(output))
     say(f'Next: regard predict {path} "some text", or regard export {path} DEST')
+
+
+@fit.command("images")
+@click.argument("train")
+@click.option(
+    "--validation",
+    type=options.FileOrFraction(),
+    help="Images to validate on, likewise, or the share of TRAIN to hold out for it.  [default: "
+    "TRAIN/validation if it is there, else 0.1]",
+)
+@options.labelled_images
+@options.image_training
+@options.output(default="runs/ and the name of TRAIN")
+def fit_images_command(train, validation, output, overwrite, **settings) -> None:
+    """Train an image classifier on TRAIN: a folder of images for each class, or for each split.
+
+    \b
+      regard fit images flowers                 flowers/<class>/*
+      regard fit images cifar10                 cifar10/{train,validation,test}/<class>/*
+      regard fit images photos.csv              a table of paths and labels
+      regard fit images tfds:NAME
+    """
+    names = ("image_column", "label_column", "encoding", "skip_bad_files")
+    reading = {name: settings.pop(name) for name in names}
+    ImageSettings(**settings).completed()
+    check_start(settings["checkpoint"])
+    output = output or default_output(train)
+    check_output(output, RUN_CONTENTS, overwrite)
+    check_images(train)
+    load_tfds(train, validation)
+    with quiet():
+        from .display import format_metrics
+        from .images import fit_images
+    run = fit_images(train, validation, output=output, overwrite=overwrite, **reading, **settings)
+    click.echo(f"{format_metrics(run.metrics)}\n\nrun: {output}")
+    path = shlex.quote(str(output))
+    say(f"Next: regard predict {path} IMAGE, or regard export {path} DEST")
 
 
 @click.group()

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import click
 
-from ..models.presets import text_preset, translation_preset
+from ..models.presets import IMAGE_PRESETS, image_preset, text_preset, translation_preset
+from .image_settings import STRENGTHS
 
 
 class Preset(click.ParamType):
@@ -37,6 +38,18 @@ class PositiveNumber(click.ParamType):
         if not 0 < number < math.inf:
             self.fail(f"must be a finite number above 0. Received: {value}", param, ctx)
         return number
+
+
+class ImageSize(click.ParamType):
+    """A side in pixels, or height and width: 224, or 192x256."""
+
+    name = "pixels"
+
+    def convert(self, value, param, ctx):
+        parts = value.split("x") if isinstance(value, str) else []
+        if not (1 <= len(parts) <= 2 and all(part.isdecimal() and int(part) for part in parts)):
+            self.fail(f"must be a number of pixels, or two as in 192x256. Received: {value}")
+        return int(parts[0]) if len(parts) == 1 else tuple(map(int, parts))
 
 
 class FileOrFraction(click.ParamType):
@@ -76,7 +89,9 @@ pair_column = click.option(
 )
 file_options = _together(
     click.option("--encoding", default="utf-8", help="Encoding of the files."),
-    click.option("--skip-bad-rows", is_flag=True, help="Count and skip bad rows, not stop."),
+    click.option(
+        "--skip-bad-rows", is_flag=True, default=None, help="Count and skip bad rows, not stop."
+    ),
 )
 labelled_data = _together(text_column, pair_column, label_column, file_options)
 unlabelled_data = _together(text_column, file_options)
@@ -89,7 +104,30 @@ parallel_columns = _together(
     click.option("--target-column", metavar="NAME", help="Column of their translations."),
 )
 parallel_data = _together(parallel_columns, file_options)
-evaluation_data = _together(text_column, pair_column, label_column, parallel_columns, file_options)
+image_column = click.option(
+    "--image-column", metavar="NAME", help="Column of the paths of images, in a table."
+)
+skip_bad_files = click.option(
+    "--skip-bad-files",
+    is_flag=True,
+    default=None,
+    help="Count and skip images that cannot be read, not stop.",
+)
+labelled_images = _together(
+    image_column,
+    label_column,
+    click.option("--encoding", default="utf-8", help="Encoding of a table."),
+    skip_bad_files,
+)
+evaluation_data = _together(
+    text_column,
+    pair_column,
+    label_column,
+    parallel_columns,
+    image_column,
+    file_options,
+    skip_bad_files,
+)
 decoding = _together(
     click.option(
         "--num-beams",
@@ -104,11 +142,13 @@ decoding = _together(
 )
 
 OF_TASK = {
-    "text": {"text_column", "pair_column", "label_column"},
+    "text": {"text_column", "pair_column", "label_column", "skip_bad_rows"},
     "translation": {
-        *("source", "target", "source_column", "target_column", "num_beams", "length_penalty")
+        *("source", "target", "source_column", "target_column", "skip_bad_rows"),
+        *("num_beams", "length_penalty"),
     },
     "masked_lm": set(),
+    "images": {"image_column", "label_column", "skip_bad_files"},
 }
 
 
@@ -317,6 +357,86 @@ translator_training = _together(
         type=float,
         default=1.0,
         help="Power of the length in that search; a large one favours long translations.",
+    ),
+    precision,
+    seed,
+)
+image_training = _together(
+    click.option(
+        "--checkpoint",
+        metavar="DIR|hf://ORG/NAME",
+        help="Start from a pretrained ViT in Hugging Face's layout, or from a run.",
+    ),
+    click.option(
+        "--preset",
+        type=Preset(image_preset),
+        help=f"Size from scratch: {', '.join(IMAGE_PRESETS)}.  [default: vit_compact]",
+    ),
+    click.option(
+        "--image-size",
+        type=ImageSize(),
+        help="Side of the square that is read, or height x width.  [default: the checkpoint's or "
+        "the preset's]",
+    ),
+    click.option(
+        "--patch-size",
+        type=click.IntRange(1),
+        help="Side of a patch, in pixels, from scratch.  [default: the preset's]",
+    ),
+    click.option(
+        "--epochs",
+        type=click.IntRange(1),
+        help="Most passes over the data.  [default: 30 from scratch, 5 from a checkpoint]",
+    ),
+    click.option(
+        "--patience",
+        type=click.IntRange(1),
+        default=10,
+        help="Epochs without a better macro-F1 after which training stops.",
+    ),
+    click.option(
+        "--learning-rate",
+        type=PositiveNumber(),
+        help="Highest learning rate.  [default: 1e-3 from scratch, 1e-4 from a checkpoint]",
+    ),
+    click.option(
+        "--batch-size",
+        type=click.IntRange(1),
+        help="Images in a batch.  [default: 128 from scratch, 32 from a checkpoint]",
+    ),
+    click.option(
+        "--augmentation",
+        type=click.Choice(STRENGTHS),
+        help="What is done to images in training; medium and strong mirror them too.  [default: "
+        "medium from scratch, light from a checkpoint]",
+    ),
+    click.option(
+        "--label-smoothing",
+        type=click.FloatRange(0, 1, max_open=True),
+        default=0.1,
+        help="Share of a target that is spread over all classes.",
+    ),
+    click.option(
+        "--dropout",
+        type=click.FloatRange(0, 1, max_open=True),
+        help="Probability of dropping a unit.  [default: the checkpoint's or the preset's]",
+    ),
+    click.option(
+        "--stochastic-depth",
+        type=click.FloatRange(0, 1, max_open=True),
+        help="Probability of leaving out a sub-layer.  [default: 0.1 from scratch, 0 from a "
+        "checkpoint]",
+    ),
+    click.option(
+        "--layer-decay",
+        type=click.FloatRange(0, 1, min_open=True),
+        help="Learning rate of a layer as a multiple of the next one's.  [default: 1 from scratch, "
+        "0.75 from a checkpoint]",
+    ),
+    click.option(
+        "--weight-decay",
+        type=click.FloatRange(0, 1, max_open=True),
+        help="Share of a weight that a step takes away, times the learning rate.  [default: 0.05]",
     ),
     precision,
     seed,

@@ -16,6 +16,7 @@ from .errors import UserError
 # What regard itself writes into a directory: only such a one is ever replaced.
 RUN_CONTENTS = frozenset(["run.json", "model", "metrics.json", "history.csv", "report"])
 DEMO_CONTENTS = frozenset(["reviews.csv", "held_out.csv", "run", "served"])
+IMAGE_DEMO_CONTENTS = frozenset(["digits", "run", "served"])
 TRANSLATION_DEMO_CONTENTS = frozenset(
     ["train.en", "train.zh", "held_out.en", "held_out.zh", "alignment.png", "run", "served"]
 )
@@ -153,6 +154,7 @@ TASKS = {
     "text": ("a text classifier", "regard fit text"),
     "masked_lm": ("a masked language model", "regard pretrain text"),
     "translation": ("a translator", "regard fit translation"),
+    "images": ("an image classifier", "regard fit images"),
 }
 
 
@@ -170,9 +172,11 @@ def read_metadata(directory: Path, *tasks: str) -> dict[str, Any]:
     try:
         metadata = json.loads(path.read_text(encoding="utf-8"))
         found = metadata["task"]
-        is_whole = found in TASKS and isinstance(metadata["settings"]["max_sequence_length"], int)
+        is_whole = found in TASKS and isinstance(metadata["settings"], dict)
         if found == "text":
             is_whole &= {"text_column", "label_column"} <= set(metadata["data"]["train"])
+        if found != "images":
+            is_whole &= isinstance(metadata["settings"]["max_sequence_length"], int)
     except OSError as error:
         raise UserError(
             f"{directory} is not a run: there is no run.json in it. "

@@ -25,6 +25,7 @@ from .evaluation import calibration_bins
 DOTS_PER_INCH = 150
 BLUE, SKY, VERMILION, GREEN = "#0072B2", "#56B4E9", "#D55E00", "#009E73"
 INK, FAINT = "#333333", "#DDDDDD"
+MISTAKES_SHOWN = 16
 MAX_CLASSES_WITH_COUNTS = 15
 MAX_CLASSES_NAMED = 60  # of more classes, every second, third, … is named
 
@@ -81,6 +82,54 @@ def write_learning_curves(
     directory.mkdir(parents=True, exist_ok=True)
     figure = _learning_curves(history, best_epoch)
     figure.savefig(directory / "learning_curves.png", dpi=DOTS_PER_INCH)
+
+
+def confident_mistakes(labels: np.ndarray, probabilities: np.ndarray) -> list[int]:
+    """The places of the wrong answers that were surest, the surest first: as many as are shown."""
+    score, predicted = probabilities.max(axis=1), probabilities.argmax(axis=1)
+    wrong = np.flatnonzero(predicted != labels)
+    return wrong[np.argsort(-score[wrong], kind="stable")][:MISTAKES_SHOWN].tolist()
+
+
+def write_mistakes(
+    directory: Path,
+    images: Sequence[np.ndarray],
+    names: Sequence[str],
+    labels: np.ndarray,
+    probabilities: np.ndarray,
+    class_names: Sequence[str],
+) -> None:
+    """Writes `mistakes.png`, a sheet of images with what they were taken for; nothing if none.
+
+    Args:
+        directory: The folder to write into.
+        images: uint8, (H, W, 3) each.
+        names: Their files.
+        labels: Integers (B,): the true classes.
+        probabilities: Floats (B, C).
+        class_names: The names of the C classes.
+    """
+    if not len(images):
+        return
+    columns = min(4, len(images))
+    rows = ceil(len(images) / columns)
+    figure = _figure(2.6 * columns, 3.1 * rows)
+    figure.suptitle("Most confident mistakes", x=0.02, ha="left", fontweight="bold", color=INK)
+    shown, families, _ = _drawable_names(class_names)
+    grid = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes in grid:
+        axes.axis("off")
+    for axes, image, name, label, row in zip(
+        grid, images, names, labels, probabilities, strict=False
+    ):
+        axes.imshow(image, interpolation="nearest")
+        taken, share = shown[int(row.argmax())], row.max()
+        title = f"{taken} {share:.0%}\ntruly {shown[label]} {row[label]:.0%}"
+        font = FontProperties(family=families, size=9)
+        axes.set_title(title, loc="left", color=INK, font=font, parse_math=False)
+        file = Path(name).name
+        axes.text(0, -0.02, file[-30:], transform=axes.transAxes, va="top", size=7, color=INK)
+    figure.savefig(directory / "mistakes.png", dpi=DOTS_PER_INCH)
 
 
 class Alignment(NamedTuple):

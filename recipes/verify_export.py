@@ -2,11 +2,11 @@
 
 Run in a process of its own, which imports only TensorFlow, TensorFlow Text (for the server links
 its operations) and the messages of the server's API: what works here needs nothing of Regard or
-Keras. EXPECTED is a JSON file with the `task`, "text" or "translation", `columns` (lists of texts
-by the name of the input: bytes, as Latin-1), what the live model answers to them, `classes` and
-`scores` or `translations` and `scores`, and two `tolerances` of scores: how far the export's may be
-from those of the "model", and how much padding and "company" in a batch may change them. Writes one
-line of JSON, and exits with status 0 if all is well.
+Keras. EXPECTED is a JSON file with the `task`, "text", "translation" or "images", `columns` (lists
+of texts or images by the name of the input: bytes, as Latin-1), what the live model answers to
+them, `classes` and `scores` or `translations` and `scores`, and two `tolerances` of scores: how far
+the export's may be from those of the "model", and how much padding and "company" in a batch may
+change them. Writes one line of JSON, and exits with status 0 if all is well.
 """
 
 import json
@@ -104,6 +104,9 @@ class Server:
         fetches = {name: info.name for name, info in signature.outputs.items()}
         feeds = {signature.inputs[name].name: value for name, value in inputs.items()}
         return self._session.run(fetches, feeds)
+
+    def run(self, tensor: tf.Tensor) -> np.ndarray:
+        return self._session.run(tensor)
 
     def predict(self, columns: Columns) -> dict[str, np.ndarray]:
         inputs = {name: _strings(texts) for name, texts in columns.items()}
@@ -216,9 +219,60 @@ def check_translator(server: Server, columns: Columns, expected: dict) -> None:
             )
 
 
+def image_signatures(columns: Iterable[str], expected: dict) -> dict[str, tuple]:
+    table = (None, len(expected["classes"]))
+    answers = {
+        "label": STRINGS,
+        "score": FLOATS,
+        "classes": ("string", table),
+        "scores": ("float32", table),
+    }
+    pixels = {"images": ("float32", (None, None, None, 3))}
+    return {
+        "serving_default": ("predict", dict.fromkeys(columns, STRINGS), answers),
+        "images": ("predict", pixels, answers),
+    }
+
+
+def check_images(server: Server, columns: Columns, expected: dict) -> None:
+    """Both signatures must answer what the live model does; a bad image must be named."""
+    scores = np.array(expected["scores"], np.float32)  # (number of rows, C)
+    tolerances = expected["tolerances"]
+    answers = {f"batches of {n}": predict_all(server, columns, n) for n in BATCH_SIZES}
+    alone = answers["batches of 1"]["scores"]
+    for where, answer in answers.items():
+        check_classes(answer, expected["classes"], where)
+        check_scores(answer, scores, tolerances["model"], f"{where}: the model's")
+        check_scores(answer, alone, tolerances["company"], f"{where}: those of an image alone")
+        check_label(answer)
+    for row, image in enumerate(columns["image_bytes"]):
+        answer = server.ask("images", images=server.run(decode(image))[np.newaxis])
+        check_scores(answer, scores[row], tolerances["model"], f"image {row}, as pixels")
+    check_bad_image(server, columns["image_bytes"])
+
+
+def decode(image: bytes) -> tf.Tensor:
+    """The pixels of an image, by what a client may use: float32, (H, W, 3), from 0 to 255."""
+    if image.startswith(b"\xff\xd8"):
+        pixels = tf.io.decode_jpeg(image, channels=3, dct_method="INTEGER_ACCURATE")
+    else:
+        pixels = tf.io.decode_image(image, channels=3, expand_animations=False)
+    return tf.cast(pixels, tf.float32)
+
+
+def check_bad_image(server: Server, images: list[bytes]) -> None:
+    try:
+        server.predict({"image_bytes": [*images[:3], b"no image"]})
+    except tf.errors.InvalidArgumentError as error:
+        if "[3]" not in error.message:
+            raise ValueError(f"a bad image is not named: {error.message}") from error
+    else:
+        raise ValueError("a bad image is no error")
+
+
 def predict_all(server: Server, columns: Columns, batch_size: int) -> dict[str, np.ndarray]:
     """The answers to all rows, asked for in batches of just that size."""
-    num_rows = len(columns["texts"])
+    num_rows = len(next(iter(columns.values())))
     batches = np.resize(np.arange(num_rows), (-(-num_rows // batch_size), batch_size))
     answers = [
         server.predict({name: [texts[row] for row in batch] for name, texts in columns.items()})
@@ -286,6 +340,7 @@ class Task(NamedTuple):
 
 
 TASKS = {
+    "images": Task(image_signatures, check_images),
     "text": Task(classifier_signatures, check_classifier),
     "translation": Task(translator_signatures, check_translator),
 }

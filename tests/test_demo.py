@@ -6,9 +6,10 @@ import sys
 
 import pytest
 
-from regard.recipes import translation_demo
+from regard.models import IMAGE_PRESETS
+from regard.recipes import image_demo, translation_demo
 from regard.recipes.data.dates_and_numbers import generate_pairs
-from regard.recipes.directories import TRANSLATION_DEMO_CONTENTS
+from regard.recipes.directories import IMAGE_DEMO_CONTENTS, TRANSLATION_DEMO_CONTENTS
 
 
 @pytest.mark.slow
@@ -40,3 +41,22 @@ def test_demo_of_translation_writes_everything(tmp_path, monkeypatch):
     held_out = (tmp_path / "demo/held_out.en").read_text("utf-8").splitlines()
     assert held_out == generate_pairs(10, seed=0, held_out=True)[0]
     assert (tmp_path / "demo/served/1/saved_model.pb").is_file()
+
+
+def test_demo_of_images_writes_everything(tmp_path, monkeypatch):
+    """All of it with a small model; how well it learns is measured with the whole, by hand."""
+    small = {"hidden_dim": 16, "num_layers": 1, "num_heads": 2, "intermediate_dim": 32}
+    small = {**IMAGE_PRESETS["vit_compact"], **small}
+    monkeypatch.setitem(IMAGE_PRESETS, "vit_compact", small)
+    monkeypatch.setattr(image_demo, "SETTINGS", {**image_demo.SETTINGS, "epochs": 1})
+    demo = tmp_path / "demo"
+    lines = list(image_demo.run_image_demo(demo))
+    assert lines[0] == "digits: 1437 to learn from, 360 to test on"
+    assert lines[1].startswith("accuracy on 360 digits that it has not seen: ")
+    files = [line.split("\t")[2] for line in lines if "\t" in line]
+    assert len(files) == 3
+    assert all(file.startswith(f"{demo}/digits/test/0/") for file in files)
+    assert all((tmp_path / file).is_file() for file in files)
+    assert {path.name for path in demo.iterdir()} == IMAGE_DEMO_CONTENTS
+    assert len(list(demo.glob("digits/*/*/*.png"))) == 1797
+    assert (demo / "served/1/saved_model.pb").is_file()

@@ -1,0 +1,94 @@
+"""The commands of images, as a person runs them."""
+
+import json
+
+import pytest
+from test_cli import mistake, regard
+
+from image_files import huge_png, write_folder
+
+FAST = ("--image-size", 8, "--epochs", 1, "--batch-size", 16)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data") / "colours"
+    for split, count in (("train", 16), ("validation", 4), ("test", 3)):
+        write_folder(folder / split, {"green": count, "red": count})
+    return folder
+
+
+@pytest.fixture(scope="module")
+def run(folder):
+    directory = folder.parent / "run"
+    done = regard("fit", "images", folder, *FAST, "--output", directory)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == f"run: {directory}"
+    lines = done.stderr.splitlines()
+    expected = "32 images to learn from, 8 to validate on, 2 classes, read as 8 x 8 pixels."
+    assert lines[0] == expected
+    assert lines[1].startswith("epoch 1/1: loss")
+    assert lines[2].startswith("Next: regard predict")
+    assert len(lines) == 3
+    return directory
+
+
+def test_evaluate_takes_the_images_to_test_on(run, folder):
+    done = regard("evaluate", run, folder, "--json")
+    assert json.loads(done.stdout)["num_examples"] == 6
+    shown = regard("evaluate", run, folder / "train")
+    assert shown.stdout.splitlines()[0].split() == ["examples", "32"]
+
+
+def test_predict_files_and_folders(run, folder):
+    files = [folder / "test" / "red" / "0.png", folder / "test" / "green"]
+    done = regard("predict", run, *files)
+    assert done.returncode == 0, done.stderr
+    rows = [line.split("\t") for line in done.stdout.splitlines()]
+    assert [row[2] for row in rows] == [
+        str(files[0]),
+        *(str(files[1] / f"{number}.png") for number in range(3)),
+    ]
+    as_json = regard("predict", run, "--input", "-", "--json", text=f"{files[0]}\n")
+    assert set(json.loads(as_json.stdout)) == {"image", "label", "score", "scores"}
+
+
+def test_predict_names_or_skips_a_bad_file(run, folder, tmp_path):
+    write_folder(tmp_path, {"a": 2})
+    (tmp_path / "a" / "bad.png").write_bytes(huge_png())
+    done = regard("predict", run, tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"Error: {tmp_path}/a/bad.png: it must have 1 to")
+    assert len(done.stderr.splitlines()) == 1
+    done = regard("predict", run, tmp_path, "--skip-bad-files")
+    assert len(done.stdout.splitlines()) == 2
+
+
+def test_export(run, tmp_path):
+    done = regard("export", run, tmp_path / "served")
+    assert done.stdout.splitlines() == [str(tmp_path / "served/1")], done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nowhere"], "nowhere must be a folder of images"),
+        (["colours", "--preset", "vit_bse_16"], "Did you mean 'vit_base_16'"),
+        (["colours", "--image-size", "8x"], "must be a number of pixels, or two as in 192x256"),
+        (["colours", "--checkpoint", "nowhere"], "which is not a directory"),
+        (["colours", "--checkpoint", "colours", "--patch-size", 4], "leave out patch_size"),
+        (["colours", "--augmentation", "wild"], "'none', 'light', 'medium', 'strong'"),
+        (["colours/train/red"], "must hold a folder of images for each class"),
+    ],
+)
+def test_mistakes(arguments, message, folder, monkeypatch, capsys):
+    monkeypatch.chdir(folder.parent)
+    assert message in mistake(capsys, "fit", "images", *arguments)
+    assert not (folder.parent / "runs").exists()
+
+
+def test_options_of_another_task(run, folder, capsys):
+    message = mistake(capsys, "evaluate", run, folder, "--text-column", "english")
+    assert "--text-column does not go with this RUN" in message
+    message = mistake(capsys, "evaluate", run, folder, "--skip-bad-rows")
+    assert "--skip-bad-rows does not go with this RUN" in message

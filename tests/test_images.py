@@ -1,0 +1,207 @@
+"""The recipe of images, on a few pictures of three colours and a very small model."""
+
+import json
+import logging
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from safetensors.numpy import load_file
+
+from image_files import encode, huge_png, picture, with_orientation, write_folder
+from regard import ImageRun, TextRun, UserError, fit_images, read_labelled_images
+from regard.models import IMAGE_PRESETS
+from regard.recipes.image_preprocessing import ImagePreprocessing
+
+COUNTS = {"green": 24, "red": 30, "Ünïcödé 蓝": 18}
+TINY = {
+    "image_shape": (16, 16, 3),
+    "patch_size": 4,
+    "hidden_dim": 16,
+    "num_layers": 1,
+    "num_heads": 2,
+    "intermediate_dim": 32,
+}
+SMALL = {"preset": "tiny_test", "batch_size": 16, "epochs": 4, "learning_rate": 0.01}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def tiny_preset():
+    """A preset small enough for tests."""
+    IMAGE_PRESETS["tiny_test"] = TINY
+    yield
+    del IMAGE_PRESETS["tiny_test"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return write_folder(tmp_path_factory.mktemp("colours"), COUNTS, (12, 20))
+
+
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory):
+    return tmp_path_factory.mktemp("images") / "run"
+
+
+@pytest.fixture(scope="module")
+def run(folder, directory):
+    return fit(folder, directory)
+
+
+def fit(folder, output, **settings):
+    return fit_images(folder, 0.25, output=output, **{**SMALL, **settings})
+
+
+def weights_of(directory):
+    return load_file(directory / "model/model.safetensors")
+
+
+def test_a_run_directory(run, directory):
+    assert {path.name for path in directory.iterdir()} == {
+        *("run.json", "model", "metrics.json", "history.csv", "report")
+    }
+    assert {path.name for path in (directory / "model").iterdir()} == {
+        *("config.json", "model.safetensors", "preprocessor_config.json")
+    }
+    pictures = {path.name for path in (directory / "report").iterdir()}
+    assert pictures - {"mistakes.png"} == {
+        *("learning_curves.png", "confusion_matrix.png", "reliability.png")
+    }
+    metadata = json.loads((directory / "run.json").read_text("utf-8"))
+    assert metadata["task"] == "images"
+    assert metadata["class_names"] == list(COUNTS)
+    assert metadata["settings"]["image_size"] == [16, 16]
+    assert metadata["data"]["train"]["num_examples"] == 54
+    assert metadata["data"]["validation"]["class_counts"] == {
+        "green": 6, "red": 7, "Ünïcödé 蓝": 5,
+    }  # fmt: skip
+
+
+def test_it_learns(run):
+    assert run.metrics["accuracy"] > 0.9
+
+
+def test_a_loaded_run_predicts_as_before(run, directory, folder):
+    loaded = ImageRun.load(directory)
+    before, after = run.predict([folder]), loaded.predict([folder])
+    assert before == after
+    assert [row.image for row in after] == read_labelled_images(folder).files
+    row = after[0]
+    assert row.scores[row.label] == row.score == max(row.scores.values())
+    assert sum(row.scores.values()) == pytest.approx(1, abs=1e-6)
+    assert json.loads(row.to_json())["image"] == row.image
+    assert row.to_line() == f"{row.label}\t{row.score:.4f}\t{row.image}"
+
+
+def test_images_as_bytes_and_of_every_kind(run, folder):
+    red = folder / "red" / "0.png"
+    pixels = tf.io.decode_png(red.read_bytes()).numpy()
+    kinds = [red.read_bytes(), encode(pixels, "BMP"), encode(pixels, "GIF"), encode(pixels, "JPEG")]
+    assert {row.label for row in run.predict(kinds)} == {"red"}
+    upright = run.predict([encode(pixels, "JPEG", quality=100)])[0]
+    lying = run.predict([with_orientation(np.rot90(pixels), 6)])[0]
+    assert lying.score == pytest.approx(upright.score, abs=0.01)
+    assert run.predict([]) == []
+
+
+def test_what_cannot_be_predicted(run, folder, tmp_path, caplog):
+    with pytest.raises(TypeError, match="must be a list"):
+        run.predict(str(folder))
+    with pytest.raises(UserError, match="all be files and folders, or all bytes"):
+        run.predict([folder, b"bytes"])
+    (tmp_path / "a.png").write_bytes(encode(picture()))
+    (tmp_path / "b.png").write_bytes(huge_png())
+    with pytest.raises(UserError, match=r"b.png: it must have 1 to .* pixels"):
+        run.predict([tmp_path])
+    assert len(run.predict([tmp_path], skip_bad_files=True)) == 1
+    assert "bad files left out: 1" in caplog.text
+
+
+def test_evaluation(run, folder):
+    metrics = run.evaluate(read_labelled_images(folder))
+    assert metrics["num_examples"] == 72
+    assert metrics["accuracy"] > 0.9
+    assert metrics["examples_per_second"] > 0
+
+
+def test_a_label_that_training_never_saw(run, tmp_path):
+    write_folder(tmp_path, {"red": 1, "violet": 1})
+    with pytest.raises(UserError, match="violet"):
+        run.evaluate(read_labelled_images(tmp_path))
+
+
+def test_same_seed_same_weights(folder, run, directory, tmp_path):
+    fit(folder, tmp_path / "again")
+    fit(folder, tmp_path / "other", seed=1)
+    first, again, other = map(weights_of, (directory, tmp_path / "again", tmp_path / "other"))
+    for name, values in first.items():
+        np.testing.assert_array_equal(values, again[name])
+    assert not np.array_equal(first["classifier.weight"], other["classifier.weight"])
+
+
+@pytest.mark.parametrize("augmentation", ["none", "light", "strong"])
+def test_every_strength_trains(folder, tmp_path, augmentation):
+    run = fit(folder, tmp_path / "run", augmentation=augmentation, epochs=1)
+    assert np.isfinite(run.metrics["log_loss"])
+
+
+def test_a_run_is_a_checkpoint_to_go_on_from(folder, run, directory, tmp_path, caplog):
+    caplog.set_level(logging.INFO, "regard")
+    options = {"preset": None, "checkpoint": directory, "epochs": 1, "batch_size": None}
+    second = fit(folder, tmp_path / "second", **options, learning_rate=None)
+    assert second.metadata["settings"]["layer_decay"] == 0.75
+    assert second.metrics["accuracy"] > 0.9  # as good as it was
+    larger = fit(folder, tmp_path / "larger", **options, learning_rate=None, image_size=(24, 32))
+    assert larger.model.config["image_shape"] == (24, 32, 3)
+    assert larger.preprocessor == ImagePreprocessing.for_shape(24, 32)
+    assert larger.metrics["accuracy"] > 0.8
+    assert ImageRun.load(tmp_path / "larger").predict([folder])
+
+
+def test_other_classes_are_a_new_head(run, directory, tmp_path, caplog):
+    caplog.set_level(logging.INFO, "regard")
+    write_folder(tmp_path / "two", {"x": 8, "y": 8})
+    second = fit_images(
+        tmp_path / "two", 0.25, output=tmp_path / "run", checkpoint=directory, epochs=1
+    )
+    assert second.class_names == ["x", "y"]
+    assert "its classifier is replaced by a new one" in caplog.text
+
+
+def test_a_run_of_texts_is_none_of_images(run, directory):
+    with pytest.raises(UserError, match="images"):
+        TextRun.load(directory)
+
+
+def test_a_torn_run_is_said(run, directory, tmp_path):
+    import shutil
+
+    torn = shutil.copytree(directory, tmp_path / "torn")
+    (torn / "model" / "preprocessor_config.json").unlink()
+    with pytest.raises(UserError, match=r"torn.*damaged.*preprocessor_config"):
+        ImageRun.load(torn)
+
+
+def test_sizes_must_fit_patches(folder, tmp_path):
+    with pytest.raises(UserError, match=r"image_shape=\(18, 18, 3\), patch_size=4"):
+        fit(folder, tmp_path / "run", image_size=18)
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_export_serves_files(run, folder, tmp_path):
+    version = run.export(tmp_path / "served")
+    assert version == tmp_path / "served" / "1"
+    assert (version / "assets" / "labels.txt").read_text("utf-8").splitlines() == list(COUNTS)
+    loaded = tf.saved_model.load(str(version))
+    files = read_labelled_images(folder).files[::9]
+    contents = tf.constant([open(file, "rb").read() for file in files])  # noqa: SIM115
+    answer = loaded.signatures["serving_default"](image_bytes=contents)
+    expected = run.predict(files)
+    assert [label.decode() for label in answer["label"].numpy()] == [e.label for e in expected]
+    np.testing.assert_allclose(answer["score"], [e.score for e in expected], atol=1e-5)
+    pixels = np.stack([tf.io.decode_png(each).numpy() for each in contents.numpy()])
+    answer = loaded.signatures["images"](images=tf.constant(pixels, tf.float32))
+    np.testing.assert_allclose(answer["score"], [e.score for e in expected], atol=1e-5)
+    bad = tf.constant([contents.numpy()[0], b"no image"])
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"counted from 0:\W*\[?1\b"):
+        loaded.signatures["serving_default"](image_bytes=bad)
