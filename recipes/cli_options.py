@@ -183,46 +183,73 @@ precision = click.option(
     default="float32",
     help="Precision of matrix products in training.",
 )
-training = _together(
-    click.option(
+
+SHARE = click.FloatRange(0, 1, max_open=True)
+
+
+def checkpoint(kind: str):
+    return click.option(
         "--checkpoint",
         metavar="DIR|hf://ORG/NAME",
-        help="Start from a pretrained BERT in Hugging Face's layout, or from a run.",
+        help=f"Start from a {kind} in Hugging Face's layout, or from a run.",
+    )
+
+
+def preset(find, names: str):
+    return click.option("--preset", type=Preset(find), help=f"Size from scratch: {names}")
+
+
+def epochs(default: str):
+    text = f"Most passes over the data.  [default: {default}]"
+    return click.option("--epochs", type=click.IntRange(1), help=text)
+
+
+def patience(figure: str):
+    text = f"Epochs without a better {figure} after which training stops."
+    return click.option("--patience", type=click.IntRange(1), default=10, help=text)
+
+
+def learning_rate(default: str):
+    text = f"Highest learning rate.  [default: {default}]"
+    return click.option("--learning-rate", type=PositiveNumber(), help=text)
+
+
+def batch_tokens(what: str, default: str):
+    text = f"Tokens in a batch{what}, with padding.  [default: {default}]"
+    return click.option("--batch-tokens", type=click.IntRange(1), help=text)
+
+
+def max_sequence_length(what: str):
+    text = f"Tokens of a text that are {what}."
+    return click.option("--max-sequence-length", type=click.IntRange(3), default=256, help=text)
+
+
+def dropout(default: str):
+    text = f"Probability of dropping a unit.  [default: {default}]"
+    return click.option("--dropout", type=SHARE, help=text)
+
+
+def label_smoothing(what: str):
+    text = f"Share of a target that is spread over all {what}."
+    return click.option("--label-smoothing", type=SHARE, default=0.1, help=text)
+
+
+def layer_decay(default: str):
+    text = f"Learning rate of a layer as a multiple of the next one's.  [default: {default}]"
+    return click.option("--layer-decay", type=click.FloatRange(0, 1, min_open=True), help=text)
+
+
+training = _together(
+    checkpoint("pretrained BERT"),
+    preset(text_preset, "scratch, tiny, mini, small, medium, base or large."),
+    epochs("3 from a checkpoint; from scratch 20, but 4 with a teacher"),
+    learning_rate(
+        "0.128 / width from scratch; from a checkpoint 0.0768 / width, 0.384 / width with LoRA, "
+        "0.0384 / width to pre-train"
     ),
-    click.option(
-        "--preset",
-        type=Preset(text_preset),
-        help="Size from scratch: scratch, tiny, mini, small, medium, base or large.",
-    ),
-    click.option(
-        "--epochs",
-        type=click.IntRange(1),
-        help="Most passes over the data.  [default: 3 from a checkpoint; from scratch 20, but 4 "
-        "with a teacher]",
-    ),
-    click.option(
-        "--learning-rate",
-        type=PositiveNumber(),
-        help="Highest learning rate.  [default: 0.128 / width from scratch; from a checkpoint "
-        "0.0768 / width, 0.384 / width with LoRA, 0.0384 / width to pre-train]",
-    ),
-    click.option(
-        "--batch-tokens",
-        type=click.IntRange(1),
-        help="Tokens in a batch, with padding.  [default: 1024, but 4096 with a teacher]",
-    ),
-    click.option(
-        "--max-sequence-length",
-        type=click.IntRange(3),
-        default=256,
-        help="Tokens of a text that are read at once.",
-    ),
-    click.option(
-        "--dropout",
-        type=click.FloatRange(0, 1, max_open=True),
-        help="Probability of dropping a unit.  [default: the checkpoint's; from scratch 0.1, but 0 "
-        "with a teacher]",
-    ),
+    batch_tokens("", "1024, but 4096 with a teacher"),
+    max_sequence_length("read at once"),
+    dropout("the checkpoint's; from scratch 0.1, but 0 with a teacher"),
     precision,
     seed,
 )
@@ -234,12 +261,7 @@ classifier_training = _together(
         default=1,
         help="Train with that many seeds, keep the best.",
     ),
-    click.option(
-        "--layer-decay",
-        type=click.FloatRange(0, 1, min_open=True),
-        help="Learning rate of a layer as a multiple of the next one's.  [default: 0.8 from a "
-        "checkpoint, else 1]",
-    ),
+    layer_decay("0.8 from a checkpoint, else 1"),
     click.option(
         "--adversarial",
         type=click.FloatRange(0),
@@ -265,16 +287,8 @@ classifier_training = _together(
     ),
 )
 translator_training = _together(
-    click.option(
-        "--checkpoint",
-        metavar="DIR|hf://ORG/NAME",
-        help="Start from a Marian model in Hugging Face's layout, or from a run.",
-    ),
-    click.option(
-        "--preset",
-        type=Preset(translation_preset),
-        help="Size from scratch: transformer_small, transformer_base or transformer_big.",
-    ),
+    checkpoint("Marian model"),
+    preset(translation_preset, "transformer_small, transformer_base or transformer_big."),
     *(
         click.option(f"--{name}", type=click.IntRange(1), help=f"{what}  [default: the preset's]")
         for name, what in (
@@ -291,60 +305,27 @@ translator_training = _together(
         help="Pieces of words to learn from scratch, for both languages together.  [default: 4000; "
         "37000 with transformer_base and transformer_big]",
     ),
-    click.option(
-        "--epochs",
-        type=click.IntRange(1),
-        help="Most passes over the data.  [default: 100 from scratch, 10 from a checkpoint]",
-    ),
-    click.option(
-        "--patience",
-        type=click.IntRange(1),
-        default=10,
-        help="Epochs without a better BLEU after which training stops.",
-    ),
-    click.option(
-        "--learning-rate",
-        type=PositiveNumber(),
-        help="Highest learning rate.  [default: (width x warm-up steps)^-0.5 from scratch, 2e-4 "
-        "from a checkpoint]",
-    ),
+    epochs("100 from scratch, 10 from a checkpoint"),
+    patience("BLEU"),
+    learning_rate("(width x warm-up steps)^-0.5 from scratch, 2e-4 from a checkpoint"),
     click.option(
         "--warmup-steps",
         type=click.IntRange(1),
         help="Steps to that rate.  [default: 1000; 4000 with transformer_base and transformer_big]",
     ),
-    click.option(
-        "--batch-tokens",
-        type=click.IntRange(1),
-        help="Tokens in a batch, of its longer side, with padding.  [default: 1024 with "
-        "transformer_small, else 4096]",
-    ),
-    click.option(
-        "--max-sequence-length",
-        type=click.IntRange(3),
-        default=256,
-        help="Tokens of a text that are read or written.",
-    ),
+    batch_tokens(", of its longer side", "1024 with transformer_small, else 4096"),
+    max_sequence_length("read or written"),
     click.option(
         "--long-texts",
         type=click.Choice(["cut", "refuse"]),
         default="cut",
         help="What to do with longer ones in the data: cut and count them, or stop.",
     ),
-    click.option(
-        "--dropout",
-        type=click.FloatRange(0, 1, max_open=True),
-        help="Probability of dropping a unit.  [default: the checkpoint's or the preset's]",
-    ),
-    click.option(
-        "--label-smoothing",
-        type=click.FloatRange(0, 1, max_open=True),
-        default=0.1,
-        help="Share of a target that is spread over all tokens.",
-    ),
+    dropout("the checkpoint's or the preset's"),
+    label_smoothing("tokens"),
     click.option(
         "--subword-dropout",
-        type=click.FloatRange(0, 1, max_open=True),
+        type=SHARE,
         default=0.0,
         help="Probability of leaving out a merge of pieces, so that texts are cut up in other ways "
         "each time.",
@@ -362,16 +343,8 @@ translator_training = _together(
     seed,
 )
 image_training = _together(
-    click.option(
-        "--checkpoint",
-        metavar="DIR|hf://ORG/NAME",
-        help="Start from a pretrained ViT in Hugging Face's layout, or from a run.",
-    ),
-    click.option(
-        "--preset",
-        type=Preset(image_preset),
-        help=f"Size from scratch: {', '.join(IMAGE_PRESETS)}.  [default: vit_compact]",
-    ),
+    checkpoint("pretrained ViT"),
+    preset(image_preset, f"{', '.join(IMAGE_PRESETS)}.  [default: vit_compact]"),
     click.option(
         "--image-size",
         type=ImageSize(),
@@ -383,22 +356,9 @@ image_training = _together(
         type=click.IntRange(1),
         help="Side of a patch, in pixels, from scratch.  [default: the preset's]",
     ),
-    click.option(
-        "--epochs",
-        type=click.IntRange(1),
-        help="Most passes over the data.  [default: 30 from scratch, 5 from a checkpoint]",
-    ),
-    click.option(
-        "--patience",
-        type=click.IntRange(1),
-        default=10,
-        help="Epochs without a better macro-F1 after which training stops.",
-    ),
-    click.option(
-        "--learning-rate",
-        type=PositiveNumber(),
-        help="Highest learning rate.  [default: 1e-3 from scratch, 1e-4 from a checkpoint]",
-    ),
+    epochs("30 from scratch, 5 from a checkpoint"),
+    patience("macro-F1"),
+    learning_rate("1e-3 from scratch, 1e-4 from a checkpoint"),
     click.option(
         "--batch-size",
         type=click.IntRange(1),
@@ -410,32 +370,18 @@ image_training = _together(
         help="What is done to images in training; medium and strong mirror them too.  [default: "
         "medium from scratch, light from a checkpoint]",
     ),
-    click.option(
-        "--label-smoothing",
-        type=click.FloatRange(0, 1, max_open=True),
-        default=0.1,
-        help="Share of a target that is spread over all classes.",
-    ),
-    click.option(
-        "--dropout",
-        type=click.FloatRange(0, 1, max_open=True),
-        help="Probability of dropping a unit.  [default: the checkpoint's or the preset's]",
-    ),
+    label_smoothing("classes"),
+    dropout("the checkpoint's or the preset's"),
     click.option(
         "--stochastic-depth",
-        type=click.FloatRange(0, 1, max_open=True),
+        type=SHARE,
         help="Probability of leaving out a sub-layer.  [default: 0.1 from scratch, 0 from a "
         "checkpoint]",
     ),
-    click.option(
-        "--layer-decay",
-        type=click.FloatRange(0, 1, min_open=True),
-        help="Learning rate of a layer as a multiple of the next one's.  [default: 1 from scratch, "
-        "0.75 from a checkpoint]",
-    ),
+    layer_decay("1 from scratch, 0.75 from a checkpoint"),
     click.option(
         "--weight-decay",
-        type=click.FloatRange(0, 1, max_open=True),
+        type=SHARE,
         help="Share of a weight that a step takes away, times the learning rate.  [default: 0.05]",
     ),
     precision,

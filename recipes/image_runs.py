@@ -17,7 +17,7 @@ from .data.image_batching import ordered_batches
 from .data.images import LabelledImages, list_images
 from .errors import UserError
 from .evaluation import classification_metrics, encode_labels
-from .image_checks import read_images
+from .image_checks import read_images, read_labelled_images
 from .runs import Run, class_names_of
 
 
@@ -104,18 +104,40 @@ class ImageRun(Run):
             predictions.append(ImagePrediction(name, label, score, scores))
         return predictions
 
-    def evaluate(self, data: LabelledImages) -> dict[str, Any]:
+    def evaluate(
+        self,
+        data: str | Path | LabelledImages,
+        *,
+        image_column: str | None = None,
+        label_column: str | None = None,
+        encoding: str = "utf-8",
+        skip_bad_files: bool = False,
+    ) -> dict[str, Any]:
         """Measures the classifier on labelled images.
 
         Args:
-            data: The images, as `read_labelled_images` gives them.
+            data: A folder, of whose splits "test" is taken, a table, `tfds:NAME`, or images already
+                read.
+            image_column: Column of the paths in a table; guessed where there is one sensible guess.
+            label_column: Column of the labels, likewise.
+            encoding: Encoding of a table. Defaults to UTF-8.
+            skip_bad_files: Whether to count and skip what cannot be decoded. Defaults to False.
 
         Returns:
             What `classification_metrics` gives, and `examples_per_second` from the files.
 
         Raises:
-            UserError: If there is a label that training never saw.
+            UserError: If the data cannot be read, or holds a label that training never saw.
         """
+        if not isinstance(data, LabelledImages):
+            data = read_labelled_images(
+                data,
+                "test",
+                image_column=image_column,
+                label_column=label_column,
+                encoding=encoding,
+                skip_bad_files=skip_bad_files,
+            )
         labels = encode_labels(data.labels, self.class_names, data.source)
         self.predict_probabilities(data.take([0]))  # traced before the clock starts
         began = time.perf_counter()

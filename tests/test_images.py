@@ -118,7 +118,7 @@ def test_what_cannot_be_predicted(run, folder, tmp_path, caplog):
 
 
 def test_evaluation(run, folder):
-    metrics = run.evaluate(read_labelled_images(folder))
+    metrics = run.evaluate(folder)
     assert metrics["num_examples"] == 72
     assert metrics["accuracy"] > 0.9
     assert metrics["examples_per_second"] > 0
@@ -128,6 +128,8 @@ def test_a_label_that_training_never_saw(run, tmp_path):
     write_folder(tmp_path, {"red": 1, "violet": 1})
     with pytest.raises(UserError, match="violet"):
         run.evaluate(read_labelled_images(tmp_path))
+    with pytest.raises(UserError, match="is not there"):
+        run.evaluate(tmp_path / "missing")
 
 
 def test_same_seed_same_weights(folder, run, directory, tmp_path):
