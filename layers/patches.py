@@ -1,7 +1,5 @@
 """From an image to a sequence of vectors: patches, what stands before them, where they stand."""
 
-import math
-
 import keras
 import numpy as np
 from keras import ops
@@ -300,7 +298,7 @@ def _cubic(size, new_size):
     weights = np.zeros((new_size, size))
     for place in range(new_size):
         centre = (place + 0.5) * size / new_size - 0.5
-        for old in range(math.floor(centre) - 1, math.floor(centre) + 3):
+        for old in range(int(np.floor(centre)) - 1, int(np.floor(centre)) + 3):
             weights[place, min(max(old, 0), size - 1)] += _cubic_kernel(abs(centre - old))
     return weights
 

@@ -285,7 +285,7 @@ def test_other_positions_are_refused(stack, change, directory):
         ({"activation_function": "mish"}, "activation_function must be one of 'gelu', 'relu', "),
         ({"activation_function": None}, "activation_function must be one of"),
         ({"architectures": ["MarianForCausalLM"]}, "the architecture must be 'MarianMTModel'"),
-        ({"model_type": "mbart"}, "model_type must be one of 'bert', 'marian', not 'mbart'"),
+        ({"model_type": "mbart"}, "model_type must be one of 'bert', 'marian', 'vit', "),
         ({"eos_token_id": [0]}, "eos_token_id must be an integer, at least 0, not [0]"),
         ({"eos_token_id": None}, "eos_token_id must be an integer, at least 0, not None"),
         ({"pad_token_id": -1, "decoder_start_token_id": -1}, "pad_token_id must be an integer"),

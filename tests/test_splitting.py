@@ -56,7 +56,7 @@ def test_split_fraction_out_of_range(fraction):
 
 
 def test_split_of_single_rows():
-    with pytest.raises(UserError, match=r"x\.csv: no row can be held out"):
+    with pytest.raises(UserError, match=r"x\.csv: none can be held out"):
         split(table_of(["a", "b"]), 0.5, seed=0)
 
 
