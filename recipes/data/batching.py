@@ -1,6 +1,7 @@
 """Batches that hold about as many tokens each, in an order that depends on (seed, epoch) alone."""
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -10,6 +11,25 @@ import tensorflow as tf
 BUCKET_LENGTHS = (8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024)
 
 BATCHES_AHEAD = 2
+
+
+class Share(NamedTuple):
+    """One of several shares of every batch: that of one of several machines.
+
+    Attributes:
+        index: Which, counted from 0.
+        count: Of how many.
+    """
+
+    index: int = 0
+    count: int = 1
+
+    def of(self, rows: np.ndarray) -> np.ndarray:
+        """The rows of a batch that are in this share; no two shares differ by more than one."""
+        return np.array_split(rows, self.count)[self.index]
+
+
+WHOLE = Share()
 
 
 def bucket_lengths(lengths: Sequence[int]) -> np.ndarray:

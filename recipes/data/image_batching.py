@@ -9,12 +9,13 @@ import tensorflow as tf
 from ..augmentation import Augmentation
 from ..image_decoding import decode_image
 from ..image_preprocessing import ImagePreprocessing
-from .batching import read_ahead
+from .batching import WHOLE, Share, read_ahead
 from .images import LabelledImages
 
 DECODERS_AT_ONCE = 8
 HELD_IN_MEMORY = 2**30  # bytes: smaller data is decoded once, larger in every epoch
 BATCH_SIZE = 64  # where nothing is trained
+LAST_STEP = 2**40  # as good as never
 
 
 def training_batches(
@@ -24,6 +25,8 @@ def training_batches(
     augmentation: Augmentation,
     batch_size: int,
     seed: int,
+    first_step: int = 0,
+    share: Share = WHOLE,
 ) -> tf.data.Dataset:
     """The endless stream of batches to train on, epoch after epoch.
 
@@ -37,21 +40,34 @@ def training_batches(
         augmentation: What is done to them before.
         batch_size: Images in a batch.
         seed: Seed of the order.
+        first_step: The batch to begin with. Defaults to 0.
+        share: The share of each batch to make. Where it is not the whole, images are changed with
+            those of the share alone. Defaults to the whole.
 
     Returns:
         A dataset of (images, targets): float32 (B, H, W, 3) and (B, C).
     """
     targets, count = tf.constant(targets), len(images)
+    rows = share.of(np.arange(batch_size))
 
-    def place(step):
-        epoch, within = step // count, step % count
+    def place(number):
+        epoch, within = number // count, number % count
         return tf.random.experimental.index_shuffle(within, [seed, epoch], count - 1)
 
-    places = tf.data.Dataset.range(np.iinfo("int64").max).map(place)
-    pictures = _pictures(images, preprocessing)(places)
-    both = tf.data.Dataset.zip(pictures, places.map(lambda number: targets[number]))
-    batches = augmentation.apply(both, batch_size)
-    batches = batches.map(lambda x, y: (preprocessing.normalize(x), y))
+    def finish(step, batch):
+        x, y = augmentation.change(step, *batch, part=share.index)
+        return preprocessing.normalize(x), y
+
+    steps = tf.data.Dataset.range(first_step, LAST_STEP)
+    numbers = steps.flat_map(
+        lambda step: tf.data.Dataset.from_tensor_slices(step * batch_size + rows)
+    )
+    places = numbers.map(place)
+    pictures = tf.data.Dataset.zip(numbers, _pictures(images, preprocessing)(places))
+    both = tf.data.Dataset.zip(
+        pictures.map(augmentation.move), places.map(lambda number: targets[number])
+    )
+    batches = both.batch(len(rows), drop_remainder=True).enumerate(first_step).map(finish)
     return read_ahead(batches, tf.data.INFINITE_CARDINALITY)
 
 
