@@ -4,6 +4,7 @@ import keras
 import tensorflow as tf
 
 from ..models import TextClassifier
+from .keras_fixes import sum_over_replicas
 
 
 class AdversarialClassifier(keras.Model):
@@ -30,6 +31,7 @@ class AdversarialClassifier(keras.Model):
         self.epsilon = epsilon
         mask = next(tensor for tensor in classifier.inputs if tensor.name == "padding_mask")
         self.rest = keras.Model([classifier.embedding.output, mask], classifier.output)
+        self.xla_parts = (classifier.embedding, self.rest)  # of a step on several devices
 
     def call(self, inputs, training=None):
         return self.classifier(inputs, training=training)
@@ -62,6 +64,7 @@ class AdversarialClassifier(keras.Model):
             *(a + b for a, b in zip(gradients, second_gradients, strict=True)),
         ]
         self.optimizer.apply(gradients, self.trainable_variables)
+        loss = sum_over_replicas(loss)
         next(m for m in self.metrics if m.name == "loss").update_state(loss, tf.shape(targets)[0])
         return self.compute_metrics(inputs, targets, logits, weights)
 

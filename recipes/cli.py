@@ -23,7 +23,7 @@ from .cli_fit import fit, pretrain
 from .cli_support import quiet, say
 from .directories import check_writable, read_metadata, takes_pairs
 from .display import format_metrics, format_translation_metrics
-from .errors import UserError
+from .errors import WORKER_LOST, UserError, WorkerLost
 
 PREDICTIONS_AT_ONCE = 1024  # lines of input, so that long input is answered as it is read
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100, "show_default": True}
@@ -173,14 +173,18 @@ def main(arguments: list[str] | None = None) -> None:
     logger.setLevel(logging.INFO)
     logger.handlers[:] = [logging.StreamHandler(sys.stderr)]
     logger.propagate = False
-    sys.exit(run_command(arguments))
+    status = run_command(arguments)
+    if status and "TF_CONFIG" in os.environ:  # TensorFlow would wait for the other workers
+        sys.stderr.flush()
+        os._exit(status)
+    sys.exit(status)
 
 
 def run_command(arguments: list[str] | None = None) -> int:
     """Runs a command and returns its exit status."""
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
-        with cli.make_context("regard", list(arguments)) as context:
+        with cli.make_context("regard", list(arguments), obj=list(arguments)) as context:
             cli.invoke(context)
         sys.stdout.flush()
     except click.exceptions.Exit as exit_:  # --help and --version
@@ -191,6 +195,9 @@ def run_command(arguments: list[str] | None = None) -> int:
     except UserError as error:
         say(f"Error: {error}")
         return 2
+    except WorkerLost as error:
+        say(f"Stopped: {error}")
+        return WORKER_LOST
     except (click.Abort, KeyboardInterrupt):
         say("Stopped.")
         return 130

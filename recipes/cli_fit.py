@@ -1,16 +1,54 @@
 """The commands that train: `regard fit` and `regard pretrain`."""
 
+import os
 import shlex
 
 import click
 
 from . import cli_options as options
 from .cli_support import check_start, load_tfds, quiet, say
+from .cluster import read_cluster
 from .data.images import check_source as check_images
 from .directories import RUN_CONTENTS, check_output, default_output
 from .image_settings import ImageSettings
+from .launcher import launch
 from .settings import PretrainingSettings, TextSettings
 from .translation_settings import TranslationSettings
+
+
+def share_work(strategy: str, workers: int | None) -> None:
+    """Says at once what is wrong with the machines that are asked for; starts `--workers`."""
+    if workers is None:
+        if strategy in ("auto", "multiworker"):
+            read_cluster()
+        return
+    if strategy not in ("auto", "multiworker"):
+        raise click.UsageError(f"--workers does not go with --strategy {strategy}.")
+    if os.environ.get("TF_CONFIG"):
+        raise click.UsageError("--workers starts workers of its own: unset TF_CONFIG.")
+    arguments = click.get_current_context().find_root().obj
+    kept = without_option(arguments, "--workers")
+    raise click.exceptions.Exit(launch(workers, [*kept, "--strategy", "multiworker"]))
+
+
+def without_option(arguments: list[str], name: str) -> list[str]:
+    """The arguments of a command line without an option and its value."""
+    kept, words = [], iter(arguments)
+    for word in words:
+        if word == name:
+            next(words)
+        elif not word.startswith(f"{name}="):
+            kept.append(word)
+    return kept
+
+
+def finish(metrics: str, output, following: str) -> None:
+    """Prints what came of a training, on the chief of several workers."""
+    cluster = read_cluster()
+    if cluster is None or cluster.index == 0:
+        click.echo(f"{metrics}\n\nrun: {output}")
+        say(f"Next: {following}")
+
 
 READING = ("text_column", "pair_column", "label_column", "encoding", "skip_bad_rows")
 
@@ -36,20 +74,24 @@ def fit_text_command(train, validation, output, overwrite, **settings) -> None:
     from .data.tables import read_train_and_validation
 
     reading = {name: settings.pop(name) for name in READING}
-    seeds = settings.pop("seeds")
+    seeds, workers = settings.pop("seeds"), settings.pop("workers")
     TextSettings(**settings)
     check_start(settings["checkpoint"])
     output = output or default_output(train)
     check_output(output, RUN_CONTENTS, overwrite)
+    share_work(settings["strategy"], workers)
     load_tfds(train, validation)
     train, validation = read_train_and_validation(train, validation, settings["seed"], **reading)
     with quiet():
         from .display import format_metrics
         from .text import fit_text
     run = fit_text(train, validation, seeds=seeds, output=output, overwrite=overwrite, **settings)
-    click.echo(f"{format_metrics(run.metrics)}\n\nrun: {output}")
     path = shlex.quote(str(output))
-    say(f'Next: regard predict {path} "some text", or regard export {path} DEST')
+    finish(
+        format_metrics(run.metrics),
+        output,
+        f'regard predict {path} "some text", or regard export {path} DEST',
+    )
 
 
 @fit.command("translation")
@@ -86,6 +128,7 @@ def fit_translation_command(
 
     names = ("source_column", "target_column", "encoding", "skip_bad_rows")
     reading = {name: settings.pop(name) for name in names}
+    workers = settings.pop("workers")
     TranslationSettings(**settings)
     check_start(settings["checkpoint"])
     options.check_parallel(table, source, target)
@@ -93,6 +136,7 @@ def fit_translation_command(
         raise click.UsageError("--validation-source and --validation-target go together.")
     output = output or default_output(table or source)
     check_output(output, RUN_CONTENTS, overwrite)
+    share_work(settings["strategy"], workers)
     load_tfds(table, validation)
     held_out = (validation_source, validation_target) if validation_source else validation
     train, held_out = read_train_and_validation(
@@ -104,9 +148,12 @@ def fit_translation_command(
     run = fit_translation(
         train, validation_source=held_out, output=output, overwrite=overwrite, **settings
     )
-    click.echo(f"{format_translation_metrics(run.metrics)}\n\nrun: {output}")
     path = shlex.quote(str(output))
-    say(f'Next: regard predict {path} "some text", or regard export {path} DEST')
+    finish(
+        format_translation_metrics(run.metrics),
+        output,
+        f'regard predict {path} "some text", or regard export {path} DEST',
+    )
 
 
 @fit.command("images")
@@ -131,19 +178,24 @@ def fit_images_command(train, validation, output, overwrite, **settings) -> None
     """
     names = ("image_column", "label_column", "encoding", "skip_bad_files")
     reading = {name: settings.pop(name) for name in names}
+    workers = settings.pop("workers")
     ImageSettings(**settings).completed()
     check_start(settings["checkpoint"])
     output = output or default_output(train)
     check_output(output, RUN_CONTENTS, overwrite)
+    share_work(settings["strategy"], workers)
     check_images(train)
     load_tfds(train, validation)
     with quiet():
         from .display import format_metrics
         from .images import fit_images
     run = fit_images(train, validation, output=output, overwrite=overwrite, **reading, **settings)
-    click.echo(f"{format_metrics(run.metrics)}\n\nrun: {output}")
     path = shlex.quote(str(output))
-    say(f"Next: regard predict {path} IMAGE, or regard export {path} DEST")
+    finish(
+        format_metrics(run.metrics),
+        output,
+        f"regard predict {path} IMAGE, or regard export {path} DEST",
+    )
 
 
 @click.group()
@@ -164,15 +216,20 @@ def pretrain_text_command(sources, output, overwrite, **settings) -> None:
     from .data.unlabelled import read_texts
 
     reading = {name: settings.pop(name) for name in ("text_column", "encoding", "skip_bad_rows")}
+    workers = settings.pop("workers")
     PretrainingSettings(**settings)
     check_start(settings["checkpoint"])
     output = output or default_output(sources[0], "pretrained-")
     check_output(output, RUN_CONTENTS, overwrite)
+    share_work(settings["strategy"], workers)
     load_tfds(*sources)
     texts = read_texts(sources, **reading)
     with quiet():
         from .pretraining import pretrain_text
     run = pretrain_text(texts, output=output, overwrite=overwrite, **settings)
-    click.echo(f"perplexity  {run.metrics['perplexity']:.2f}")
-    click.echo(f"accuracy    {run.metrics['accuracy']:.4f}\n\nrun: {output}")
-    say(f"Next: regard fit text DATA --checkpoint {shlex.quote(str(output))}")
+    perplexity, accuracy = (run.metrics[name] for name in ("perplexity", "accuracy"))
+    finish(
+        f"perplexity  {perplexity:.2f}\naccuracy    {accuracy:.4f}",
+        output,
+        f"regard fit text DATA --checkpoint {shlex.quote(str(output))}",
+    )

@@ -7,6 +7,7 @@ import click
 
 from ..models.presets import IMAGE_PRESETS, image_preset, text_preset, translation_preset
 from .image_settings import STRENGTHS
+from .settings import PRECISIONS, STRATEGIES
 
 
 class Preset(click.ParamType):
@@ -177,11 +178,39 @@ def check_parallel(table: str | None, source: str | None, target: str | None) ->
 seed = click.option(
     "--seed", type=click.IntRange(0, 2**31 - 1), default=0, help="Seed of all chance."
 )
-precision = click.option(
-    "--precision",
-    type=click.Choice(["float32", "bfloat16"]),
-    default="float32",
-    help="Precision of matrix products in training.",
+devices = _together(
+    click.option(
+        "--precision",
+        type=click.Choice(PRECISIONS),
+        help="Precision of matrix products in training.  [default: bfloat16 on GPUs that have it, "
+        "else float32]",
+    ),
+    click.option(
+        "--strategy",
+        type=click.Choice(STRATEGIES),
+        default="auto",
+        help="Train on one device, on all GPUs of this machine, or on the machines that TF_CONFIG "
+        "names; auto takes the most that there are.",
+    ),
+    click.option(
+        "--workers",
+        type=click.IntRange(1),
+        metavar="N",
+        help="Train in that many processes of this machine, as if each were a machine.",
+    ),
+    click.option(
+        "--xla/--no-xla",
+        default=None,
+        help="Let XLA compile the model, for every shape of a batch.  [default: on GPUs, where all "
+        "are of one shape]",
+    ),
+    click.option(
+        "--accumulate",
+        type=click.IntRange(1),
+        default=1,
+        metavar="N",
+        help="Add up the gradients of N batches for each step.",
+    ),
 )
 
 SHARE = click.FloatRange(0, 1, max_open=True)
@@ -250,7 +279,7 @@ training = _together(
     batch_tokens("", "1024, but 4096 with a teacher"),
     max_sequence_length("read at once"),
     dropout("the checkpoint's; from scratch 0.1, but 0 with a teacher"),
-    precision,
+    devices,
     seed,
 )
 classifier_training = _together(
@@ -339,7 +368,7 @@ translator_training = _together(
         default=1.0,
         help="Power of the length in that search; a large one favours long translations.",
     ),
-    precision,
+    devices,
     seed,
 )
 image_training = _together(
@@ -384,7 +413,7 @@ image_training = _together(
         type=SHARE,
         help="Share of a weight that a step takes away, times the learning rate.  [default: 0.05]",
     ),
-    precision,
+    devices,
     seed,
 )
 

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import keras
@@ -11,7 +12,7 @@ import tensorflow as tf
 from ..models import TextClassifier
 from ..models.warm_start import warm_start
 from .adversarial import AdversarialClassifier
-from .data.batching import TokenBudget, ordered_dataset, training_dataset
+from .data.batching import Share, TokenBudget, ordered_dataset, training_dataset
 from .distillation import distill, lesson_batches, with_evidence
 from .settings import TextSettings
 from .text_runs import PREDICTION_BATCH_TOKENS
@@ -22,10 +23,18 @@ logger = logging.getLogger("regard")
 
 
 class Course(NamedTuple):
-    """What to train, on an endless dataset, and the number of batches to call an epoch."""
+    """What to train, on which batches, and the number of them to call an epoch.
+
+    Attributes:
+        learner: The model.
+        plan: What goes into each batch.
+        batches: Gives the endless dataset: from which step on, and what share of every batch.
+        steps_per_epoch: Number of batches in an epoch.
+    """
 
     learner: keras.Model
-    batches: tf.data.Dataset
+    plan: TokenBudget
+    batches: Callable[[int, Share], tf.data.Dataset]
     steps_per_epoch: int
 
 
@@ -40,7 +49,8 @@ def labelled_course(
     num_classes = model.config["num_classes"]
     token_ids = tokenizer.encode_all(texts, settings.max_sequence_length)
     plan = TokenBudget(sequence_lengths(token_ids).numpy(), settings.batch_tokens, settings.seed)
-    batches = training_dataset(
+    batches = partial(
+        training_dataset,
         plan,
         token_ids,
         one_hot_targets(labels, num_classes, settings.label_smoothing),
@@ -50,7 +60,7 @@ def labelled_course(
     )
     is_adversarial = settings.adversarial > 0
     learner = AdversarialClassifier(model, settings.adversarial) if is_adversarial else model
-    return Course(learner, batches, plan.num_batches)
+    return Course(learner, plan, batches, plan.num_batches)
 
 
 def taught_course(
@@ -83,7 +93,7 @@ def taught_course(
         seed=settings.seed,
     )
     learner = with_evidence(model, lesson.evidence.shape[1])
-    return Course(learner, batches, -(-plan.num_batches // settings.epochs))
+    return Course(learner, plan, batches, -(-plan.num_batches // settings.epochs))
 
 
 def validation_batches(
@@ -92,13 +102,17 @@ def validation_batches(
     num_classes: int,
     tokenizer: WordPieceTokenizer,
     settings: TextSettings,
-) -> tf.data.Dataset:
-    """One pass over the validation data, with one-hot targets."""
+) -> Callable[[Share], tf.data.Dataset]:
+    """Gives one pass over a share of the validation data, with one-hot targets."""
     token_ids = tokenizer.encode_all(texts, settings.max_sequence_length)
     plan = TokenBudget(sequence_lengths(token_ids).numpy(), PREDICTION_BATCH_TOKENS)
     target_of = one_hot_targets(labels, num_classes)
-    batches = ordered_dataset(plan, token_ids, tokenizer)
-    return batches.map(lambda inputs, indices: (inputs, target_of(indices)))
+
+    def batches(share: Share) -> tf.data.Dataset:
+        batches = ordered_dataset(plan, token_ids, tokenizer, share)
+        return batches.map(lambda inputs, indices: (inputs, target_of(indices)))
+
+    return batches
 
 
 def one_hot_targets(

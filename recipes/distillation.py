@@ -12,7 +12,7 @@ References:
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import keras
@@ -21,7 +21,7 @@ import tensorflow as tf
 from sklearn.model_selection import cross_val_predict
 
 from ..models import TextClassifier
-from .data.batching import TokenBudget, read_ahead, training_dataset
+from .data.batching import WHOLE, Share, TokenBudget, read_ahead, training_dataset
 from .teacher import NGramReader, group_sums, make_teacher, ngram_weights
 from .tokenizers import WordPieceTokenizer, sequence_lengths
 
@@ -186,8 +186,11 @@ def lesson_batches(
     batch_tokens: int,
     token_dropout: float,
     seed: int,
-) -> tuple[TokenBudget, tf.data.Dataset]:
-    """The plan of the batches, and the endless batches, for what `with_evidence` makes."""
+) -> tuple[TokenBudget, Callable[[int, Share], tf.data.Dataset]]:
+    """The plan of the batches for what `with_evidence` makes, and what gives the endless dataset.
+
+    The latter takes the step to begin with, and the share of each batch to give.
+    """
     lengths = _lengths(lesson.texts)
     tokens = np.concatenate(lesson.texts).astype("int32")
     plain = tf.RaggedTensor.from_row_lengths(tokens, lengths)
@@ -217,5 +220,11 @@ def lesson_batches(
     batch_tokens = max(1, min(batch_tokens, len(tokens) // FEWEST_STEPS))
     plan = TokenBudget(sequence_lengths(token_ids).numpy(), batch_tokens, seed)
     ones = np.ones(len(lengths), "float32")
-    batches = training_dataset(plan, token_ids, targets_of, ones, tokenizer, token_dropout)
-    return plan, read_ahead(batches.map(finish), tf.data.INFINITE_CARDINALITY)
+
+    def batches(first_step: int = 0, share: Share = WHOLE) -> tf.data.Dataset:
+        batches = training_dataset(
+            plan, token_ids, targets_of, ones, tokenizer, token_dropout, first_step, share
+        )
+        return read_ahead(batches.map(finish), tf.data.INFINITE_CARDINALITY)
+
+    return plan, batches

@@ -3,8 +3,8 @@
 import keras
 
 from .image_settings import ImageSettings
-from .optimizers import LayerwiseAdamW
-from .training import classifier_metrics
+from .optimizers import LayerwiseAdamW, scaled
+from .training import compile_classifier
 
 WARMUP_SHARE = 0.1  # of the steps
 MOST_AVERAGED_STEPS = 1000
@@ -28,7 +28,8 @@ def compile_image_classifier(
     """
     total_steps = settings.epochs * steps_per_epoch
     warmup_steps = max(1, round(WARMUP_SHARE * total_steps))
-    averaged_steps = max(1, min(MOST_AVERAGED_STEPS, AVERAGED_SHARE * total_steps))
+    updates = total_steps / settings.accumulate
+    averaged_steps = max(1, min(MOST_AVERAGED_STEPS, AVERAGED_SHARE * updates))
     schedule = keras.optimizers.schedules.CosineDecay(
         0.0,
         max(1, total_steps - warmup_steps),
@@ -43,12 +44,8 @@ def compile_image_classifier(
         global_clipnorm=1.0,
         use_ema=True,
         ema_momentum=(1 - 1 / averaged_steps) ** AVERAGE_EVERY,
+        gradient_accumulation_steps=settings.accumulate if settings.accumulate > 1 else None,
     )
     undecayed = ["bias", "gamma", "beta", "class_token", "position_embedding"]
     optimizer.exclude_from_weight_decay(var_names=undecayed)
-    model.compile(
-        optimizer,
-        keras.losses.CategoricalCrossentropy(from_logits=True),
-        metrics=classifier_metrics(),
-        jit_compile=False,
-    )
+    compile_classifier(model, scaled(optimizer, settings.precision), settings.xla)

@@ -3,6 +3,7 @@
 import logging
 import time
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,7 +14,8 @@ from .augmentation import Augmentation
 from .checkpoints import open_image_checkpoint
 from .data.image_batching import decoded, ordered_batches, training_batches
 from .data.images import LabelledImages
-from .directories import RUN_CONTENTS, check_output, default_output, written_aside
+from .directories import RUN_CONTENTS, check_output, default_output
+from .distribution import check_batch, choose, resume_in, run_directory, strategy
 from .errors import UserError
 from .evaluation import classification_metrics, encode_labels
 from .fine_tuning import as_plain
@@ -102,26 +104,36 @@ def fit_images(
         encoding=encoding,
         skip_bad_files=skip_bad_files,
     )
-    with written_aside(output, RUN_CONTENTS, overwrite) as directory:
-        run, history, probabilities = train_image_classifier(train, validation, settings)
-        run.save(directory)
-        write_history(directory / "history.csv", history)
-        labels = encode_labels(validation.labels, run.class_names, validation.source)
-        write_report(directory / "report", history, run.metrics, labels, probabilities)
-        worst = confident_mistakes(labels, probabilities)
-        write_mistakes(
-            directory / "report",
-            decoded(validation.take(worst), run.preprocessor) if worst else [],
-            [validation.files[place] for place in worst],
-            labels[worst],
-            probabilities[worst],
-            run.class_names,
-        )
-    return run
+    with run_directory(output, overwrite, settings) as places:
+        training = train_image_classifier(train, validation, settings, places.state)
+        if places.run is not None:
+            training.run.save(places.run)
+            write_history(places.run / "history.csv", training.history)
+            write_image_report(places.run / "report", training, validation)
+    return training.run
+
+
+def write_image_report(directory: Path, training: Training, validation: LabelledImages) -> None:
+    """Writes what every classifier's report has, and a sheet of the most confident mistakes."""
+    run, history, probabilities = training
+    labels = encode_labels(validation.labels, run.class_names, validation.source)
+    write_report(directory, history, run.metrics, labels, probabilities)
+    worst = confident_mistakes(labels, probabilities)
+    write_mistakes(
+        directory,
+        decoded(validation.take(worst), run.preprocessor) if worst else [],
+        [validation.files[place] for place in worst],
+        labels[worst],
+        probabilities[worst],
+        run.class_names,
+    )
 
 
 def train_image_classifier(
-    train: LabelledImages, validation: LabelledImages, settings: ImageSettings
+    train: LabelledImages,
+    validation: LabelledImages,
+    settings: ImageSettings,
+    state: Path | None = None,
 ) -> Training:
     """Trains a classifier.
 
@@ -129,52 +141,61 @@ def train_image_classifier(
         train: The images to learn from.
         validation: Those that tell the best epoch, and to report on.
         settings: Complete settings.
+        state: Directory to keep the state of the training in, and to go on from. Defaults to none.
 
     Raises:
         UserError: If the checkpoint cannot be used, the validation data has a label that training
             never saw, or the loss is no longer a number.
     """
     began = time.perf_counter()
-    set_seed(settings.seed)
     start = from_scratch if settings.checkpoint is None else from_checkpoint
-    model, preprocessing, class_names = start(train, settings)
-    labels, validation_labels = (
-        encode_labels(data.labels, class_names, data.source) for data in (train, validation)
-    )
-    logger.info(
-        "%d images to learn from, %d to validate on, %d classes, read as %d x %d pixels.",
-        len(train),
-        len(validation),
-        len(class_names),
-        preprocessing.width,
-        preprocessing.height,
-    )
-    one_hot = np.eye(len(class_names), dtype="float32")
-    height, width = preprocessing.height, preprocessing.width
-    batch_size = min(settings.batch_size, len(train))
-    steps_per_epoch = len(train) // batch_size
-    compile_image_classifier(model, settings, steps_per_epoch)
-    history, best_epoch = fit(
-        model,
-        training_batches(
+    data = {"train": describe_images(train), "validation": describe_images(validation)}
+    with strategy(settings.strategy):
+        settings = choose(settings, one_shape=True)
+        set_seed(settings.seed)
+        model, preprocessing, class_names = start(train, settings)
+        labels, validation_labels = (
+            encode_labels(images.labels, class_names, images.source)
+            for images in (train, validation)
+        )
+        height, width = preprocessing.height, preprocessing.width
+        logger.info(
+            "%d images to learn from, %d to validate on, %d classes, read as %d x %d pixels.",
+            len(train),
+            len(validation),
+            len(class_names),
+            width,
+            height,
+        )
+        one_hot = np.eye(len(class_names), dtype="float32")
+        batch_size = min(settings.batch_size, len(train))
+        check_batch(batch_size, "--batch-size")
+        steps_per_epoch = len(train) // batch_size
+        compile_image_classifier(model, settings, steps_per_epoch)
+        batches = partial(
+            training_batches,
             train,
             np.asarray(smooth(one_hot[labels], settings.label_smoothing)),
             preprocessing,
             Augmentation(settings.augmentation, height, width, settings.seed),
             batch_size,
             settings.seed,
-        ),
-        ordered_batches(validation, preprocessing, one_hot[validation_labels]),
-        steps_per_epoch,
-        settings.epochs,
-        BestEpoch(settings.patience),
-    )
+        )
+        history, best_epoch = fit(
+            model,
+            batches,
+            partial(ordered_batches, validation, preprocessing, one_hot[validation_labels]),
+            steps_per_epoch,
+            settings.epochs,
+            BestEpoch(settings.patience),
+            resume_in(state, settings, data),
+        )
     metadata = {
         "task": "images",
         "settings": asdict(replace(settings, image_size=(height, width))),
         "seconds": round(time.perf_counter() - began, 1),
         "class_names": class_names,
-        "data": {"train": describe_images(train), "validation": describe_images(validation)},
+        "data": data,
         "versions": versions(),
     }
     run = ImageRun(as_plain(model), preprocessing, metadata, metrics={})

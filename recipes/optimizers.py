@@ -119,6 +119,8 @@ class LayerwiseAdamW(keras.optimizers.AdamW):
     def _update_model_variables_moving_average(self, trainable_variables):
         update = super()._update_model_variables_moving_average
         is_due = self.iterations % self.average_every == 0
+        if self.gradient_accumulation_steps:  # a mean of weights, not of batches
+            is_due &= (self._iterations + 1) % self.gradient_accumulation_steps == 0
         tf.cond(is_due, lambda: update(trainable_variables), lambda: None)
 
     def get_config(self):
@@ -148,15 +150,17 @@ def make_optimizer(
     total_steps: int,
     layer_decay: float = 1.0,
     average_every: int | None = None,
+    accumulate: int = 1,
 ) -> keras.optimizers.Optimizer:
     """AdamW as BERT is trained: warm-up and decay, clipped gradients, norms and biases undecayed.
 
     Args:
         learning_rate: Highest learning rate.
-        total_steps: Number of steps of the whole training.
+        total_steps: Number of batches of the whole training.
         layer_decay: See `LayerwiseAdamW`. Defaults to 1.
         average_every: Makes the model end with the exponential mean of its weights over about the
             last seventh of the steps, 200 at most, taken every so many steps. Defaults to no mean.
+        accumulate: Number of batches whose gradients make one step. Defaults to 1.
 
     References:
         Loshchilov and Hutter, "Decoupled Weight Decay Regularization",
@@ -164,7 +168,7 @@ def make_optimizer(
     """
     warmup_steps = max(1, round(WARMUP_SHARE * total_steps))
     schedule = LinearWarmupDecay(learning_rate, warmup_steps, max(total_steps, warmup_steps + 1))
-    momentum = max(0.0, min(0.995, 1 - 7 / total_steps))  # of a step
+    momentum = max(0.0, min(0.995, 1 - 7 * accumulate / total_steps))  # of a step
     every = average_every or 1
     optimizer = LayerwiseAdamW(
         schedule,
@@ -174,6 +178,22 @@ def make_optimizer(
         global_clipnorm=1.0,  # as in google-research/bert, optimization.py
         use_ema=average_every is not None,
         ema_momentum=momentum**every,
+        gradient_accumulation_steps=accumulate if accumulate > 1 else None,
     )
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     return optimizer
+
+
+def scaled(optimizer: keras.optimizers.Optimizer, precision: str) -> keras.optimizers.Optimizer:
+    """An optimizer for a model that computes in some precision.
+
+    In float16 small gradients would vanish, so the loss is scaled up, and gradients down again, by
+    a factor that is halved whenever something overflows.
+
+    References:
+        Micikevicius et al., "Mixed Precision Training", section 3.2,
+        https://arxiv.org/abs/1710.03740
+    """
+    if precision != "float16":
+        return optimizer
+    return keras.optimizers.LossScaleOptimizer(optimizer)

@@ -5,6 +5,7 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,12 @@ from .data.batching import TokenBudget
 from .data.masking import cut, masked_dataset, masked_validation_dataset
 from .data.texts import Texts
 from .data.unlabelled import read_texts
-from .directories import RUN_CONTENTS, check_output, default_output, written_aside
+from .directories import RUN_CONTENTS, check_output, default_output
+from .distribution import check_batch, choose, resume_in, run_directory, strategy
 from .errors import UserError
 from .fine_tuning import as_plain
 from .masked_lm_runs import MaskedLMRun
-from .optimizers import make_optimizer
+from .optimizers import make_optimizer, scaled
 from .report import write_learning_curves
 from .runs import versions, write_history
 from .settings import PretrainingSettings
@@ -84,53 +86,69 @@ def pretrain_text(
         texts = read_texts(
             [str(source) for source in sources], text_column, encoding, skip_bad_rows
         )
-    with written_aside(output, RUN_CONTENTS, overwrite) as directory:
-        run, history = train_masked_language_model(texts, settings)
-        run.save(directory)
-        write_history(directory / "history.csv", history)
-        write_learning_curves(directory / "report", history, run.metrics["best_epoch"])
+    with run_directory(output, overwrite, settings) as places:
+        run, history = train_masked_language_model(texts, settings, places.state)
+        if places.run is not None:
+            run.save(places.run)
+            write_history(places.run / "history.csv", history)
+            write_learning_curves(places.run / "report", history, run.metrics["best_epoch"])
     return run
 
 
 def train_masked_language_model(
-    texts: Texts, settings: PretrainingSettings
+    texts: Texts, settings: PretrainingSettings, state: Path | None = None
 ) -> tuple[MaskedLMRun, list[dict[str, float]]]:
-    """Trains a masked language model; the run, and one dict of figures an epoch."""
+    """Trains a masked language model; the run, and one dict of figures an epoch.
+
+    Args:
+        texts: The texts to learn from, and to hold some out of.
+        settings: Complete settings.
+        state: Directory to keep the state of the training in, and to go on from. Defaults to none.
+    """
     began = time.perf_counter()
-    set_seed(settings.seed)
     start = from_scratch if settings.checkpoint is None else from_checkpoint
-    model, tokenizer, settings = start(texts, settings)
-    learned, held_out = split_stretches(texts, tokenizer, settings)
-    logger.info(
-        "%d texts, %d tokens to learn from, %d to validate on.",
-        len(texts.texts),
-        learned.flat_values.shape[0],
-        held_out.flat_values.shape[0],
-    )
-    plan, validation_plan = (
-        TokenBudget(part.row_lengths().numpy(), settings.batch_tokens, settings.seed)
-        for part in (learned, held_out)
-    )
-    share = settings.masked_share
-    batches = masked_dataset(plan, learned, tokenizer, share)
-    validation_data = masked_validation_dataset(validation_plan, held_out, tokenizer, share)
-    compile_masked_lm(
-        model, make_optimizer(settings.learning_rate, settings.epochs * plan.num_batches)
-    )
-    best = BestEpoch(settings.patience)
-    history, best_epoch = fit(
-        model, batches, validation_data, plan.num_batches, settings.epochs, best
-    )
+    data = {
+        "sources": texts.sources,
+        "num_examples": len(texts.texts),
+        "num_skipped": texts.num_skipped,
+        "sha256": texts.fingerprint(),
+    }
+    with strategy(settings.strategy):
+        settings = choose(settings)
+        set_seed(settings.seed)
+        model, tokenizer, settings = start(texts, settings)
+        learned, held_out = split_stretches(texts, tokenizer, settings)
+        logger.info(
+            "%d texts, %d tokens to learn from, %d to validate on.",
+            len(texts.texts),
+            learned.flat_values.shape[0],
+            held_out.flat_values.shape[0],
+        )
+        plan, validation_plan = (
+            TokenBudget(part.row_lengths().numpy(), settings.batch_tokens, settings.seed)
+            for part in (learned, held_out)
+        )
+        check_batch(max(map(len, plan.in_order())), "--batch-tokens")
+        total_steps = settings.epochs * plan.num_batches
+        optimizer = make_optimizer(
+            settings.learning_rate, total_steps, accumulate=settings.accumulate
+        )
+        compile_masked_lm(model, scaled(optimizer, settings.precision), settings.xla)
+        masked = settings.masked_share
+        history, best_epoch = fit(
+            model,
+            partial(masked_dataset, plan, learned, tokenizer, masked),
+            partial(masked_validation_dataset, validation_plan, held_out, tokenizer, masked),
+            plan.num_batches,
+            settings.epochs,
+            BestEpoch(settings.patience),
+            resume_in(state, settings, data),
+        )
     metadata = {
         "task": "masked_lm",
         "settings": asdict(settings),
         "seconds": round(time.perf_counter() - began, 1),
-        "data": {
-            "sources": texts.sources,
-            "num_examples": len(texts.texts),
-            "num_skipped": texts.num_skipped,
-            "sha256": texts.fingerprint(),
-        },
+        "data": data,
         "versions": versions(),
     }
     kept = history[best_epoch - 1]

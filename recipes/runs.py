@@ -8,6 +8,7 @@ report/        learning curves, and what else shows how good it is
 """
 
 import csv
+import hashlib
 import json
 import platform
 import random
@@ -20,7 +21,7 @@ import keras
 
 from ..models.checkpoints import save_checkpoint
 from ..models.layout import write_json
-from .directories import read_metadata
+from .directories import model_directory, read_metadata
 from .errors import UserError
 
 SAMPLE_LENGTHS = (3, 8, 12, 16, 20, 28, 40, 60, 120, 240)  # words
@@ -130,3 +131,26 @@ def versions() -> dict[str, str]:
     """The versions that a result depends on."""
     packages = ("regard", "keras", "tensorflow", "tensorflow-text", "tokenizers", "numpy")
     return {"python": platform.python_version(), **{name: version(name) for name in packages}}
+
+
+def code_fingerprint() -> str:
+    """Of this package's own code, so that several machines can tell whether they run the same."""
+    root = Path(__file__).resolve().parent.parent
+    folders = (root, root / "layers", root / "models", root / "recipes", root / "recipes" / "data")
+    return _digest(path for folder in folders for path in sorted(folder.glob("*.py")))
+
+
+def fingerprint(checkpoint: str | None) -> str | None:
+    """Of the files of a checkpoint in a directory; any other is told by its name."""
+    if checkpoint is None or checkpoint.startswith("hf://"):
+        return checkpoint
+    directory = Path(model_directory(checkpoint))
+    return _digest(path for path in sorted(directory.iterdir()) if path.is_file())
+
+
+def _digest(paths: Iterable[Path]) -> str:
+    digest = hashlib.sha256()
+    for path in paths:
+        digest.update(path.name.encode() + b"\0")
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()

@@ -8,6 +8,9 @@ from typing import Any, Self
 from ..models.presets import text_preset
 from .errors import UserError
 
+STRATEGIES = ("auto", "single", "mirrored", "multiworker")
+PRECISIONS = ("float32", "bfloat16", "float16")
+
 EPOCHS = 20
 EPOCHS_FROM_CHECKPOINT = 3
 BATCH_TOKENS = 1024
@@ -44,8 +47,15 @@ class Settings:
         learning_rate: Highest learning rate.
         dropout: Probability in [0, 1) of dropping a unit in training. Defaults to the checkpoint's
             or the preset's.
-        precision: "float32", or "bfloat16": matrix products of that precision in training, with
-            weights and results in float32 all the same. Defaults to "float32".
+        precision: "float32", "bfloat16" or "float16": matrix products of that precision in
+            training, with weights and results in float32 all the same. Defaults to "bfloat16" on
+            GPUs that have it, else "float32".
+        strategy: What to train on: "single", one device; "mirrored", all GPUs of this machine;
+            "multiworker", the machines that `TF_CONFIG` names; "auto", the last if there is a
+            `TF_CONFIG`, the second if there are several GPUs, else the first. Defaults to "auto".
+        xla: Whether XLA compiles the model, for every shape of a batch. Defaults to True on GPUs
+            where all batches are of one shape, as those of images are, else False.
+        accumulate: Number of batches whose gradients make one step. Defaults to 1.
         patience: Epochs without a better one after which training stops. Defaults to 10.
         seed: Seed of everything random. Defaults to 0.
 
@@ -58,7 +68,10 @@ class Settings:
     epochs: int | None = None
     learning_rate: float | None = None
     dropout: float | None = None
-    precision: str = "float32"
+    precision: str | None = None
+    strategy: str = "auto"
+    xla: bool | None = None
+    accumulate: int = 1
     patience: int = 10
     seed: int = 0
 
@@ -68,11 +81,12 @@ class Settings:
         self._check()
 
     def _check(self) -> None:
-        for name in ("epochs", "patience"):
+        for name in ("epochs", "patience", "accumulate"):
             self._must(name, lambda value: value >= 1, "at least 1")
         self._must("learning_rate", lambda rate: 0 < rate < math.inf, "finite and above 0")
         self._must("dropout", lambda rate: 0 <= rate < 1, "in [0, 1)")
-        self._must("precision", ("float32", "bfloat16").__contains__, "float32 or bfloat16")
+        self._must("precision", PRECISIONS.__contains__, f"one of {', '.join(PRECISIONS)}")
+        self._must("strategy", STRATEGIES.__contains__, f"one of {', '.join(STRATEGIES)}")
         self._must("seed", lambda seed: 0 <= seed < 2**31, "at least 0 and below 2**31")
         if self.checkpoint is not None and self.preset is not None:
             raise UserError(
@@ -87,7 +101,7 @@ class Settings:
 
     def model_options(self) -> dict[str, Any]:
         """Arguments of a model's constructor that the settings decide."""
-        dtype = "mixed_bfloat16" if self.precision == "bfloat16" else "float32"
+        dtype = "float32" if self.precision in (None, "float32") else f"mixed_{self.precision}"
         return (
             {"dtype": dtype} if self.dropout is None else {"dtype": dtype, "dropout": self.dropout}
         )

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,15 +13,18 @@ import tensorflow as tf
 from ..models import TextClassifier
 from .checkpoints import open_checkpoint
 from .courses import Course, labelled_course, taught_course, validation_batches
+from .data.batching import Share
 from .data.tables import LabelledTexts, read_train_and_validation
-from .directories import RUN_CONTENTS, check_output, default_output, written_aside
+from .directories import RUN_CONTENTS, check_output, default_output
 from .display import display_name
 from .distillation import can_teach, with_no_evidence
+from .distribution import check_batch, choose, resume_in, run_directory, strategy
 from .errors import UserError
 from .evaluation import classification_metrics, encode_labels
 from .fine_tuning import add_lora, as_plain, freeze
-from .optimizers import make_optimizer
+from .optimizers import make_optimizer, scaled
 from .report import write_report
+from .resuming import Resume
 from .runs import versions, write_history
 from .settings import TextSettings
 from .text_runs import TextRun, describe_data
@@ -111,24 +115,29 @@ def fit_text(
         encoding=encoding,
         skip_bad_rows=skip_bad_rows,
     )
-    with written_aside(output, RUN_CONTENTS, overwrite) as directory:
-        run, history, probabilities = train_best(train, validation, settings, seeds)
-        run.save(directory)
-        write_history(directory / "history.csv", history)
-        labels = encode_labels(validation.labels, run.class_names, validation.source)
-        write_report(directory / "report", history, run.metrics, labels, probabilities)
+    with run_directory(output, overwrite, settings) as places:
+        run, history, probabilities = train_best(train, validation, settings, seeds, places.state)
+        if places.run is not None:
+            run.save(places.run)
+            write_history(places.run / "history.csv", history)
+            labels = encode_labels(validation.labels, run.class_names, validation.source)
+            write_report(places.run / "report", history, run.metrics, labels, probabilities)
     return run
 
 
 def train_best(
-    train: LabelledTexts, validation: LabelledTexts, settings: TextSettings, seeds: int
+    train: LabelledTexts,
+    validation: LabelledTexts,
+    settings: TextSettings,
+    seeds: int,
+    state: Path | None = None,
 ) -> Training:
     """Trains once for each seed and keeps the best, with the figures of all in its metrics."""
     best, figures = None, []
     for seed in range(settings.seed, settings.seed + seeds):
         if seeds > 1:
             logger.info("Seed %d, of %d to %d.", seed, settings.seed, settings.seed + seeds - 1)
-        training = train_text_classifier(train, validation, replace(settings, seed=seed))
+        training = train_text_classifier(train, validation, replace(settings, seed=seed), state)
         metrics = training.run.metrics
         figures.append({"seed": seed, **{name: metrics[name] for name in ("accuracy", "macro_f1")}})
         if best is None or metrics["macro_f1"] > best.run.metrics["macro_f1"]:
@@ -139,7 +148,10 @@ def train_best(
 
 
 def train_text_classifier(
-    train: LabelledTexts, validation: LabelledTexts, settings: TextSettings
+    train: LabelledTexts,
+    validation: LabelledTexts,
+    settings: TextSettings,
+    state: Path | None = None,
 ) -> Training:
     """Trains a classifier with one seed.
 
@@ -147,36 +159,42 @@ def train_text_classifier(
         train: The data to learn from.
         validation: The data to report on, which tells the best epoch where there is no teacher.
         settings: Complete settings.
+        state: Directory to keep the state of the training in, and to go on from. Defaults to none.
 
     Raises:
         UserError: If the checkpoint cannot be used, the validation data has a label that training
             never saw, or the loss is no longer a number.
     """
     began = time.perf_counter()
-    set_seed(settings.seed)
     is_single = train.pairs is None  # n-grams do not see what one text has to do with another
     settings = settings.for_lesson(
         has_teacher=settings.teacher and is_single and can_teach(train.labels)
     )
     start = from_scratch if settings.checkpoint is None else from_checkpoint
-    model, tokenizer, class_names, settings = start(train, settings)
-    labels = encode_labels(train.labels, class_names, train.source)
-    validation_labels = encode_labels(validation.labels, class_names, validation.source)
-    _announce(train, validation, class_names)
+    data = {"train": describe_data(train), "validation": describe_data(validation)}
+    with strategy(settings.strategy):
+        settings = choose(settings)
+        set_seed(settings.seed)
+        model, tokenizer, class_names, settings = start(train, settings)
+        labels = encode_labels(train.labels, class_names, train.source)
+        validation_labels = encode_labels(validation.labels, class_names, validation.source)
+        _announce(train, validation, class_names)
 
-    take_course = taught_course if settings.teacher else labelled_course
-    course = take_course(model, train.examples(), labels, tokenizer, settings)
-    validation_data = validation_batches(
-        validation.examples(), validation_labels, len(class_names), tokenizer, settings
-    )
-    history, best_epoch = learn(course, validation_data, settings)
+        take_course = taught_course if settings.teacher else labelled_course
+        course = take_course(model, train.examples(), labels, tokenizer, settings)
+        check_batch(max(map(len, course.plan.in_order())), "--batch-tokens")
+        validation_data = validation_batches(
+            validation.examples(), validation_labels, len(class_names), tokenizer, settings
+        )
+        resume = resume_in(state, settings, data)
+        history, best_epoch = learn(course, validation_data, settings, resume)
 
     metadata = {
         "task": "text",
         "settings": asdict(settings),
         "seconds": round(time.perf_counter() - began, 1),
         "class_names": class_names,
-        "data": {"train": describe_data(train), "validation": describe_data(validation)},
+        "data": data,
         "versions": versions(),
     }
     run = TextRun(as_plain(model), tokenizer, metadata, metrics={})
@@ -187,7 +205,10 @@ def train_text_classifier(
 
 
 def learn(
-    course: Course, validation_data: tf.data.Dataset, settings: TextSettings
+    course: Course,
+    validation_data: Callable[[Share], tf.data.Dataset],
+    settings: TextSettings,
+    resume: Resume | None = None,
 ) -> tuple[list[dict[str, float]], int]:
     """Takes a course; one dict of figures an epoch, and the epoch that was kept."""
     optimizer = make_optimizer(
@@ -195,19 +216,22 @@ def learn(
         settings.epochs * course.steps_per_epoch,
         layer_decay=settings.layer_decay,
         average_every=settings.average_every(),
+        accumulate=settings.accumulate,
     )
-    if settings.teacher:
-        compile_student(course.learner, optimizer)
-        validation_data = validation_data.map(with_no_evidence(course.learner))
-    else:
-        compile_classifier(course.learner, optimizer)
+    compile_it = compile_student if settings.teacher else compile_classifier
+    compile_it(course.learner, scaled(optimizer, settings.precision), settings.xla)
+
+    def finished_validation_data(share: Share) -> tf.data.Dataset:
+        return validation_data(share).map(with_no_evidence(course.learner))
+
     return fit(
         course.learner,
         course.batches,
-        validation_data,
+        finished_validation_data if settings.teacher else validation_data,
         course.steps_per_epoch,
         settings.epochs,
         None if settings.teacher else BestEpoch(settings.patience),
+        resume,
     )
 
 

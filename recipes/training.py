@@ -3,13 +3,18 @@
 import logging
 import math
 import time
+from collections.abc import Callable
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
+from .data.batching import Share
+from .distribution import check_same_weights, distributed
 from .errors import UserError
+from .resuming import Resume
 
 logger = logging.getLogger("regard")
 
@@ -55,17 +60,24 @@ def set_seed(seed: int) -> None:
     tf.config.experimental.enable_op_determinism()
 
 
-def compile_classifier(model: keras.Model, optimizer: keras.optimizers.Optimizer) -> None:
-    """Compiles a model that gives logits, for targets that are probabilities (B, C)."""
+def compile_classifier(
+    model: keras.Model, optimizer: keras.optimizers.Optimizer, xla: bool = False
+) -> None:
+    """Compiles a model that gives logits, for targets that are probabilities (B, C).
+
+    Here and below `xla` is off by default, as XLA compiles every shape of a batch anew.
+    """
     model.compile(
         optimizer,
         keras.losses.CategoricalCrossentropy(from_logits=True),
         metrics=classifier_metrics(),
-        jit_compile=False,  # XLA would compile every batch shape anew
+        jit_compile=xla,
     )
 
 
-def compile_student(model: keras.Model, optimizer: keras.optimizers.Optimizer) -> None:
+def compile_student(
+    model: keras.Model, optimizer: keras.optimizers.Optimizer, xla: bool = False
+) -> None:
     """Compiles what `distillation.with_evidence` makes, for `distillation.lesson_batches`."""
     model.compile(
         optimizer,
@@ -75,7 +87,7 @@ def compile_student(model: keras.Model, optimizer: keras.optimizers.Optimizer) -
         },
         loss_weights={"logits": 1.0, "evidence": EVIDENCE_WEIGHT},
         metrics={"logits": classifier_metrics()},
-        jit_compile=False,  # as above
+        jit_compile=xla,
     )
 
 
@@ -87,7 +99,9 @@ def classifier_metrics() -> list[keras.metrics.Metric]:
     ]
 
 
-def compile_masked_lm(model: keras.Model, optimizer: keras.optimizers.Optimizer) -> None:
+def compile_masked_lm(
+    model: keras.Model, optimizer: keras.optimizers.Optimizer, xla: bool = False
+) -> None:
     """Compiles a `MaskedLanguageModel`, for token ids (B, M) with weights: 0 where M is padding."""
     model.compile(
         optimizer,
@@ -98,7 +112,7 @@ def compile_masked_lm(model: keras.Model, optimizer: keras.optimizers.Optimizer)
             TokenCrossentropy(name="cross_entropy"),
             TokenAccuracy(name="accuracy"),
         ],
-        jit_compile=False,  # as above
+        jit_compile=xla,
     )
 
 
@@ -142,6 +156,20 @@ class BestEpoch(keras.callbacks.EarlyStopping):
 
     def __init__(self, patience):
         super().__init__("val_macro_f1", mode="max", patience=patience, restore_best_weights=True)
+        self._known: dict[str, Any] = {}
+
+    def known(self) -> dict[str, Any]:
+        """What it knows after an epoch, but for `best_weights`."""
+        return {"best": float(self.best), "best_epoch": self.best_epoch, "wait": self.wait}
+
+    def go_on_from(self, known: dict[str, Any], best_weights: list[np.ndarray]) -> None:
+        """Begins the next training with what was known, and the weights, after an epoch."""
+        self._known = {**known, "best_weights": best_weights}
+
+    def on_train_begin(self, logs=None):
+        super().on_train_begin(logs)
+        for name, value in self._known.items():
+            setattr(self, name, value)
 
     def on_test_end(self, logs=None):
         self._validated = self.model.get_weights()
@@ -157,11 +185,12 @@ class BestEpoch(keras.callbacks.EarlyStopping):
 
 def fit(
     model: keras.Model,
-    batches,
-    validation_data,
+    batches: Callable[[int, Share], tf.data.Dataset],
+    validation_data: Callable[[Share], tf.data.Dataset],
     steps_per_epoch: int,
     epochs: int,
     best: BestEpoch | None,
+    resume: Resume | None = None,
 ) -> tuple[list[dict[str, float]], int]:
     """Trains a compiled model and leaves it with the weights of its best epoch, or its last.
 
@@ -169,12 +198,15 @@ def fit(
 
     Args:
         model: The model.
-        batches: An endless dataset, shuffled already.
-        validation_data: The dataset that tells the best epoch.
+        batches: Gives an endless dataset, shuffled already: from which step on, counted from 0,
+            and what share of every batch.
+        validation_data: Gives the dataset that tells the best epoch, likewise a share of it.
         steps_per_epoch: Number of batches in an epoch.
         epochs: Largest number of epochs.
         best: What tells the best epoch, and when to stop; None to keep the last epoch, whatever the
             validation data says.
+        resume: Where the state of the training is kept, and gone on from if there is one. Defaults
+            to nowhere.
 
     Returns:
         One dict of figures an epoch, and the epoch that was kept, counted from 1.
@@ -182,18 +214,28 @@ def fit(
     Raises:
         UserError: If the loss is no longer a number.
     """
+    optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
     progress = Progress()
-    mean = keras.callbacks.SwapEMAWeights() if model.optimizer.use_ema else None
-    callbacks = [best, progress, mean, keras.callbacks.TerminateOnNaN()]
+    first_epoch = 0 if resume is None else resume.begin(model, best, progress)
+    callbacks = [
+        best,
+        progress,
+        keras.callbacks.SwapEMAWeights() if optimizer.use_ema else None,
+        keras.callbacks.TerminateOnNaN(),
+        None if resume is None else resume.keeping(best, progress),
+    ]
+    first_step = min(first_epoch, len(progress.history)) * steps_per_epoch
     model.fit(
-        batches,
+        distributed(lambda share: batches(first_step, share)),
         steps_per_epoch=steps_per_epoch,
+        initial_epoch=first_epoch,
         epochs=epochs,
-        validation_data=validation_data,
+        validation_data=distributed(validation_data),
         callbacks=[callback for callback in callbacks if callback is not None],
         shuffle=False,
         verbose=0,
     )
+    check_same_weights(model)
     check_converged(progress.history)
     return progress.history, len(progress.history) if best is None else best.best_epoch + 1
 
@@ -224,11 +266,12 @@ class Progress(keras.callbacks.Callback):
 
     def __init__(self):
         super().__init__()
-        self.history: list[dict[str, float]] = []
+        self.history: list[dict[str, float]] = []  # of epochs before an interruption, too
         self._summary = ""
 
     def on_train_begin(self, logs=None):
         self._bar = tqdm(
+            initial=len(self.history) * self.params["steps"],
             total=self.params["epochs"] * self.params["steps"],
             unit="step",
             disable=None,  # off where stderr is not a terminal

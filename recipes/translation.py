@@ -3,6 +3,7 @@
 import logging
 import time
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,10 +13,12 @@ from ..models import Translator
 from .checkpoints import open_translator
 from .data.parallel import ParallelTexts, read_train_and_validation
 from .data.parallel_batching import Pairs, cut_batches, ordered_batches, training_batches
-from .directories import RUN_CONTENTS, check_output, default_output, written_aside
+from .directories import RUN_CONTENTS, check_output, default_output
+from .distribution import check_batch, choose, resume_in, run_directory, strategy
 from .errors import UserError
 from .fine_tuning import as_plain
 from .report import write_alignment, write_learning_curves
+from .resuming import Resume
 from .runs import versions, write_history
 from .sentencepiece_tokenizer import SentencePieceTokenizer
 from .training import fit, set_seed
@@ -102,31 +105,47 @@ def fit_translation(
         encoding=encoding,
         skip_bad_rows=skip_bad_rows,
     )
-    with written_aside(output, RUN_CONTENTS, overwrite) as directory:
-        run, history = train_translator(train, held_out, settings)
-        run.save(directory)
-        write_history(directory / "history.csv", history)
-        write_learning_curves(directory / "report", history, run.metrics["best_epoch"])
-        picture = run.align(held_out.sources[0], run.predict(held_out.sources[:1])[0].translation)
-        write_alignment(directory / "report" / "alignment.png", picture)
+    with run_directory(output, overwrite, settings) as places:
+        run, history = train_translator(train, held_out, settings, places.state)
+        if places.run is not None:
+            run.save(places.run)
+            write_history(places.run / "history.csv", history)
+            write_learning_curves(places.run / "report", history, run.metrics["best_epoch"])
+            written = run.predict(held_out.sources[:1])[0].translation
+            picture = run.align(held_out.sources[0], written)
+            write_alignment(places.run / "report" / "alignment.png", picture)
     return run
 
 
 def train_translator(
-    train: ParallelTexts, validation: ParallelTexts, settings: TranslationSettings
+    train: ParallelTexts,
+    validation: ParallelTexts,
+    settings: TranslationSettings,
+    state: Path | None = None,
 ) -> tuple[TranslationRun, list[dict[str, float]]]:
-    """Trains a translator; the run, and one dict of figures an epoch."""
+    """Trains a translator; the run, and one dict of figures an epoch.
+
+    Args:
+        train: The pairs to learn from.
+        validation: Those that tell the best epoch, and to report on.
+        settings: Complete settings.
+        state: Directory to keep the state of the training in, and to go on from. Defaults to none.
+    """
     began = time.perf_counter()
-    set_seed(settings.seed)
     start = from_scratch if settings.checkpoint is None else from_checkpoint
-    model, tokenizer, settings = start(train, settings)
-    logger.info("%d pairs to learn from, %d to validate on.", len(train), len(validation))
-    history, best_epoch = learn(model, tokenizer, train, validation, settings)
+    data = {"train": describe_parallel(train), "validation": describe_parallel(validation)}
+    with strategy(settings.strategy):
+        settings = choose(settings)
+        set_seed(settings.seed)
+        model, tokenizer, settings = start(train, settings)
+        logger.info("%d pairs to learn from, %d to validate on.", len(train), len(validation))
+        resume = resume_in(state, settings, data)
+        history, best_epoch = learn(model, tokenizer, train, validation, settings, resume)
     metadata = {
         "task": "translation",
         "settings": asdict(settings),
         "seconds": round(time.perf_counter() - began, 1),
-        "data": {"train": describe_parallel(train), "validation": describe_parallel(validation)},
+        "data": data,
         "versions": versions(),
     }
     run = TranslationRun(as_plain(model), tokenizer, metadata, metrics={})
@@ -140,6 +159,7 @@ def learn(
     train: ParallelTexts,
     validation: ParallelTexts,
     settings: TranslationSettings,
+    resume: Resume | None = None,
 ) -> tuple[list[dict[str, float]], int]:
     """Trains the model; one dict of figures an epoch, and the epoch that was kept."""
     length, budget = settings.max_sequence_length, settings.batch_tokens
@@ -154,20 +174,15 @@ def learn(
             train.sources, train.targets, length, settings.subword_dropout, seed
         )
 
-    steps_per_epoch = len(cut_batches(encode(0), budget, np.arange(len(train))))
-    compile_translator(
-        model,
-        settings.learning_rate,
-        settings.warmup_steps,
-        settings.epochs * steps_per_epoch,
-        settings.label_smoothing,
-    )
+    plan = cut_batches(encode(0), budget, np.arange(len(train)))
+    check_batch(max(map(len, plan)), "--batch-tokens")
+    compile_translator(model, settings, settings.epochs * len(plan))
     greedy = translation_function(model, tokenizer, length, num_beams=1, length_penalty=1.0)
     return fit(
         model,
-        training_batches(encode, budget, settings.seed, tokenizer.pad_id),
-        ordered_batches(held_out, budget, tokenizer.pad_id),
-        steps_per_epoch,
+        partial(training_batches, encode, budget, settings.seed, tokenizer.pad_id),
+        partial(ordered_batches, held_out, budget, tokenizer.pad_id),
+        len(plan),
         settings.epochs,
         BestBleu(
             settings.patience,
@@ -176,6 +191,7 @@ def learn(
             validation.targets,
             tokenization(validation.targets),
         ),
+        resume,
     )
 
 

@@ -6,8 +6,9 @@ import keras
 import sacrebleu
 from keras import ops
 
-from .optimizers import LayerwiseAdamW
+from .optimizers import LayerwiseAdamW, scaled
 from .training import BestEpoch, TokenCrossentropy
+from .translation_settings import TranslationSettings
 
 # The mean of the weights is about that of the last so many steps: some epochs of small data.
 MOST_AVERAGED_STEPS = 1000
@@ -74,36 +75,31 @@ class InverseSquareRoot(keras.optimizers.schedules.LearningRateSchedule):
         return {"peak": self.peak, "warmup_steps": self.warmup_steps}
 
 
-def compile_translator(
-    model: keras.Model,
-    learning_rate: float,
-    warmup_steps: int,
-    total_steps: int,
-    label_smoothing: float,
-) -> None:
+def compile_translator(model: keras.Model, settings: TranslationSettings, total_steps: int) -> None:
     """Compiles a `Translator` with the paper's optimizer and the mean of the last weights.
 
     Args:
         model: The translator.
-        learning_rate: Highest learning rate.
-        warmup_steps: Number of steps to it.
-        total_steps: Largest number of steps of the whole training.
-        label_smoothing: Share of a target, in [0, 1), that is spread over all tokens.
+        settings: Complete settings.
+        total_steps: Largest number of batches of the whole training.
     """
-    averaged_steps = max(1, min(MOST_AVERAGED_STEPS, AVERAGED_SHARE * total_steps))
+    accumulate = settings.accumulate
+    updates = total_steps / accumulate
+    averaged_steps = max(1, min(MOST_AVERAGED_STEPS, AVERAGED_SHARE * updates))
     optimizer = LayerwiseAdamW(
-        InverseSquareRoot(learning_rate, warmup_steps),
+        InverseSquareRoot(settings.learning_rate, accumulate * settings.warmup_steps),
         beta_2=0.98,  # this and the next as in section 5.3
         epsilon=1e-9,
         weight_decay=0.0,
         use_ema=True,
         ema_momentum=1 - 1 / averaged_steps,
+        gradient_accumulation_steps=accumulate if accumulate > 1 else None,
     )
     model.compile(
-        optimizer,
-        SmoothedCrossentropy(label_smoothing),
+        scaled(optimizer, settings.precision),
+        SmoothedCrossentropy(settings.label_smoothing),
         weighted_metrics=[TokenCrossentropy(name="cross_entropy")],
-        jit_compile=False,  # XLA would compile every batch shape anew
+        jit_compile=settings.xla,
     )
 
 

@@ -24,9 +24,9 @@ class Share(NamedTuple):
     index: int = 0
     count: int = 1
 
-    def of(self, rows: np.ndarray) -> np.ndarray:
-        """The rows of a batch that are in this share; no two shares differ by more than one."""
-        return np.array_split(rows, self.count)[self.index]
+    def rows(self, count) -> slice:
+        """Which of a batch's `count` rows it has; two shares differ by at most one row."""
+        return slice(self.index * count // self.count, (self.index + 1) * count // self.count)
 
 
 WHOLE = Share()
@@ -103,6 +103,8 @@ def training_dataset(
     weights: np.ndarray,
     tokenizer,
     token_dropout: float = 0.0,
+    first_step: int = 0,
+    share: Share = WHOLE,
 ) -> tf.data.Dataset:
     """The endless stream of batches that `model.fit(..., steps_per_epoch=plan.num_batches)` takes.
 
@@ -114,6 +116,8 @@ def training_dataset(
         tokenizer: The `WordPieceTokenizer` that encoded the texts.
         token_dropout: Probability in [0, 1) of hiding a token behind [MASK], drawn anew each time
             from the seed and the step. Defaults to 0.
+        first_step: The batch to begin with. Defaults to 0.
+        share: The share of each batch to give. Defaults to the whole.
 
     Returns:
         A dataset of (inputs, targets, weights).
@@ -124,20 +128,26 @@ def training_dataset(
         batch = tf.gather(token_ids, indices)
         if token_dropout:
             batch = hide_tokens(batch, token_dropout, tf.stack([plan.seed, step]), tokenizer)
-        inputs = tokenizer.pack(batch, length)
-        return inputs, target_of(indices), tf.gather(weights, indices)
+        rows = share.rows(tf.size(indices))
+        inputs, own = tokenizer.pack(batch[rows], length), indices[rows]
+        return inputs, target_of(own), tf.gather(weights, own)
 
     signature = tuple(tf.TensorSpec(shape, tf.int64) for shape in ([], [], [None]))
-    steps = tf.data.Dataset.from_generator(plan.steps, output_signature=signature)
+    steps = tf.data.Dataset.from_generator(
+        lambda: plan.steps(first_step), output_signature=signature
+    )
     return read_ahead(steps.map(gather), tf.data.INFINITE_CARDINALITY)
 
 
-def ordered_dataset(plan: TokenBudget, token_ids: tf.RaggedTensor, tokenizer) -> tf.data.Dataset:
+def ordered_dataset(
+    plan: TokenBudget, token_ids: tf.RaggedTensor, tokenizer, share: Share = WHOLE
+) -> tf.data.Dataset:
     """One pass over all texts, in the order of `plan.in_order()`, as (inputs, indices)."""
 
     def batches():
         for indices in plan.in_order():
-            yield int(plan.padded_lengths[indices[0]]), indices
+            own = indices[share.rows(len(indices))]
+            yield int(plan.padded_lengths[indices[0]]), own
 
     def gather(length, indices):
         return tokenizer.pack(tf.gather(token_ids, indices), length), indices

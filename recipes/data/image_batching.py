@@ -48,7 +48,7 @@ def training_batches(
         A dataset of (images, targets): float32 (B, H, W, 3) and (B, C).
     """
     targets, count = tf.constant(targets), len(images)
-    rows = share.of(np.arange(batch_size))
+    rows = np.arange(batch_size)[share.rows(batch_size)]
 
     def place(number):
         epoch, within = number // count, number % count
@@ -72,16 +72,23 @@ def training_batches(
 
 
 def ordered_batches(
-    images: LabelledImages, preprocessing: ImagePreprocessing, targets: np.ndarray | None = None
+    images: LabelledImages,
+    preprocessing: ImagePreprocessing,
+    targets: np.ndarray | None = None,
+    share: Share = WHOLE,
 ) -> tf.data.Dataset:
-    """One pass over images, in order: float32 (B, H, W, 3), with their targets if there are any."""
-    count = len(images)
-    pictures = _pictures(images, preprocessing, hold=False)(tf.data.Dataset.range(count))
+    """One pass over images, in order: float32 (B, H, W, 3), with their targets if there are any.
+
+    Of several shares each has a stretch of the images.
+    """
+    own = np.arange(len(images))[share.rows(len(images))]
+    places = tf.data.Dataset.from_tensor_slices(own)
+    pictures = _pictures(images, preprocessing, hold=False)(places)
     batches = pictures.batch(BATCH_SIZE).map(preprocessing.normalize)
     if targets is not None:
-        rows = tf.data.Dataset.from_tensor_slices(targets).batch(BATCH_SIZE)
+        rows = tf.data.Dataset.from_tensor_slices(targets[own]).batch(BATCH_SIZE)
         batches = tf.data.Dataset.zip(batches, rows)
-    return read_ahead(batches, -(-count // BATCH_SIZE))
+    return read_ahead(batches, -(-len(own) // BATCH_SIZE))
 
 
 def _pictures(

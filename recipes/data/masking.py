@@ -3,14 +3,19 @@
 import numpy as np
 import tensorflow as tf
 
-from .batching import TokenBudget, read_ahead
+from .batching import WHOLE, Share, TokenBudget, read_ahead
 
 BEHIND_MASK = 0.8  # share of the hidden tokens that [MASK] replaces
 BEHIND_ANOTHER = 0.1  # share that a random token replaces; the rest stays as it is
 
 
 def masked_dataset(
-    plan: TokenBudget, token_ids: tf.RaggedTensor, tokenizer, masked_share: float
+    plan: TokenBudget,
+    token_ids: tf.RaggedTensor,
+    tokenizer,
+    masked_share: float,
+    first_step: int = 0,
+    share: Share = WHOLE,
 ) -> tf.data.Dataset:
     """An endless stream of batches to pre-train on, its masks drawn anew each time.
 
@@ -21,6 +26,8 @@ def masked_dataset(
         token_ids: Encoded texts, (number of texts, None).
         tokenizer: The `WordPieceTokenizer` that encoded them.
         masked_share: Share of the words, in (0, 1), to hide.
+        first_step: The batch to begin with. Defaults to 0.
+        share: The share of each batch to give. Defaults to the whole.
 
     Returns:
         A dataset of (inputs, targets, weights) for `model.fit(steps_per_epoch=plan.num_batches)`.
@@ -28,15 +35,22 @@ def masked_dataset(
 
     def hide(step, length, indices):
         seed = tf.stack([plan.seed, step])
-        return _hide(tf.gather(token_ids, indices), length, seed, tokenizer, masked_share)
+        batch = tf.gather(token_ids, indices)
+        return _hide(batch, length, seed, tokenizer, masked_share, share)
 
     signature = tuple(tf.TensorSpec(shape, tf.int64) for shape in ([], [], [None]))
-    steps = tf.data.Dataset.from_generator(plan.steps, output_signature=signature)
+    steps = tf.data.Dataset.from_generator(
+        lambda: plan.steps(first_step), output_signature=signature
+    )
     return read_ahead(steps.map(hide), tf.data.INFINITE_CARDINALITY)
 
 
 def masked_validation_dataset(
-    plan: TokenBudget, token_ids: tf.RaggedTensor, tokenizer, masked_share: float
+    plan: TokenBudget,
+    token_ids: tf.RaggedTensor,
+    tokenizer,
+    masked_share: float,
+    share: Share = WHOLE,
 ) -> tf.data.Dataset:
     """One pass over all texts, the same tokens hidden each time; otherwise as `masked_dataset`."""
 
@@ -46,15 +60,18 @@ def masked_validation_dataset(
 
     def hide(number, length, indices):
         seed = tf.stack([plan.seed, number])  # below 0: no step of training has it
-        return _hide(tf.gather(token_ids, indices), length, seed, tokenizer, masked_share)
+        batch = tf.gather(token_ids, indices)
+        return _hide(batch, length, seed, tokenizer, masked_share, share)
 
     signature = tuple(tf.TensorSpec(shape, tf.int64) for shape in ([], [], [None]))
     dataset = tf.data.Dataset.from_generator(batches, output_signature=signature)
     return read_ahead(dataset.map(hide), plan.num_batches)
 
 
-def _hide(token_ids, length, seed, tokenizer, masked_share):
+def _hide(token_ids, length, seed, tokenizer, masked_share, share):
     hidden, is_masked = hide_words(token_ids, seed, tokenizer, masked_share)
+    rows = share.rows(token_ids.nrows())
+    token_ids, hidden, is_masked = token_ids[rows], hidden[rows], is_masked[rows]
     positions, is_real = masked_positions(is_masked)
     inputs = {**tokenizer.pack(hidden, length), "masked_positions": positions}
     flat_targets = tf.boolean_mask(token_ids.flat_values, is_masked.flat_values)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 import tensorflow as tf
 
-from .batching import read_ahead
+from .batching import WHOLE, Share, read_ahead
 
 Pairs = tuple[Sequence[Sequence[int]], Sequence[Sequence[int]]]  # token ids of sources, of targets
 
@@ -44,7 +44,12 @@ def cut_batches(pairs: Pairs, batch_tokens: int, order: np.ndarray) -> list[np.n
 
 
 def training_batches(
-    encode: Callable[[int], Pairs], batch_tokens: int, seed: int, pad_id: int
+    encode: Callable[[int], Pairs],
+    batch_tokens: int,
+    seed: int,
+    pad_id: int,
+    first_step: int = 0,
+    share: Share = WHOLE,
 ) -> tf.data.Dataset:
     """The endless stream of batches to train on, epoch after epoch.
 
@@ -56,6 +61,8 @@ def training_batches(
         batch_tokens: Budget of a batch, in tokens.
         seed: Seed of the order.
         pad_id: Token id of padding, and of the start of a target.
+        first_step: The batch to begin with. Defaults to 0.
+        share: The share of each batch to give. Defaults to the whole.
 
     Returns:
         A dataset of (inputs, targets, weights): inputs of a `Translator`, targets (B, T), and
@@ -63,25 +70,30 @@ def training_batches(
     """
 
     def batches() -> Iterator:
-        epoch = 0
+        epoch, skipped = 0, first_step
         while True:
             pairs, random = encode(epoch), np.random.default_rng([seed, epoch])
             cut = cut_batches(pairs, batch_tokens, random.permutation(len(pairs[0])))
-            for index in random.permutation(len(cut)):
-                yield pack(pairs, cut[index], pad_id)
-            epoch += 1
+            for index in random.permutation(len(cut))[skipped:]:
+                yield pack(pairs, cut[index], pad_id, share)
+            epoch, skipped = epoch + 1, max(0, skipped - len(cut))
 
     return _dataset(batches, tf.data.INFINITE_CARDINALITY)
 
 
-def ordered_batches(pairs: Pairs, batch_tokens: int, pad_id: int) -> tf.data.Dataset:
+def ordered_batches(
+    pairs: Pairs, batch_tokens: int, pad_id: int, share: Share = WHOLE
+) -> tf.data.Dataset:
     """One pass over all pairs, the shortest first, in the form of `training_batches`."""
     cut = cut_batches(pairs, batch_tokens, np.arange(len(pairs[0])))
-    return _dataset(lambda: (pack(pairs, batch, pad_id) for batch in cut), len(cut))
+    return _dataset(lambda: (pack(pairs, batch, pad_id, share) for batch in cut), len(cut))
 
 
-def pack(pairs: Pairs, batch: np.ndarray, pad_id: int) -> tuple[dict, np.ndarray, np.ndarray]:
-    """The inputs, targets and weights of some pairs, as NumPy arrays."""
+def pack(
+    pairs: Pairs, batch: np.ndarray, pad_id: int, share: Share = WHOLE
+) -> tuple[dict, np.ndarray, np.ndarray]:
+    """The inputs, targets and weights of some pairs, or of a share of them, as NumPy arrays."""
+    batch = batch[share.rows(len(batch))]
     sources, targets = ([side[index] for index in batch] for side in pairs)
     encoder_token_ids = pad(sources, pad_id)  # (B, S)
     target_ids = pad(targets, pad_id)  # (B, T)
@@ -96,7 +108,7 @@ def pack(pairs: Pairs, batch: np.ndarray, pad_id: int) -> tuple[dict, np.ndarray
 
 def pad(rows: Sequence[Sequence[int]], pad_id: int) -> np.ndarray:
     """Rows of token ids as one array, padded at the end: int32, (B, longest)."""
-    padded = np.full((len(rows), max(map(len, rows))), pad_id, "int32")
+    padded = np.full((len(rows), max(map(len, rows), default=1)), pad_id, "int32")
     for target, row in zip(padded, rows, strict=True):
         target[: len(row)] = row
     return padded
@@ -104,7 +116,7 @@ def pad(rows: Sequence[Sequence[int]], pad_id: int) -> np.ndarray:
 
 def _is_real(rows: Sequence[Sequence[int]]) -> np.ndarray:
     lengths = np.array([len(row) for row in rows])
-    return np.arange(lengths.max()) < lengths[:, None]
+    return np.arange(lengths.max(initial=1)) < lengths[:, None]
 
 
 def _dataset(batches: Callable[[], Iterator], num_batches: int) -> tf.data.Dataset:

@@ -1,0 +1,287 @@
+"""What Keras 3.15 lacks for training on several devices, mended in one place.
+
+Each of `FIXES` takes the place of a function of Keras. It does something else only under a strategy
+that `recipes.distribution` made, and there it makes three things true:
+
+- Each replica computes its share of the loss of the global batch: sums are divided by the number of
+  examples, or the sum of weights, on all devices together.
+- Gradients are summed over the devices before anything is done with them, and each replica then
+  updates its own copy of every variable. So clipping, accumulation and the scaling of a float16
+  loss see the gradients of the global batch, and nothing in an optimizer waits for another device.
+- With `jit_compile=True` the model itself is compiled, once for each device, forwards and
+  backwards, and what passes between devices stays outside.
+
+`tests/test_keras_fixes.py` fails when a release of Keras changes one of these functions.
+"""
+
+import functools
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import keras
+import tensorflow as tf
+from keras.src.backend.tensorflow import core, trainer
+from keras.src.backend.tensorflow.optimizer import TFOptimizer
+from keras.src.backend.tensorflow.trainer import TensorFlowTrainer
+from keras.src.losses import loss as losses
+from keras.src.optimizers.base_optimizer import BaseOptimizer
+from keras.src.optimizers.loss_scale_optimizer import LossScaleOptimizer
+from keras.src.random.seed_generator import SeedGenerator
+from keras.src.trainers import trainer as base_trainer
+
+PACK_BYTES = 2**22  # gradients are sent in packs of about this size
+
+_tracing = threading.local()  # replicas are traced in threads of their own
+
+
+class Fix(NamedTuple):
+    """A function of Keras, by its owner and name, what takes its place, and why."""
+
+    owner: Any
+    name: str
+    make: Callable  # of the original, what takes its place
+    why: str
+
+
+def mend_keras() -> None:
+    """Puts every fix in its place, once in a process."""
+    for fix in FIXES:
+        original = getattr(fix.owner, fix.name)
+        if not hasattr(original, "mended"):
+            mended = functools.wraps(original)(fix.make(original))
+            mended.mended = original
+            setattr(fix.owner, fix.name, mended)
+
+
+def take_over(strategy: tf.distribute.Strategy) -> None:
+    """Marks a strategy as one that Keras is mended for."""
+    # Replicas then update their variables and sum their gradients without leaving their own
+    # context, which they could not do from within a condition; TensorFlow does so on GPUs itself.
+    strategy.extended._use_merge_call = lambda: False
+
+
+def _is_ours(strategy: tf.distribute.Strategy) -> bool:
+    return "_use_merge_call" in vars(strategy.extended)
+
+
+def _replica() -> tf.distribute.ReplicaContext | None:
+    """The replica that is being computed, under a strategy of ours."""
+    strategy = tf.distribute.get_strategy()
+    return tf.distribute.get_replica_context() if _is_ours(strategy) else None
+
+
+def sum_over_replicas(value):
+    """The sum of a number over all replicas; the number itself where there is one replica."""
+    replica = _replica()
+    return value if replica is None else replica.all_reduce("SUM", value)
+
+
+# The loss of a global batch.
+
+
+def _reduce_values(original):
+    def reduce_values(values, sample_weight=None, reduction="sum_over_batch_size"):
+        means = ("sum_over_batch_size", "mean", "mean_with_sample_weight")
+        if _replica() is None or reduction not in means or values.shape.rank == 0:
+            return original(values, sample_weight, reduction)
+        if reduction == "mean_with_sample_weight" and sample_weight is not None:
+            divisor = tf.reduce_sum(sample_weight)
+        else:
+            divisor = tf.size(values)
+        divisor = sum_over_replicas(tf.cast(divisor, tf.float32))
+        return tf.math.divide_no_nan(tf.reduce_sum(values), tf.cast(divisor, values.dtype))
+
+    return reduce_values
+
+
+def _unscale_loss(original):
+    def unscale_loss_for_distribution(value):
+        return original(value) if _replica() is None else sum_over_replicas(value)
+
+    return unscale_loss_for_distribution
+
+
+# Gradients and variables.
+
+
+@contextmanager
+def _global_gradients() -> Iterator[None]:
+    _tracing.are_global = True
+    try:
+        yield
+    finally:
+        _tracing.are_global = False
+
+
+def _are_global() -> bool:
+    return getattr(_tracing, "are_global", False)
+
+
+def _apply(original):
+    def apply(self, grads, trainable_variables=None):
+        if _replica() is None or _are_global():
+            return original(self, grads, trainable_variables)
+        grads = sum_gradients(grads, trainable_variables or self._trainable_variables)
+        with _global_gradients():
+            return original(self, grads, trainable_variables)
+
+    return apply
+
+
+def _all_reduce_sum_gradients(original):
+    def all_reduce_sum_gradients(self, grads_and_vars):
+        return grads_and_vars if _are_global() else original(self, grads_and_vars)
+
+    return all_reduce_sum_gradients
+
+
+def sum_gradients(gradients: Sequence, variables: Sequence[keras.Variable]) -> list:
+    """Gradients summed over all replicas, some of them in one message; None stays None.
+
+    A table's gradient, of the rows that occur, is made a whole one: every device has other rows.
+    """
+    dense = [
+        None if gradient is None else tf.ensure_shape(gradient, variable.shape)
+        for gradient, variable in zip(gradients, variables, strict=True)
+    ]
+    summed: dict[int, tf.Tensor] = {}
+    for pack in _packs(dense):
+        flat = tf.concat([tf.reshape(dense[place], [-1]) for place in pack], axis=0)
+        parts = tf.split(
+            sum_over_replicas(flat), [dense[place].shape.num_elements() for place in pack]
+        )
+        for place, part in zip(pack, parts, strict=True):
+            summed[place] = tf.reshape(part, dense[place].shape)
+    return [summed.get(place) for place in range(len(dense))]
+
+
+def _packs(tensors: list) -> Iterator[list[int]]:
+    """Places of tensors of one dtype, about `PACK_BYTES` at a time."""
+    pack, size = [], 0
+    for place, tensor in enumerate(tensors):
+        if tensor is None:
+            continue
+        if pack and (size > PACK_BYTES or tensor.dtype != tensors[pack[-1]].dtype):
+            yield pack
+            pack, size = [], 0
+        pack.append(place)
+        size += tensor.shape.num_elements() * tensor.dtype.size
+    if pack:
+        yield pack
+
+
+def _direct_assign(original):
+    def direct_assign(self, value):
+        replica = _replica()
+        if replica is None or not isinstance(self._value, tf.distribute.DistributedValues):
+            return original(self, value)
+        value = tf.cast(value, self._value.dtype)
+        update = replica.strategy.extended._replica_ctx_update
+        update(self._value, lambda own, new: own.assign(new), (value,), {}, group=False)
+
+    return direct_assign
+
+
+def _next_seed(original):
+    def next_seed(self, ordered=True):
+        seed, replica = original(self, ordered), _replica()
+        if replica is None:
+            return seed
+        number = tf.cast(replica.replica_id_in_sync_group, seed.dtype)
+        return seed + tf.stack([number * 1_000_003, tf.zeros_like(number)])
+
+    return next_seed
+
+
+# Training.
+
+
+def _make_function(original):
+    def make_function(self, step_function):
+        if not _is_ours(self.distribute_strategy) or not self.jit_compile:
+            return original(self, step_function)
+
+        def step(data):
+            with compiled_parts(self):
+                return step_function(data)
+
+        self.jit_compile = False
+        try:
+            return original(self, step)
+        finally:
+            self.jit_compile = True
+
+    return make_function
+
+
+@contextmanager
+def compiled_parts(model: keras.Model) -> Iterator[None]:
+    """Has XLA compile the calls of a model, or of its `xla_parts`, while a step is traced."""
+    parts = getattr(model, "xla_parts", (model,))
+    for part in parts:
+        part.call = tf.function(part.call, jit_compile=True, autograph=False)
+    try:
+        yield
+    finally:
+        for part in parts:
+            del part.call
+
+
+def _reduce_per_replica(original):
+    def reduce_per_replica(values, strategy, reduction):
+        if not _is_ours(strategy) or reduction == "concat":
+            return original(values, strategy, reduction)
+        return keras.tree.map_structure(
+            lambda value: strategy.experimental_local_results(value)[0], values
+        )
+
+    return reduce_per_replica
+
+
+def _maybe_symbolic_build(original):
+    def maybe_symbolic_build(self, iterator=None, data_batch=None):
+        strategy = self.distribute_strategy
+        if iterator is None or not _is_ours(strategy):
+            return original(self, iterator, data_batch)
+        for _, _, batches in iterator:
+            data_batch = keras.tree.map_structure(
+                lambda value: strategy.experimental_local_results(value)[0], next(batches)
+            )
+            break
+        return original(self, None, data_batch)
+
+    return maybe_symbolic_build
+
+
+def _model_supports_jit(original):
+    def model_supports_jit(model):
+        return all(layer.supports_jit for layer in model._flatten_layers())
+
+    return model_supports_jit
+
+
+FIXES = (
+    Fix(losses, "reduce_values", _reduce_values, "means are taken of each replica's part"),
+    Fix(losses, "unscale_loss_for_distribution", _unscale_loss, "shows one replica's part"),
+    Fix(BaseOptimizer, "apply", _apply, "clips and accumulates one replica's gradients"),
+    Fix(LossScaleOptimizer, "apply", _apply, "calls one replica's gradients finite"),
+    Fix(TFOptimizer, "_all_reduce_sum_gradients", _all_reduce_sum_gradients, "sums once more"),
+    Fix(core.Variable, "_direct_assign", _direct_assign, "leaves the replica within a condition"),
+    Fix(SeedGenerator, "next", _next_seed, "drops the same units on every device"),
+    Fix(TensorFlowTrainer, "_make_function", _make_function, "XLA cannot compile several devices"),
+    Fix(trainer, "reduce_per_replica", _reduce_per_replica, "takes the mean of scalars' axis 0"),
+    Fix(
+        TensorFlowTrainer,
+        "_maybe_symbolic_build",
+        _maybe_symbolic_build,
+        "reduces batches over machines, to learn their shapes",
+    ),
+    Fix(
+        base_trainer,
+        "model_supports_jit",
+        _model_supports_jit,
+        "drops `jit_compile` in silence where operations are deterministic",
+    ),
+)

@@ -1,0 +1,111 @@
+"""Several workers on one machine, to try out what runs on several: `regard fit ... --workers N`.
+
+What Kubernetes does for a TFJob is done here for processes: each gets a `TF_CONFIG` and its part of
+the processors, and when one is lost all are started again, to go on from where the training was.
+"""
+
+import json
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from .errors import WORKER_LOST
+
+logger = logging.getLogger("regard")
+
+MOST_RESTARTS = 20
+LEAVE_SECONDS = 60.0  # for the others to notice that one is lost
+_PAUSE = 0.2
+
+
+def launch(num_workers: int, arguments: Sequence[str]) -> int:
+    """Runs a command of `regard` in several workers, to the end.
+
+    Args:
+        num_workers: How many.
+        arguments: The words after `regard`.
+
+    Returns:
+        The exit status: 0, or that of the first worker that failed for good.
+    """
+    for _ in range(MOST_RESTARTS + 1):
+        status = _run_once(num_workers, arguments)
+        if not _is_lost(status):
+            return status
+        logger.info("A worker was lost. Starting all of them again.")
+    logger.error("Workers were lost %d times; giving up.", MOST_RESTARTS + 1)
+    return WORKER_LOST
+
+
+def _is_lost(status: int) -> bool:
+    """Whether a worker was killed, or noticed that another was."""
+    return status == WORKER_LOST or (status < 0 and status != -signal.SIGINT)
+
+
+def _run_once(num_workers: int, arguments: Sequence[str]) -> int:
+    addresses = [f"127.0.0.1:{port}" for port in free_ports(num_workers)]
+    workers: list[subprocess.Popen] = []
+    try:
+        for index in range(num_workers):
+            workers.append(_start(arguments, addresses, index))
+        return _wait(workers)
+    finally:
+        for worker in workers:
+            if worker.poll() is None:
+                worker.kill()
+            worker.wait()
+
+
+def _start(arguments: Sequence[str], addresses: list[str], index: int) -> subprocess.Popen:
+    config = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
+    environment = {**os.environ, "TF_CONFIG": json.dumps(config)}
+    gpus = _gpus()
+    if gpus:
+        environment["CUDA_VISIBLE_DEVICES"] = ",".join(gpus[index :: len(addresses)])
+    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+    own = cores[index :: len(addresses)]
+    pin = (lambda: os.sched_setaffinity(0, own)) if own else None
+    command = [sys.executable, "-m", "regard.recipes.cli", *arguments]
+    return subprocess.Popen(command, env=environment, preexec_fn=pin)
+
+
+def _gpus() -> list[str]:
+    """NVIDIA's GPUs, by the numbers that CUDA gives them."""
+    named = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if named is not None:
+        return [number for number in named.split(",") if number.strip()]
+    return [path.name.removeprefix("nvidia") for path in sorted(Path("/dev").glob("nvidia[0-9]*"))]
+
+
+def _wait(workers: list[subprocess.Popen]) -> int:
+    """Waits for all workers to be done, or for one to fail; 0, or the status of that one."""
+    while True:
+        statuses = [worker.poll() for worker in workers]
+        failed = [status for status in statuses if status]
+        if failed:
+            break
+        if all(status == 0 for status in statuses):
+            return 0
+        time.sleep(_PAUSE)
+    until = time.monotonic() + LEAVE_SECONDS
+    while time.monotonic() < until and any(worker.poll() is None for worker in workers):
+        time.sleep(_PAUSE)
+    statuses = [worker.poll() for worker in workers]
+    final = [status for status in statuses if status and not _is_lost(status)]
+    return (final or failed)[0]
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports of this machine that nobody listens at."""
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for free in sockets:
+            free.bind(("127.0.0.1", 0))
+        return [free.getsockname()[1] for free in sockets]
