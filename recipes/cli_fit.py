@@ -1,5 +1,6 @@
 """The commands that train: `regard fit` and `regard pretrain`."""
 
+import logging
 import os
 import shlex
 
@@ -19,8 +20,9 @@ from .translation_settings import TranslationSettings
 def share_work(strategy: str, workers: int | None) -> None:
     """Says at once what is wrong with the machines that are asked for; starts `--workers`."""
     if workers is None:
-        if strategy in ("auto", "multiworker"):
-            read_cluster()
+        cluster = read_cluster() if strategy in ("auto", "multiworker") else None
+        if cluster is not None and cluster.index > 0:
+            logging.getLogger("regard").setLevel(logging.WARNING)  # the chief says it for all
         return
     if strategy not in ("auto", "multiworker"):
         raise click.UsageError(f"--workers does not go with --strategy {strategy}.")
