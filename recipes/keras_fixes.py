@@ -45,14 +45,12 @@ class Fix(NamedTuple):
     why: str
 
 
+@functools.cache
 def mend_keras() -> None:
     """Puts every fix in its place, once in a process."""
     for fix in FIXES:
         original = getattr(fix.owner, fix.name)
-        if not hasattr(original, "mended"):
-            mended = functools.wraps(original)(fix.make(original))
-            mended.mended = original
-            setattr(fix.owner, fix.name, mended)
+        setattr(fix.owner, fix.name, functools.wraps(original)(fix.make(original)))
 
 
 def take_over(strategy: tf.distribute.Strategy) -> None:

@@ -25,18 +25,22 @@ LEAVE_SECONDS = 60.0  # for the others to notice that one is lost
 _PAUSE = 0.2
 
 
-def launch(num_workers: int, arguments: Sequence[str]) -> int:
-    """Runs a command of `regard` in several workers, to the end.
+COMMAND = (sys.executable, "-m", "regard.recipes.cli")
+
+
+def launch(num_workers: int, arguments: Sequence[str], command: Sequence[str] = COMMAND) -> int:
+    """Runs a command in several workers, to the end.
 
     Args:
         num_workers: How many.
-        arguments: The words after `regard`.
+        arguments: The words after it.
+        command: The command. Defaults to `regard`.
 
     Returns:
         The exit status: 0, or that of the first worker that failed for good.
     """
     for _ in range(MOST_RESTARTS + 1):
-        status = _run_once(num_workers, arguments)
+        status = _run_once(num_workers, [*command, *arguments])
         if not _is_lost(status):
             return status
         logger.info("A worker was lost. Starting all of them again.")
@@ -49,12 +53,12 @@ def _is_lost(status: int) -> bool:
     return status == WORKER_LOST or (status < 0 and status != -signal.SIGINT)
 
 
-def _run_once(num_workers: int, arguments: Sequence[str]) -> int:
+def _run_once(num_workers: int, command: Sequence[str]) -> int:
     addresses = [f"127.0.0.1:{port}" for port in free_ports(num_workers)]
     workers: list[subprocess.Popen] = []
     try:
         for index in range(num_workers):
-            workers.append(_start(arguments, addresses, index))
+            workers.append(_start(command, addresses, index))
         return _wait(workers)
     finally:
         for worker in workers:
@@ -63,7 +67,7 @@ def _run_once(num_workers: int, arguments: Sequence[str]) -> int:
             worker.wait()
 
 
-def _start(arguments: Sequence[str], addresses: list[str], index: int) -> subprocess.Popen:
+def _start(command: Sequence[str], addresses: list[str], index: int) -> subprocess.Popen:
     config = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
     environment = {**os.environ, "TF_CONFIG": json.dumps(config)}
     gpus = _gpus()
@@ -72,7 +76,6 @@ def _start(arguments: Sequence[str], addresses: list[str], index: int) -> subpro
     cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
     own = cores[index :: len(addresses)]
     pin = (lambda: os.sched_setaffinity(0, own)) if own else None
-    command = [sys.executable, "-m", "regard.recipes.cli", *arguments]
     return subprocess.Popen(command, env=environment, preexec_fn=pin)
 
 

@@ -9,6 +9,10 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 pytest.register_assert_rewrite("layer_checks")
 
 
+def pytest_collection(session):
+    import replicas  # noqa: F401  two devices, before any test module uses TensorFlow
+
+
 @pytest.fixture(autouse=True)
 def seeded():
     keras = sys.modules.get("keras")  # only where a test already has it: importing it takes seconds

@@ -1,0 +1,144 @@
+"""Trainings of every kind, small enough for tests; and the same as a worker of several.
+
+python small_runs.py TASK OUTPUT SETTINGS     with TF_CONFIG; SETTINGS are JSON
+"""
+
+import json
+import os
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+from safetensors.numpy import load_file
+
+from image_files import write_folder
+
+COLOURS = {"green": 26, "red": 31, "blue": 20}
+VIT = {
+    "image_shape": (16, 16, 3),
+    "patch_size": 4,
+    "hidden_dim": 16,
+    "num_layers": 1,
+    "num_heads": 2,
+    "intermediate_dim": 32,
+}
+
+
+def fit(task, output, **settings):
+    """Trains: text, taught, adversarial, pretraining, translation or images."""
+    return _FITS[task](Path(output), **settings)
+
+
+def _reviews(count, seed=0):
+    from regard import LabelledTexts
+    from regard.recipes.data.reviews import generate_reviews
+
+    return LabelledTexts("reviews", *generate_reviews(count, seed, held_out=False), "a", "b")
+
+
+def fit_text(output, **settings):
+    from regard import fit_text
+
+    small = {"preset": "scratch", "teacher": False, "token_dropout": 0.0}
+    small |= {"batch_tokens": 256, "vocabulary_size": 300}
+    settings = {**small, "epochs": 2, **settings}
+    return fit_text(_reviews(220), _reviews(30, seed=1), output=output, **settings)
+
+
+def fit_taught(output, **settings):
+    return fit_text(output, **{"teacher": True, "epochs": 1, "batch_tokens": 4096, **settings})
+
+
+def fit_adversarial(output, **settings):
+    return fit_text(output, **{"adversarial": 0.02, **settings})
+
+
+def fit_pretraining(output, **settings):
+    from regard import pretrain_text
+    from regard.recipes.data.texts import Texts
+
+    small = {"preset": "scratch", "batch_tokens": 256, "vocabulary_size": 300, "epochs": 2}
+    texts = Texts(["reviews.txt"], list(_reviews(220).texts))
+    return pretrain_text(texts, output=output, **{**small, **settings})
+
+
+def fit_translation(output, **settings):
+    from regard import ParallelTexts, fit_translation
+    from regard.recipes.data.dates_and_numbers import generate_pairs
+
+    small = {"num_layers": 1, "hidden_dim": 16, "num_heads": 2, "intermediate_dim": 32}
+    small |= {"vocabulary_size": 120, "warmup_steps": 5, "max_sequence_length": 40, "num_beams": 2}
+    train, held_out = (
+        ParallelTexts(f"dates {seed}", *generate_pairs(count, seed=seed, held_out=False))
+        for seed, count in enumerate((300, 13))
+    )
+    settings = {**small, "epochs": 2, "batch_tokens": 256, **settings}
+    return fit_translation(train, validation_source=held_out, output=output, **settings)
+
+
+def fit_images(output, **settings):
+    from regard import fit_images
+    from regard.models import IMAGE_PRESETS
+
+    IMAGE_PRESETS["small_run"] = VIT
+    folder = output.parent / "colours"
+    if not folder.exists():
+        partial = output.parent / f"colours of {os.getpid()}"
+        write_folder(partial, COLOURS, (12, 20))
+        with suppress(OSError):  # another worker was first
+            partial.rename(folder)
+    small = {"preset": "small_run", "batch_size": 9, "epochs": 4, "learning_rate": 0.01}
+    settings = {**small, "augmentation": "light", "stochastic_depth": 0.0, **settings}
+    return fit_images(folder, 0.25, output=output, **settings)
+
+
+_FITS = {
+    "text": fit_text,
+    "taught": fit_taught,
+    "adversarial": fit_adversarial,
+    "pretraining": fit_pretraining,
+    "translation": fit_translation,
+    "images": fit_images,
+}
+
+
+def weights_of(output):
+    """The weights that a run directory holds, by name, but for the biases of keys.
+
+    Attention does not depend on those: their gradient is what rounding leaves, and Adam takes full
+    steps along it.
+    """
+    weights = load_file(Path(output) / "model/model.safetensors")
+    hidden = ("key.bias", "k_proj.bias")
+    return {name: value for name, value in weights.items() if not name.endswith(hidden)}
+
+
+def largest_difference(first, second):
+    """Of the weights of two runs, by their directories."""
+    first, second = weights_of(first), weights_of(second)
+    assert set(first) == set(second)
+    return max(np.abs(first[name] - second[name]).max() for name in first)
+
+
+def main():
+    """Trains as one of several workers, with a state at the end of every epoch."""
+    task, output, settings = sys.argv[1:]
+    from regard.recipes import resuming
+    from regard.recipes.errors import WORKER_LOST, UserError, WorkerLost
+
+    resuming.SAVE_SECONDS = 0.0
+    status = 0
+    try:
+        fit(task, output, **json.loads(settings))
+    except WorkerLost:
+        status = WORKER_LOST
+    except UserError as error:
+        print(error, file=sys.stderr, flush=True)
+        status = 2
+    if status:
+        os._exit(status)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,191 @@
+"""Two devices beside one: the same batches give the same model."""
+
+import csv
+import logging
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import small_runs
+from regard import TextSettings, UserError
+from regard.recipes import training
+from regard.recipes.distribution import begin_alike, check_batch, choose, num_replicas, strategy
+
+TASKS = ("text", "taught", "adversarial", "pretraining", "translation", "images")
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_two_devices_are_as_one(task, tmp_path):
+    runs = {kind: tmp_path / kind for kind in ("single", "mirrored")}
+    histories = {}
+    for kind, output in runs.items():
+        small_runs.fit(task, output, dropout=0.0, strategy=kind)
+        rows = (output / "history.csv").read_text().splitlines()[1:]
+        histories[kind] = [list(map(float, row.split(",")[:-1])) for row in rows]  # but for seconds
+    np.testing.assert_allclose(histories["mirrored"], histories["single"], atol=1e-5)
+    assert small_runs.largest_difference(*runs.values()) < 1e-5
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16", "float16"])
+def test_xla_on_two_devices(precision, tmp_path, monkeypatch):
+    """With dropout, clipping, label smoothing and accumulation; nothing is traced twice."""
+    traced, after_epochs, compiled = [], [], []
+    compute_metrics = keras.Model.compute_metrics
+
+    def count(self, *arguments, **named):  # runs while a step is traced, and no more
+        traced.append(self.jit_compile)
+        return compute_metrics(self, *arguments, **named)
+
+    class Counting(training.Progress):
+        def on_epoch_end(self, epoch, logs=None):
+            super().on_epoch_end(epoch, logs)
+            after_epochs.append(len(traced))
+
+    function = tf.function
+
+    def note(*arguments, **named):
+        compiled.append(named.get("jit_compile"))
+        return function(*arguments, **named)
+
+    monkeypatch.setattr(keras.Model, "compute_metrics", count)
+    monkeypatch.setattr(training, "Progress", Counting)
+    monkeypatch.setattr("regard.recipes.keras_fixes.tf.function", note)
+    run = small_runs.fit(
+        "images",
+        tmp_path / "run",
+        strategy="mirrored",
+        xla=True,
+        precision=precision,
+        accumulate=2,
+        dropout=0.1,
+        stochastic_depth=0.1,
+        batch_size=8,
+        epochs=8,
+    )
+    with open(tmp_path / "run/history.csv", newline="") as file:
+        losses = [float(row["loss"]) for row in csv.DictReader(file)]
+    assert np.all(np.isfinite(losses)) and losses[-1] < 0.8 * losses[0]
+    assert run.metrics["accuracy"] > 0.5
+    assert True in compiled
+    assert after_epochs[0] == after_epochs[-1]
+
+
+def test_a_users_own_model(tmp_path):
+    """`with strategy()`, then plain `compile` and `fit`, with batches that do not share evenly."""
+    x = np.random.default_rng(0).normal(size=(23, 5)).astype("float32")
+    y = (x.sum(axis=1) > 0).astype("int32")
+    weights = np.linspace(0.1, 2, 23).astype("float32")
+
+    def trained(kind):
+        keras.utils.set_random_seed(3)
+        with strategy(kind):
+            inputs = keras.Input((5,))
+            model = keras.Model(inputs, keras.layers.Dense(2)(keras.layers.Dense(7)(inputs)))
+            loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+            optimizer = keras.optimizers.SGD(0.1, momentum=0.9, global_clipnorm=0.5)
+            model.compile(optimizer, loss, weighted_metrics=["accuracy"])
+        data = tf.data.Dataset.from_tensor_slices((x, y, weights)).batch(5)  # the last has 3
+        history = model.fit(data, epochs=5, verbose=0).history
+        return history, model.get_weights(), model.predict(x, verbose=0)
+
+    (one, weights_of_one, said), (two, weights_of_two, said_by_two) = (
+        trained(kind) for kind in ("single", "mirrored")
+    )
+    assert one.keys() == two.keys()
+    for name in one:
+        np.testing.assert_allclose(two[name], one[name], atol=1e-5)
+    for a, b in zip(weights_of_one, weights_of_two, strict=True):
+        np.testing.assert_allclose(b, a, atol=1e-5)
+    np.testing.assert_allclose(said_by_two, said, atol=1e-5)
+
+
+def test_devices_drop_different_units():
+    with strategy("mirrored") as two:
+        dropout = keras.layers.Dropout(0.5, seed=0)
+
+        @tf.function
+        def drop():
+            return two.run(lambda: dropout(tf.ones((1, 1000)), training=True))
+
+        first, second = (value.numpy() for value in two.experimental_local_results(drop()))
+    assert 0.4 < np.mean((first == 0) != (second == 0)) < 0.6
+
+
+def test_an_overflow_of_float16_changes_nothing_on_any_device():
+    with strategy("mirrored") as two:
+        layer = keras.layers.Dense(1, use_bias=False, kernel_initializer="ones")
+        layer.build((None, 1))
+        optimizer = keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(1.0))
+        optimizer.build(layer.trainable_variables)
+
+        @tf.function
+        def step(gradient_of_second):
+            def on_each():
+                number = tf.distribute.get_replica_context().replica_id_in_sync_group
+                gradient = tf.where(tf.equal(number, 1), gradient_of_second, 2.0**15)
+                optimizer.apply([[[gradient]]], layer.trainable_variables)
+
+            two.run(on_each)
+
+        step(np.float32("inf"))
+        assert layer.kernel.numpy() == 1 and optimizer.dynamic_scale.numpy() == 2.0**14
+        step(np.float32(2.0**14))
+        assert layer.kernel.numpy() == 1 - 3  # the sum, with the scale of now
+        for copy in two.experimental_local_results(layer.kernel.value):
+            assert copy.numpy() == -2
+
+
+def test_gpus_that_are_not_there():
+    with pytest.raises(UserError, match=r"of this machine: leave out --strategy"):
+        _one_device()
+
+
+def _one_device():
+    from regard.recipes import distribution
+
+    names = distribution._device_names
+    distribution._device_names = lambda: names()[:1]
+    try:
+        with strategy("mirrored"):
+            pass
+    finally:
+        distribution._device_names = names
+
+
+def test_a_strategy_that_is_none():
+    with (
+        pytest.raises(UserError, match=r"must be one of auto, .*Received: horovod"),
+        strategy("horovod"),
+    ):
+        pass
+
+
+def test_machines_without_a_name():
+    with pytest.raises(UserError, match=r"needs TF_CONFIG.*--workers N"), strategy("multiworker"):
+        pass
+
+
+def test_a_batch_for_more_devices_than_rows():
+    with strategy("mirrored"):
+        assert num_replicas() == 2
+        check_batch(2, "--batch-size")
+        with pytest.raises(UserError, match=r"each of the 2 devices .*Received: 1 .*--batch-size"):
+            check_batch(1, "--batch-size")
+
+
+def test_the_hardware_decides(caplog):
+    with caplog.at_level(logging.INFO, logger="regard"), strategy("mirrored"):
+        settings = choose(TextSettings())
+    assert (settings.precision, settings.xla) == ("float32", False)
+    assert "Training on 2 CPUs, in float32, no XLA." in caplog.messages
+
+
+def test_what_is_asked_for_stays():
+    settings = choose(TextSettings(precision="float16", xla=True))
+    assert (settings.precision, settings.xla) == ("float16", True)
+
+
+def test_one_worker_is_always_like_itself():
+    begin_alike({"data": object()})
