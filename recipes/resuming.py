@@ -45,7 +45,7 @@ def write_state(path: Path, state: State, facts: Mapping[str, Any]) -> None:
     """Writes a state; whatever happens, the file is an old one or this one, and whole."""
     tensors = {f"weights/{i}": value for i, value in enumerate(state.weights)}
     tensors |= {f"best/{i}": value for i, value in enumerate(state.best_weights)}
-    tensors = {name: np.ascontiguousarray(value) for name, value in tensors.items()}
+    tensors = {name: np.asarray(value, order="C") for name, value in tensors.items()}
     metadata = {"notes": json.dumps(state.notes), "facts": json.dumps(_plain(facts))}
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")

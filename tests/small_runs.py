@@ -1,6 +1,8 @@
 """Trainings of every kind, small enough for tests; and the same as a worker of several.
 
-python small_runs.py TASK OUTPUT SETTINGS     with TF_CONFIG; SETTINGS are JSON
+    python small_runs.py TASK OUTPUT SETTINGS     with TF_CONFIG
+
+SETTINGS are JSON: what all workers have, or a list of what each has.
 """
 
 import json
@@ -123,14 +125,16 @@ def largest_difference(first, second):
 
 def main():
     """Trains as one of several workers, with a state at the end of every epoch."""
-    task, output, settings = sys.argv[1:]
+    task, output, settings = *sys.argv[1:3], json.loads(sys.argv[3])
+    if isinstance(settings, list):
+        settings = settings[json.loads(os.environ["TF_CONFIG"])["task"]["index"]]
     from regard.recipes import resuming
     from regard.recipes.errors import WORKER_LOST, UserError, WorkerLost
 
     resuming.SAVE_SECONDS = 0.0
     status = 0
     try:
-        fit(task, output, **json.loads(settings))
+        fit(task, output, **settings)
     except WorkerLost:
         status = WORKER_LOST
     except UserError as error:

@@ -1,0 +1,155 @@
+"""Two workers on the loopback, which stand in for two machines, beside one."""
+
+import json
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import small_runs
+from regard import TextRun
+from regard.recipes import launcher
+from regard.recipes.cli import run_command
+from regard.recipes.errors import WORKER_LOST
+from regard.recipes.launcher import launch
+
+COMMAND = (sys.executable, str(Path(__file__).with_name("small_runs.py")))
+
+
+def fit(task, output, settings, count=2):
+    """Trains in several workers; the exit status."""
+    return launch(count, [task, str(output), json.dumps(settings)], COMMAND)
+
+
+@pytest.fixture(scope="module")
+def texts(tmp_path_factory):
+    """A run of one worker, and one of two."""
+    folder = tmp_path_factory.mktemp("workers")
+    one, two = folder / "one", folder / "two"
+    small_runs.fit("text", one, dropout=0.0)
+    assert fit("text", two, {"dropout": 0.0}) == 0
+    return one, two
+
+
+def test_two_workers_are_as_one(texts):
+    assert small_runs.largest_difference(*texts) < 1e-5
+    metrics = [json.loads((run / "metrics.json").read_text()) for run in texts]
+    assert metrics[0].keys() == metrics[1].keys()
+    assert metrics[1]["best_epoch"] == metrics[0]["best_epoch"]
+
+
+@pytest.mark.parametrize("task", ["images", "translation"])
+def test_two_workers_are_as_one_of_other_tasks(task, tmp_path):
+    small_runs.fit(task, tmp_path / "one", dropout=0.0)
+    assert fit(task, tmp_path / "two", {"dropout": 0.0}) == 0
+    assert small_runs.largest_difference(tmp_path / "one", tmp_path / "two") < 1e-5
+
+
+def test_the_chief_alone_writes(texts):
+    one, two = texts
+    assert sorted(path.name for path in two.parent.iterdir()) == ["one", "two"]
+    assert sorted(path.name for path in two.rglob("*")) == sorted(
+        path.name for path in one.rglob("*")
+    )
+
+
+def test_exports_are_the_same(texts, tmp_path):
+    asked = tf.constant(["a lovely room", "", "never again, awful"])
+    answers = []
+    for place, directory in enumerate(texts):
+        served = TextRun.load(directory).export(tmp_path / str(place))
+        signature = tf.saved_model.load(str(served)).signatures["serving_default"]
+        answers.append((signature(asked), signature.structured_input_signature))
+    (one, inputs_of_one), (two, inputs_of_two) = answers
+    assert inputs_of_one == inputs_of_two and one.keys() == two.keys()
+    np.testing.assert_array_equal(one["label"], two["label"])
+    np.testing.assert_allclose(one["scores"], two["scores"], atol=1e-5)
+
+
+def test_killed_workers_are_no_end(tmp_path, monkeypatch):
+    """Each of two once: the training goes on, with every epoch trained once."""
+    started, start = [], launcher._start
+
+    def note(*arguments):
+        started.append(start(*arguments))
+        return started[-1]
+
+    monkeypatch.setattr(launcher, "_start", note)
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    settings = {"dropout": 0.0, "epochs": 30, "patience": 30}
+    small_runs.fit("images", whole, **settings)
+    thread = threading.Thread(target=kill_when_saved, args=(killed, started, [1, 0]))
+    thread.start()
+    status = fit("images", killed, settings)
+    thread.join()
+    assert status == 0
+    assert len(started) == 6
+    epochs = [row.split(",")[0] for row in (killed / "history.csv").read_text().splitlines()[1:]]
+    assert epochs == [str(number) for number in range(1, 31)]
+    assert small_runs.largest_difference(whole, killed) < 1e-4  # after ten times as many steps
+    assert not (tmp_path / ".killed.state").exists()
+
+
+def kill_when_saved(output, started, order):
+    """Kills these workers one after the other, each once one more state has been written."""
+    state = output.with_name(f".{output.name}.state") / "seed-0.safetensors"
+    seen, until = 0.0, time.monotonic() + 120
+    for number, index in enumerate(order):
+        while time.monotonic() < until:
+            time.sleep(0.05)
+            is_new = state.exists() and state.stat().st_mtime > seen
+            if is_new and len(started) == 2 * (number + 1):
+                break
+        started[2 * number + index].kill()
+        while started[2 * number + 1 - index].poll() is None and time.monotonic() < until:
+            time.sleep(0.05)
+        seen = state.stat().st_mtime
+
+
+def test_different_settings_are_refused(tmp_path, capfd):
+    settings = [{}, {"learning_rate": 0.5}]
+    assert fit("images", tmp_path / "run", settings) == 2
+    said = capfd.readouterr().err
+    assert "Every worker must have the same settings: worker 1 and worker 0" in said
+    assert [path.name for path in tmp_path.iterdir()] == ["colours"]
+
+
+def test_giving_up(monkeypatch):
+    monkeypatch.setattr(launcher, "MOST_RESTARTS", 1)
+    program = (sys.executable, "-c", f"import sys; sys.exit({WORKER_LOST})")
+    assert launch(2, [], program) == WORKER_LOST
+
+
+def test_the_mistake_of_one_ends_all():
+    lines = "import json, os, sys\n"
+    lines += "index = json.loads(os.environ['TF_CONFIG'])['task']['index']\n"
+    lines += f"sys.exit(2 if index else {WORKER_LOST})"
+    assert launch(2, [], (sys.executable, "-c", lines)) == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--workers", "2", "--strategy", "mirrored"], "--workers does not go with --strategy"),
+        (["--workers", "0"], "'--workers'"),
+        (["--strategy", "multiworker"], "needs TF_CONFIG"),
+    ],
+)
+def test_mistakes_of_the_command_line(options, message, tmp_path, capsys):
+    table = tmp_path / "t.csv"
+    table.write_text("text,label\n" + "good,yes\nbad,no\n" * 9)
+    output = tmp_path / "run"
+    assert run_command(["fit", "text", str(table), "--output", str(output), *options]) == 2
+    assert message in capsys.readouterr().err
+    assert not output.exists()
+
+
+@pytest.mark.parametrize("config", ["{", '{"cluster": {"worker": []}}'])
+def test_a_malformed_tf_config(config, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("TF_CONFIG", config)
+    assert run_command(["fit", "text", "none.csv", "--output", str(tmp_path / "run")]) == 2
+    assert "Error: TF_CONFIG" in capsys.readouterr().err
