@@ -68,6 +68,11 @@ def strategy(kind: str = "auto") -> Iterator[tf.distribute.Strategy]:
         yield chosen
 
 
+def open_devices(kind: str) -> None:
+    """Meets the other workers, if there are any; to be called before anything uses TensorFlow."""
+    _open(_resolve(kind))
+
+
 def _resolve(kind: str) -> str:
     if kind not in STRATEGIES:
         raise UserError(f"`strategy` must be one of {', '.join(STRATEGIES)}. Received: {kind}")

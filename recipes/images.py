@@ -15,7 +15,14 @@ from .checkpoints import open_image_checkpoint
 from .data.image_batching import decoded, ordered_batches, training_batches
 from .data.images import LabelledImages
 from .directories import RUN_CONTENTS, check_output, default_output
-from .distribution import check_batch, choose, resume_in, run_directory, strategy
+from .distribution import (
+    check_batch,
+    choose,
+    open_devices,
+    resume_in,
+    run_directory,
+    strategy,
+)
 from .errors import UserError
 from .evaluation import classification_metrics, encode_labels
 from .fine_tuning import as_plain
@@ -95,6 +102,7 @@ def fit_images(
     source = train.source if isinstance(train, LabelledImages) else train
     output = Path(output or default_output(source))
     check_output(output, RUN_CONTENTS, overwrite)
+    open_devices(settings.strategy)
     train, validation = read_train_and_validation(
         train,
         validation,

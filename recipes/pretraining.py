@@ -19,7 +19,14 @@ from .data.masking import cut, masked_dataset, masked_validation_dataset
 from .data.texts import Texts
 from .data.unlabelled import read_texts
 from .directories import RUN_CONTENTS, check_output, default_output
-from .distribution import check_batch, choose, resume_in, run_directory, strategy
+from .distribution import (
+    check_batch,
+    choose,
+    open_devices,
+    resume_in,
+    run_directory,
+    strategy,
+)
 from .errors import UserError
 from .fine_tuning import as_plain
 from .masked_lm_runs import MaskedLMRun
@@ -81,6 +88,7 @@ def pretrain_text(
     first = sources.sources[0] if isinstance(sources, Texts) else sources[0]
     output = Path(output or default_output(first, "pretrained-"))
     check_output(output, RUN_CONTENTS, overwrite)
+    open_devices(settings.strategy)
     texts = sources
     if not isinstance(sources, Texts):
         texts = read_texts(

@@ -18,7 +18,14 @@ from .data.tables import LabelledTexts, read_train_and_validation
 from .directories import RUN_CONTENTS, check_output, default_output
 from .display import display_name
 from .distillation import can_teach, with_no_evidence
-from .distribution import check_batch, choose, resume_in, run_directory, strategy
+from .distribution import (
+    check_batch,
+    choose,
+    open_devices,
+    resume_in,
+    run_directory,
+    strategy,
+)
 from .errors import UserError
 from .evaluation import classification_metrics, encode_labels
 from .fine_tuning import add_lora, as_plain, freeze
@@ -105,6 +112,7 @@ def fit_text(
     source = train.source if isinstance(train, LabelledTexts) else train
     output = Path(output or default_output(source))
     check_output(output, RUN_CONTENTS, overwrite)
+    open_devices(settings.strategy)
     train, validation = read_train_and_validation(
         train,
         validation,

@@ -14,7 +14,14 @@ from .checkpoints import open_translator
 from .data.parallel import ParallelTexts, read_train_and_validation
 from .data.parallel_batching import Pairs, cut_batches, ordered_batches, training_batches
 from .directories import RUN_CONTENTS, check_output, default_output
-from .distribution import check_batch, choose, resume_in, run_directory, strategy
+from .distribution import (
+    check_batch,
+    choose,
+    open_devices,
+    resume_in,
+    run_directory,
+    strategy,
+)
 from .errors import UserError
 from .fine_tuning import as_plain
 from .report import write_alignment, write_learning_curves
@@ -91,6 +98,7 @@ def fit_translation(
     named = source.source if isinstance(source, ParallelTexts) else source
     output = Path(output or default_output(named))
     check_output(output, RUN_CONTENTS, overwrite)
+    open_devices(settings.strategy)
     if isinstance(validation_source, ParallelTexts):
         validation = validation_source
     elif validation_source is not None:

@@ -10,6 +10,7 @@ import os
 import sys
 from contextlib import suppress
 from pathlib import Path
+from shutil import rmtree
 
 import numpy as np
 from safetensors.numpy import load_file
@@ -90,6 +91,7 @@ def fit_images(output, **settings):
         write_folder(partial, COLOURS, (12, 20))
         with suppress(OSError):  # another worker was first
             partial.rename(folder)
+        rmtree(partial, ignore_errors=True)
     small = {"preset": "small_run", "batch_size": 9, "epochs": 4, "learning_rate": 0.01}
     settings = {**small, "augmentation": "light", "stochastic_depth": 0.0, **settings}
     return fit_images(folder, 0.25, output=output, **settings)
