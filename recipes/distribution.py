@@ -132,7 +132,8 @@ def _noticing_lost_workers(chosen: tf.distribute.Strategy) -> Iterator[None]:
         if not _is_multiworker(chosen):
             raise
         raise WorkerLost(
-            f"Another worker does not answer any more: {error.message:.200}"
+            "Another worker does not answer any more. Start all of them again, and they go on from "
+            "the last epoch whose state was kept."
         ) from error
 
 

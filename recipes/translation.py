@@ -184,7 +184,16 @@ def learn(
 
     plan = cut_batches(encode(0), budget, np.arange(len(train)))
     check_batch(max(map(len, plan)), "--batch-tokens")
-    compile_translator(model, settings, settings.epochs * len(plan))
+    compile_translator(
+        model,
+        settings.learning_rate,
+        settings.warmup_steps,
+        settings.epochs * len(plan),
+        settings.label_smoothing,
+        settings.accumulate,
+        settings.precision,
+        settings.xla,
+    )
     greedy = translation_function(model, tokenizer, length, num_beams=1, length_penalty=1.0)
     return fit(
         model,

@@ -8,7 +8,6 @@ from keras import ops
 
 from .optimizers import LayerwiseAdamW, scaled
 from .training import BestEpoch, TokenCrossentropy
-from .translation_settings import TranslationSettings
 
 # The mean of the weights is about that of the last so many steps: some epochs of small data.
 MOST_AVERAGED_STEPS = 1000
@@ -75,19 +74,32 @@ class InverseSquareRoot(keras.optimizers.schedules.LearningRateSchedule):
         return {"peak": self.peak, "warmup_steps": self.warmup_steps}
 
 
-def compile_translator(model: keras.Model, settings: TranslationSettings, total_steps: int) -> None:
+def compile_translator(
+    model: keras.Model,
+    learning_rate: float,
+    warmup_steps: int,
+    total_steps: int,
+    label_smoothing: float,
+    accumulate: int = 1,
+    precision: str = "float32",
+    xla: bool = False,
+) -> None:
     """Compiles a `Translator` with the paper's optimizer and the mean of the last weights.
 
     Args:
         model: The translator.
-        settings: Complete settings.
+        learning_rate: Highest learning rate.
+        warmup_steps: Number of steps to it.
         total_steps: Largest number of batches of the whole training.
+        label_smoothing: Share of a target, in [0, 1), that is spread over all tokens.
+        accumulate: Number of batches whose gradients make one step. Defaults to 1.
+        precision: What the model computes in. Defaults to float32.
+        xla: Whether XLA compiles it, for every shape of a batch. Defaults to False.
     """
-    accumulate = settings.accumulate
     updates = total_steps / accumulate
     averaged_steps = max(1, min(MOST_AVERAGED_STEPS, AVERAGED_SHARE * updates))
     optimizer = LayerwiseAdamW(
-        InverseSquareRoot(settings.learning_rate, accumulate * settings.warmup_steps),
+        InverseSquareRoot(learning_rate, accumulate * warmup_steps),
         beta_2=0.98,  # this and the next as in section 5.3
         epsilon=1e-9,
         weight_decay=0.0,
@@ -96,10 +108,10 @@ def compile_translator(model: keras.Model, settings: TranslationSettings, total_
         gradient_accumulation_steps=accumulate if accumulate > 1 else None,
     )
     model.compile(
-        scaled(optimizer, settings.precision),
-        SmoothedCrossentropy(settings.label_smoothing),
+        scaled(optimizer, precision),
+        SmoothedCrossentropy(label_smoothing),
         weighted_metrics=[TokenCrossentropy(name="cross_entropy")],
-        jit_compile=settings.xla,
+        jit_compile=xla,
     )
 
 

@@ -54,10 +54,11 @@ def test_stderr_tells_the_story_without_noise(reviews, tmp_path):
     lines = done.stderr.splitlines()
     assert "column 'review' taken as the text" in lines[0]
     assert "column 'sentiment' taken as the label" in lines[1]
-    assert lines[2].startswith("180 texts to learn from, 20 to validate on, 2 classes")
-    assert lines[3] == "Asking linear models of n-grams to teach."
-    assert lines[4].startswith("epoch 1/1: loss")
-    assert lines[5].startswith("Next: regard predict runs/reviews")
+    assert lines[2] == "Training on 1 CPU, in float32, no XLA."
+    assert lines[3].startswith("180 texts to learn from, 20 to validate on, 2 classes")
+    assert lines[4] == "Asking linear models of n-grams to teach."
+    assert lines[5].startswith("epoch 1/1: loss")
+    assert lines[6].startswith("Next: regard predict runs/reviews")
     assert len(lines) == 6
     assert (tmp_path / "runs" / "reviews" / "run.json").is_file()
 

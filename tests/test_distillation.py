@@ -154,7 +154,7 @@ def test_batches_by_hand():
         seed=0,
     )
     by_first = {}
-    for inputs, targets, weights in batches.take(plan.num_batches):
+    for inputs, targets, weights in batches().take(plan.num_batches):
         for row, token_ids in enumerate(inputs["token_ids"].numpy().tolist()):
             evidence = targets["evidence"][row, :, 0].numpy().tolist()
             asked = weights["evidence"][row].numpy().tolist()
@@ -170,7 +170,7 @@ def test_of_hidden_tokens_no_evidence_is_asked(monkeypatch):
     _, batches = lesson_batches(
         lesson, tokenizer, max_sequence_length=8, batch_tokens=200, token_dropout=0.5, seed=0
     )
-    inputs, _, weights = next(iter(batches))
+    inputs, _, weights = next(iter(batches()))
     assert 0 < float(tf.reduce_sum(weights["evidence"])) < 120
     assert np.array_equal(weights["evidence"] == 1, inputs["token_ids"] == 6)
 
@@ -185,10 +185,12 @@ def test_a_student_learns_and_keeps_the_mean_of_its_weights():
     )
     optimizer = make_optimizer(1e-3, 2 * plan.num_batches, average_every=1)
     compile_student(learner, optimizer)
-    inputs, _, _ = next(iter(batches))
+    inputs, _, _ = next(iter(batches()))
     targets = tf.one_hot(tf.zeros(len(inputs["token_ids"]), tf.int32), 2)
     held_out = tf.data.Dataset.from_tensors((inputs, targets)).map(with_no_evidence(learner))
-    history, kept = fit(learner, batches, held_out, plan.num_batches, epochs=2, best=None)
+    history, kept = fit(
+        learner, batches, lambda share: held_out, plan.num_batches, epochs=2, best=None
+    )
     assert kept == 2
     assert history[1]["loss"] < history[0]["loss"]
     assert {"val_accuracy", "val_macro_f1", "val_loss"} <= set(history[0])
