@@ -40,16 +40,13 @@ class RegardFineTuner:
 
     def prepare(self, texts: Sequence[str], labels: np.ndarray):
         from regard.recipes.courses import labelled_course
-        from regard.recipes.data.batching import WHOLE
 
         model, tokenizer, _, settings = self.start
         return labelled_course(model, texts, labels, tokenizer, settings)
 
     def train(self, course) -> None:
         steps = course.steps_per_epoch
-        course.learner.fit(
-            course.batches(0, WHOLE), steps_per_epoch=steps, shuffle=False, verbose=0
-        )
+        course.learner.fit(course.batches(), steps_per_epoch=steps, shuffle=False, verbose=0)
 
     def classify(self, texts: Sequence[str]) -> np.ndarray:
         from regard.recipes.data.batching import TokenBudget, ordered_dataset

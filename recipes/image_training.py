@@ -48,4 +48,4 @@ def compile_image_classifier(
     )
     undecayed = ["bias", "gamma", "beta", "class_token", "position_embedding"]
     optimizer.exclude_from_weight_decay(var_names=undecayed)
-    compile_classifier(model, scaled(optimizer, settings.precision), settings.xla)
+    compile_classifier(model, scaled(optimizer, settings.precision), bool(settings.xla))
