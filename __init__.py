@@ -34,6 +34,7 @@ __all__ = [
     "read_labelled_images",
     "read_labelled_texts",
     "read_parallel_texts",
+    "recipes",
 ]
 
 _HOMES = {
@@ -60,7 +61,7 @@ _HOMES = {
 
 
 def __getattr__(name):
-    if name in ("layers", "models"):
+    if name in ("layers", "models", "recipes"):
         return import_module(f".{name}", __name__)
     if name in _HOMES:
         return getattr(import_module(f".{_HOMES[name]}", __name__), name)

@@ -1,1 +1,9 @@
 """Recipes: data, training, evaluation, serving and the command line."""
+
+
+def __getattr__(name):
+    if name == "strategy":  # on first use: it needs TensorFlow, which takes seconds to import
+        from .distribution import strategy
+
+        return strategy
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -50,7 +50,7 @@ def fit_text(output, **settings):
 
 
 def fit_taught(output, **settings):
-    return fit_text(output, **{"teacher": True, "epochs": 1, "batch_tokens": 4096, **settings})
+    return fit_text(output, **{"teacher": True, "epochs": 1, "batch_tokens": 10_000, **settings})
 
 
 def fit_adversarial(output, **settings):

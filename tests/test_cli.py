@@ -59,7 +59,7 @@ def test_stderr_tells_the_story_without_noise(reviews, tmp_path):
     assert lines[4] == "Asking linear models of n-grams to teach."
     assert lines[5].startswith("epoch 1/1: loss")
     assert lines[6].startswith("Next: regard predict runs/reviews")
-    assert len(lines) == 6
+    assert len(lines) == 7
     assert (tmp_path / "runs" / "reviews" / "run.json").is_file()
 
 
