@@ -14,7 +14,7 @@ import logging
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -221,8 +221,8 @@ def run_directory(output: Path, overwrite: bool, settings: Settings) -> Iterator
     chosen = _open("multiworker")
     state = output.with_name(f".{output.name}.state")
     with chosen.scope():
-        is_chief = worker().index == 0
-    if is_chief:
+        writes = is_chief()
+    if writes:
         with written_aside(output, RUN_CONTENTS, overwrite) as directory:
             yield Places(directory, state)
         shutil.rmtree(state, ignore_errors=True)
@@ -333,7 +333,7 @@ def choose(settings: SomeSettings, one_shape: bool = False) -> SomeSettings:
     machines = f" of {own.count} workers" if own.count > 1 else ""
     xla = "XLA" if settings.xla else "no XLA"
     logger.info("Training on %s%s, in %s, %s.", devices, machines, settings.precision, xla)
-    return replace(settings)
+    return settings
 
 
 def _has_bfloat16(gpu) -> bool:
