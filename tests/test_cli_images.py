@@ -26,10 +26,11 @@ def run(folder):
     assert done.stdout.splitlines()[-1] == f"run: {directory}"
     lines = done.stderr.splitlines()
     expected = "32 images to learn from, 8 to validate on, 2 classes, read as 8 x 8 pixels."
-    assert lines[0] == expected
-    assert lines[1].startswith("epoch 1/1: loss")
-    assert lines[2].startswith("Next: regard predict")
-    assert len(lines) == 3
+    assert lines[0] == "Training on 1 CPU, in float32, no XLA."
+    assert lines[1] == expected
+    assert lines[2].startswith("epoch 1/1: loss")
+    assert lines[3].startswith("Next: regard predict")
+    assert len(lines) == 4
     return directory
 
 

@@ -38,11 +38,12 @@ def run(files):
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == f"run: {directory}"
     lines = done.stderr.splitlines()
-    assert lines[0] == "200 pairs to learn from, 10 to validate on."
-    assert lines[1].startswith("epoch 1/1: loss")
-    assert "BLEU" in lines[1]
-    assert lines[2].startswith("Next: regard predict")
-    assert len(lines) == 3
+    assert lines[0] == "Training on 1 CPU, in float32, no XLA."
+    assert lines[1] == "200 pairs to learn from, 10 to validate on."
+    assert lines[2].startswith("epoch 1/1: loss")
+    assert "BLEU" in lines[2]
+    assert lines[3].startswith("Next: regard predict")
+    assert len(lines) == 4
     return directory
 
 

@@ -183,7 +183,9 @@ def test_a_start_that_cannot_be_leaves_nothing(tmp_path, damage):
         (["--freeze", "-1"], "--freeze"),
         (["--layer-decay", "0"], "--layer-decay"),
         (["--seeds", "0"], "--seeds"),
-        (["--precision", "float16"], "--precision"),
+        (["--precision", "float64"], "--precision"),
+        (["--strategy", "both"], "--strategy"),
+        (["--accumulate", "0"], "--accumulate"),
     ],
 )
 def test_the_command_line_checks_first(options, message, capsys, tmp_path, monkeypatch):
