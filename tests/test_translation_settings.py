@@ -84,7 +84,7 @@ OUT_OF_RANGE = [
     *(("length_penalty", value) for value in (math.inf, -math.inf, math.nan)),
     *(("learning_rate", value) for value in (0.0, -1e-3, math.inf, math.nan)),
     ("max_sequence_length", 2),
-    ("precision", "float16"),
+    ("precision", "float64"),
     ("seed", -1),
     ("seed", 2**31),
 ]
