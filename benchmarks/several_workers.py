@@ -56,6 +56,7 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--rows", type=int, default=64, help="of a worker; default: %(default)s")
     parser.add_argument("--steps", type=int, default=3, help="of a round; default: %(default)s")
     parser.add_argument("--rounds", type=int, default=5, help="default: %(default)s")
+    parser.add_argument("--peers", nargs="+", default=["regard", "torch"], help="default: both")
     parser.add_argument("--json", type=Path, help="file for everything measured")
     parser.add_argument("--quick", action="store_true", help="one round of one step of 4 rows")
     parser.add_argument("--worker", choices=("regard", "torch"), help=argparse.SUPPRESS)
@@ -70,7 +71,7 @@ def measure(options: argparse.Namespace) -> dict[str, list[float]]:
     """Rows a second of each, one for each round."""
     with ExitStack() as stack:
         groups = {}
-        for peer in ("regard", "torch"):
+        for peer in options.peers:
             for name, count, alone in (
                 ("one", 1, True),
                 ("two", 2, False),
@@ -102,7 +103,6 @@ class Group:
                 command + ["--alone"] * alone,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
                 text=True,
                 env=_environment(addresses, index),
                 preexec_fn=lambda core=core: os.sched_setaffinity(0, [core]),
