@@ -15,6 +15,7 @@ _PATIENCE = 10.0  # seconds until a hub that says nothing counts as out of reach
 # Weights, configs and tokenizers; never a pickle, and nothing of another framework.
 _FILES = (
     "config.json",
+    "preprocessor_config.json",
     "model.safetensors",
     "model-*.safetensors",
     "model.safetensors.index.json",

@@ -19,6 +19,7 @@ COMMITS = {"main": "a" * 40, "v1": "b" * 40}
 FILES = {  # what the two revisions hold; the content of a file names its revision
     "README.md",
     "config.json",
+    "preprocessor_config.json",
     "model-00001-of-00002.safetensors",
     "model.safetensors",
     "model.safetensors.index.json",
