@@ -224,7 +224,7 @@ def fit(
         keras.callbacks.TerminateOnNaN(),
         None if resume is None else resume.keeping(best, progress),
     ]
-    first_step = min(first_epoch, len(progress.history)) * steps_per_epoch
+    first_step = len(progress.history) * steps_per_epoch
     model.fit(
         distributed(lambda share: batches(first_step, share)),
         steps_per_epoch=steps_per_epoch,
