@@ -19,7 +19,6 @@ import argparse
 import json
 import logging
 import os
-import socket
 import subprocess
 import sys
 from contextlib import ExitStack
@@ -28,6 +27,8 @@ from statistics import median
 from time import perf_counter
 
 from harness import machine, versions
+
+from regard.recipes.launcher import free_ports
 
 LENGTH = 128  # tokens
 VOCABULARY = 30_522
@@ -96,7 +97,7 @@ class Group:
     def __init__(self, peer: str, count: int, alone: bool, options: argparse.Namespace):
         self.count = count
         cores = sorted(os.sched_getaffinity(0))[:count]
-        addresses = [f"127.0.0.1:{port}" for port in _free_ports(count)]
+        addresses = [f"127.0.0.1:{port}" for port in free_ports(count)]
         command = [sys.executable, __file__, "--worker", peer, f"--rows={options.rows}"]
         self._processes = [
             subprocess.Popen(
@@ -140,14 +141,6 @@ def _environment(addresses: list[str], index: int) -> dict[str, str]:
         "WORLD_SIZE": str(len(addresses)),
         "TF_CPP_MIN_LOG_LEVEL": "3",
     }
-
-
-def _free_ports(count: int) -> list[int]:
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for free in sockets:
-            free.bind(("127.0.0.1", 0))
-        return [free.getsockname()[1] for free in sockets]
 
 
 def table(rates: dict[str, list[float]]) -> str:
