@@ -138,21 +138,11 @@ def test_an_overflow_of_float16_changes_nothing_on_any_device():
             assert copy.numpy() == -2
 
 
-def test_gpus_that_are_not_there():
-    with pytest.raises(UserError, match=r"of this machine: leave out --strategy"):
-        _one_device()
-
-
-def _one_device():
-    from regard.recipes import distribution
-
-    names = distribution._device_names
-    distribution._device_names = lambda: names()[:1]
-    try:
-        with strategy("mirrored"):
-            pass
-    finally:
-        distribution._device_names = names
+def test_gpus_that_are_not_there(monkeypatch):
+    monkeypatch.setattr("regard.recipes.distribution._device_names", lambda: ["CPU:0"])
+    message = "sees 1 of this machine: leave out --strategy"
+    with pytest.raises(UserError, match=message), strategy("mirrored"):
+        pass
 
 
 def test_a_strategy_that_is_none():
