@@ -184,11 +184,14 @@ def train_regard(options: argparse.Namespace):
         "segment_ids": np.zeros_like(token_ids),
         "padding_mask": np.ones(token_ids.shape, bool),
     }
-    batch = tf.data.Dataset.from_tensors((inputs, np.eye(2, dtype="float32")[token_ids[:, 0] % 2]))
+    labels = np.eye(2, dtype="float32")[token_ids[:, 0] % 2]
+    untuned = tf.data.Options()
+    untuned.autotune.enabled = False  # at the end it would make `fit` wait for its thread
+    batches = tf.data.Dataset.from_tensors((inputs, labels)).repeat().with_options(untuned)
     with strategy("auto"):
         model = TextClassifier.from_preset("small", vocabulary_size=VOCABULARY, num_classes=2)
         compile_classifier(model, make_optimizer(1e-4, 10_000))
-        data = distributed(lambda share: batch.repeat())
+        data = distributed(lambda share: batches)
 
     def train(num_steps: int) -> None:
         model.fit(data, steps_per_epoch=num_steps, shuffle=False, verbose=0)

@@ -1,7 +1,7 @@
 """What Keras 3.15 lacks for training on several devices, mended in one place.
 
-Each of `FIXES` takes the place of a function of Keras. It does something else only under a strategy
-that `recipes.distribution` made, and there it makes three things true:
+Each of `FIXES` takes the place of a function of Keras, and one of TensorFlow. It does something
+else only under a strategy that `recipes.distribution` made, and there it makes three things true:
 
 - Each replica computes its share of the loss of the global batch: sums are divided by the number of
   examples, or the sum of weights, on all devices together.
@@ -11,7 +11,7 @@ that `recipes.distribution` made, and there it makes three things true:
 - With `jit_compile=True` the model itself is compiled, once for each device, forwards and
   backwards, and what passes between devices stays outside.
 
-`tests/test_keras_fixes.py` fails when a release of Keras changes one of these functions.
+`tests/test_keras_fixes.py` fails when a release changes one of these functions.
 """
 
 import functools
@@ -30,6 +30,7 @@ from keras.src.optimizers.base_optimizer import BaseOptimizer
 from keras.src.optimizers.loss_scale_optimizer import LossScaleOptimizer
 from keras.src.random.seed_generator import SeedGenerator
 from keras.src.trainers import trainer as base_trainer
+from tensorflow.python.data.ops import multi_device_iterator_ops as iterators
 
 PACK_BYTES = 2**22  # gradients are sent in packs of about this size
 
@@ -37,7 +38,7 @@ _tracing = threading.local()  # replicas are traced in threads of their own
 
 
 class Fix(NamedTuple):
-    """A function of Keras, by its owner and name, what takes its place, and why."""
+    """A function, by its owner and name, what takes its place, and why."""
 
     owner: Any
     name: str
@@ -253,6 +254,15 @@ def _maybe_symbolic_build(original):
     return maybe_symbolic_build
 
 
+def _create_device_dataset(original):
+    def create_device_dataset(*arguments):
+        options = tf.data.Options()
+        options.autotune.enabled = False
+        return original(*arguments).with_options(options)
+
+    return create_device_dataset
+
+
 def _model_supports_jit(original):
     def model_supports_jit(model):
         return all(layer.supports_jit for layer in model._flatten_layers())
@@ -275,6 +285,12 @@ FIXES = (
         "_maybe_symbolic_build",
         _maybe_symbolic_build,
         "reduces batches over machines, to learn their shapes",
+    ),
+    Fix(
+        iterators,
+        "_create_device_dataset",
+        _create_device_dataset,
+        "waits, at the end of a pass, for a sleeping thread that has nothing to tune",
     ),
     Fix(
         base_trainer,

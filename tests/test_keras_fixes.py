@@ -16,7 +16,7 @@ mend_keras()
 
 BY_NAME = {f"{fix.owner.__name__.rpartition('.')[2]}.{fix.name}": fix for fix in FIXES}
 
-# Of the source of each function, as Keras 3.15.1 has it.
+# Of the source of each function, as Keras 3.15.1 and TensorFlow 2.21 have it.
 SOURCES = {
     "loss.reduce_values": "60b0462147725ad2",
     "loss.unscale_loss_for_distribution": "3903c7ed7f69c5ac",
@@ -28,6 +28,7 @@ SOURCES = {
     "TensorFlowTrainer._make_function": "bb33b7a0da3d2740",
     "trainer.reduce_per_replica": "2e7d54b1e6edc29a",
     "TensorFlowTrainer._maybe_symbolic_build": "92a504f5eba9b29f",
+    "multi_device_iterator_ops._create_device_dataset": "ba5247af44bd3957",
     "trainer.model_supports_jit": "287a9d3336efcce3",
 }
 
@@ -40,8 +41,9 @@ def original(fix):
 def test_keras_is_as_it_was(name):
     source = inspect.getsource(original(BY_NAME[name]))
     assert hashlib.sha256(source.encode()).hexdigest()[:16] == SOURCES[name], (
-        f"Keras {keras.__version__} has another {name}. See whether it still {BY_NAME[name].why}, "
-        "and whether what takes its place still does what else it does."
+        f"Keras {keras.__version__} or TensorFlow {tf.__version__} has another {name}. See whether "
+        f"it still {BY_NAME[name].why}, and whether what takes its place still does what else it "
+        "does."
     )
 
 
@@ -121,6 +123,17 @@ def deterministic(kind):
     return np.array([model.jit_compile])
 
 
+def tuned(kind):
+    """Whether batches on their way to a device are fetched by an iterator that tunes itself."""
+    with strategy(kind) as devices:
+        if devices.num_replicas_in_sync == 1:
+            return np.array([False])
+        data = devices.experimental_distribute_dataset(tf.data.Dataset.range(8).batch(4))
+        (owner,) = iter(data)._iterators
+        options = owner._iterator._device_iterators[0]._dataset.options()
+    return np.array([options.autotune.enabled is not False])
+
+
 # What shows that a fix is needed, but for one that is needed on several machines alone, and one
 # without which two devices would wait for each other for ever.
 SHOWN_BY = {
@@ -132,6 +145,7 @@ SHOWN_BY = {
     "SeedGenerator.next": dropped,
     "TensorFlowTrainer._make_function": compiled,
     "TensorFlowTrainer._maybe_symbolic_build": trained,
+    "multi_device_iterator_ops._create_device_dataset": tuned,
     "trainer.model_supports_jit": deterministic,
 }
 
