@@ -139,13 +139,16 @@ def _all_reduce_sum_gradients(original):
 def sum_gradients(gradients: Sequence, variables: Sequence[keras.Variable]) -> list:
     """Gradients summed over all replicas, some of them in one message; None stays None.
 
-    A table's gradient, of the rows that occur, is made a whole one: every device has other rows.
+    Of a table each replica sends the rows that occur in its part of the batch, and all receive the
+    gradient of the whole table.
     """
-    dense = [
-        None if gradient is None else tf.ensure_shape(gradient, variable.shape)
-        for gradient, variable in zip(gradients, variables, strict=True)
-    ]
     summed: dict[int, tf.Tensor] = {}
+    dense: list[tf.Tensor | None] = []
+    for place, (gradient, variable) in enumerate(zip(gradients, variables, strict=True)):
+        if isinstance(gradient, tf.IndexedSlices):
+            summed[place] = _sum_rows(gradient, variable.shape)
+            gradient = None
+        dense.append(None if gradient is None else tf.ensure_shape(gradient, variable.shape))
     for pack in _packs(dense):
         flat = tf.concat([tf.reshape(dense[place], [-1]) for place in pack], axis=0)
         parts = tf.split(
@@ -154,6 +157,27 @@ def sum_gradients(gradients: Sequence, variables: Sequence[keras.Variable]) -> l
         for place, part in zip(pack, parts, strict=True):
             summed[place] = tf.reshape(part, dense[place].shape)
     return [summed.get(place) for place in range(len(dense))]
+
+
+def _sum_rows(gradient: tf.IndexedSlices, shape: Sequence[int]) -> tf.Tensor:
+    """The sum over all replicas of gradients of some rows, as one of all rows.
+
+    Rows are added one replica after the other, so that all get the same bits.
+    """
+    indices, places = tf.unique(gradient.indices)
+    count = tf.size(indices)
+    rows = tf.math.unsorted_segment_sum(gradient.values, places, count)
+    everyones = sum_over_replicas(tf.IndexedSlices(rows, indices))  # one after the other
+    counts = sum_over_replicas(tf.IndexedSlices(count[None], tf.zeros(1, tf.int32))).values
+    number = tf.distribute.get_strategy().num_replicas_in_sync
+    total = tf.zeros(shape, rows.dtype)
+    for indices, rows in zip(
+        tf.split(everyones.indices, counts, num=number),
+        tf.split(everyones.values, counts, num=number),
+        strict=True,
+    ):
+        total = tf.tensor_scatter_nd_add(total, indices[:, None], rows)
+    return total
 
 
 def _packs(tensors: list) -> Iterator[list[int]]:

@@ -2,6 +2,7 @@
 
 import hashlib
 import inspect
+from unittest import mock
 
 import keras
 import numpy as np
@@ -77,6 +78,19 @@ def compiled(kind):
     return trained(kind, jit_compile=True)
 
 
+def built(kind):
+    """The same, where shapes are learnt without devices' batches, of several sizes, being added."""
+    fix = BY_NAME["TensorFlowTrainer._maybe_symbolic_build"]
+    build = getattr(fix.owner, fix.name)
+
+    def build_apart(self, *arguments, **named):
+        with mock.patch.object(tf.distribute.MirroredStrategy, "reduce", side_effect=RuntimeError):
+            return build(self, *arguments, **named)
+
+    with mock.patch.object(fix.owner, fix.name, build_apart):
+        return trained(kind)
+
+
 def scaled(kind):
     """The scale of a float16 loss after an overflow on the second device alone."""
     with strategy(kind) as devices:
@@ -144,7 +158,7 @@ SHOWN_BY = {
     "Variable._direct_assign": scaled,
     "SeedGenerator.next": dropped,
     "TensorFlowTrainer._make_function": compiled,
-    "TensorFlowTrainer._maybe_symbolic_build": trained,
+    "TensorFlowTrainer._maybe_symbolic_build": built,
     "multi_device_iterator_ops._create_device_dataset": tuned,
     "trainer.model_supports_jit": deterministic,
 }
