@@ -11,8 +11,9 @@ Regard's workers are those of `--strategy multiworker`; torch's are `Distributed
 gloo with `transformers`' BERT of the same sizes. Both talk over the loopback, as two machines would
 over a network. Each worker is pinned to a core of its own.
 
-All four are measured in turn, round after round; warming up comes before the first and is not
-counted. "two independent" are two workers that do not talk: the most that two cores give.
+The three of a peer are measured in turn, round after round, and then those of the other: all at
+once would need 24 GB. Warming up is not counted. "two independent" are two workers that do not
+talk: the most that two cores give.
 """
 
 import argparse
@@ -70,24 +71,24 @@ def parse_options() -> argparse.Namespace:
 
 def measure(options: argparse.Namespace) -> dict[str, list[float]]:
     """Rows a second of each, one for each round."""
-    with ExitStack() as stack:
-        groups = {}
-        for peer in options.peers:
+    rates = {}
+    for peer in options.peers:
+        with ExitStack() as stack:
+            groups = {}
             for name, count, alone in (
                 ("one", 1, True),
                 ("two", 2, False),
                 ("two independent", 2, True),
             ):
-                group = stack.enter_context(Group(peer, count, alone, options))
-                groups[f"{peer} {name}"] = group
                 logger.info("%s %s: warm-up", peer, name)
-                group.run(1)
-        rates = {name: [] for name in groups}
-        for number in range(1, options.rounds + 1):
-            for name, group in groups.items():
-                logger.info("round %d of %d: %s", number, options.rounds, name)
-                seconds = group.run(options.steps)
-                rates[name].append(group.count * options.steps * options.rows / seconds)
+                group = groups[f"{peer} {name}"] = Group(peer, count, alone, options)
+                stack.enter_context(group).run(1)
+            for number in range(1, options.rounds + 1):
+                for name, group in groups.items():
+                    logger.info("round %d of %d: %s", number, options.rounds, name)
+                    seconds = group.run(options.steps)
+                    rate = group.count * options.steps * options.rows / seconds
+                    rates.setdefault(name, []).append(rate)
     return rates
 
 
