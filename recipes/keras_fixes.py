@@ -15,6 +15,7 @@ else only under a strategy that `recipes.distribution` made, and there it makes 
 """
 
 import functools
+import math
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -137,17 +138,15 @@ def _all_reduce_sum_gradients(original):
 
 
 def sum_gradients(gradients: Sequence, variables: Sequence[keras.Variable]) -> list:
-    """Gradients summed over all replicas, some of them in one message; None stays None.
+    """Gradients summed over all replicas, small ones in one message; None stays None.
 
-    Of a table each replica sends the rows that occur in its part of the batch, and all receive the
-    gradient of the whole table.
+    Of a large table each replica sends the rows that occur in its part of the batch.
     """
     summed: dict[int, tf.Tensor] = {}
     dense: list[tf.Tensor | None] = []
     for place, (gradient, variable) in enumerate(zip(gradients, variables, strict=True)):
-        if isinstance(gradient, tf.IndexedSlices):
-            summed[place] = _sum_rows(gradient, variable.shape)
-            gradient = None
+        if isinstance(gradient, tf.IndexedSlices) and _num_bytes(gradient, variable) > PACK_BYTES:
+            summed[place], gradient = _sum_rows(gradient, variable.shape), None
         dense.append(None if gradient is None else tf.ensure_shape(gradient, variable.shape))
     for pack in _packs(dense):
         flat = tf.concat([tf.reshape(dense[place], [-1]) for place in pack], axis=0)
@@ -159,25 +158,34 @@ def sum_gradients(gradients: Sequence, variables: Sequence[keras.Variable]) -> l
     return [summed.get(place) for place in range(len(dense))]
 
 
-def _sum_rows(gradient: tf.IndexedSlices, shape: Sequence[int]) -> tf.Tensor:
-    """The sum over all replicas of gradients of some rows, as one of all rows.
+def _num_bytes(gradient, variable: keras.Variable) -> int:
+    return gradient.dtype.size * math.prod(variable.shape)
 
-    Rows are added one replica after the other, so that all get the same bits.
-    """
+
+def _sum_rows(gradient: tf.IndexedSlices, shape: Sequence[int]) -> tf.Tensor:
+    """The sum over all replicas of gradients of some rows of a table, as one of all rows."""
     indices, places = tf.unique(gradient.indices)
     count = tf.size(indices)
     rows = tf.math.unsorted_segment_sum(gradient.values, places, count)
-    everyones = sum_over_replicas(tf.IndexedSlices(rows, indices))  # one after the other
     counts = sum_over_replicas(tf.IndexedSlices(count[None], tf.zeros(1, tf.int32))).values
-    number = tf.distribute.get_strategy().num_replicas_in_sync
-    total = tf.zeros(shape, rows.dtype)
-    for indices, rows in zip(
-        tf.split(everyones.indices, counts, num=number),
-        tf.split(everyones.values, counts, num=number),
-        strict=True,
-    ):
-        total = tf.tensor_scatter_nd_add(total, indices[:, None], rows)
-    return total
+
+    def by_rows():
+        # The rows of one replica after those of the other, and so added, for the same bits on all.
+        everyones = sum_over_replicas(tf.IndexedSlices(rows, indices))
+        number = tf.distribute.get_strategy().num_replicas_in_sync
+        parts = (
+            tf.split(part, counts, num=number) for part in (everyones.indices, everyones.values)
+        )
+        total = tf.zeros(shape, rows.dtype)
+        for its_indices, its_rows in zip(*parts, strict=True):
+            total = tf.tensor_scatter_nd_add(total, its_indices[:, None], its_rows)
+        return total
+
+    def whole():
+        table = tf.zeros(shape, rows.dtype)
+        return sum_over_replicas(tf.tensor_scatter_nd_add(table, indices[:, None], rows))
+
+    return tf.cond(tf.reduce_sum(counts) < shape[0], by_rows, whole)
 
 
 def _packs(tensors: list) -> Iterator[list[int]]:
