@@ -32,14 +32,16 @@ def test_two_devices_are_as_one(task, tmp_path, monkeypatch):
 
 # Batches of few shapes, for each of which XLA takes seconds.
 FEW_SHAPES = {
-    "text": {"batch_tokens": 4000, "learning_rate": 2e-3, "epochs": 14, "patience": 14},
-    "translation": {"batch_tokens": 4000, "max_sequence_length": 24, "epochs": 12},
+    "text": {"batch_tokens": 6000, "max_sequence_length": 24, "learning_rate": 2e-3, "epochs": 24},
+    "translation": {"batch_tokens": 6000, "max_sequence_length": 24, "epochs": 12},
     "images": {"batch_size": 8, "stochastic_depth": 0.1, "epochs": 8},
 }
 
 
-@pytest.mark.parametrize("precision", ["float32", "bfloat16", "float16"])
-@pytest.mark.parametrize("task", FEW_SHAPES)
+@pytest.mark.parametrize(
+    ("task", "precision"),
+    [("text", "bfloat16"), ("translation", "float32"), ("images", "float16")],
+)
 def test_xla_on_two_devices(task, precision, tmp_path, monkeypatch):
     """With dropout, clipping, label smoothing and accumulation; nothing is traced twice."""
     traced, after_epochs, compiled = [], [], []
@@ -72,6 +74,7 @@ def test_xla_on_two_devices(task, precision, tmp_path, monkeypatch):
         accumulate=2,
         dropout=0.1,
         label_smoothing=0.1,
+        patience=24,
         **FEW_SHAPES[task],
     )
     with open(tmp_path / "run/history.csv", newline="") as file:
