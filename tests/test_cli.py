@@ -9,28 +9,12 @@ import sys
 
 import pytest
 
+from commands import mistake, regard, regard_here
 from regard.recipes.cli import main
 from regard.recipes.data.reviews import generate_reviews
 from regard.recipes.demo import write_reviews
 
 GOOD = "text,label\n" + "".join(f"good {i},yes\nbad {i},no\n" for i in range(20))
-
-
-def regard(*arguments, text=None, **options):
-    """Runs `regard` as a person does, in a process of its own."""
-    command = [sys.executable, "-m", "regard.recipes.cli", *map(str, arguments)]
-    return subprocess.run(
-        command, input=text, capture_output=True, text=True, encoding="utf-8", **options
-    )
-
-
-def mistake(capsys, *arguments):
-    """Runs a command that is a mistake in this process; returns what it says."""
-    with pytest.raises(SystemExit) as exit_:
-        main([str(argument) for argument in arguments])
-    captured = capsys.readouterr()
-    assert (exit_.value.code, captured.out) == (2, "")
-    return captured.err
 
 
 @pytest.fixture(scope="module")
@@ -71,10 +55,10 @@ def test_same_command_gives_the_same_bits(reviews, run, tmp_path):
 
 
 def test_evaluate(run, reviews):
-    table = regard("evaluate", run, reviews)
+    table = regard_here("evaluate", run, reviews)
     assert (table.returncode, table.stderr) == (0, "")
     assert "confusion matrix" in table.stdout
-    metrics = json.loads(regard("evaluate", run, reviews, "--json").stdout)
+    metrics = json.loads(regard_here("evaluate", run, reviews, "--json").stdout)
     assert metrics["num_examples"] == 200
     assert f"{metrics['accuracy']:.4f}" in table.stdout
 
@@ -86,15 +70,15 @@ def test_predict_from_arguments_and_from_standard_input(run):
     answers = [json.loads(line) for line in done.stdout.splitlines()]
     assert [answer["text"] for answer in answers] == texts
     assert all(set(answer) == {"text", "label", "score", "scores"} for answer in answers)
-    piped = regard("predict", run, "--input", "-", "--json", text="\n".join(texts) + "\n")
+    piped = regard_here("predict", run, "--input", "-", "--json", text="\n".join(texts) + "\n")
     assert piped.stdout == done.stdout
-    plain = regard("predict", run, texts[0]).stdout
+    plain = regard_here("predict", run, texts[0]).stdout
     assert plain == f"{answers[0]['label']}\t{answers[0]['score']:.4f}\t{texts[0]}\n"
 
 
 def test_predict_passes_broken_bytes_through(run, tmp_path):
     (tmp_path / "lines.txt").write_bytes(b"\xff\xfe broken\nfine\n")
-    done = regard("predict", run, "--input", tmp_path / "lines.txt", "--json")
+    done = regard_here("predict", run, "--input", tmp_path / "lines.txt", "--json")
     assert done.returncode == 0, done.stderr
     assert [json.loads(line)["text"] for line in done.stdout.splitlines()] == [
         "\udcff\udcfe broken",
@@ -103,8 +87,8 @@ def test_predict_passes_broken_bytes_through(run, tmp_path):
 
 
 def test_export_prints_where(run, tmp_path):
-    for version in ("1", "2"):
-        done = regard("export", run, tmp_path / "served")
+    for version, command in (("1", regard), ("2", regard_here)):
+        done = command("export", run, tmp_path / "served")
         assert (done.returncode, done.stderr) == (0, "")
         assert done.stdout == f"{tmp_path / 'served' / version}\n"
 
@@ -145,11 +129,11 @@ BAD_DATA = {
 
 
 @pytest.mark.parametrize("name", BAD_DATA)
-def test_bad_data(name, tmp_path, capsys):
+def test_bad_data(name, tmp_path):
     content, expected = BAD_DATA[name]
     (tmp_path / "data.csv").write_bytes(content)
     output = tmp_path / "run"
-    said = mistake(capsys, "fit", "text", tmp_path / "data.csv", "--output", output)
+    said = mistake("fit", "text", tmp_path / "data.csv", "--output", output)
     assert re.search(expected, said), said
     assert f"{tmp_path / 'data.csv'}" in said
     assert os.listdir(tmp_path) == ["data.csv"]
@@ -172,33 +156,33 @@ BAD_OPTIONS = [
 
 
 @pytest.mark.parametrize(("options", "expected"), BAD_OPTIONS)
-def test_bad_options(options, expected, tmp_path, capsys):
+def test_bad_options(options, expected, tmp_path):
     (tmp_path / "data.csv").write_text(GOOD)
     output = tmp_path / "run"
-    said = mistake(capsys, "fit", "text", tmp_path / "data.csv", "--output", output, *options)
+    said = mistake("fit", "text", tmp_path / "data.csv", "--output", output, *options)
     assert re.search(expected, said), said
     assert os.listdir(tmp_path) == ["data.csv"]
 
 
-def test_run_that_exists_or_cannot_be_written(tmp_path, capsys):
+def test_run_that_exists_or_cannot_be_written(tmp_path):
     (tmp_path / "data.csv").write_text(GOOD)
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "notes.txt").write_text("mine")
     data = ["fit", "text", tmp_path / "data.csv", "--output"]
-    assert "Pass --overwrite" in mistake(capsys, *data, tmp_path / "run")
-    assert "Found: notes.txt" in mistake(capsys, *data, tmp_path / "run", "--overwrite")
-    assert "cannot be written" in mistake(capsys, *data, tmp_path / "data.csv" / "run")
+    assert "Pass --overwrite" in mistake(*data, tmp_path / "run")
+    assert "Found: notes.txt" in mistake(*data, tmp_path / "run", "--overwrite")
+    assert "cannot be written" in mistake(*data, tmp_path / "data.csv" / "run")
     assert (tmp_path / "run" / "notes.txt").read_text() == "mine"
 
 
-def test_run_that_is_not_one(tmp_path, capsys):
+def test_run_that_is_not_one(tmp_path):
     for command in (["predict", tmp_path, "x"], ["evaluate", tmp_path, "x.csv"]):
-        assert "is not a run: there is no run.json" in mistake(capsys, *command)
+        assert "is not a run: there is no run.json" in mistake(*command)
 
 
-def test_predict_wants_texts_or_a_file(tmp_path, capsys):
-    assert "one of the two" in mistake(capsys, "predict", tmp_path)
-    assert "one of the two" in mistake(capsys, "predict", tmp_path, "text", "--input", "-")
+def test_predict_wants_texts_or_a_file(tmp_path):
+    assert "one of the two" in mistake("predict", tmp_path)
+    assert "one of the two" in mistake("predict", tmp_path, "text", "--input", "-")
 
 
 def test_a_defect_of_ours_exits_with_1(tmp_path, monkeypatch, capsys):
@@ -219,7 +203,9 @@ def test_overwrite_skip_bad_rows_and_encoding(run, reviews, tmp_path):
     )
     shutil.copytree(run, tmp_path / "run")
     options = ["--epochs", "1", "--output", tmp_path / "run", "--encoding", "gb18030"]
-    done = regard("fit", "text", tmp_path / "data.csv", *options, "--skip-bad-rows", "--overwrite")
+    done = regard_here(
+        "fit", "text", tmp_path / "data.csv", *options, "--skip-bad-rows", "--overwrite"
+    )
     assert done.returncode == 0, done.stderr
     assert "bad rows left out: 2" in done.stderr
     metadata = json.loads((tmp_path / "run" / "run.json").read_text())
@@ -229,7 +215,7 @@ def test_overwrite_skip_bad_rows_and_encoding(run, reviews, tmp_path):
 
 def test_divergence_is_said_and_leaves_nothing(reviews, tmp_path):
     options = ["--epochs", "3", "--learning-rate", "1e30", "--output", tmp_path / "run"]
-    done = regard("fit", "text", reviews, *options)
+    done = regard_here("fit", "text", reviews, *options)
     assert done.returncode == 2, done.stderr
     assert "Training diverged" in done.stderr
     assert os.listdir(tmp_path) == []
@@ -237,7 +223,7 @@ def test_divergence_is_said_and_leaves_nothing(reviews, tmp_path):
 
 def test_label_that_training_never_saw(run, tmp_path):
     (tmp_path / "test.csv").write_text("review,sentiment\nfine,so-so\n")
-    done = regard("evaluate", run, tmp_path / "test.csv")
+    done = regard_here("evaluate", run, tmp_path / "test.csv")
     assert (done.returncode, done.stdout) == (2, "")
     assert "every label must be one that training saw. Received: 'so-so' (1 row)" in done.stderr
 

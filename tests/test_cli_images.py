@@ -3,8 +3,8 @@
 import json
 
 import pytest
-from test_cli import mistake, regard
 
+from commands import mistake, regard_here
 from image_files import huge_png, write_folder
 
 FAST = ("--image-size", 8, "--epochs", 1, "--batch-size", 16)
@@ -21,7 +21,7 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def run(folder):
     directory = folder.parent / "run"
-    done = regard("fit", "images", folder, *FAST, "--output", directory)
+    done = regard_here("fit", "images", folder, *FAST, "--output", directory)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == f"run: {directory}"
     lines = done.stderr.splitlines()
@@ -35,38 +35,38 @@ def run(folder):
 
 
 def test_evaluate_takes_the_images_to_test_on(run, folder):
-    done = regard("evaluate", run, folder, "--json")
+    done = regard_here("evaluate", run, folder, "--json")
     assert json.loads(done.stdout)["num_examples"] == 6
-    shown = regard("evaluate", run, folder / "train")
+    shown = regard_here("evaluate", run, folder / "train")
     assert shown.stdout.splitlines()[0].split() == ["examples", "32"]
 
 
 def test_predict_files_and_folders(run, folder):
     files = [folder / "test" / "red" / "0.png", folder / "test" / "green"]
-    done = regard("predict", run, *files)
+    done = regard_here("predict", run, *files)
     assert done.returncode == 0, done.stderr
     rows = [line.split("\t") for line in done.stdout.splitlines()]
     assert [row[2] for row in rows] == [
         str(files[0]),
         *(str(files[1] / f"{number}.png") for number in range(3)),
     ]
-    as_json = regard("predict", run, "--input", "-", "--json", text=f"{files[0]}\n")
+    as_json = regard_here("predict", run, "--input", "-", "--json", text=f"{files[0]}\n")
     assert set(json.loads(as_json.stdout)) == {"image", "label", "score", "scores"}
 
 
 def test_predict_names_or_skips_a_bad_file(run, folder, tmp_path):
     write_folder(tmp_path, {"a": 2})
     (tmp_path / "a" / "bad.png").write_bytes(huge_png())
-    done = regard("predict", run, tmp_path)
+    done = regard_here("predict", run, tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(f"Error: {tmp_path}/a/bad.png: it must have 1 to")
     assert len(done.stderr.splitlines()) == 1
-    done = regard("predict", run, tmp_path, "--skip-bad-files")
+    done = regard_here("predict", run, tmp_path, "--skip-bad-files")
     assert len(done.stdout.splitlines()) == 2
 
 
 def test_export(run, tmp_path):
-    done = regard("export", run, tmp_path / "served")
+    done = regard_here("export", run, tmp_path / "served")
     assert done.stdout.splitlines() == [str(tmp_path / "served/1")], done.stderr
 
 
@@ -82,14 +82,14 @@ def test_export(run, tmp_path):
         (["colours/train/red"], "must hold a folder of images for each class"),
     ],
 )
-def test_mistakes(arguments, message, folder, monkeypatch, capsys):
+def test_mistakes(arguments, message, folder, monkeypatch):
     monkeypatch.chdir(folder.parent)
-    assert message in mistake(capsys, "fit", "images", *arguments)
+    assert message in mistake("fit", "images", *arguments)
     assert not (folder.parent / "runs").exists()
 
 
-def test_options_of_another_task(run, folder, capsys):
-    message = mistake(capsys, "evaluate", run, folder, "--text-column", "english")
+def test_options_of_another_task(run, folder):
+    message = mistake("evaluate", run, folder, "--text-column", "english")
     assert "--text-column does not go with this RUN" in message
-    message = mistake(capsys, "evaluate", run, folder, "--skip-bad-rows")
+    message = mistake("evaluate", run, folder, "--skip-bad-rows")
     assert "--skip-bad-rows does not go with this RUN" in message

@@ -3,8 +3,8 @@
 import json
 
 import pytest
-from test_cli import mistake, regard
 
+from commands import mistake, regard_here
 from regard.recipes.data.dates_and_numbers import generate_pairs
 
 SMALL = (
@@ -29,7 +29,7 @@ def files(tmp_path_factory):
 @pytest.fixture(scope="module")
 def run(files):
     directory = files / "run"
-    done = regard(
+    done = regard_here(
         *("fit", "translation", "--source", files / "train.en", "--target", files / "train.zh"),
         *("--validation-source", files / "test.en", "--validation-target", files / "test.zh"),
         *SMALL,
@@ -49,11 +49,11 @@ def run(files):
 
 def test_evaluate_on_two_files_and_on_a_table(run, files):
     pair = ("--source", files / "test.en", "--target", files / "test.zh")
-    done = regard("evaluate", run, *pair, "--json")
+    done = regard_here("evaluate", run, *pair, "--json")
     metrics = json.loads(done.stdout)
     assert metrics["num_examples"] == 10
     columns = ("--source-column", "english", "--target-column", "chinese")
-    shown = regard("evaluate", run, files / "test.tsv", *columns)
+    shown = regard_here("evaluate", run, files / "test.tsv", *columns)
     lines = dict(line.rsplit(maxsplit=1) for line in shown.stdout.splitlines() if line)
     assert lines["BLEU"] == f"{metrics['bleu']:.2f}"
     assert lines["sentences"] == "10"
@@ -61,16 +61,16 @@ def test_evaluate_on_two_files_and_on_a_table(run, files):
 
 
 def test_predict_gives_a_line_for_a_line(run):
-    done = regard("predict", run, "--input", "-", text="20 November 2026\n\nאבג\nthree\n")
+    done = regard_here("predict", run, "--input", "-", text="20 November 2026\n\nאבג\nthree\n")
     assert done.returncode == 0, done.stderr
     assert len(done.stdout.splitlines()) == 4
     assert done.stdout.splitlines()[1] == ""
-    as_json = regard("predict", run, "three", "--json", "--num-beams", 1)
+    as_json = regard_here("predict", run, "three", "--json", "--num-beams", 1)
     assert set(json.loads(as_json.stdout)) == {"text", "translation", "score"}
 
 
 def test_export(run, tmp_path):
-    done = regard("export", run, tmp_path / "served")
+    done = regard_here("export", run, tmp_path / "served")
     assert done.stdout.splitlines() == [str(tmp_path / "served/1")]
 
 
@@ -95,13 +95,13 @@ def test_export(run, tmp_path):
         ),
     ],
 )
-def test_mistakes(arguments, message, files, monkeypatch, capsys):
+def test_mistakes(arguments, message, files, monkeypatch):
     monkeypatch.chdir(files)
-    assert message in mistake(capsys, "fit", "translation", *arguments)
+    assert message in mistake("fit", "translation", *arguments)
     assert not (files / "runs").exists()
 
 
-def test_options_of_another_task(run, files, capsys):
-    message = mistake(capsys, "evaluate", run, files / "test.tsv", "--text-column", "english")
+def test_options_of_another_task(run, files):
+    message = mistake("evaluate", run, files / "test.tsv", "--text-column", "english")
     assert "--text-column does not go with this RUN" in message
-    assert "--pair" in mistake(capsys, "predict", run, "a", "--pair", "b")
+    assert "--pair" in mistake("predict", run, "a", "--pair", "b")
