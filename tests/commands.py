@@ -21,7 +21,11 @@ def regard(*arguments, text=None, **options):
 
 
 def regard_here(*arguments, text=""):
-    """Runs `regard` in this process, which has TensorFlow already: seconds less each time."""
+    """Runs `regard` in this process, which has TensorFlow already: seconds less each time.
+
+    What libraries write to the terminal by themselves is not seen here, so where nothing but our
+    own words may be on stderr, it takes `regard`.
+    """
     output, errors = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2))
     given = io.TextIOWrapper(io.BytesIO(text.encode()), encoding="utf-8")
     logger = logging.getLogger("regard")

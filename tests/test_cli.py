@@ -55,7 +55,7 @@ def test_same_command_gives_the_same_bits(reviews, run, tmp_path):
 
 
 def test_evaluate(run, reviews):
-    table = regard_here("evaluate", run, reviews)
+    table = regard("evaluate", run, reviews)
     assert (table.returncode, table.stderr) == (0, "")
     assert "confusion matrix" in table.stdout
     metrics = json.loads(regard_here("evaluate", run, reviews, "--json").stdout)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from commands import mistake, regard_here
+from commands import mistake, regard, regard_here
 from image_files import huge_png, write_folder
 
 FAST = ("--image-size", 8, "--epochs", 1, "--batch-size", 16)
@@ -21,7 +21,7 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def run(folder):
     directory = folder.parent / "run"
-    done = regard_here("fit", "images", folder, *FAST, "--output", directory)
+    done = regard("fit", "images", folder, *FAST, "--output", directory)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == f"run: {directory}"
     lines = done.stderr.splitlines()
@@ -57,7 +57,7 @@ def test_predict_files_and_folders(run, folder):
 def test_predict_names_or_skips_a_bad_file(run, folder, tmp_path):
     write_folder(tmp_path, {"a": 2})
     (tmp_path / "a" / "bad.png").write_bytes(huge_png())
-    done = regard_here("predict", run, tmp_path)
+    done = regard("predict", run, tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(f"Error: {tmp_path}/a/bad.png: it must have 1 to")
     assert len(done.stderr.splitlines()) == 1

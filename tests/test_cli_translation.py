@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from commands import mistake, regard_here
+from commands import mistake, regard, regard_here
 from regard.recipes.data.dates_and_numbers import generate_pairs
 
 SMALL = (
@@ -29,7 +29,7 @@ def files(tmp_path_factory):
 @pytest.fixture(scope="module")
 def run(files):
     directory = files / "run"
-    done = regard_here(
+    done = regard(
         *("fit", "translation", "--source", files / "train.en", "--target", files / "train.zh"),
         *("--validation-source", files / "test.en", "--validation-target", files / "test.zh"),
         *SMALL,
