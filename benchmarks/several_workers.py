@@ -173,6 +173,7 @@ def train_regard(options: argparse.Namespace):
     import tensorflow as tf
 
     from regard.models import TextClassifier
+    from regard.recipes.data.batching import read_ahead
     from regard.recipes.distribution import distributed, open_devices, strategy
     from regard.recipes.optimizers import make_optimizer
     from regard.recipes.training import compile_classifier
@@ -186,9 +187,8 @@ def train_regard(options: argparse.Namespace):
         "padding_mask": np.ones(token_ids.shape, bool),
     }
     labels = np.eye(2, dtype="float32")[token_ids[:, 0] % 2]
-    untuned = tf.data.Options()
-    untuned.autotune.enabled = False  # at the end it would make `fit` wait for its thread
-    batches = tf.data.Dataset.from_tensors((inputs, labels)).repeat().with_options(untuned)
+    batch = tf.data.Dataset.from_tensors((inputs, labels)).repeat()
+    batches = read_ahead(batch, tf.data.INFINITE_CARDINALITY)
     with strategy("auto"):
         model = TextClassifier.from_preset("small", vocabulary_size=VOCABULARY, num_classes=2)
         compile_classifier(model, make_optimizer(1e-4, 10_000))
