@@ -1,7 +1,8 @@
 """What Keras 3.15 lacks for training on several devices, mended in one place.
 
-Each of `FIXES` takes the place of a function of Keras, and one of TensorFlow. It does something
-else only under a strategy that `recipes.distribution` made, and there it makes three things true:
+Each of `FIXES` takes the place of a function of Keras, and one of TensorFlow. All but the last two
+do something else only under a strategy that `recipes.distribution` made, and there make three
+things true:
 
 - Each replica computes its share of the loss of the global batch: sums are divided by the number of
   examples, or the sum of weights, on all devices together.
