@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 INSTALLED = $(VENV)/.installed
+# A process a core, up to four as each takes gigabytes; the tests of a file stay together.
+PYTEST = $(VENV)/bin/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile
 
 .PHONY: demo test test-interop lint clean
 
@@ -9,11 +11,11 @@ demo: $(INSTALLED)
 	$(VENV)/bin/regard demo text --overwrite
 
 test: $(INSTALLED)
-	$(VENV)/bin/python -m pytest --ignore=tests/interop
+	$(PYTEST) --ignore=tests/interop
 
 # Beside Hugging Face's own: needs torch and transformers, which nothing else does.
 test-interop: $(VENV)/.interop
-	$(VENV)/bin/python -m pytest tests/interop
+	$(PYTEST) tests/interop
 
 lint: $(INSTALLED)
 	$(VENV)/bin/ruff check .

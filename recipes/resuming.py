@@ -124,7 +124,7 @@ class Resume:
         """Puts a training back to where it was, if it has been; the number of epochs done.
 
         Args:
-            model: The compiled model.
+            model: The compiled model, its optimizer built.
             best: Its `BestEpoch`, or None.
             progress: Its `Progress`.
 
@@ -134,7 +134,6 @@ class Resume:
         state = read_state(self.path, self.facts)
         if state is None:
             return 0
-        model.optimizer.build(model.trainable_variables)
         for variable, value in zip(_changing(model), state.weights, strict=True):
             variable.assign(value)
         if best is not None:

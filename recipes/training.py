@@ -214,6 +214,8 @@ def fit(
     Raises:
         UserError: If the loss is no longer a number.
     """
+    # Else TensorFlow finds new variables in the step, and traces it twice.
+    model.optimizer.build(model.trainable_variables)
     optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
     progress = Progress()
     first_epoch = 0 if resume is None else resume.begin(model, best, progress)
