@@ -57,7 +57,7 @@ def check_writable(directory: Path) -> None:
 
 @contextmanager
 def written_aside(
-    directory: Path, contents: frozenset[str], overwrite: bool = False
+    directory: Path, contents: frozenset[str], overwrite: bool = False, aside: Path | None = None
 ) -> Iterator[Path]:
     """Gives a new directory to write into, and renames it to its place when all is written.
 
@@ -68,6 +68,8 @@ def written_aside(
         directory: The place.
         contents: As in `check_output`.
         overwrite: As in `check_output`.
+        aside: The directory, on the disk of the place, in which the new one is until then. Defaults
+            to that of the place.
 
     Yields:
         The directory to write into.
@@ -77,11 +79,12 @@ def written_aside(
     """
     check_output(directory, contents, overwrite)
     place = Path(os.path.abspath(directory))
-    made_parents = [parent for parent in place.parents if not parent.exists()]
+    aside = Path(os.path.abspath(aside or place.parent))
+    made = [path for path in (aside, *aside.parents) if not path.exists()]
     partial = None
     try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        partial = Path(mkdtemp(prefix=f".{place.name}.", dir=place.parent))
+        aside.mkdir(parents=True, exist_ok=True)
+        partial = Path(mkdtemp(prefix=f".{place.name}.", dir=aside))
         partial.chmod(0o755)
         yield partial
         _move(partial, place, contents, overwrite)
@@ -90,9 +93,9 @@ def written_aside(
     finally:
         if partial is not None:
             shutil.rmtree(partial, ignore_errors=True)
-        for parent in made_parents:
+        for path in made:
             with suppress(OSError):  # it is in use now
-                parent.rmdir()
+                path.rmdir()
 
 
 def _check_replaceable(

@@ -223,7 +223,7 @@ def run_directory(output: Path, overwrite: bool, settings: Settings) -> Iterator
     with chosen.scope():
         writes = is_chief()
     if writes:
-        with written_aside(output, RUN_CONTENTS, overwrite) as directory:
+        with written_aside(output, RUN_CONTENTS, overwrite, aside=state) as directory:
             yield Places(directory, state)
         shutil.rmtree(state, ignore_errors=True)
     else:

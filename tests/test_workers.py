@@ -91,7 +91,7 @@ def test_killed_workers_are_no_end(tmp_path, monkeypatch):
     epochs = [row.split(",")[0] for row in (killed / "history.csv").read_text().splitlines()[1:]]
     assert epochs == [str(number) for number in range(1, 31)]
     assert small_runs.largest_difference(whole, killed) < 1e-4  # after ten times as many steps
-    assert not (tmp_path / ".killed.state").exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["colours", "killed", "whole"]
 
 
 def kill_when_saved(output, started, order):
