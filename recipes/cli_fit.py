@@ -20,8 +20,7 @@ from .translation_settings import TranslationSettings
 def share_work(strategy: str, workers: int | None) -> None:
     """Says at once what is wrong with the machines that are asked for; starts `--workers`."""
     if workers is None:
-        cluster = read_cluster() if strategy in ("auto", "multiworker") else None
-        if cluster is not None and cluster.index > 0:
+        if not _is_chief(strategy):
             logging.getLogger("regard").setLevel(logging.WARNING)  # the chief says it for all
         return
     if strategy not in ("auto", "multiworker"):
@@ -44,10 +43,14 @@ def without_option(arguments: list[str], name: str) -> list[str]:
     return kept
 
 
-def finish(metrics: str, output, following: str) -> None:
+def _is_chief(strategy: str) -> bool:
+    cluster = read_cluster() if strategy in ("auto", "multiworker") else None
+    return cluster is None or cluster.index == 0
+
+
+def finish(strategy: str, metrics: str, output, following: str) -> None:
     """Prints what came of a training, on the chief of several workers."""
-    cluster = read_cluster()
-    if cluster is None or cluster.index == 0:
+    if _is_chief(strategy):
         click.echo(f"{metrics}\n\nrun: {output}")
         say(f"Next: {following}")
 
@@ -90,6 +93,7 @@ def fit_text_command(train, validation, output, overwrite, **settings) -> None:
     run = fit_text(train, validation, seeds=seeds, output=output, overwrite=overwrite, **settings)
     path = shlex.quote(str(output))
     finish(
+        settings["strategy"],
         format_metrics(run.metrics),
         output,
         f'regard predict {path} "some text", or regard export {path} DEST',
@@ -152,6 +156,7 @@ def fit_translation_command(
     )
     path = shlex.quote(str(output))
     finish(
+        settings["strategy"],
         format_translation_metrics(run.metrics),
         output,
         f'regard predict {path} "some text", or regard export {path} DEST',
@@ -194,6 +199,7 @@ def fit_images_command(train, validation, output, overwrite, **settings) -> None
     run = fit_images(train, validation, output=output, overwrite=overwrite, **reading, **settings)
     path = shlex.quote(str(output))
     finish(
+        settings["strategy"],
         format_metrics(run.metrics),
         output,
         f"regard predict {path} IMAGE, or regard export {path} DEST",
@@ -231,6 +237,7 @@ def pretrain_text_command(sources, output, overwrite, **settings) -> None:
     run = pretrain_text(texts, output=output, overwrite=overwrite, **settings)
     perplexity, accuracy = (run.metrics[name] for name in ("perplexity", "accuracy"))
     finish(
+        settings["strategy"],
         f"perplexity  {perplexity:.2f}\naccuracy    {accuracy:.4f}",
         output,
         f"regard fit text DATA --checkpoint {shlex.quote(str(output))}",

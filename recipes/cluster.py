@@ -88,7 +88,7 @@ def _mistake(what: str, config) -> UserError:
     )
 
 
-def meet(cluster: Cluster, seconds: float = MEETING_SECONDS) -> None:
+def meet(cluster: Cluster, seconds: float = MEETING_SECONDS, devices: str = "") -> None:
     """Waits until every worker is there.
 
     Each listens at its address until all others have called there and have answered its own calls.
@@ -97,23 +97,26 @@ def meet(cluster: Cluster, seconds: float = MEETING_SECONDS) -> None:
     Args:
         cluster: The workers.
         seconds: For how long to wait.
+        devices: What this one trains on, which must be the same for all. Defaults to nothing.
 
     Raises:
         WorkerLost: If some have not come by then; the message has their addresses.
-        UserError: If this one's address is not free, or not this machine's.
+        UserError: If this one's address is not free, or not this machine's, or another one has
+            other devices.
     """
     until = time.monotonic() + seconds
     others = set(range(len(cluster.addresses))) - {cluster.index}
     called: set[int] = set()
     with closing(_listen(cluster, until)) as listener:
-        thread = threading.Thread(target=_answer, args=(listener, others, called, until))
+        thread = threading.Thread(target=_answer, args=(listener, others, called, until, devices))
         thread.start()
-        answered = set()
-        while time.monotonic() < until and not answered >= others:
-            answered |= {other for other in others - answered if _call(cluster, other)}
-            time.sleep(0 if answered >= others else _PAUSE)
+        answered: dict[int, str] = {}  # the devices of each
+        while time.monotonic() < until and not answered.keys() >= others:
+            answers = {other: _call(cluster, other) for other in others - answered.keys()}
+            answered |= {other: said for other, said in answers.items() if said is not None}
+            time.sleep(0 if answered.keys() >= others else _PAUSE)
         thread.join()
-    missing = sorted(others - (answered & called))
+    missing = sorted(others - (answered.keys() & called))
     if missing:
         addresses = ", ".join(cluster.addresses[other] for other in missing)
         raise WorkerLost(
@@ -121,21 +124,28 @@ def meet(cluster: Cluster, seconds: float = MEETING_SECONDS) -> None:
             f"{seconds:.0f} s: {addresses}. Start them, each with its own TF_CONFIG, and see that "
             "the ports are open between the machines."
         )
+    for other, theirs in sorted(answered.items()):
+        if theirs != devices:
+            raise UserError(
+                f"Every worker must train on the same devices: {cluster.addresses[other]} has "
+                f"{theirs}, {cluster.addresses[cluster.index]} has {devices}. "
+                "CUDA_VISIBLE_DEVICES tells which GPUs a worker sees."
+            )
 
 
 def _listen(cluster: Cluster, until: float) -> socket.socket:
     address = cluster.addresses[cluster.index]
     port = int(address.rpartition(":")[2])
     while True:
-        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.settimeout(_PAUSE)
         try:
-            listener.bind(("", port))
-            listener.listen()
+            if socket.has_dualstack_ipv6():
+                family = socket.AF_INET6
+                listener = socket.create_server(("", port), family=family, dualstack_ipv6=True)
+            else:
+                listener = socket.create_server(("", port))
+            listener.settimeout(_PAUSE)
             return listener
         except OSError as error:
-            listener.close()
             if time.monotonic() >= until:
                 raise UserError(
                     f"TF_CONFIG gives this worker the address {address}, whose port cannot be "
@@ -144,8 +154,10 @@ def _listen(cluster: Cluster, until: float) -> socket.socket:
             time.sleep(_PAUSE)  # a worker that was lost may be about to leave it
 
 
-def _answer(listener: socket.socket, others: set[int], called: set[int], until: float) -> None:
-    """Notes who calls, and says that this worker is there."""
+def _answer(
+    listener: socket.socket, others: set[int], called: set[int], until: float, devices: str
+) -> None:
+    """Notes who calls, and says that this worker is there, and with what."""
     while time.monotonic() < until and not called >= others:
         try:
             caller, _ = listener.accept()
@@ -156,18 +168,19 @@ def _answer(listener: socket.socket, others: set[int], called: set[int], until: 
                 caller.settimeout(1)
                 name, _, index = caller.recv(64).partition(b" ")
                 if name == _HELLO and index.isdigit():
-                    caller.sendall(_HELLO)
+                    caller.sendall(b"%s %s" % (_HELLO, devices.encode()))
                     called.add(int(index))
             except OSError:
                 continue
 
 
-def _call(cluster: Cluster, other: int) -> bool:
-    """Whether another worker answers."""
+def _call(cluster: Cluster, other: int) -> str | None:
+    """The devices of another worker, if it answers."""
     host, _, port = cluster.addresses[other].rpartition(":")
     try:
         with socket.create_connection((host.strip("[]"), int(port)), timeout=1) as line:
             line.sendall(b"%s %d" % (_HELLO, cluster.index))
-            return line.recv(64) == _HELLO
+            name, _, devices = line.recv(64).partition(b" ")
+            return devices.decode("ascii", "replace") if name == _HELLO else None
     except OSError:
-        return False
+        return None

@@ -9,11 +9,13 @@ A batch is a batch whatever the number of devices: they share its rows, and the 
 gradients are those of one device that has them all.
 """
 
+import fcntl
 import hashlib
 import logging
+import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
@@ -64,7 +66,7 @@ def strategy(kind: str = "auto") -> Iterator[tf.distribute.Strategy]:
         WorkerLost: If a machine does not come, or does not answer any more.
     """
     chosen = _open(_resolve(kind))
-    with _noticing_lost_workers(chosen), chosen.scope():
+    with _noticing_lost_workers(_is_multiworker(chosen)), chosen.scope():
         yield chosen
 
 
@@ -118,22 +120,29 @@ def _multiworker() -> tf.distribute.Strategy:
             "The strategy multiworker needs TF_CONFIG, which names the machines; or pass "
             "--workers N, to try it on this one."
         )
-    meet(cluster)
-    made = tf.distribute.MultiWorkerMirroredStrategy()
+    meet(cluster, devices=_devices())
+    with _noticing_lost_workers():
+        made = tf.distribute.MultiWorkerMirroredStrategy()
     take_over(made)
     return made
 
 
+def _devices() -> str:
+    """Those of this machine that train: "2 GPU", say."""
+    return f"{len(tf.config.list_physical_devices('GPU'))} GPU"
+
+
 @contextmanager
-def _noticing_lost_workers(chosen: tf.distribute.Strategy) -> Iterator[None]:
+def _noticing_lost_workers(are_several: bool = True) -> Iterator[None]:
     try:
         yield
     except _LOST as error:
-        if not _is_multiworker(chosen):
+        if not are_several:
             raise
+        cause = str(error.message).strip().splitlines()
         raise WorkerLost(
             "Another worker does not answer any more. Start all of them again, and they go on from "
-            "the last epoch whose state was kept."
+            f"the last epoch whose state was kept. TensorFlow says: {' '.join(cause[:1]):.300}"
         ) from error
 
 
@@ -190,7 +199,10 @@ def distributed(make: Callable[[Share], tf.data.Dataset]):
         ]
         parts = [make(share) for share in shares]
         turns = tf.data.Dataset.range(devices).repeat()
-        return parts[0] if devices == 1 else tf.data.Dataset.choose_from_datasets(parts, turns)
+        if devices == 1:
+            return parts[0]
+        # A part may have a batch more than another.
+        return tf.data.Dataset.choose_from_datasets(parts, turns, stop_on_empty_dataset=False)
 
     return current.distribute_datasets_from_function(make_own)
 
@@ -223,13 +235,38 @@ def run_directory(output: Path, overwrite: bool, settings: Settings) -> Iterator
     with chosen.scope():
         writes = is_chief()
     if writes:
-        with written_aside(output, RUN_CONTENTS, overwrite, aside=state) as directory:
+        with (
+            written_aside(output, RUN_CONTENTS, overwrite, aside=state) as directory,
+            _locked(state),
+        ):
             yield Places(directory, state)
         shutil.rmtree(state, ignore_errors=True)
     else:
         yield Places(None, state)
-    with _noticing_lost_workers(chosen), chosen.scope():
-        _gather(np.zeros(1, "int64"))  # so that they leave together
+    try:
+        with _noticing_lost_workers(), chosen.scope():
+            _gather(np.zeros(1, "int64"))  # so that they leave together
+    except WorkerLost:
+        if not writes:  # else the run is there, whatever has become of the others
+            raise
+
+
+@contextmanager
+def _locked(directory: Path) -> Iterator[None]:
+    """Keeps other trainings out of a directory; where its disk has no locks, it does not."""
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        with suppress(OSError):
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise UserError(
+                    f"{directory} is in use: another training writes the same run. Wait for it, or "
+                    "name another directory with --output."
+                ) from error
+        yield
+    finally:
+        os.close(handle)
 
 
 def resume_in(state: Path | None, settings: Settings, data: Mapping[str, Any]) -> Resume | None:
@@ -282,18 +319,37 @@ def begin_alike(facts: Mapping[str, object]) -> None:
             )
 
 
-def check_same_weights(model: keras.Model) -> None:
-    """Makes sure that all workers have the same weights, bit for bit.
+class SameWeights(keras.callbacks.Callback):
+    """Makes sure that all workers have the same weights, bit for bit, whenever an epoch is over.
 
     Raises:
-        RuntimeError: If they do not, which must not happen.
+        UserError: If they do not: they began with others, or their processors round differently.
     """
+
+    def on_train_begin(self, logs=None):
+        self._check("Workers begin with different weights. Give all of them the same checkpoint.")
+
+    def on_epoch_end(self, epoch, logs=None):
+        self._check(
+            f"In epoch {epoch + 1} the workers' weights came apart: their processors round "
+            "differently. Train on machines of one kind."
+        )
+
+    def _check(self, message):
+        if worker().count == 1:
+            return
+        weights = self.model.get_weights()
+        data = b"".join(np.ascontiguousarray(value).tobytes() for value in weights)
+        if len(np.unique(_gather(np.array([_number(data)])))) > 1:
+            raise UserError(message)
+
+
+def of_the_chief(figure: float) -> float:
+    """A figure as the chief has it, which the others may have rounded differently."""
     if worker().count == 1:
-        return
-    data = b"".join(np.ascontiguousarray(value).tobytes() for value in model.get_weights())
-    numbers = _gather(np.array([_number(data)]))
-    if len(np.unique(numbers)) > 1:
-        raise RuntimeError(f"The workers' weights have come apart: {numbers.ravel().tolist()}")
+        return figure
+    unit = 2.0**-32
+    return float(_gather(np.array([round(figure / unit)]))[0, 0] * unit)
 
 
 def _number(data: bytes) -> int:

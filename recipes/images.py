@@ -161,6 +161,7 @@ def train_image_classifier(
     with strategy(settings.strategy):
         settings = choose(settings, one_shape=True)
         set_seed(settings.seed)
+        resume = resume_in(state, settings, data)
         model, preprocessing, class_names = start(train, settings)
         labels, validation_labels = (
             encode_labels(images.labels, class_names, images.source)
@@ -196,7 +197,7 @@ def train_image_classifier(
             steps_per_epoch,
             settings.epochs,
             BestEpoch(settings.patience),
-            resume_in(state, settings, data),
+            resume,
         )
     metadata = {
         "task": "images",

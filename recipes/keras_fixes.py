@@ -79,14 +79,23 @@ def sum_over_replicas(value):
     return value if replica is None else replica.all_reduce("SUM", value)
 
 
+def mean_over_replicas(value):
+    """The mean of a number over all replicas, likewise."""
+    replica = _replica()
+    return value if replica is None else sum_over_replicas(value) / replica.num_replicas_in_sync
+
+
 # The loss of a global batch.
 
 
 def _reduce_values(original):
     def reduce_values(values, sample_weight=None, reduction="sum_over_batch_size"):
         means = ("sum_over_batch_size", "mean", "mean_with_sample_weight")
-        if _replica() is None or reduction not in means or values.shape.rank == 0:
+        replica = _replica()
+        if replica is None or reduction not in means:
             return original(values, sample_weight, reduction)
+        if values.shape.rank == 0:  # a mean already, of the part of one replica
+            return values / replica.num_replicas_in_sync
         if reduction == "mean_with_sample_weight" and sample_weight is not None:
             divisor = tf.reduce_sum(sample_weight)
         else:

@@ -16,11 +16,11 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from .errors import WORKER_LOST
+from .errors import WORKER_LOST, UserError
 
 logger = logging.getLogger("regard")
 
-MOST_RESTARTS = 20
+MOST_RESTARTS = 10
 LEAVE_SECONDS = 60.0  # for the others to notice that one is lost
 _PAUSE = 0.2
 
@@ -38,12 +38,20 @@ def launch(num_workers: int, arguments: Sequence[str], command: Sequence[str] = 
 
     Returns:
         The exit status: 0, or that of the first worker that failed for good.
+
+    Raises:
+        UserError: If there are GPUs, but not one for each worker.
     """
-    for _ in range(MOST_RESTARTS + 1):
-        status = _run_once(num_workers, [*command, *arguments])
-        if not _is_lost(status):
-            return status
-        logger.info("A worker was lost. Starting all of them again.")
+    # Whoever stops this process stops the workers, too.
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    try:
+        for _ in range(MOST_RESTARTS + 1):
+            status = _run_once(num_workers, [*command, *arguments])
+            if not _is_lost(status):
+                return status
+            logger.info("A worker was lost. Starting all of them again.")
+    finally:
+        signal.signal(signal.SIGTERM, before)
     logger.error("Workers were lost %d times; giving up.", MOST_RESTARTS + 1)
     return WORKER_LOST
 
@@ -72,11 +80,23 @@ def _start(command: Sequence[str], addresses: list[str], index: int) -> subproce
     environment = {**os.environ, "TF_CONFIG": json.dumps(config)}
     gpus = _gpus()
     if gpus:
-        environment["CUDA_VISIBLE_DEVICES"] = ",".join(gpus[index :: len(addresses)])
+        own_gpus = _deal(gpus, index, len(addresses))
+        if not own_gpus:
+            raise UserError(
+                f"{len(addresses)} workers need as many GPUs. Found here: {len(gpus)}. Pass a "
+                "smaller --workers, or train without GPUs by CUDA_VISIBLE_DEVICES=."
+            )
+        environment["CUDA_VISIBLE_DEVICES"] = ",".join(own_gpus)
     cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
-    own = cores[index :: len(addresses)]
+    own = _deal(cores, index, len(addresses))
     pin = (lambda: os.sched_setaffinity(0, own)) if own else None
     return subprocess.Popen(command, env=environment, preexec_fn=pin)
+
+
+def _deal(things: list, index: int, count: int) -> list:
+    """One of `count` equal parts; what is left over nobody has, so that all compute alike."""
+    each = len(things) // count
+    return things[index * each : (index + 1) * each]
 
 
 def _gpus() -> list[str]:
@@ -84,7 +104,7 @@ def _gpus() -> list[str]:
     named = os.environ.get("CUDA_VISIBLE_DEVICES")
     if named is not None:
         return [number for number in named.split(",") if number.strip()]
-    return [path.name.removeprefix("nvidia") for path in sorted(Path("/dev").glob("nvidia[0-9]*"))]
+    return [str(number) for number, _ in enumerate(Path("/dev").glob("nvidia[0-9]*"))]
 
 
 def _wait(workers: list[subprocess.Popen]) -> int:
@@ -101,6 +121,8 @@ def _wait(workers: list[subprocess.Popen]) -> int:
     while time.monotonic() < until and any(worker.poll() is None for worker in workers):
         time.sleep(_PAUSE)
     statuses = [worker.poll() for worker in workers]
+    if statuses[0] == 0:  # the chief, which has written the run
+        return 0
     final = [status for status in statuses if status and not _is_lost(status)]
     return (final or failed)[0]
 

@@ -6,6 +6,8 @@ import keras
 import tensorflow as tf
 from keras import ops
 
+from .keras_fixes import mean_over_replicas
+
 WARMUP_SHARE = 0.1  # of the steps; this and the next as in Devlin et al., appendix A
 WEIGHT_DECAY = 0.01  # a step, times the learning rate
 
@@ -114,7 +116,10 @@ class LayerwiseAdamW(keras.optimizers.AdamW):
     def _clip_gradients(self, grads):
         if self.global_clipnorm is None:
             return super()._clip_gradients(grads)
-        return tf.clip_by_global_norm([_sum_rows(grad) for grad in grads], self.global_clipnorm)[0]
+        grads = [_sum_rows(grad) for grad in grads]
+        # The norm of a sum over devices, which each of them may round differently.
+        norm = mean_over_replicas(tf.linalg.global_norm(grads))
+        return tf.clip_by_global_norm(grads, self.global_clipnorm, norm)[0]
 
     def _update_model_variables_moving_average(self, trainable_variables):
         update = super()._update_model_variables_moving_average

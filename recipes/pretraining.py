@@ -124,6 +124,7 @@ def train_masked_language_model(
     with strategy(settings.strategy):
         settings = choose(settings)
         set_seed(settings.seed)
+        resume = resume_in(state, settings, data)
         model, tokenizer, settings = start(texts, settings)
         learned, held_out = split_stretches(texts, tokenizer, settings)
         logger.info(
@@ -150,7 +151,7 @@ def train_masked_language_model(
             plan.num_batches,
             settings.epochs,
             BestEpoch(settings.patience),
-            resume_in(state, settings, data),
+            resume,
         )
     metadata = {
         "task": "masked_lm",

@@ -8,6 +8,7 @@ with the weights that it would have had without the interruption, bit for bit.
 import hashlib
 import json
 import logging
+import math
 import os
 import time
 from collections.abc import Mapping
@@ -157,6 +158,10 @@ class _KeepState(keras.callbacks.Callback):
         self._written = time.monotonic()
 
     def on_epoch_end(self, epoch, logs=None):
+        if not math.isfinite(logs["loss"]):  # to go on from there would be in vain
+            if self.resume.writes:
+                self.resume.path.unlink(missing_ok=True)
+            return
         last_epoch = self.params["epochs"]
         is_over = self.model.stop_training or epoch + 1 == last_epoch
         is_due = is_over or time.monotonic() - self._written >= SAVE_SECONDS

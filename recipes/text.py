@@ -183,6 +183,7 @@ def train_text_classifier(
     with strategy(settings.strategy):
         settings = choose(settings)
         set_seed(settings.seed)
+        resume = resume_in(state, settings, data)
         model, tokenizer, class_names, settings = start(train, settings)
         labels = encode_labels(train.labels, class_names, train.source)
         validation_labels = encode_labels(validation.labels, class_names, validation.source)
@@ -194,7 +195,6 @@ def train_text_classifier(
         validation_data = validation_batches(
             validation.examples(), validation_labels, len(class_names), tokenizer, settings
         )
-        resume = resume_in(state, settings, data)
         history, best_epoch = learn(course, validation_data, settings, resume)
 
     metadata = {

@@ -12,7 +12,7 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from .data.batching import Share
-from .distribution import check_same_weights, distributed
+from .distribution import SameWeights, distributed, is_chief
 from .errors import UserError
 from .resuming import Resume
 
@@ -224,6 +224,7 @@ def fit(
         progress,
         keras.callbacks.SwapEMAWeights() if optimizer.use_ema else None,
         keras.callbacks.TerminateOnNaN(),
+        SameWeights(),
         None if resume is None else resume.keeping(best, progress),
     ]
     first_step = len(progress.history) * steps_per_epoch
@@ -237,7 +238,6 @@ def fit(
         shuffle=False,
         verbose=0,
     )
-    check_same_weights(model)
     check_converged(progress.history)
     return progress.history, len(progress.history) if best is None else best.best_epoch + 1
 
@@ -276,7 +276,7 @@ class Progress(keras.callbacks.Callback):
             initial=len(self.history) * self.params["steps"],
             total=self.params["epochs"] * self.params["steps"],
             unit="step",
-            disable=None,  # off where stderr is not a terminal
+            disable=None if is_chief() else True,  # None: where stderr is not a terminal
             dynamic_ncols=True,
             leave=False,
         )

@@ -145,9 +145,9 @@ def train_translator(
     with strategy(settings.strategy):
         settings = choose(settings)
         set_seed(settings.seed)
+        resume = resume_in(state, settings, data)
         model, tokenizer, settings = start(train, settings)
         logger.info("%d pairs to learn from, %d to validate on.", len(train), len(validation))
-        resume = resume_in(state, settings, data)
         history, best_epoch = learn(model, tokenizer, train, validation, settings, resume)
     metadata = {
         "task": "translation",

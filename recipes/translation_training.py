@@ -6,6 +6,7 @@ import keras
 import sacrebleu
 from keras import ops
 
+from .distribution import of_the_chief
 from .optimizers import LayerwiseAdamW, scaled
 from .training import BestEpoch, TokenCrossentropy
 
@@ -143,7 +144,7 @@ class BestBleu(BestEpoch):
     def on_test_end(self, logs=None):
         super().on_test_end(logs)
         written = self.translate(self.sources)
-        self._score = self.bleu.corpus_score(written, [self.references]).score
+        self._score = of_the_chief(self.bleu.corpus_score(written, [self.references]).score)
 
     def on_epoch_end(self, epoch, logs=None):
         logs["val_bleu"] = self._score

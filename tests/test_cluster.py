@@ -3,6 +3,7 @@
 import json
 import socket
 import threading
+from unittest import mock
 
 import pytest
 
@@ -94,6 +95,26 @@ def test_all_come():
     for thread in threads:
         thread.join()
     assert came == [None] * 3
+
+
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="no IPv6 here")
+def test_addresses_of_both_kinds():
+    first, second = free_ports(2)
+    addresses = (f"[::1]:{first}", f"127.0.0.1:{second}")
+    other = threading.Thread(target=meet, args=(Cluster(addresses, 1), 20))
+    other.start()
+    meet(Cluster(addresses, 0), 20)
+    other.join()
+
+
+def test_other_devices():
+    first, second = clusters(2)
+    other = threading.Thread(target=meet, args=(first, 20, "2 GPU"))
+    with mock.patch.object(threading, "excepthook"):  # it is refused as well
+        other.start()
+        with pytest.raises(UserError, match=f"{first.addresses[0]} has 2 GPU, .* has 1 GPU"):
+            meet(second, 20, "1 GPU")
+        other.join()
 
 
 def test_one_never_comes():

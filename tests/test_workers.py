@@ -1,6 +1,9 @@
 """Two workers on the loopback, which stand in for two machines, beside one."""
 
 import json
+import os
+import signal
+import subprocess
 import sys
 import threading
 import time
@@ -11,7 +14,7 @@ import pytest
 import tensorflow as tf
 
 import small_runs
-from regard import TextRun
+from regard import TextRun, UserError
 from regard.recipes import launcher
 from regard.recipes.cli import run_command
 from regard.recipes.errors import WORKER_LOST
@@ -80,8 +83,9 @@ def test_killed_workers_are_no_end(tmp_path, monkeypatch):
 
     monkeypatch.setattr(launcher, "_start", note)
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    settings = {"dropout": 0.0, "epochs": 30, "patience": 30}
-    small_runs.fit("images", whole, **settings)
+    settings = {"dropout": 0.1, "epochs": 30, "patience": 30}
+    assert fit("images", whole, settings) == 0
+    started.clear()
     thread = threading.Thread(target=kill_when_saved, args=(killed, started, [1, 0]))
     thread.start()
     status = fit("images", killed, settings)
@@ -90,7 +94,7 @@ def test_killed_workers_are_no_end(tmp_path, monkeypatch):
     assert len(started) == 6
     epochs = [row.split(",")[0] for row in (killed / "history.csv").read_text().splitlines()[1:]]
     assert epochs == [str(number) for number in range(1, 31)]
-    assert small_runs.largest_difference(whole, killed) < 1e-4  # after ten times as many steps
+    assert small_runs.largest_difference(whole, killed) == 0
     assert sorted(path.name for path in tmp_path.iterdir()) == ["colours", "killed", "whole"]
 
 
@@ -111,11 +115,12 @@ def kill_when_saved(output, started, order):
 
 
 def test_different_settings_are_refused(tmp_path, capfd):
-    settings = [{}, {"learning_rate": 0.5}]
-    assert fit("images", tmp_path / "run", settings) == 2
+    """Also those that make another model."""
+    settings = [{}, {"vocabulary_size": 150}]
+    assert fit("text", tmp_path / "run", settings) == 2
     said = capfd.readouterr().err
     assert "Every worker must have the same settings: worker 1 and worker 0" in said
-    assert [path.name for path in tmp_path.iterdir()] == ["colours"]
+    assert not list(tmp_path.iterdir())
 
 
 def test_giving_up(monkeypatch):
@@ -124,11 +129,47 @@ def test_giving_up(monkeypatch):
     assert launch(2, [], program) == WORKER_LOST
 
 
-def test_the_mistake_of_one_ends_all():
+def ending_with(*statuses):
+    """A command that ends with another status in each worker."""
     lines = "import json, os, sys\n"
     lines += "index = json.loads(os.environ['TF_CONFIG'])['task']['index']\n"
-    lines += f"sys.exit(2 if index else {WORKER_LOST})"
-    assert launch(2, [], (sys.executable, "-c", lines)) == 2
+    lines += f"sys.exit({statuses}[index])"
+    return sys.executable, "-c", lines
+
+
+def test_the_mistake_of_one_ends_all():
+    assert launch(2, [], ending_with(WORKER_LOST, 2)) == 2
+
+
+def test_a_worker_that_is_lost_when_the_run_is_written():
+    assert launch(2, [], ending_with(0, WORKER_LOST)) == 0
+
+
+def test_gpus_are_dealt(monkeypatch, capfd):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,4,5,7,9")
+    print_them = "import os; print(os.environ['CUDA_VISIBLE_DEVICES'])"
+    assert launch(2, [], (sys.executable, "-c", print_them)) == 0
+    assert sorted(capfd.readouterr().out.splitlines()) == ["3,4", "5,7"]
+
+
+def test_too_few_gpus(monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
+    with pytest.raises(UserError, match="2 workers need as many GPUs"):
+        launch(2, [], (sys.executable, "-c", ""))
+
+
+def test_workers_end_with_who_started_them():
+    child = "import os, time; print(os.getpid(), flush=True); time.sleep(60)"
+    lines = "import sys; from regard.recipes.launcher import launch; "
+    lines += f"launch(2, [], (sys.executable, '-c', {child!r}))"
+    launcher = subprocess.Popen([sys.executable, "-c", lines], stdout=subprocess.PIPE, text=True)
+    workers = [int(launcher.stdout.readline()) for _ in range(2)]
+    launcher.terminate()
+    assert launcher.wait(timeout=30) == 128 + signal.SIGTERM
+    launcher.stdout.close()
+    for worker in workers:
+        with pytest.raises(ProcessLookupError):
+            os.kill(worker, 0)
 
 
 @pytest.mark.parametrize(
