@@ -2,6 +2,7 @@
 
 import csv
 import logging
+from unittest import mock
 
 import keras
 import numpy as np
@@ -10,8 +11,17 @@ import tensorflow as tf
 
 import small_runs
 from regard import TextSettings, UserError
-from regard.recipes import training
-from regard.recipes.distribution import begin_alike, check_batch, choose, num_replicas, strategy
+from regard.recipes import distribution, training
+from regard.recipes.data.batching import Share, read_ahead
+from regard.recipes.distribution import (
+    SameWeights,
+    begin_alike,
+    check_batch,
+    choose,
+    distributed,
+    num_replicas,
+    strategy,
+)
 from regard.recipes.keras_fixes import sum_gradients
 
 TASKS = ("text", "taught", "adversarial", "pretraining", "translation", "images")
@@ -121,6 +131,26 @@ def test_a_users_own_model(tmp_path):
     np.testing.assert_allclose(said_by_two, said, atol=1e-5)
 
 
+def test_a_loss_that_is_one_number():
+    """The mean over each device's rows, of which the mean is taken; whoever adds up is added up."""
+    x = np.random.default_rng(0).normal(size=(24, 5)).astype("float32")
+    y = x.sum(axis=1, keepdims=True)
+    for reduce in (tf.reduce_mean, tf.reduce_sum):
+        figures = []
+        for kind in ("single", "mirrored"):
+            keras.utils.set_random_seed(3)
+            with strategy(kind):
+                model = keras.Sequential([keras.Input((5,)), keras.layers.Dense(1)])
+                loss = keras.losses.MeanSquaredError(reduction="sum")
+                if reduce is tf.reduce_mean:
+                    loss = lambda y, found: tf.reduce_mean(tf.square(y - found))  # noqa: E731
+                model.compile(keras.optimizers.SGD(0.01), loss)
+            data = tf.data.Dataset.from_tensor_slices((x, y)).batch(6)
+            losses = model.fit(data, epochs=2, verbose=0).history["loss"]
+            figures.append(np.concatenate([losses, *map(np.ravel, model.get_weights())]))
+        np.testing.assert_allclose(*figures, rtol=1e-5)
+
+
 def test_devices_drop_different_units():
     with strategy("mirrored") as two:
         dropout = keras.layers.Dropout(0.5, seed=0)
@@ -223,6 +253,58 @@ def test_the_hardware_decides(caplog):
 def test_what_is_asked_for_stays():
     settings = choose(TextSettings(precision="float16", xla=True))
     assert (settings.precision, settings.xla) == ("float16", True)
+
+
+class OneOfTwo:
+    """What `distributed` asks of a strategy: that of one of two workers, with two devices each."""
+
+    extended = mock.Mock(worker_devices=("GPU:0", "GPU:1"))
+
+    def distribute_datasets_from_function(self, make):
+        return make(None)
+
+
+@pytest.mark.parametrize("num_rows", [range(14, 17), range(8, 11)])
+def test_every_row_is_some_devices(num_rows, monkeypatch):
+    """Also where one device's rows are a batch more than the other's."""
+    for count in num_rows:
+        found = []
+        for index in range(2):
+            monkeypatch.setattr(distribution, "worker", lambda index=index: Share(index, 2))
+            monkeypatch.setattr(tf.distribute, "get_strategy", OneOfTwo)
+
+            def make(share, count=count):
+                rows = np.arange(count)[share.rows(count)]
+                batches = tf.data.Dataset.from_tensor_slices(rows).batch(2)
+                return read_ahead(batches, -(-len(rows) // 2))
+
+            found += [row for batch in distributed(make).as_numpy_iterator() for row in batch]
+        assert sorted(found) == list(range(count))
+
+
+def test_weights_that_come_apart(monkeypatch):
+    monkeypatch.setattr(distribution, "worker", lambda: Share(0, 2))
+    callback = SameWeights()
+    callback.set_model(keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]))
+    monkeypatch.setattr(distribution, "_gather", lambda mine: np.stack([mine, mine]))
+    callback.on_train_begin()
+    callback.on_epoch_end(0)
+    monkeypatch.setattr(distribution, "_gather", lambda mine: np.stack([mine, mine + 1]))
+    with pytest.raises(UserError, match="Give all of them the same checkpoint"):
+        callback.on_train_begin()
+    with pytest.raises(UserError, match="In epoch 3 the workers' weights came apart"):
+        callback.on_epoch_end(2)
+
+
+def test_a_state_that_is_in_use(tmp_path):
+    with (
+        distribution._locked(tmp_path),
+        pytest.raises(UserError, match="in use: another training writes the same run"),
+        distribution._locked(tmp_path),
+    ):
+        pass
+    with distribution._locked(tmp_path):
+        pass
 
 
 def test_one_worker_is_always_like_itself():

@@ -97,6 +97,12 @@ def test_one_that_is_over_is_not_gone_on_with(tmp_path, kept, monkeypatch):
     assert small_runs.largest_difference(tmp_path / "whole", tmp_path / "again") == 0
 
 
+def test_one_that_diverged_is_not_gone_on_with(tmp_path, kept):
+    with pytest.raises(UserError, match="Training diverged"):
+        small_runs.fit("images", tmp_path / "run", learning_rate=1e30)
+    assert not list(kept.glob("*"))
+
+
 def test_another_training_is_refused(tmp_path, kept):
     small_runs.fit("images", tmp_path / "run")
     with pytest.raises(UserError, match=r"interrupted training with other settings\. Go on with"):
