@@ -15,14 +15,7 @@ from .checkpoints import open_image_checkpoint
 from .data.image_batching import decoded, ordered_batches, training_batches
 from .data.images import LabelledImages
 from .directories import RUN_CONTENTS, check_output, default_output
-from .distribution import (
-    check_batch,
-    choose,
-    open_devices,
-    resume_in,
-    run_directory,
-    strategy,
-)
+from .distribution import check_batch, choose, open_devices, strategy
 from .errors import UserError
 from .evaluation import classification_metrics, encode_labels
 from .fine_tuning import as_plain
@@ -31,6 +24,7 @@ from .image_preprocessing import ImagePreprocessing
 from .image_runs import ImageRun, describe_images
 from .image_settings import ImageSettings
 from .image_training import compile_image_classifier
+from .places import resume_in, run_directory
 from .report import confident_mistakes, write_mistakes, write_report
 from .runs import versions, write_history
 from .training import BestEpoch, fit, set_seed, smooth

@@ -19,18 +19,12 @@ from .data.masking import cut, masked_dataset, masked_validation_dataset
 from .data.texts import Texts
 from .data.unlabelled import read_texts
 from .directories import RUN_CONTENTS, check_output, default_output
-from .distribution import (
-    check_batch,
-    choose,
-    open_devices,
-    resume_in,
-    run_directory,
-    strategy,
-)
+from .distribution import check_batch, choose, open_devices, strategy
 from .errors import UserError
 from .fine_tuning import as_plain
 from .masked_lm_runs import MaskedLMRun
 from .optimizers import make_optimizer, scaled
+from .places import resume_in, run_directory
 from .report import write_learning_curves
 from .runs import versions, write_history
 from .settings import PretrainingSettings

@@ -18,18 +18,12 @@ from .data.tables import LabelledTexts, read_train_and_validation
 from .directories import RUN_CONTENTS, check_output, default_output
 from .display import display_name
 from .distillation import can_teach, with_no_evidence
-from .distribution import (
-    check_batch,
-    choose,
-    open_devices,
-    resume_in,
-    run_directory,
-    strategy,
-)
+from .distribution import check_batch, choose, open_devices, strategy
 from .errors import UserError
 from .evaluation import classification_metrics, encode_labels
 from .fine_tuning import add_lora, as_plain, freeze
 from .optimizers import make_optimizer, scaled
+from .places import resume_in, run_directory
 from .report import write_report
 from .resuming import Resume
 from .runs import versions, write_history

@@ -11,8 +11,9 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
+from .agreement import SameWeights
 from .data.batching import Share
-from .distribution import SameWeights, distributed, is_chief
+from .distribution import distributed, is_chief
 from .errors import UserError
 from .resuming import Resume
 

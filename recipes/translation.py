@@ -14,16 +14,10 @@ from .checkpoints import open_translator
 from .data.parallel import ParallelTexts, read_train_and_validation
 from .data.parallel_batching import Pairs, cut_batches, ordered_batches, training_batches
 from .directories import RUN_CONTENTS, check_output, default_output
-from .distribution import (
-    check_batch,
-    choose,
-    open_devices,
-    resume_in,
-    run_directory,
-    strategy,
-)
+from .distribution import check_batch, choose, open_devices, strategy
 from .errors import UserError
 from .fine_tuning import as_plain
+from .places import resume_in, run_directory
 from .report import write_alignment, write_learning_curves
 from .resuming import Resume
 from .runs import versions, write_history

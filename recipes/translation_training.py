@@ -6,7 +6,7 @@ import keras
 import sacrebleu
 from keras import ops
 
-from .distribution import of_the_chief
+from .agreement import of_the_chief
 from .optimizers import LayerwiseAdamW, scaled
 from .training import BestEpoch, TokenCrossentropy
 

@@ -7,7 +7,7 @@ import pytest
 
 import small_runs
 from regard import UserError
-from regard.recipes import distribution, resuming, training
+from regard.recipes import places, resuming, training
 from regard.recipes.resuming import State, read_state, write_state
 
 
@@ -19,7 +19,7 @@ def at_every_epoch(monkeypatch):
 @pytest.fixture
 def kept(monkeypatch, tmp_path):
     """As on the chief of several workers: the state is kept beside the run."""
-    run_directory = distribution.run_directory
+    run_directory = places.run_directory
     state = tmp_path / "state"
 
     class Here:
