@@ -95,7 +95,8 @@ def resume_in(state: Path | None, settings: Settings, data: Mapping[str, Any]) -
     if state is None:
         return None
     facts = {
-        "settings": {**asdict(settings), "checkpoint": fingerprint(settings.checkpoint)},
+        **asdict(settings),
+        "checkpoint": fingerprint(settings.checkpoint),
         "data": _fingerprints(data),
         "versions": versions(),
         "code": code_fingerprint(),

@@ -105,7 +105,9 @@ def test_one_that_diverged_is_not_gone_on_with(tmp_path, kept):
 
 def test_another_training_is_refused(tmp_path, kept):
     small_runs.fit("images", tmp_path / "run")
-    with pytest.raises(UserError, match=r"interrupted training with other settings\. Go on with"):
+    with pytest.raises(
+        UserError, match=r"interrupted training with other learning_rate\. Go on with"
+    ):
         small_runs.fit("images", tmp_path / "other", learning_rate=0.02)
     assert not (tmp_path / "other").exists()
 

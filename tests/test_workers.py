@@ -119,7 +119,7 @@ def test_different_settings_are_refused(tmp_path, capfd):
     settings = [{}, {"vocabulary_size": 150}]
     assert fit("text", tmp_path / "run", settings) == 2
     said = capfd.readouterr().err
-    assert "Every worker must have the same settings: worker 1 and worker 0" in said
+    assert "Every worker must have the same vocabulary_size: worker 1 and worker 0" in said
     assert not list(tmp_path.iterdir())
 
 
