@@ -3,6 +3,7 @@
 import logging
 import os
 import shlex
+from pathlib import Path
 
 import click
 
@@ -17,7 +18,7 @@ from .settings import PretrainingSettings, TextSettings
 from .translation_settings import TranslationSettings
 
 
-def share_work(strategy: str, workers: int | None) -> None:
+def share_work(strategy: str, workers: int | None, output: Path) -> None:
     """Says at once what is wrong with the machines that are asked for; starts `--workers`."""
     if workers is None:
         if not _is_chief(strategy):
@@ -29,7 +30,9 @@ def share_work(strategy: str, workers: int | None) -> None:
         raise click.UsageError("--workers starts workers of its own: unset TF_CONFIG.")
     arguments = click.get_current_context().find_root().obj
     kept = without_option(arguments, "--workers")
-    raise click.exceptions.Exit(launch(workers, [*kept, "--strategy", "multiworker"]))
+    raise click.exceptions.Exit(
+        launch(workers, [*kept, "--strategy", "multiworker"], output=Path(output))
+    )
 
 
 def without_option(arguments: list[str], name: str) -> list[str]:
@@ -84,7 +87,7 @@ def fit_text_command(train, validation, output, overwrite, **settings) -> None:
     check_start(settings["checkpoint"])
     output = output or default_output(train)
     check_output(output, RUN_CONTENTS, overwrite)
-    share_work(settings["strategy"], workers)
+    share_work(settings["strategy"], workers, output)
     load_tfds(train, validation)
     train, validation = read_train_and_validation(train, validation, settings["seed"], **reading)
     with quiet():
@@ -142,7 +145,7 @@ def fit_translation_command(
         raise click.UsageError("--validation-source and --validation-target go together.")
     output = output or default_output(table or source)
     check_output(output, RUN_CONTENTS, overwrite)
-    share_work(settings["strategy"], workers)
+    share_work(settings["strategy"], workers, output)
     load_tfds(table, validation)
     held_out = (validation_source, validation_target) if validation_source else validation
     train, held_out = read_train_and_validation(
@@ -190,7 +193,7 @@ def fit_images_command(train, validation, output, overwrite, **settings) -> None
     check_start(settings["checkpoint"])
     output = output or default_output(train)
     check_output(output, RUN_CONTENTS, overwrite)
-    share_work(settings["strategy"], workers)
+    share_work(settings["strategy"], workers, output)
     check_images(train)
     load_tfds(train, validation)
     with quiet():
@@ -229,7 +232,7 @@ def pretrain_text_command(sources, output, overwrite, **settings) -> None:
     check_start(settings["checkpoint"])
     output = output or default_output(sources[0], "pretrained-")
     check_output(output, RUN_CONTENTS, overwrite)
-    share_work(settings["strategy"], workers)
+    share_work(settings["strategy"], workers, output)
     load_tfds(*sources)
     texts = read_texts(sources, **reading)
     with quiet():

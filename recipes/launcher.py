@@ -28,13 +28,20 @@ _PAUSE = 0.2
 COMMAND = (sys.executable, "-m", "regard.recipes.cli")
 
 
-def launch(num_workers: int, arguments: Sequence[str], command: Sequence[str] = COMMAND) -> int:
+def launch(
+    num_workers: int,
+    arguments: Sequence[str],
+    command: Sequence[str] = COMMAND,
+    output: Path | None = None,
+) -> int:
     """Runs a command in several workers, to the end.
 
     Args:
         num_workers: How many.
         arguments: The words after it.
         command: The command. Defaults to `regard`.
+        output: The run that they write: once it is there, a worker that is lost is no matter.
+            Defaults to none.
 
     Returns:
         The exit status: 0, or that of the first worker that failed for good.
@@ -42,6 +49,7 @@ def launch(num_workers: int, arguments: Sequence[str], command: Sequence[str] = 
     Raises:
         UserError: If there are GPUs, but not one for each worker.
     """
+    began = time.time()
     # Whoever stops this process stops the workers, too.
     before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
@@ -49,11 +57,20 @@ def launch(num_workers: int, arguments: Sequence[str], command: Sequence[str] = 
             status = _run_once(num_workers, [*command, *arguments])
             if not _is_lost(status):
                 return status
+            if output is not None and _is_written(output, began):
+                logger.info("A worker was lost after %s was written.", output)
+                return 0
             logger.info("A worker was lost. Starting all of them again.")
     finally:
         signal.signal(signal.SIGTERM, before)
     logger.error("Workers were lost %d times; giving up.", MOST_RESTARTS + 1)
     return WORKER_LOST
+
+
+def _is_written(run: Path, began: float) -> bool:
+    """Whether a run is there that was not when the workers were started first."""
+    metadata = run / "run.json"
+    return metadata.exists() and metadata.stat().st_mtime >= began
 
 
 def _is_lost(status: int) -> bool:

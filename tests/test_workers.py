@@ -145,6 +145,21 @@ def test_a_worker_that_is_lost_when_the_run_is_written():
     assert launch(2, [], ending_with(0, WORKER_LOST)) == 0
 
 
+def test_a_chief_that_is_lost_when_the_run_is_written(tmp_path):
+    run, starts = tmp_path / "run", tmp_path / "starts"
+    run.mkdir()
+    (run / "run.json").touch()
+    os.utime(run / "run.json", (0, 0))  # one of before, which is to be replaced
+    lines = "import json, os, pathlib, signal\n"
+    lines += "if json.loads(os.environ['TF_CONFIG'])['task']['index'] == 0:\n"
+    lines += f"    with open({str(starts)!r}, 'a') as file: file.write('.')\n"
+    lines += f"    if os.path.getsize({str(starts)!r}) == 2:\n"
+    lines += f"        pathlib.Path({str(run / 'run.json')!r}).touch()\n"
+    lines += "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    assert launch(2, [], (sys.executable, "-c", lines), output=run) == 0
+    assert starts.read_text() == ".."
+
+
 def test_gpus_are_dealt(monkeypatch, capfd):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,4,5,7,9")
     print_them = "import os; print(os.environ['CUDA_VISIBLE_DEVICES'])"
