@@ -153,6 +153,11 @@ def default_output(source: str | Path, prefix: str = "") -> Path:
     return Path("runs") / (prefix + (name if source.startswith("tfds:") else Path(source).stem))
 
 
+def state_directory(output: Path) -> Path:
+    """Where the state of a training of several workers is, until its run is written."""
+    return output.with_name(f".{output.name}.state")
+
+
 TASKS = {
     "text": ("a text classifier", "regard fit text"),
     "masked_lm": ("a masked language model", "regard pretrain text"),

@@ -129,10 +129,11 @@ def _noticing_lost_workers(are_several: bool = True) -> Iterator[None]:
     except _LOST as error:
         if not are_several:
             raise
-        cause = str(error.message).strip().splitlines()
+        cause = str(error.message).strip().rpartition("\n\n")[2]  # after its place in a graph
+        cause = cause.partition("\n")[0]
         raise WorkerLost(
             "Another worker does not answer any more. Start all of them again, and they go on from "
-            f"the last epoch whose state was kept. TensorFlow says: {' '.join(cause[:1]):.300}"
+            f"the last epoch whose state was kept. TensorFlow says: {cause:.300}"
         ) from error
 
 

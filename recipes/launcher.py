@@ -7,6 +7,7 @@ the processors, and when one is lost all are started again, to go on from where 
 import json
 import logging
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -16,6 +17,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
+from .directories import state_directory
 from .errors import WORKER_LOST, UserError
 
 logger = logging.getLogger("regard")
@@ -59,6 +61,7 @@ def launch(
                 return status
             if output is not None and _is_written(output, began):
                 logger.info("A worker was lost after %s was written.", output)
+                shutil.rmtree(state_directory(output), ignore_errors=True)
                 return 0
             logger.info("A worker was lost. Starting all of them again.")
     finally:

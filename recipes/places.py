@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .agreement import begin_alike, gather
-from .directories import RUN_CONTENTS, written_aside
+from .directories import RUN_CONTENTS, state_directory, written_aside
 from .distribution import is_chief, resolve, strategy
 from .errors import UserError, WorkerLost
 from .resuming import Resume
@@ -43,7 +43,7 @@ def run_directory(output: Path, overwrite: bool, settings: Settings) -> Iterator
         with written_aside(output, RUN_CONTENTS, overwrite) as directory:
             yield Places(directory, None)
         return
-    state = output.with_name(f".{output.name}.state")
+    state = state_directory(output)
     with strategy("multiworker"):
         writes = is_chief()
     if writes:

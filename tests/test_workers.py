@@ -149,6 +149,7 @@ def test_a_chief_that_is_lost_when_the_run_is_written(tmp_path):
     run, starts = tmp_path / "run", tmp_path / "starts"
     run.mkdir()
     (run / "run.json").touch()
+    (tmp_path / ".run.state").mkdir()
     os.utime(run / "run.json", (0, 0))  # one of before, which is to be replaced
     lines = "import json, os, pathlib, signal\n"
     lines += "if json.loads(os.environ['TF_CONFIG'])['task']['index'] == 0:\n"
@@ -158,6 +159,7 @@ def test_a_chief_that_is_lost_when_the_run_is_written(tmp_path):
     lines += "    os.kill(os.getpid(), signal.SIGKILL)\n"
     assert launch(2, [], (sys.executable, "-c", lines), output=run) == 0
     assert starts.read_text() == ".."
+    assert not (tmp_path / ".run.state").exists()
 
 
 def test_gpus_are_dealt(monkeypatch, capfd):
