@@ -50,9 +50,10 @@ class SameWeights(keras.callbacks.Callback):
     def _check(self, message):
         if worker().count == 1:
             return
-        weights = self.model.get_weights()
-        data = b"".join(np.ascontiguousarray(value).tobytes() for value in weights)
-        if len(np.unique(gather(np.array([_number(data)])))) > 1:
+        digest = hashlib.sha256()
+        for value in self.model.get_weights():
+            digest.update(value.tobytes())
+        if len(np.unique(gather(np.array([_number(digest.digest())])))) > 1:
             raise UserError(message)
 
 
@@ -76,11 +77,15 @@ def gather(numbers: np.ndarray) -> np.ndarray:
     current = tf.distribute.get_strategy()
     mine = np.zeros((own.count, len(numbers)), "int64")
     mine[own.index] = numbers
-    devices = len(current.extended.worker_devices)
+    total = current.experimental_local_results(_add_up(tf.constant(mine)))[0].numpy()
+    return total // len(current.extended.worker_devices)
 
-    @tf.function
-    def add_up():
-        return current.run(lambda: tf.distribute.get_replica_context().all_reduce("SUM", mine))
 
-    total = current.experimental_local_results(add_up())[0].numpy()
-    return total // devices if devices > 1 else total
+@tf.function  # traced once for each number of numbers, not at the end of every epoch
+def _add_up(mine: tf.Tensor):
+    """The sum over all devices."""
+
+    def on_each(mine):
+        return tf.distribute.get_replica_context().all_reduce("SUM", mine)
+
+    return tf.distribute.get_strategy().run(on_each, (mine,))

@@ -189,9 +189,9 @@ def distributed(make: Callable[[Share], tf.data.Dataset]):
             Share(own.index * devices + place, own.count * devices) for place in range(devices)
         ]
         parts = [make(share) for share in shares]
-        turns = tf.data.Dataset.range(devices).repeat()
         if devices == 1:
             return parts[0]
+        turns = tf.data.Dataset.range(devices).repeat()
         # A part may have a batch more than another.
         return tf.data.Dataset.choose_from_datasets(parts, turns, stop_on_empty_dataset=False)
 
