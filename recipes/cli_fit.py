@@ -18,7 +18,7 @@ from .settings import PretrainingSettings, TextSettings
 from .translation_settings import TranslationSettings
 
 
-def share_work(strategy: str, workers: int | None, output: Path) -> None:
+def share_work(strategy: str, workers: int | None, output: str | Path) -> None:
     """Says at once what is wrong with the machines that are asked for; starts `--workers`."""
     if workers is None:
         if not _is_chief(strategy):

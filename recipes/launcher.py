@@ -51,7 +51,7 @@ def launch(
     Raises:
         UserError: If there are GPUs, but not one for each worker.
     """
-    began = time.time()
+    written_before = _written(output)
     # Whoever stops this process stops the workers, too.
     before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
@@ -59,7 +59,7 @@ def launch(
             status = _run_once(num_workers, [*command, *arguments])
             if not _is_lost(status):
                 return status
-            if output is not None and _is_written(output, began):
+            if _written(output) not in (None, written_before):
                 logger.info("A worker was lost after %s was written.", output)
                 shutil.rmtree(state_directory(output), ignore_errors=True)
                 return 0
@@ -70,10 +70,10 @@ def launch(
     return WORKER_LOST
 
 
-def _is_written(run: Path, began: float) -> bool:
-    """Whether a run is there that was not when the workers were started first."""
-    metadata = run / "run.json"
-    return metadata.exists() and metadata.stat().st_mtime >= began
+def _written(run: Path | None) -> int | None:
+    """When a run was written, by the clock of its disk; None if it is not there."""
+    metadata = None if run is None else run / "run.json"
+    return metadata.stat().st_mtime_ns if metadata and metadata.exists() else None
 
 
 def _is_lost(status: int) -> bool:
