@@ -11,8 +11,7 @@ import tensorflow as tf
 
 import small_runs
 from regard import TextSettings, UserError
-from regard.recipes import agreement, distribution, places, training
-from regard.recipes.agreement import SameWeights, begin_alike
+from regard.recipes import distribution, training
 from regard.recipes.data.batching import Share, read_ahead
 from regard.recipes.distribution import check_batch, choose, distributed, num_replicas, strategy
 from regard.recipes.keras_fixes import sum_gradients
@@ -124,24 +123,25 @@ def test_a_users_own_model(tmp_path):
     np.testing.assert_allclose(said_by_two, said, atol=1e-5)
 
 
-def test_a_loss_that_is_one_number():
+def mean_of_squares(y_true, y_pred):
+    return tf.reduce_mean(tf.square(y_true - y_pred))
+
+
+@pytest.mark.parametrize("loss", [mean_of_squares, keras.losses.MeanSquaredError(reduction="sum")])
+def test_a_loss_that_is_one_number(loss):
     """The mean over each device's rows, of which the mean is taken; whoever adds up is added up."""
     x = np.random.default_rng(0).normal(size=(24, 5)).astype("float32")
     y = x.sum(axis=1, keepdims=True)
-    for reduce in (tf.reduce_mean, tf.reduce_sum):
-        figures = []
-        for kind in ("single", "mirrored"):
-            keras.utils.set_random_seed(3)
-            with strategy(kind):
-                model = keras.Sequential([keras.Input((5,)), keras.layers.Dense(1)])
-                loss = keras.losses.MeanSquaredError(reduction="sum")
-                if reduce is tf.reduce_mean:
-                    loss = lambda y, found: tf.reduce_mean(tf.square(y - found))  # noqa: E731
-                model.compile(keras.optimizers.SGD(0.01), loss)
-            data = tf.data.Dataset.from_tensor_slices((x, y)).batch(6)
-            losses = model.fit(data, epochs=2, verbose=0).history["loss"]
-            figures.append(np.concatenate([losses, *map(np.ravel, model.get_weights())]))
-        np.testing.assert_allclose(*figures, rtol=1e-5)
+    figures = []
+    for kind in ("single", "mirrored"):
+        keras.utils.set_random_seed(3)
+        with strategy(kind):
+            model = keras.Sequential([keras.Input((5,)), keras.layers.Dense(1)])
+            model.compile(keras.optimizers.SGD(0.01), loss)
+        data = tf.data.Dataset.from_tensor_slices((x, y)).batch(6)
+        losses = model.fit(data, epochs=2, verbose=0).history["loss"]
+        figures.append(np.concatenate([losses, *map(np.ravel, model.get_weights())]))
+    np.testing.assert_allclose(*figures, rtol=1e-5)
 
 
 def test_devices_drop_different_units():
@@ -272,32 +272,3 @@ def test_every_row_is_some_devices(monkeypatch):
 
             found += [row for batch in distributed(make).as_numpy_iterator() for row in batch]
         assert sorted(found) == list(range(count))
-
-
-def test_weights_that_come_apart(monkeypatch):
-    monkeypatch.setattr(agreement, "worker", lambda: Share(0, 2))
-    callback = SameWeights()
-    callback.set_model(keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]))
-    monkeypatch.setattr(agreement, "gather", lambda mine: np.stack([mine, mine]))
-    callback.on_train_begin()
-    callback.on_epoch_end(0)
-    monkeypatch.setattr(agreement, "gather", lambda mine: np.stack([mine, mine + 1]))
-    with pytest.raises(UserError, match="Give all of them the same checkpoint"):
-        callback.on_train_begin()
-    with pytest.raises(UserError, match="In epoch 3 the workers' weights came apart"):
-        callback.on_epoch_end(2)
-
-
-def test_a_state_that_is_in_use(tmp_path):
-    with (
-        places._locked(tmp_path),
-        pytest.raises(UserError, match="in use: another training writes the same run"),
-        places._locked(tmp_path),
-    ):
-        pass
-    with places._locked(tmp_path):
-        pass
-
-
-def test_one_worker_is_always_like_itself():
-    begin_alike({"data": object()})
