@@ -44,9 +44,9 @@ class Regard:
         import tensorflow as tf
 
         from regard.models import VisionTransformer
-        from regard.recipes.image_settings import ImageSettings
-        from regard.recipes.image_training import compile_image_classifier
-        from regard.recipes.serving import in_precision
+        from regard.recipes.images.settings import ImageSettings
+        from regard.recipes.images.training import compile_image_classifier
+        from regard.recipes.serving.export import in_precision
 
         self.model = VisionTransformer(
             (size.side, size.side, 3),

@@ -30,7 +30,7 @@ from time import perf_counter
 
 from harness import machine, versions
 
-from regard.recipes.launcher import free_ports
+from regard.recipes.cli.launcher import free_ports
 
 LENGTH = 128  # tokens
 VOCABULARY = 30_522
@@ -185,10 +185,10 @@ def train_regard(options: argparse.Namespace):
     import tensorflow as tf
 
     from regard.models import TextClassifier
-    from regard.recipes.data.batching import read_ahead
-    from regard.recipes.distribution import distributed, open_devices, strategy
-    from regard.recipes.optimizers import make_optimizer
-    from regard.recipes.training import compile_classifier
+    from regard.recipes.devices.strategy import distributed, open_devices, strategy
+    from regard.recipes.training.fit import compile_classifier
+    from regard.recipes.training.optimizers import make_optimizer
+    from regard.recipes.training.token_budget import read_ahead
 
     open_devices("auto")
     token_ids = draw_token_ids(options.rows)

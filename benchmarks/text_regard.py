@@ -22,8 +22,10 @@ class RegardFineTuner:
     def __init__(
         self, checkpoint: str, class_names: Sequence[str], precision: str, total_steps: int
     ):
-        from regard.recipes import optimizers, text, training
-        from regard.recipes.settings import TextSettings
+        from regard.recipes.text import recipe as text
+        from regard.recipes.text.settings import TextSettings
+        from regard.recipes.training import fit as training
+        from regard.recipes.training import optimizers
 
         settings = TextSettings(checkpoint=checkpoint, precision=precision, adversarial=0.0)
         settings = settings.completed().for_lesson(has_teacher=False)
@@ -39,7 +41,7 @@ class RegardFineTuner:
         training.compile_classifier(self.start.model, optimizer)
 
     def prepare(self, texts: Sequence[str], labels: np.ndarray):
-        from regard.recipes.courses import labelled_course
+        from regard.recipes.text.plans import labelled_course
 
         model, tokenizer, _, settings = self.start
         return labelled_course(model, texts, labels, tokenizer, settings)
@@ -49,7 +51,7 @@ class RegardFineTuner:
         course.learner.fit(course.batches(), steps_per_epoch=steps, shuffle=False, verbose=0)
 
     def classify(self, texts: Sequence[str]) -> np.ndarray:
-        from regard.recipes.data.batching import TokenBudget, ordered_dataset
+        from regard.recipes.training.token_budget import TokenBudget, ordered_dataset
 
         model, tokenizer, _, settings = self.start
         token_ids = tokenizer.encode_all(texts, settings.max_sequence_length)

@@ -150,7 +150,7 @@ def export(run: Path, home: Path) -> dict[str, Path]:
 def make_batches(run: Path, sources: list[str], targets: list[str]) -> list[tuple]:
     """Batches of token ids, shuffled: inputs, targets and weights, as the recipe packs them."""
     import regard
-    from regard.recipes.data.parallel_batching import cut_batches, pack
+    from regard.recipes.translation.batches import cut_batches, pack
 
     tokenizer = regard.TranslationRun.load(run).tokenizer
     pairs = tokenizer.encode_sources(sources), tokenizer.encode_targets(targets)

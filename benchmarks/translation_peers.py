@@ -151,7 +151,7 @@ class RegardTrainer:
 
     def __init__(self, checkpoint: str, dtype: str):
         from regard.models import Translator
-        from regard.recipes.translation_training import compile_translator
+        from regard.recipes.translation.training import compile_translator
 
         self.model = Translator.from_checkpoint(checkpoint, dtype=dtype)
         compile_translator(self.model, LEARNING_RATE, 1, 1000, label_smoothing=0.1)

@@ -118,6 +118,16 @@ class EncoderBlock(keras.layers.Layer):
         if self.stochastic_depth:
             self.branch_dropout = StochasticDepth(self.stochastic_depth, **shared)
 
+    @property
+    def dense_layers(self):
+        """The four layers that hold the block's kernels, for what trains some of them, as LoRA."""
+        return [
+            self.attention.query_key_value,
+            self.attention.attention_output,
+            self.feed_forward.intermediate,
+            self.feed_forward.output_dense,
+        ]
+
     def call(self, inputs, padding_mask=None, attention_mask=None, first_only=False, training=None):
         def attend(x):
             x = self.attention(

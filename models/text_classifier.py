@@ -92,7 +92,12 @@ class TextClassifier(TextModel):
         logits = head(head_dropout(pooler(hidden_states)))  # (B, C)
         super().__init__(inputs, logits, config, embedding, encoder, **kwargs)
         self.pooler = pooler
+        self.head_dropout = head_dropout
         self.head = head
+
+    def classify(self, hidden_states):
+        """Returns the logits (B, C) of hidden states (B, T, D), of which the first is pooled."""
+        return self.head(self.head_dropout(self.pooler(hidden_states)))
 
     @classmethod
     def from_checkpoint(cls, checkpoint, num_classes=None, **kwargs):

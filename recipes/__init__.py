@@ -3,7 +3,7 @@
 
 def __getattr__(name):
     if name == "strategy":  # on first use: it needs TensorFlow, which takes seconds to import
-        from .distribution import strategy
+        from .devices.strategy import strategy
 
         return strategy
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -35,7 +35,7 @@ def fit(task, output, **settings):
 
 def _reviews(count, seed=0):
     from regard import LabelledTexts
-    from regard.recipes.data.reviews import generate_reviews
+    from regard.recipes.text.reviews import generate_reviews
 
     return LabelledTexts("reviews", *generate_reviews(count, seed, held_out=False), "a", "b")
 
@@ -59,7 +59,7 @@ def fit_adversarial(output, **settings):
 
 def fit_pretraining(output, **settings):
     from regard import pretrain_text
-    from regard.recipes.data.texts import Texts
+    from regard.recipes.pretraining.data import Texts
 
     small = {"preset": "scratch", "batch_tokens": 256, "vocabulary_size": 300, "epochs": 2}
     texts = Texts(["reviews.txt"], list(_reviews(220).texts))
@@ -68,7 +68,7 @@ def fit_pretraining(output, **settings):
 
 def fit_translation(output, **settings):
     from regard import ParallelTexts, fit_translation
-    from regard.recipes.data.dates_and_numbers import generate_pairs
+    from regard.recipes.translation.dates_and_numbers import generate_pairs
 
     small = {"num_layers": 1, "hidden_dim": 16, "num_heads": 2, "intermediate_dim": 32}
     small |= {"vocabulary_size": 120, "warmup_steps": 5, "max_sequence_length": 40, "num_beams": 2}
@@ -130,8 +130,8 @@ def main():
     task, output, settings = *sys.argv[1:3], json.loads(sys.argv[3])
     if isinstance(settings, list):
         settings = settings[json.loads(os.environ["TF_CONFIG"])["task"]["index"]]
-    from regard.recipes import resuming
     from regard.recipes.errors import WORKER_LOST, UserError, WorkerLost
+    from regard.recipes.training import resuming
 
     resuming.SAVE_SECONDS = 0.0
     status = 0

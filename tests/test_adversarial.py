@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 
 from regard.models import TextClassifier
-from regard.recipes.adversarial import AdversarialClassifier
+from regard.recipes.text.adversarial import AdversarialClassifier
 
 EPSILON = 0.05
 TOKEN_IDS = np.array([[2, 7, 5, 3, 0], [2, 9, 3, 0, 0], [2, 4, 8, 6, 3]], "int32")

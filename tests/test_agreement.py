@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from regard import UserError
-from regard.recipes import agreement
-from regard.recipes.agreement import SameWeights, begin_alike
-from regard.recipes.data.batching import Share
+from regard.recipes.devices import worker_checks as agreement
+from regard.recipes.devices.shards import Shard
+from regard.recipes.devices.worker_checks import SameWeights, begin_alike
 
 
 def test_one_worker_is_always_like_itself():
@@ -15,7 +15,7 @@ def test_one_worker_is_always_like_itself():
 
 
 def test_weights_that_come_apart(monkeypatch):
-    monkeypatch.setattr(agreement, "worker", lambda: Share(0, 2))
+    monkeypatch.setattr(agreement, "worker", lambda: Shard(0, 2))
     callback = SameWeights()
     callback.set_model(keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]))
     monkeypatch.setattr(agreement, "gather", lambda mine: np.stack([mine, mine]))

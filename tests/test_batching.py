@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from regard.recipes.data.batching import (
+from regard.recipes.tokenizers.wordpiece import SPECIAL_TOKENS, WordPieceTokenizer
+from regard.recipes.training.token_budget import (
     BUCKET_LENGTHS,
     TokenBudget,
     bucket_lengths,
@@ -10,7 +11,6 @@ from regard.recipes.data.batching import (
     ordered_dataset,
     training_dataset,
 )
-from regard.recipes.tokenizers import SPECIAL_TOKENS, WordPieceTokenizer
 
 LENGTHS = np.random.default_rng(0).integers(2, 300, size=500)
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from commands import mistake, regard, regard_here
-from regard.recipes.data.dates_and_numbers import generate_pairs
+from regard.recipes.translation.dates_and_numbers import generate_pairs
 
 SMALL = (
     *("--num-layers", 1, "--hidden-dim", 16, "--num-heads", 2, "--intermediate-dim", 32),

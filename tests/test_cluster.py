@@ -7,9 +7,9 @@ from unittest import mock
 
 import pytest
 
-from regard.recipes.cluster import Cluster, meet, read_cluster
+from regard.recipes.cli.launcher import free_ports
+from regard.recipes.devices.cluster import Cluster, meet, read_cluster
 from regard.recipes.errors import UserError, WorkerLost
-from regard.recipes.launcher import free_ports
 
 GOOD = {"cluster": {"worker": ["a:1", "b:2"]}, "task": {"type": "worker", "index": 1}}
 

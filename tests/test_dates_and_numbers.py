@@ -2,7 +2,7 @@ from datetime import date
 
 import pytest
 
-from regard.recipes.data.dates_and_numbers import (
+from regard.recipes.translation.dates_and_numbers import (
     chinese_date,
     chinese_number,
     english_dates,

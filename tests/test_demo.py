@@ -7,14 +7,15 @@ import sys
 import pytest
 
 from regard.models import IMAGE_PRESETS
-from regard.recipes import image_demo, translation_demo
-from regard.recipes.data.dates_and_numbers import generate_pairs
-from regard.recipes.directories import IMAGE_DEMO_CONTENTS, TRANSLATION_DEMO_CONTENTS
+from regard.recipes.images import demo as image_demo
+from regard.recipes.runs.directories import IMAGE_DEMO_CONTENTS, TRANSLATION_DEMO_CONTENTS
+from regard.recipes.translation import demo as translation_demo
+from regard.recipes.translation.dates_and_numbers import generate_pairs
 
 
 @pytest.mark.slow
 def test_demo_beats_its_baseline(tmp_path):
-    command = [sys.executable, "-m", "regard.recipes.cli", "demo", "text", "--output", "demo"]
+    command = [sys.executable, "-m", "regard.recipes.cli.main", "demo", "text", "--output", "demo"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, encoding="utf-8")
     assert done.returncode == 0, done.stderr
     ours, baseline = (float(figure) for figure in re.findall(r"([\d.]+)%", done.stdout))

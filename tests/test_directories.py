@@ -3,8 +3,8 @@ import os
 
 import pytest
 
-from regard.recipes.directories import RUN_CONTENTS, check_output, read_metadata, written_aside
 from regard.recipes.errors import UserError
+from regard.recipes.runs.directories import RUN_CONTENTS, check_output, read_metadata, written_aside
 
 
 def write_run(directory, text="old", missing=()):

@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 
 from regard.models import TextClassifier
-from regard.recipes.distillation import (
+from regard.recipes.text.distillation import (
     Lesson,
     can_teach,
     distill,
@@ -13,9 +13,9 @@ from regard.recipes.distillation import (
     with_evidence,
     with_no_evidence,
 )
-from regard.recipes.optimizers import make_optimizer
-from regard.recipes.tokenizers import SPECIAL_TOKENS, WordPieceTokenizer
-from regard.recipes.training import compile_student, fit
+from regard.recipes.tokenizers.wordpiece import SPECIAL_TOKENS, WordPieceTokenizer
+from regard.recipes.training.fit import compile_student, fit
+from regard.recipes.training.optimizers import make_optimizer
 
 PIECES = [*SPECIAL_TOKENS, *(f"p{index}" for index in range(5, 50))]
 
@@ -164,7 +164,7 @@ def test_batches_by_hand():
 
 
 def test_of_hidden_tokens_no_evidence_is_asked(monkeypatch):
-    monkeypatch.setattr("regard.recipes.distillation.FEWEST_STEPS", 1)
+    monkeypatch.setattr("regard.recipes.text.distillation.FEWEST_STEPS", 1)
     lesson = lesson_of([[6] * 6] * 20, [1.0] * 120)
     tokenizer = WordPieceTokenizer(PIECES)
     _, batches = lesson_batches(

@@ -11,17 +11,19 @@ import tensorflow as tf
 
 import small_runs
 from regard import TextSettings, UserError
-from regard.recipes import distribution, training
-from regard.recipes.data.batching import Share, read_ahead
-from regard.recipes.distribution import check_batch, choose, distributed, num_replicas, strategy
-from regard.recipes.keras_fixes import sum_gradients
+from regard.recipes.devices import strategy as distribution
+from regard.recipes.devices.patch_keras import sum_gradients
+from regard.recipes.devices.shards import Shard
+from regard.recipes.devices.strategy import check_batch, choose, distributed, num_replicas, strategy
+from regard.recipes.training import fit as training
+from regard.recipes.training.token_budget import read_ahead
 
 TASKS = ("text", "taught", "adversarial", "pretraining", "translation", "images")
 
 
 @pytest.mark.parametrize("task", TASKS)
 def test_two_devices_are_as_one(task, tmp_path, monkeypatch):
-    monkeypatch.setattr("regard.recipes.distillation.FEWEST_STEPS", 20)
+    monkeypatch.setattr("regard.recipes.text.distillation.FEWEST_STEPS", 20)
     runs = {kind: tmp_path / kind for kind in ("single", "mirrored")}
     histories = {}
     for kind, output in runs.items():
@@ -72,7 +74,7 @@ def test_xla_on_two_devices(task, precision, tmp_path, monkeypatch):
 
     monkeypatch.setattr(keras.Model, "compute_metrics", count)
     monkeypatch.setattr(training, "Progress", Counting)
-    monkeypatch.setattr("regard.recipes.keras_fixes.tf.function", note)
+    monkeypatch.setattr("regard.recipes.devices.patch_keras.tf.function", note)
     run = small_runs.fit(
         task,
         tmp_path / "run",
@@ -158,7 +160,7 @@ def test_devices_drop_different_units():
 
 @pytest.mark.parametrize("num_rows", [5, 100])  # of a table: more than occur, and fewer
 def test_a_table_of_which_some_rows_occur(num_rows, monkeypatch):
-    monkeypatch.setattr("regard.recipes.keras_fixes.PACK_BYTES", 4)
+    monkeypatch.setattr("regard.recipes.devices.patch_keras.PACK_BYTES", 4)
     occurring = np.array([[3, 0, 3, 4], [4, 4, 4, 2]])
     values = np.random.default_rng(0).normal(size=(2, 4, 6)).astype("float32")
     with strategy("mirrored") as two:
@@ -209,7 +211,7 @@ def test_an_overflow_of_float16_changes_nothing_on_any_device():
 
 
 def test_gpus_that_are_not_there(monkeypatch):
-    monkeypatch.setattr("regard.recipes.distribution._device_names", lambda: ["CPU:0"])
+    monkeypatch.setattr("regard.recipes.devices.strategy._device_names", lambda: ["CPU:0"])
     message = "sees 1 of this machine: leave out --strategy"
     with pytest.raises(UserError, match=message), strategy("mirrored"):
         pass
@@ -262,11 +264,11 @@ def test_every_row_is_some_devices(monkeypatch):
     for count in range(8, 17):
         found = []
         for index in range(2):
-            monkeypatch.setattr(distribution, "worker", lambda index=index: Share(index, 2))
+            monkeypatch.setattr(distribution, "worker", lambda index=index: Shard(index, 2))
             monkeypatch.setattr(tf.distribute, "get_strategy", OneOfTwo)
 
-            def make(share, count=count):
-                rows = np.arange(count)[share.rows(count)]
+            def make(shard, count=count):
+                rows = np.arange(count)[shard.rows(count)]
                 batches = tf.data.Dataset.from_tensor_slices(rows).batch(2)
                 return read_ahead(batches, -(-len(rows) // 2))
 

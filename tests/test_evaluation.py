@@ -4,9 +4,9 @@ import math
 import numpy as np
 import pytest
 
-from regard.recipes.display import display_name, display_width, format_metrics
 from regard.recipes.errors import UserError
-from regard.recipes.evaluation import (
+from regard.recipes.runs.display import display_name, display_width, format_metrics
+from regard.recipes.runs.evaluation import (
     calibration_bins,
     classification_metrics,
     encode_labels,

@@ -4,7 +4,8 @@ import pytest
 
 from regard.models import TextClassifier
 from regard.recipes.errors import UserError
-from regard.recipes.fine_tuning import add_lora, as_plain, freeze
+from regard.recipes.text.fine_tuning import add_lora, freeze
+from regard.recipes.training.precision import merged_float32
 
 INPUTS = {
     "token_ids": np.array([[2, 7, 5, 3], [2, 9, 3, 0]]),
@@ -67,7 +68,7 @@ def test_lora_is_merged():
     model = make_model()
     add_lora(model, 2)
     train(model)
-    plain = as_plain(model)
+    plain = merged_float32(model)
     assert not any("lora" in weight.path for weight in plain.weights)
     assert all(weight.trainable for weight in plain.weights)
     np.testing.assert_allclose(plain(INPUTS), model(INPUTS), atol=1e-5)
@@ -86,7 +87,7 @@ def test_lora_of_no_use():
 
 def test_plain_is_float32_with_the_same_weights():
     model = make_model(dtype="mixed_bfloat16")
-    plain = as_plain(model)
+    plain = merged_float32(model)
     assert plain.embedding.compute_dtype == "float32"
     for ours, theirs in zip(model.weights, plain.weights, strict=True):
         np.testing.assert_array_equal(np.array(ours), np.array(theirs))

@@ -12,12 +12,12 @@ from safetensors.numpy import load_file
 import regard
 from regard.models import MaskedLanguageModel, TextClassifier
 from regard.models.checkpoints import save_checkpoint
-from regard.recipes.cli import run_command
-from regard.recipes.data.reviews import generate_reviews
-from regard.recipes.data.tables import LabelledTexts
+from regard.recipes.cli.main import run_command
 from regard.recipes.errors import UserError
-from regard.recipes.tokenizers import WordPieceTokenizer
-from regard.recipes.vocabulary import learn_vocabulary
+from regard.recipes.text.data import LabelledTexts
+from regard.recipes.text.reviews import generate_reviews
+from regard.recipes.tokenizers.vocabulary import learn_vocabulary
+from regard.recipes.tokenizers.wordpiece import WordPieceTokenizer
 
 SIZES = {"hidden_dim": 16, "num_layers": 2, "num_heads": 2, "intermediate_dim": 20}
 WEIGHTS = "model/model.safetensors"

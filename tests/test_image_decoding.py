@@ -9,7 +9,7 @@ import tensorflow as tf
 from PIL import Image, ImageOps
 
 from image_files import HEIGHT, WIDTH, encode, huge_png, picture, with_orientation
-from regard.recipes.image_decoding import MOST_PIXELS, decode_batch, decode_image
+from regard.recipes.images.decoding import MOST_PIXELS, decode_batch, decode_image
 
 PIXELS = picture(40, 60)
 GOOD = {

@@ -7,7 +7,7 @@ from PIL import Image
 
 from image_files import picture
 from regard.recipes.errors import UserError
-from regard.recipes.image_preprocessing import ImagePreprocessing
+from regard.recipes.images.preprocessing import ImagePreprocessing
 
 SIZES = [(32, 32), (50, 70), (301, 200), (200, 301), (480, 640), (7, 5), (1, 1), (64, 96)]
 

@@ -11,7 +11,7 @@ from safetensors.numpy import load_file
 from image_files import encode, huge_png, picture, with_orientation, write_folder
 from regard import ImageRun, TextRun, UserError, fit_images, read_labelled_images
 from regard.models import IMAGE_PRESETS
-from regard.recipes.image_preprocessing import ImagePreprocessing
+from regard.recipes.images.preprocessing import ImagePreprocessing
 
 COUNTS = {"green": 24, "red": 30, "Ünïcödé 蓝": 18}
 TINY = {

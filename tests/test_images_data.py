@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from image_files import encode, huge_png, picture, write_folder
-from regard.recipes.data.images import LabelledImages, find_images, find_splits, list_images
 from regard.recipes.errors import UserError
-from regard.recipes.image_checks import read_labelled_images, read_train_and_validation
+from regard.recipes.images.checks import read_labelled_images, read_train_and_validation
+from regard.recipes.images.data import LabelledImages, find_images, find_splits, list_images
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from regard.recipes.in_parts import ROWS_AT_ONCE, answer_in_parts
+from regard.recipes.serving.micro_batches import ROWS_AT_ONCE, answer_in_parts
 
 
 @pytest.mark.parametrize("lanes", [1, 2, 3])

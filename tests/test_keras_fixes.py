@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from regard.recipes.distribution import strategy
-from regard.recipes.keras_fixes import FIXES, mend_keras
-from regard.recipes.training import set_seed
+from regard.recipes.devices.patch_keras import FIXES, mend_keras
+from regard.recipes.devices.strategy import strategy
+from regard.recipes.training.fit import set_seed
 
 mend_keras()
 

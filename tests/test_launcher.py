@@ -8,9 +8,9 @@ import sys
 import pytest
 
 from regard import UserError
-from regard.recipes import launcher
+from regard.recipes.cli import launcher
+from regard.recipes.cli.launcher import launch
 from regard.recipes.errors import WORKER_LOST
-from regard.recipes.launcher import launch
 
 
 def test_giving_up(monkeypatch):

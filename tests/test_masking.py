@@ -2,15 +2,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from regard.recipes.data.batching import TokenBudget
-from regard.recipes.data.masking import (
+from regard.recipes.pretraining.batches import (
     cut,
     hide_words,
     masked_dataset,
     masked_positions,
     masked_validation_dataset,
 )
-from regard.recipes.tokenizers import SPECIAL_TOKENS, WordPieceTokenizer
+from regard.recipes.tokenizers.wordpiece import SPECIAL_TOKENS, WordPieceTokenizer
+from regard.recipes.training.token_budget import TokenBudget
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 TOKENIZER = WordPieceTokenizer([*SPECIAL_TOKENS, *LETTERS, *(f"##{letter}" for letter in LETTERS)])

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from regard.recipes.optimizers import LayerwiseAdamW, LinearWarmupDecay, make_optimizer
+from regard.recipes.training.optimizers import LayerwiseAdamW, LinearWarmupDecay, make_optimizer
 
 
 def test_schedule_by_hand():

@@ -10,13 +10,13 @@ from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
 
 import regard
 from regard.models import TextClassifier
-from regard.recipes import cli
-from regard.recipes.cli import run_command
-from regard.recipes.data.reviews import generate_reviews
-from regard.recipes.data.tables import LabelledTexts
+from regard.recipes.cli import main as cli
+from regard.recipes.cli.main import run_command
 from regard.recipes.errors import UserError
-from regard.recipes.serving import AWKWARD_TEXTS
-from regard.recipes.tokenizers import SPECIAL_TOKENS, WordPieceTokenizer
+from regard.recipes.serving.export import AWKWARD_TEXTS
+from regard.recipes.text.data import LabelledTexts
+from regard.recipes.text.reviews import generate_reviews
+from regard.recipes.tokenizers.wordpiece import SPECIAL_TOKENS, WordPieceTokenizer
 
 SETTINGS = "--text-column first --pair-column second --preset tiny --epochs 1 --validation 0.25"
 PAIRS = [

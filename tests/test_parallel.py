@@ -7,8 +7,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from regard.recipes.data.columns import choose_parallel_columns
-from regard.recipes.data.parallel import ParallelTexts, read_parallel_texts, split_parallel
 from regard.recipes.errors import UserError
+from regard.recipes.translation.data import ParallelTexts, read_parallel_texts, split_parallel
 
 PAIRS = [("A dog runs.", "Ein Hund rennt."), ("two, three", "zwei, drei"), ("狗", "犬")]
 SOURCES, TARGETS = map(list, zip(*PAIRS, strict=True))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from regard.recipes.data.parallel_batching import (
+from regard.recipes.translation.batches import (
     cut_batches,
     ordered_batches,
     pack,

@@ -3,7 +3,7 @@
 import pytest
 
 from regard import UserError
-from regard.recipes import places
+from regard.recipes.runs import session as places
 
 
 def test_a_state_that_is_in_use(tmp_path):

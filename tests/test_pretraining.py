@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 import regard
-from regard.recipes.cli import run_command
-from regard.recipes.data.reviews import generate_reviews
-from regard.recipes.data.tables import LabelledTexts
-from regard.recipes.data.texts import Texts
+from regard.recipes.cli.main import run_command
 from regard.recipes.errors import UserError
-from regard.recipes.pretraining import pretrain_text
+from regard.recipes.pretraining.data import Texts
+from regard.recipes.pretraining.recipe import pretrain_text
+from regard.recipes.text.data import LabelledTexts
+from regard.recipes.text.reviews import generate_reviews
 
 
 def corpus(num_texts=200, seed=0):

@@ -7,8 +7,10 @@ import pytest
 
 import small_runs
 from regard import UserError
-from regard.recipes import places, resuming, training
-from regard.recipes.resuming import State, read_state, write_state
+from regard.recipes.runs import session as places
+from regard.recipes.training import fit as training
+from regard.recipes.training import resuming
+from regard.recipes.training.resuming import State, read_state, write_state
 
 
 @pytest.fixture(autouse=True)

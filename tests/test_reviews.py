@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from regard.recipes.data.reviews import (
+from regard.recipes.text.reviews import (
     CHINESE,
     ENGLISH,
     LABELS,

@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 
 from regard.recipes.errors import UserError
-from regard.recipes.sentencepiece_tokenizer import SentencePieceTokenizer
+from regard.recipes.tokenizers.sentencepiece import SentencePieceTokenizer
 
 WORDS = (
     'a the dog runs, don\'t well-kept café £100 10:30 p.m. U.S. "quoted" (really) naïve !? 50% #1',

@@ -10,12 +10,14 @@ from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
 
 from regard.models import TextClassifier
-from regard.recipes import serving, text_serving, verify_export
 from regard.recipes.errors import UserError
-from regard.recipes.text_serving import export_text_classifier
-from regard.recipes.tokenizers import WordPieceTokenizer
-from regard.recipes.vocabulary import learn_vocabulary
-from regard.recipes.warmup_requests import predict_request
+from regard.recipes.serving import export as serving
+from regard.recipes.serving import verify_export
+from regard.recipes.serving.warmup_requests import predict_request
+from regard.recipes.text import serving as text_serving
+from regard.recipes.text.serving import export_text_classifier
+from regard.recipes.tokenizers.vocabulary import learn_vocabulary
+from regard.recipes.tokenizers.wordpiece import WordPieceTokenizer
 
 CLASS_NAMES = ["negative", "néutral", "positive"]
 MAX_SEQUENCE_LENGTH = 23

@@ -1,7 +1,8 @@
 import pytest
 
 from regard.recipes.errors import UserError
-from regard.recipes.settings import PretrainingSettings, TextSettings
+from regard.recipes.pretraining.settings import PretrainingSettings
+from regard.recipes.text.settings import TextSettings
 
 
 def test_from_scratch_the_width_decides():

@@ -4,8 +4,8 @@ from dataclasses import replace
 import pytest
 
 from regard.recipes.data.splitting import split
-from regard.recipes.data.texts import LabelledTexts
 from regard.recipes.errors import UserError
+from regard.recipes.text.data import LabelledTexts
 
 
 def table_of(labels: list[str]) -> LabelledTexts:

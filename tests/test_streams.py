@@ -7,15 +7,16 @@ import tensorflow as tf
 
 from image_files import encode, picture
 from regard import LabelledImages
-from regard.recipes.augmentation import Augmentation
-from regard.recipes.data.batching import Share, TokenBudget, ordered_dataset, training_dataset
-from regard.recipes.data.image_batching import ordered_batches as ordered_images
-from regard.recipes.data.image_batching import training_batches as image_batches
-from regard.recipes.data.masking import masked_dataset
-from regard.recipes.data.parallel_batching import ordered_batches as ordered_pairs
-from regard.recipes.data.parallel_batching import training_batches as pair_batches
-from regard.recipes.image_preprocessing import ImagePreprocessing
-from regard.recipes.tokenizers import WordPieceTokenizer
+from regard.recipes.devices.shards import Shard
+from regard.recipes.images.augmentation import Augmentation
+from regard.recipes.images.batches import ordered_batches as ordered_images
+from regard.recipes.images.batches import training_batches as image_batches
+from regard.recipes.images.preprocessing import ImagePreprocessing
+from regard.recipes.pretraining.batches import masked_dataset
+from regard.recipes.tokenizers.wordpiece import WordPieceTokenizer
+from regard.recipes.training.token_budget import TokenBudget, ordered_dataset, training_dataset
+from regard.recipes.translation.batches import ordered_batches as ordered_pairs
+from regard.recipes.translation.batches import training_batches as pair_batches
 
 TOKENIZER = WordPieceTokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdefghij"])
 RANDOM = np.random.default_rng(0)
@@ -72,7 +73,7 @@ def test_a_stream_begins_anywhere(stream):
 @pytest.mark.parametrize("stream", [texts, masked, pairs, images])
 @pytest.mark.parametrize("count", [2, 3])
 def test_shares_make_the_whole(stream, count):
-    shares = [iter(stream(share=Share(index, count))) for index in range(count)]
+    shares = [iter(stream(share=Shard(index, count))) for index in range(count)]
     for expected in stream().take(30):
         found = [next(share) for share in shares]
         keras.tree.map_structure(together, expected, *found)
@@ -100,21 +101,21 @@ def test_shares_of_what_is_validated_make_the_whole():
         yield ordered_pairs(PAIRS, 64, 0, share)
         yield ordered_images(IMAGES, PREPROCESSING, np.zeros((23, 2)), share)
 
-    two = zip(streams(Share(0, 2)), streams(Share(1, 2)), strict=True)
-    for whole, (first, second) in zip(streams(Share()), two, strict=True):
+    two = zip(streams(Shard(0, 2)), streams(Shard(1, 2)), strict=True)
+    for whole, (first, second) in zip(streams(Shard()), two, strict=True):
         found = [a + b for a, b in zip(rows(first), rows(second), strict=True)]
         assert found == rows(whole)
 
 
 def test_a_share_with_no_rows():
-    share = Share(1, 3).rows(1)
-    assert [len(np.arange(1)[Share(index, 3).rows(1)]) for index in range(3)].count(1) == 1
-    inputs, targets, weights = next(iter(pairs(share=Share(0, 40))))
+    share = Shard(1, 3).rows(1)
+    assert [len(np.arange(1)[Shard(index, 3).rows(1)]) for index in range(3)].count(1) == 1
+    inputs, targets, weights = next(iter(pairs(share=Shard(0, 40))))
     assert inputs["encoder_token_ids"].shape[0] in (0, 1) and share.start in (0, 1)
     assert targets.shape[0] == weights.shape[0] == inputs["decoder_token_ids"].shape[0]
 
 
 def test_rows_of_tensors_are_those_of_numbers():
     for count in range(9):
-        rows = Share(1, 4).rows(tf.constant(count))
-        assert list(range(count))[Share(1, 4).rows(count)] == tf.range(count)[rows].numpy().tolist()
+        rows = Shard(1, 4).rows(tf.constant(count))
+        assert list(range(count))[Shard(1, 4).rows(count)] == tf.range(count)[rows].numpy().tolist()

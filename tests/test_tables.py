@@ -8,13 +8,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from regard.recipes.data.tables import (
+from regard.recipes.errors import UserError
+from regard.recipes.text.data import (
     LabelledTexts,
     read_labelled_texts,
     read_like,
     read_train_and_validation,
 )
-from regard.recipes.errors import UserError
 
 ROWS = [("good film", "pos"), ("bad film", "neg"), ("好片", "pos")]
 

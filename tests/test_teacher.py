@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from regard.recipes.teacher import (
+from regard.recipes.text.teacher import (
     NaiveBayesWeights,
     NGramReader,
     group_sums,

@@ -9,10 +9,10 @@ import pytest
 import tensorflow as tf
 
 import regard
-from regard.recipes.data.reviews import generate_reviews
-from regard.recipes.data.tables import LabelledTexts
-from regard.recipes.directories import default_output
 from regard.recipes.errors import UserError
+from regard.recipes.runs.directories import default_output
+from regard.recipes.text.data import LabelledTexts
+from regard.recipes.text.reviews import generate_reviews
 
 AWKWARD = [
     "",

@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from regard.recipes.cli import run_command
-from regard.recipes.data.tables import read_labelled_texts
-from regard.recipes.data.unlabelled import read_texts
+from regard.recipes.cli.main import run_command
 from regard.recipes.errors import UserError
-from regard.recipes.image_checks import read_labelled_images
+from regard.recipes.images.checks import read_labelled_images
+from regard.recipes.pretraining.data import read_texts
+from regard.recipes.text.data import read_labelled_texts
 
 
 @pytest.fixture(scope="module")

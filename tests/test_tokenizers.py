@@ -11,7 +11,9 @@ import tensorflow as tf
 from tokenizers import AddedToken, BertWordPieceTokenizer, Tokenizer
 
 from regard.recipes.errors import UserError
-from regard.recipes.tokenizers import (
+from regard.recipes.serving.verify_export import TEXT_OPS
+from regard.recipes.tokenizers.vocabulary import learn_vocabulary
+from regard.recipes.tokenizers.wordpiece import (
     SPECIAL_TOKENS,
     UNLIMITED,
     SpecialTokens,
@@ -19,8 +21,6 @@ from regard.recipes.tokenizers import (
     as_bytes,
     sequence_lengths,
 )
-from regard.recipes.verify_export import TEXT_OPS
-from regard.recipes.vocabulary import learn_vocabulary
 
 TEXTS = [
     "The café's crème brûlée was UNBELIEVABLY good!!!",

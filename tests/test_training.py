@@ -3,8 +3,7 @@ import numpy as np
 import pytest
 
 from regard.recipes.errors import UserError
-from regard.recipes.optimizers import make_optimizer
-from regard.recipes.training import (
+from regard.recipes.training.fit import (
     BestEpoch,
     Progress,
     TokenAccuracy,
@@ -14,6 +13,7 @@ from regard.recipes.training import (
     compile_classifier,
     smooth,
 )
+from regard.recipes.training.optimizers import make_optimizer
 
 
 def test_class_weights_by_hand():

@@ -7,8 +7,8 @@ import pytest
 from safetensors.numpy import load_file
 
 from regard import ParallelTexts, TranslationRun, UserError, fit_translation
-from regard.recipes.data.dates_and_numbers import generate_pairs
-from regard.recipes.translation_settings import SIZES
+from regard.recipes.translation.dates_and_numbers import generate_pairs
+from regard.recipes.translation.settings import SIZES
 
 SMALL = {
     "num_layers": 1,

@@ -3,7 +3,7 @@ import json
 import pytest
 import sacrebleu
 
-from regard.recipes.translation_evaluation import tokenization, translation_metrics
+from regard.recipes.translation.evaluation import tokenization, translation_metrics
 
 REFERENCES = [
     "Two dogs are running through the green field.",

@@ -3,7 +3,7 @@ import math
 import pytest
 
 from regard.recipes.errors import UserError
-from regard.recipes.translation_settings import TranslationSettings
+from regard.recipes.translation.settings import TranslationSettings
 
 
 def test_from_scratch_the_width_and_the_warm_up_decide():

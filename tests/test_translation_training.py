@@ -5,9 +5,9 @@ import sacrebleu
 import tensorflow as tf
 
 from regard.models import Translator
-from regard.recipes.data.parallel_batching import ordered_batches, training_batches
-from regard.recipes.training import fit
-from regard.recipes.translation_training import (
+from regard.recipes.training.fit import fit
+from regard.recipes.translation.batches import ordered_batches, training_batches
+from regard.recipes.translation.training import (
     BestBleu,
     InverseSquareRoot,
     SmoothedCrossentropy,

@@ -4,8 +4,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from regard.recipes.data.unlabelled import read_texts
 from regard.recipes.errors import UserError
+from regard.recipes.pretraining.data import read_texts
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@ import numpy as np
 
 from regard.layers import Encoder
 from regard.models import TextClassifier
-from regard.models.warm_start import EVIDENCE_DIM, warm_start
+from regard.recipes.text.warm_start import EVIDENCE_DIM, warm_start
 
 PIECES = ["[PAD]", "ness", "##ness", "good", "##s"]
 EVIDENCE = np.array([[0.0], [1.0], [1.0], [-2.0], [0.5]])

@@ -15,9 +15,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from ..errors import UserError
-from .columns import choose_image_columns
 from .formats import Table
-from .images import LabelledImages
 
 logger = logging.getLogger("regard")
 
@@ -62,30 +60,6 @@ def open_tfds(source: str, as_encoded: bool = False) -> Table:
             yield row, "", [convert(example[name]) for name, convert in converters.items()]
 
     return Table(list(features), read)
-
-
-def read_tfds_images(
-    source: str, image_column: str | None, label_column: str | None
-) -> LabelledImages:
-    """Reads the labelled images of a TFDS data set, still encoded.
-
-    Args:
-        source: As for `open_tfds`.
-        image_column: The feature that holds the images; guessed if there is one sensible guess.
-        label_column: The feature that holds the labels, likewise.
-
-    Raises:
-        UserError: As `open_tfds`, if a feature cannot be told, or if a row has no label.
-    """
-    table = open_tfds(source, as_encoded=True)
-    columns = choose_image_columns(source, table.columns, image_column, label_column)
-    rows = list(table.read(columns))
-    for row, _, (image, label) in rows:
-        if not isinstance(image, bytes) or label is None:
-            raise UserError(f"{source}, row {row}: there must be an image and a label.")
-    images, labels = ([cells[place] for _, _, cells in rows] for place in (0, 1))
-    files = [f"{source}, row {row}" for row, _, _ in rows]
-    return LabelledImages(source, files, [str(label) for label in labels], [], columns, 0, images)
 
 
 def _open_builder(source: str, name: str) -> tfds.core.DatasetBuilder:

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 import regard
-from regard.recipes.data.reviews import generate_reviews
-from regard.recipes.data.tables import LabelledTexts
-from regard.recipes.data.texts import Texts
-from regard.recipes.pretraining import pretrain_text
+from regard.recipes.pretraining.data import Texts
+from regard.recipes.pretraining.recipe import pretrain_text
+from regard.recipes.text.data import LabelledTexts
+from regard.recipes.text.reviews import generate_reviews
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")

@@ -12,7 +12,7 @@ import pytest
 import sentencepiece
 import tensorflow as tf
 
-from regard.recipes.sentencepiece_tokenizer import SentencePieceTokenizer
+from regard.recipes.tokenizers.sentencepiece import SentencePieceTokenizer
 
 transformers = pytest.importorskip("transformers")
 

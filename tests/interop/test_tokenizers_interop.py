@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers, processors
 
-from regard.recipes.tokenizers import SPECIAL_TOKENS, SpecialTokens, WordPieceTokenizer
+from regard.recipes.tokenizers.wordpiece import SPECIAL_TOKENS, SpecialTokens, WordPieceTokenizer
 
 transformers = pytest.importorskip("transformers")
 

@@ -3,7 +3,7 @@
 import pytest
 
 import regard
-from regard.recipes.data.dates_and_numbers import generate_pairs
+from regard.recipes.translation.dates_and_numbers import generate_pairs
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")

@@ -9,7 +9,7 @@ import regard
 from image_files import encode, picture, write_folder
 from regard.models import VisionTransformer
 from regard.models.checkpoints import save_checkpoint
-from regard.recipes.image_preprocessing import ImagePreprocessing
+from regard.recipes.images.preprocessing import ImagePreprocessing
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")

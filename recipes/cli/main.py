@@ -1,0 +1,215 @@
+"""The command line: results on stdout, all else on stderr.
+
+Exit status 0 means done, 2 the user's mistake, 1 ours. TensorFlow takes seconds to import, so it is
+imported only when every argument has been found good.
+"""
+
+import json
+import logging
+import os
+import sys
+import traceback
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+import click
+
+from ... import __version__
+from ..errors import WORKER_LOST, UserError, WorkerLost
+from ..runs.directories import check_writable, read_metadata, takes_pairs
+from ..runs.display import format_metrics, format_translation_metrics
+from . import options as options
+from .data import READERS
+from .demo import demo
+from .fit import fit, pretrain
+from .support import quiet, say
+
+PREDICTIONS_AT_ONCE = 1024  # lines of input, so that long input is answered as it is read
+CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100, "show_default": True}
+
+
+@click.group(context_settings=CONTEXT)
+@click.version_option(__version__, prog_name="regard")
+def cli() -> None:
+    """Train a transformer on your own data, and hand it to a model server or to Hugging Face.
+
+    \b
+      regard demo text                          see it work, in about a minute
+      regard fit text reviews.csv               learn from your own texts and labels;
+                 --checkpoint DIR|hf://ORG/NAME start from a pretrained BERT
+      regard pretrain text notes.txt            make one, from texts without labels
+      regard fit translation --source train.en --target train.de
+                                                learn to translate from your own pairs of texts
+      regard fit images flowers                 learn from folders of images
+      regard evaluate runs/reviews test.csv     how good is it?
+      regard predict runs/reviews "Lovely!"     what does it say?
+      regard export runs/reviews served         write a SavedModel for TF Serving
+    """
+
+
+for group in (fit, pretrain, demo):
+    cli.add_command(group)
+
+
+@cli.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("data", required=False)
+@options.evaluation_data
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def evaluate(run, data, as_json, **reading) -> None:
+    """Measure RUN on DATA: labelled texts or images, or, for a translator, pairs of texts.
+
+    A translator may have --source and --target, text files line beside line, in place of DATA. Of a
+    folder of images with splits, the images to test on are taken.
+    """
+    metadata = read_metadata(run, *READERS)
+    reading = options.only_those_of(metadata["task"], reading)
+    table = READERS[metadata["task"]](metadata, data, **reading)
+    metrics = load_run(run).evaluate(table)
+    if as_json:
+        click.echo(json.dumps(metrics, ensure_ascii=False))
+    elif metadata["task"] == "translation":
+        click.echo(format_translation_metrics(metrics))
+    else:
+        click.echo(format_metrics(metrics))
+
+
+@cli.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("texts", nargs=-1, metavar="[TEXT|IMAGE ...]")
+@click.option("--pair", metavar="TEXT", help="The second text, for a RUN that classifies pairs.")
+@click.option("--input", "source", metavar="FILE|-", help="Take each line of a file.")
+@options.decoding
+@options.skip_bad_files
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
+def predict(run, texts, pair, source, as_json, **choices) -> None:
+    """Classify or translate each TEXT, or each line of --input (- is standard input).
+
+    A classifier prints label, probability and text, separated by tabs; a translator a translation a
+    line. For pairs of texts, give one TEXT and --pair, or lines of two texts with a tab between
+    them; for a classifier of images, each TEXT is a file or a folder. A pretrained RUN says what
+    may stand behind each [MASK] instead.
+    """
+    if bool(texts) == bool(source):
+        raise click.UsageError("Give texts as arguments, or --input FILE: one of the two.")
+    if pair is not None and len(texts) != 1:
+        raise click.UsageError("--pair goes with exactly one TEXT.")
+    metadata = read_metadata(run)
+    choices = options.only_those_of(metadata["task"], choices)
+    is_pair = takes_pairs(metadata)
+    if pair is not None and not is_pair:
+        raise UserError(f"{run} takes single texts: leave out --pair.")
+    lines = read_lines(source) if source else iter(texts)
+    if is_pair:
+        lines = split_pairs(lines, source) if pair is None else iter([(texts[0], pair)])
+    trained = load_run(run)
+    while batch := list(islice(lines, PREDICTIONS_AT_ONCE)):
+        for prediction in trained.predict(batch, **choices):
+            click.echo(prediction.to_json() if as_json else prediction.to_line())
+
+
+@cli.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("destination", metavar="DEST", type=click.Path(path_type=Path))
+@click.option(
+    "--precision",
+    type=click.Choice(["float32", "bfloat16"]),
+    default="float32",
+    help="Of the matrix products; bfloat16 is faster where the server's processors have it.",
+)
+def export(run, destination, precision) -> None:
+    """Write RUN as a SavedModel for TF Serving, into DEST/<next integer>."""
+    read_metadata(run, *READERS)
+    check_writable(destination)
+    click.echo(load_run(run).export(destination, precision))
+
+
+def load_run(directory: Path):
+    """Opens a run, TensorFlow and all."""
+    task = read_metadata(directory)["task"]
+    if task == "translation":  # its searches run side by side, each on a thread of its own
+        os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+    with quiet():
+        from ..images.run import ImageRun
+        from ..pretraining.run import MaskedLMRun
+        from ..text.run import TextRun
+        from ..translation.run import TranslationRun
+    kinds = (TextRun, MaskedLMRun, TranslationRun, ImageRun)
+    return {kind.task: kind for kind in kinds}[task].load(directory)
+
+
+def read_lines(source: str) -> Iterator[str]:
+    """The lines of a file or of standard input; bytes that are not UTF-8 pass through."""
+    try:
+        file = sys.stdin.buffer if source == "-" else open(source, "rb")  # noqa: SIM115
+    except OSError as error:
+        raise UserError(f"{source} cannot be read: {error.strerror}.") from error
+    return (line.rstrip(b"\r\n").decode("utf-8", "surrogateescape") for line in file)
+
+
+def split_pairs(lines: Iterator[str], source: str | None) -> Iterator[tuple[str, str]]:
+    """Two texts of each line, with a tab between them."""
+    for number, line in enumerate(lines, start=1):
+        first, tab, second = line.partition("\t")
+        if not tab:
+            where = f"{source}, line {number}" if source else f"text {number}"
+            raise UserError(
+                f"{where}: the run classifies pairs of texts, so there must be a tab between the "
+                f"two; or give one text and --pair. Received: {line:.50}"
+            )
+        yield first, second
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Runs the command line and exits.
+
+    Args:
+        arguments: The words after `regard`. Defaults to those of this process.
+    """
+    for stream in (sys.stdout, sys.stderr):  # lone surrogates come out as JSON escapes them
+        stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+    logger = logging.getLogger("regard")
+    logger.setLevel(logging.INFO)
+    logger.handlers[:] = [logging.StreamHandler(sys.stderr)]
+    logger.propagate = False
+    status = run_command(arguments)
+    if status and "TF_CONFIG" in os.environ:  # TensorFlow would wait for the other workers
+        sys.stderr.flush()
+        os._exit(status)
+    sys.exit(status)
+
+
+def run_command(arguments: list[str] | None = None) -> int:
+    """Runs a command and returns its exit status."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    try:
+        with cli.make_context("regard", list(arguments), obj=list(arguments)) as context:
+            cli.invoke(context)
+        sys.stdout.flush()
+    except click.exceptions.Exit as exit_:  # --help and --version
+        return exit_.exit_code
+    except click.ClickException as error:
+        error.show()
+        return 2
+    except UserError as error:
+        say(f"Error: {error}")
+        return 2
+    except WorkerLost as error:
+        say(f"Stopped: {error}")
+        return WORKER_LOST
+    except (click.Abort, KeyboardInterrupt):
+        say("Stopped.")
+        return 130
+    except BrokenPipeError:  # the reader of our output has gone, as in `regard predict ... | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception:
+        traceback.print_exc()
+        say("This is a defect in regard, not a mistake of yours.")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    main()

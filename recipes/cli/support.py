@@ -1,0 +1,57 @@
+"""What the commands have in common: TensorFlow without its noise, and a word on stderr."""
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+from ..errors import UserError
+
+
+def say(message: str) -> None:
+    """Says what is not a result."""
+    click.echo(message, err=True)
+
+
+def check_start(checkpoint: str | None) -> None:
+    """Says at once if a directory to start from is not there."""
+    if checkpoint is None or checkpoint.startswith("hf://") or Path(checkpoint).is_dir():
+        return
+    raise UserError(
+        f"A checkpoint must be a directory or hf://ORG/NAME. Received: {checkpoint}, which is not "
+        "a directory."
+    )
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keeps from the terminal what TensorFlow prints while it loads, unless loading fails."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    sys.stderr.flush()
+    terminal = os.dup(2)
+    with tempfile.TemporaryFile() as noise:
+        os.dup2(noise.fileno(), 2)
+        try:
+            import tensorflow as tf
+
+            tf.config.list_physical_devices()
+            tf.get_logger().setLevel("ERROR")
+            yield
+        except BaseException:
+            noise.seek(0)
+            os.write(terminal, noise.read())
+            raise
+        finally:
+            os.dup2(terminal, 2)
+            os.close(terminal)
+
+
+def load_tfds(*sources) -> None:
+    """Imports TensorFlow Datasets, without its noise, if one of the sources needs it."""
+    if any(str(source).startswith("tfds:") for source in sources):
+        with quiet():
+            from ..data import tfds  # noqa: F401

@@ -1,0 +1,186 @@
+"""Which machines train together: what `TF_CONFIG` says, and whether they are all there.
+
+Nothing here needs TensorFlow, so that a mistake is said at once.
+"""
+
+import json
+import os
+import socket
+import threading
+import time
+from collections.abc import Mapping
+from contextlib import closing
+from typing import NamedTuple
+
+from ..errors import UserError, WorkerLost
+
+MEETING_SECONDS = 300.0  # for machines that are still being started
+_HELLO = b"regard"
+_PAUSE = 0.2  # seconds between two attempts
+
+
+class Cluster(NamedTuple):
+    """The workers, the chief first, and which of them this one is.
+
+    Attributes:
+        addresses: `host:port` of each.
+        index: Which is this one's.
+    """
+
+    addresses: tuple[str, ...]
+    index: int
+
+
+def read_cluster(environ: Mapping[str, str] = os.environ) -> Cluster | None:
+    """What `TF_CONFIG` says; None where there is none.
+
+    Raises:
+        UserError: If it does not describe workers, of which this is one.
+    """
+    text = environ.get("TF_CONFIG", "").strip()
+    if not text:
+        return None
+    try:
+        config = json.loads(text)
+    except ValueError as error:
+        raise UserError(f"TF_CONFIG must be JSON: {error}. Received: {text:.200}") from error
+    cluster = config.get("cluster") if isinstance(config, dict) else None
+    if not isinstance(cluster, dict) or not cluster:
+        raise _mistake('"cluster" must name the addresses of "worker"', config)
+    strange = sorted(set(cluster) - {"chief", "worker"})
+    if strange:
+        raise _mistake(f'"cluster" may have "chief" and "worker", not {", ".join(strange)}', config)
+    roles = [(role, place) for role in ("chief", "worker") for place in _places(cluster, role)]
+    addresses = tuple(cluster[role][place] for role, place in roles)
+    for address in addresses:
+        _check_address(address, config)
+    if len(set(addresses)) < len(addresses):
+        raise _mistake("every worker must have an address of its own", config)
+    if len(cluster.get("chief", ())) > 1:
+        raise _mistake('there may be one "chief"', config)
+    task = config.get("task")
+    if not isinstance(task, dict) or (task.get("type"), task.get("index")) not in roles:
+        raise _mistake(
+            '"task" must have the "type" and the "index" of one of the workers of "cluster"', config
+        )
+    return Cluster(addresses, roles.index((task["type"], task["index"])))
+
+
+def _places(cluster: dict, role: str) -> range:
+    addresses = cluster.get(role, [])
+    if not isinstance(addresses, list):
+        raise _mistake(f'"{role}" must be a list of addresses', {"cluster": cluster})
+    return range(len(addresses))
+
+
+def _check_address(address, config) -> None:
+    host, _, port = address.rpartition(":") if isinstance(address, str) else ("", "", "")
+    if not host or not port.isdecimal() or not 0 < int(port) < 2**16:
+        raise _mistake(f"an address must be host:port. Received: {address!r}", config)
+
+
+def _mistake(what: str, config) -> UserError:
+    return UserError(
+        f"TF_CONFIG: {what}. It must look like "
+        '{"cluster": {"worker": ["host1:2222", "host2:2222"]}, '
+        '"task": {"type": "worker", "index": 0}}. '
+        f"Received: {json.dumps(config):.300}"
+    )
+
+
+def meet(cluster: Cluster, seconds: float = MEETING_SECONDS, devices: str = "") -> None:
+    """Waits until every worker is there.
+
+    Each listens at its address until all others have called there and have answered its own calls.
+    TensorFlow, which listens at the same address afterwards, would wait without a word.
+
+    Args:
+        cluster: The workers.
+        seconds: For how long to wait.
+        devices: What this one trains on, which must be the same for all. Defaults to nothing.
+
+    Raises:
+        WorkerLost: If some have not come by then; the message has their addresses.
+        UserError: If this one's address is not free, or not this machine's, or another one has
+            other devices.
+    """
+    until = time.monotonic() + seconds
+    others = set(range(len(cluster.addresses))) - {cluster.index}
+    called: set[int] = set()
+    with closing(_listen(cluster, until)) as listener:
+        thread = threading.Thread(target=_answer, args=(listener, others, called, until, devices))
+        thread.start()
+        answered: dict[int, str] = {}  # the devices of each
+        while time.monotonic() < until and not answered.keys() >= others:
+            answers = {other: _call(cluster, other) for other in others - answered.keys()}
+            answered |= {other: said for other, said in answers.items() if said is not None}
+            time.sleep(0 if answered.keys() >= others else _PAUSE)
+        thread.join()
+    missing = sorted(others - (answered.keys() & called))
+    if missing:
+        addresses = ", ".join(cluster.addresses[other] for other in missing)
+        raise WorkerLost(
+            f"{len(missing)} of {len(cluster.addresses)} workers did not come within "
+            f"{seconds:.0f} s: {addresses}. Start them, each with its own TF_CONFIG, and see that "
+            "the ports are open between the machines."
+        )
+    for other, theirs in sorted(answered.items()):
+        if theirs != devices:
+            raise UserError(
+                f"Every worker must train on the same devices: {cluster.addresses[other]} has "
+                f"{theirs}, {cluster.addresses[cluster.index]} has {devices}. "
+                "CUDA_VISIBLE_DEVICES tells which GPUs a worker sees."
+            )
+
+
+def _listen(cluster: Cluster, until: float) -> socket.socket:
+    address = cluster.addresses[cluster.index]
+    port = int(address.rpartition(":")[2])
+    while True:
+        try:
+            if socket.has_dualstack_ipv6():
+                family = socket.AF_INET6
+                listener = socket.create_server(("", port), family=family, dualstack_ipv6=True)
+            else:
+                listener = socket.create_server(("", port))
+            listener.settimeout(_PAUSE)
+            return listener
+        except OSError as error:
+            if time.monotonic() >= until:
+                raise UserError(
+                    f"TF_CONFIG gives this worker the address {address}, whose port cannot be "
+                    f"listened at: {error.strerror}. Name a free one."
+                ) from error
+            time.sleep(_PAUSE)  # a worker that was lost may be about to leave it
+
+
+def _answer(
+    listener: socket.socket, others: set[int], called: set[int], until: float, devices: str
+) -> None:
+    """Notes who calls, and says that this worker is there, and with what."""
+    while time.monotonic() < until and not called >= others:
+        try:
+            caller, _ = listener.accept()
+        except TimeoutError:
+            continue
+        with closing(caller):
+            try:
+                caller.settimeout(1)
+                name, _, index = caller.recv(64).partition(b" ")
+                if name == _HELLO and index.isdigit():
+                    caller.sendall(b"%s %s" % (_HELLO, devices.encode()))
+                    called.add(int(index))
+            except OSError:
+                continue
+
+
+def _call(cluster: Cluster, other: int) -> str | None:
+    """The devices of another worker, if it answers."""
+    host, _, port = cluster.addresses[other].rpartition(":")
+    try:
+        with socket.create_connection((host.strip("[]"), int(port)), timeout=1) as line:
+            line.sendall(b"%s %d" % (_HELLO, cluster.index))
+            name, _, devices = line.recv(64).partition(b" ")
+            return devices.decode("ascii", "replace") if name == _HELLO else None
+    except OSError:
+        return None

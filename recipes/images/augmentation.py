@@ -1,0 +1,108 @@
+"""What is done to images in training, so that a model sees each of them in many ways.
+
+Four strengths, each with what the one before has:
+
+- "none".
+- "light": the frame moved by up to an eighth of the image, its edges mirrored.
+- "medium": mirrored left and right, and a part erased.
+- "strong": RandAugment's changes of shape and colour, and two images mixed, by MixUp or CutMix.
+
+All of them are Keras' own preprocessing layers.
+
+References:
+    Cubuk et al., "RandAugment", https://arxiv.org/abs/1909.13719; Zhang et al., "mixup",
+    https://arxiv.org/abs/1710.09412; Yun et al., "CutMix", https://arxiv.org/abs/1905.04899; Zhong
+    et al., "Random Erasing Data Augmentation", https://arxiv.org/abs/1708.04896
+"""
+
+import keras
+import tensorflow as tf
+
+from .settings import STRENGTHS
+
+MARGIN = 1 / 8  # of a side
+ERASED = 0.25  # of all images
+CHANGES = {"num_ops": 2, "factor": 0.3}  # of RandAugment
+
+
+class Augmentation:
+    """Changes images in training.
+
+    Every change is a pure function of the seed and of the image's number in the stream of images,
+    or of the step. So a training may go on from any step.
+
+    Args:
+        strength: One of `STRENGTHS`.
+        height: Height of what a model reads, in pixels.
+        width: Its width.
+        seed: Decides every change.
+    """
+
+    def __init__(self, strength: str, height: int, width: int, seed: int):
+        level = STRENGTHS.index(strength)
+        layers, pixels = keras.layers, {"value_range": (0, 255)}
+        self.seeds = SeedsByNumber(seed)
+        self.margin = round(MARGIN * height), round(MARGIN * width)
+        self.crop = layers.RandomCrop(height, width) if level >= 1 else None
+        self.changes, self.mixtures = [], []
+        if level >= 2:
+            self.changes.append(layers.RandomFlip("horizontal"))
+        if level >= 3:
+            self.changes.append(layers.RandAugment(**pixels, **CHANGES))
+        if level >= 2:
+            self.changes.append(layers.RandomErasing((ERASED, ERASED), **pixels))
+        if level >= 3:
+            self.mixtures = [layers.MixUp(0.8), layers.CutMix()]
+        for layer in (self.crop, *self.changes, *self.mixtures):
+            if layer is not None:
+                layer.generator = self.seeds
+
+    def move(self, number, image):
+        """Moves the frame of an image, uint8 (H, W, 3), the one of this number in the stream."""
+        if self.crop is None:
+            return image
+        self.seeds.start(tf.stack([0, number]))
+        above, beside = self.margin
+        padding = [[above, above], [beside, beside], [0, 0]]
+        return self.crop(tf.pad(image, padding, "REFLECT"))
+
+    def change(self, step, images, targets, part: int = 0):
+        """Changes a step's images, (B, H, W, 3), with targets (B, C), or a numbered part of them.
+
+        Returns:
+            Float32 images, from 0 to 255 still, and targets.
+        """
+        self.seeds.start(tf.stack([1 + part, step]))
+        images = tf.cast(images, tf.float32)
+        for layer in self.changes:
+            images = layer(images, training=True)
+        if not self.mixtures:
+            return images, targets
+
+        def mixed(layer):
+            both = layer({"images": images, "labels": targets}, training=True)
+            return both["images"], both["labels"]
+
+        first, second = self.mixtures
+        return tf.cond(step % 2 == 0, lambda: mixed(first), lambda: mixed(second))
+
+
+class SeedsByNumber(keras.random.SeedGenerator):
+    """Gives Keras' layers seeds that follow from numbers, not from how many were drawn before.
+
+    Args:
+        seed: Decides every seed.
+    """
+
+    def __init__(self, seed: int):
+        super().__init__(seed)
+        self._seed = seed
+
+    def start(self, numbers):
+        """The seeds from here on follow from these two numbers, int64 (2,)."""
+        first = tf.random.experimental.stateless_fold_in(numbers, self._seed)
+        self._first, self._drawn = first, 0
+
+    def next(self, ordered=True):
+        self._drawn += 1
+        return tf.random.experimental.stateless_fold_in(self._first, self._drawn)

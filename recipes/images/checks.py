@@ -1,0 +1,149 @@
+"""Every image decoded once before training: a bad file is named at once, not in the third epoch."""
+
+import logging
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+from ..data.splitting import split
+from ..errors import UserError
+from .batches import encoded
+from .data import (
+    LabelledImages,
+    find_images,
+    find_splits,
+    warn_of_contradictions,
+    with_digests,
+)
+from .decoding import decode_image
+
+HELD_OUT = 0.1  # of the training images, where there is nothing else to validate on
+MANY = 5000  # images, which take so long that it is said
+
+logger = logging.getLogger("regard")
+
+
+_decode = tf.function(  # a graph's errors say what was asserted, and no more
+    decode_image, input_signature=[tf.TensorSpec([], tf.string)], autograph=False
+)
+
+
+def read_labelled_images(
+    source: str | Path, which: str = "train", *, skip_bad_files: bool = False, **reading: Any
+) -> LabelledImages:
+    """Finds labelled images, decodes each once, and leaves out or refuses what is none.
+
+    Args:
+        source: As for `find_images`, and so are the others.
+        which: Which split to take where a folder has splits.
+        skip_bad_files: Whether to count and skip what cannot be decoded, not stop.
+        **reading: `image_column`, `label_column` and `encoding`.
+
+    Raises:
+        UserError: As `find_images`, or if an image cannot be decoded; the message names it.
+    """
+    found = find_images(source, which, skip_bad_files=skip_bad_files, **reading)
+    images = with_digests(read_images(found, skip_bad_files))
+    warn_of_contradictions(images)
+    return images
+
+
+def read_train_and_validation(
+    train: str | Path | LabelledImages,
+    validation: str | Path | LabelledImages | float | None,
+    seed: int,
+    **reading: Any,
+) -> tuple[LabelledImages, LabelledImages]:
+    """Reads the images to learn from and those to validate on, or holds out a part for that.
+
+    Args:
+        train: A source for `read_labelled_images`, or images already read.
+        validation: Likewise; the share of the training images to hold out, in (0, 1); or None for
+            the folder's own, if it has splits, else a tenth.
+        seed: Decides what is held out.
+        **reading: Further arguments of `read_labelled_images`.
+
+    Raises:
+        UserError: As `read_labelled_images` and `split`, or if there are fewer than two classes.
+    """
+    if validation is None:
+        has_own = not isinstance(train, LabelledImages) and "validation" in find_splits(train)
+        validation = train if has_own else HELD_OUT
+    if not isinstance(train, LabelledImages):
+        train = read_labelled_images(train, "train", **reading)
+    if len(train.class_names()) < 2:
+        raise UserError(
+            f"{train.source}: a classifier needs at least two classes to tell apart, but there is "
+            f"only {train.labels[0]!r}."
+        )
+    if isinstance(validation, float):
+        return split(train, validation, seed)
+    if not isinstance(validation, LabelledImages):
+        validation = read_labelled_images(validation, "validation", **reading)
+    if validation.fingerprint() == train.fingerprint():
+        logger.warning(
+            "%s is validated on its own training data: the figures flatter", train.source
+        )
+    return train, validation
+
+
+def read_images(images: LabelledImages, skip_bad_files: bool) -> LabelledImages:
+    """The same without the images that cannot be decoded.
+
+    Raises:
+        UserError: If an image cannot be decoded and is not to be skipped, or all are such.
+    """
+    if len(images) > MANY:
+        logger.info("%s: looking at %d images.", images.source, len(images))
+    bad = _find_bad(images)
+    if bad and not skip_bad_files:
+        others = f" There are {len(bad)} of them." if len(bad) > 1 else ""
+        raise UserError(
+            f"{images.files[bad[0]]}: {_problem(images, bad[0])}. Mend or remove it, or pass "
+            f"--skip-bad-files to leave such files out.{others}"
+        )
+    if bad and len(bad) == len(images):
+        raise UserError(f"{images.source} holds no image that can be decoded.")
+    if bad:
+        logger.warning(
+            "%s: bad files left out: %d, first %s: %s",
+            images.source,
+            len(bad),
+            images.files[bad[0]],
+            _problem(images, bad[0]),
+        )
+    rest = sorted(set(range(len(images))) - set(bad))
+    return replace(images.take(rest), num_skipped=images.num_skipped + len(bad))
+
+
+def _find_bad(images: LabelledImages) -> list[int]:
+    """The places of the images that cannot be decoded."""
+    contents = encoded(images)
+    good = (
+        tf.data.Dataset.range(len(images))
+        .map(lambda place: (place, tf.shape(decode_image(contents(place)))), tf.data.AUTOTUNE)
+        .ignore_errors()
+    )
+    numbers = {int(place) for place, _ in good.as_numpy_iterator()}
+    return [number for number in range(len(images)) if number not in numbers]
+
+
+def _problem(images: LabelledImages, index: int) -> str:
+    """What is wrong with an image, in words."""
+    try:
+        contents = images.contents[index] if images.contents else _read(images.files[index])
+        _decode(contents)
+    except OSError as error:
+        return f"it cannot be read ({error.strerror})"
+    except tf.errors.InvalidArgumentError as error:
+        _, found, said = error.message.partition("assertion failed: ")
+        words = said.split("\n")[0].strip("[]").replace("] [", " ") if found else ""
+        return words.rstrip(".") or "it is damaged or cut short"
+    return "it cannot be decoded"
+
+
+def _read(file: str) -> bytes:
+    with open(file, "rb") as opened:
+        return opened.read()

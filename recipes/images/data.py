@@ -1,0 +1,259 @@
+"""Labelled images, where they lie: a folder for each class, or a table of paths and labels."""
+
+import hashlib
+import logging
+import os
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ..data.columns import choose_image_columns
+from ..data.examples import fingerprint, sorted_labels
+from ..data.formats import TABLE_FORMATS, TABLE_SUFFIXES, open_table
+from ..data.rows import NOT_TEXT, read_rows
+from ..errors import UserError
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".bmp")
+SPLITS = {"train": ("train",), "validation": ("validation", "val", "valid"), "test": ("test",)}
+
+logger = logging.getLogger("regard")
+
+
+@dataclass(frozen=True)
+class LabelledImages:
+    """Images with their labels, in the order of their names, or of their table.
+
+    Attributes:
+        source: What the user named, for messages.
+        files: The files, or what to call the images in messages.
+        labels: One label per image, always a string.
+        digests: The SHA-256 of each file, in hexadecimal; empty before they are read.
+        columns: The columns of paths and labels that they came from, if it was a table.
+        num_skipped: Bad files, or rows of the table, that were left out.
+        contents: The encoded images, where no files hold them.
+    """
+
+    source: str
+    files: list[str]
+    labels: list[str]
+    digests: list[str]
+    columns: tuple[str, str] | None = None
+    num_skipped: int = 0
+    contents: list[bytes] | None = None
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def fingerprint(self) -> str:
+        """SHA-256 over images and labels, in hexadecimal: the same for the same data."""
+        return fingerprint(self.digests, self.labels)
+
+    def class_names(self) -> list[str]:
+        """The distinct labels, sorted as `sorted_labels` does."""
+        return sorted_labels(self.labels)
+
+    def take(self, rows: Sequence[int]) -> "LabelledImages":
+        """Some of the images."""
+        return replace(
+            self,
+            files=[self.files[row] for row in rows],
+            labels=[self.labels[row] for row in rows],
+            digests=[self.digests[row] for row in rows] if self.digests else [],
+            contents=None if self.contents is None else [self.contents[row] for row in rows],
+        )
+
+
+def find_images(
+    source: str | Path,
+    split: str = "train",
+    *,
+    image_column: str | None = None,
+    label_column: str | None = None,
+    encoding: str = "utf-8",
+    skip_bad_files: bool = False,
+) -> LabelledImages:
+    """Finds labelled images; whether they can be decoded is not looked at yet.
+
+    Args:
+        source: A folder with a folder of images for each class, `DIR/<class>/*`, or with such a
+            folder for each split, `DIR/{train,validation,test}/<class>/*`; or a table (`.csv`,
+            `.tsv`, `.jsonl`, `.parquet`) of paths, from its own folder, and labels; or
+            `tfds:NAME[/CONFIG][:SPLIT]`.
+        split: Which split to take where the folder has splits: "train", "validation" or "test".
+        image_column: Column of the paths in a table; guessed where there is one sensible guess.
+        label_column: Column of the labels, likewise.
+        encoding: How a table is encoded.
+        skip_bad_files: Leave out, and count, empty class folders, bad rows of a table and files
+            that are not there.
+
+    Returns:
+        At least one image, with its label.
+
+    Raises:
+        UserError: If there is no such folder, table or file, or no image in it.
+    """
+    name = str(source)
+    if name.startswith("tfds:"):
+        return _read_tfds(name, image_column, label_column)
+    if Path(name).suffix.lower() in TABLE_FORMATS and not os.path.isdir(name):
+        return _read_table(name, image_column, label_column, encoding, skip_bad_files)
+    check_source(name)
+    folder = find_splits(name).get(split, Path(name))
+    return _read_folder(folder, skip_bad_files)
+
+
+def check_source(source: str | Path) -> None:
+    """Raises `UserError` unless a source is a folder, a table or a TFDS data set by its name."""
+    name = str(source)
+    is_table = Path(name).suffix.lower() in TABLE_FORMATS and os.path.exists(name)
+    if not (name.startswith("tfds:") or is_table or os.path.isdir(name)):
+        problem = "it is a file" if os.path.lexists(name) else "it is not there"
+        raise UserError(
+            f"{name} must be a folder of images, DIR/<class>/*, a table of paths and labels "
+            f"({TABLE_SUFFIXES}), or tfds:NAME: {problem}."
+        )
+
+
+def find_splits(source: str | Path) -> dict[str, Path]:
+    """The folders of a data set's splits, by what they are for; none where it has no "train"."""
+    found = {
+        split: Path(source, name)
+        for split, names in SPLITS.items()
+        for name in reversed(names)
+        if os.path.isdir(os.path.join(source, name))
+    }
+    return found if "train" in found else {}
+
+
+def list_images(paths: Sequence[str | Path]) -> list[str]:
+    """Image files, and those in folders and the folders in them, as `regard predict` takes them.
+
+    Raises:
+        UserError: If a path is not there, or a folder holds no image.
+    """
+    files = []
+    for path in map(str, paths):
+        if not os.path.lexists(path):
+            raise UserError(f"{path} is not there.")
+        found = list(_walk(path)) if os.path.isdir(path) else [path]
+        if not found:
+            raise UserError(f"{path} holds no images: files ending in {', '.join(SUFFIXES)}.")
+        files += found
+    return files
+
+
+def _read_folder(folder: Path, skip_bad_files: bool) -> LabelledImages:
+    names = [entry.name for entry in os.scandir(folder) if entry.is_dir()]
+    names = sorted(name for name in names if not name.startswith("."))
+    loose = sum(_is_image(entry.name) for entry in os.scandir(folder) if entry.is_file())
+    if not names:
+        raise UserError(
+            f"{folder} must hold a folder of images for each class: {folder}/<class>/*. "
+            f"Received: no folders, {loose} images."
+        )
+    if loose:
+        logger.warning("%s: images outside of class folders, passed over: %d", folder, loose)
+    files, labels, empty = [], [], []
+    for name in names:
+        if NOT_TEXT.search(name):
+            raise UserError(f"{folder}: the name of the class folder {name!r} is not UTF-8.")
+        found = list(_walk(os.path.join(folder, name)))
+        files += found
+        labels += [name] * len(found)
+        if not found:
+            empty.append(name)
+    if empty and not (skip_bad_files and files):
+        raise UserError(
+            f"{folder}/{empty[0]} holds no images: files ending in {', '.join(SUFFIXES)}. Remove "
+            "it, or pass --skip-bad-files to leave such classes out."
+        )
+    if empty:
+        logger.warning("%s: classes without images, left out: %s", folder, ", ".join(empty))
+    return LabelledImages(str(folder), files, labels, [])
+
+
+def _walk(folder: str) -> Iterator[str]:
+    """The images in a folder and those in it, by name; no folder twice, whatever links to it."""
+    seen = set()
+    for place, folders, names in os.walk(folder, followlinks=True):
+        real = os.path.realpath(place)
+        if real in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        folders.sort()
+        yield from (os.path.join(place, name) for name in sorted(names) if _is_image(name))
+
+
+def _is_image(name: str) -> bool:
+    return name.lower().endswith(SUFFIXES) and not name.startswith(".")
+
+
+def _read_table(
+    source: str,
+    image_column: str | None,
+    label_column: str | None,
+    encoding: str,
+    skip_bad_files: bool,
+) -> LabelledImages:
+    table = open_table(source, encoding)
+    columns = choose_image_columns(source, table.columns, image_column, label_column)
+    roles = dict(zip(("image", "label"), columns, strict=True))
+    cells, num_skipped = read_rows(source, table, roles, skip_bad_files)
+    base = os.path.dirname(source)
+    files = [os.path.join(base, path) for path in cells["image"]]
+    return LabelledImages(source, files, cells["label"], [], columns, num_skipped)
+
+
+def _read_tfds(source: str, image_column: str | None, label_column: str | None) -> LabelledImages:
+    """Reads the labelled images of a TFDS data set, still encoded."""
+    from ..data.tfds import open_tfds  # here, because TensorFlow takes seconds to import
+
+    table = open_tfds(source, as_encoded=True)
+    columns = choose_image_columns(source, table.columns, image_column, label_column)
+    rows = list(table.read(columns))
+    for row, _, (image, label) in rows:
+        if not isinstance(image, bytes) or label is None:
+            raise UserError(f"{source}, row {row}: there must be an image and a label.")
+    images, labels = ([cells[place] for _, _, cells in rows] for place in (0, 1))
+    files = [f"{source}, row {row}" for row, _, _ in rows]
+    return LabelledImages(source, files, [str(label) for label in labels], [], columns, 0, images)
+
+
+def with_digests(images: LabelledImages) -> LabelledImages:
+    """The same with the digest of each file.
+
+    Raises:
+        UserError: If a file cannot be read; the message names it.
+    """
+
+    def digest(index: int) -> str:
+        if images.contents is not None:
+            return hashlib.sha256(images.contents[index]).hexdigest()
+        try:
+            with open(images.files[index], "rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            raise UserError(f"{images.files[index]} cannot be read: {error.strerror}.") from error
+
+    with ThreadPoolExecutor() as pool:
+        return replace(images, digests=list(pool.map(digest, range(len(images)))))
+
+
+def warn_of_contradictions(images: LabelledImages) -> None:
+    """Warns where one image stands under several labels."""
+    labels = defaultdict(set)
+    for digest, label in zip(images.digests, images.labels, strict=True):
+        labels[digest].add(label)
+    doubtful = {digest for digest, names in labels.items() if len(names) > 1}
+    if doubtful:
+        first = next(i for i, digest in enumerate(images.digests) if digest in doubtful)
+        logger.warning(
+            "%s: images under several labels: %d, first %s (%s)",
+            images.source,
+            len(doubtful),
+            images.files[first],
+            ", ".join(sorted(labels[images.digests[first]])),
+        )

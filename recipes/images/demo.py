@@ -1,0 +1,73 @@
+"""The demo of images: scikit-learn's handwritten digits, from a folder of files to a server."""
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
+
+from ..runs.directories import IMAGE_DEMO_CONTENTS, written_aside
+from .checks import read_labelled_images
+from .recipe import fit_images
+
+logger = logging.getLogger("regard")
+
+HELD_OUT = 0.2
+SETTINGS = {
+    "image_size": 16,
+    "epochs": 40,
+    "batch_size": 32,  # so that 1,437 images give 40 steps an epoch
+    "augmentation": "light",
+}
+
+
+def run_image_demo(output: Path, overwrite: bool = False) -> Iterator[str]:
+    """Trains, evaluates, predicts and exports; says at each step what came of it.
+
+    Args:
+        output: Directory to write: the images, the run and the export.
+        overwrite: Whether to replace what an earlier demo wrote there. Defaults to False.
+
+    Yields:
+        Lines for the reader.
+
+    Raises:
+        UserError: If the directory exists and may not be replaced, or cannot be written.
+    """
+    with written_aside(output, IMAGE_DEMO_CONTENTS, overwrite) as directory:
+        counts = write_digits(directory / "digits")
+        yield f"digits: {counts['train']} to learn from, {counts['test']} to test on"
+        run = fit_images(directory / "digits", output=directory / "run", **SETTINGS)
+        test = read_labelled_images(directory / "digits", "test")
+        metrics = run.evaluate(test)
+        yield f"accuracy on {len(test)} digits that it has not seen: {metrics['accuracy']:.1%}"
+        yield ""
+        for answer in run.predict(test.files[:3]):
+            yield answer.to_line().replace(str(directory), str(output))
+        run.export(directory / "served")
+    yield ""
+    yield f"run: {output}/run"
+    yield f"export: {output}/served/1"
+    yield ""
+    yield "Next, with your own images, a folder for each class:"
+    yield "  regard fit images YOUR_FOLDER --output runs/mine"
+    yield "  regard predict runs/mine IMAGE"
+    yield "  regard export runs/mine served/mine"
+
+
+def write_digits(folder: Path) -> dict[str, int]:
+    """Writes the digits as PNG files, `folder/{train,test}/<digit>/*`, and says how many."""
+    digits = load_digits()
+    pixels = (digits.images * (255 / 16)).astype("uint8")
+    places = train_test_split(
+        np.arange(len(pixels)), test_size=HELD_OUT, random_state=0, stratify=digits.target
+    )
+    for split, numbers in zip(("train", "test"), places, strict=True):
+        for number in numbers:
+            path = folder / split / str(digits.target[number]) / f"{number:04d}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(tf.io.encode_png(pixels[number][..., None]).numpy())
+    return {name: len(numbers) for name, numbers in zip(("train", "test"), places, strict=True)}

@@ -1,0 +1,198 @@
+"""What stands between an image and a model, as `preprocessor_config.json` writes it down."""
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+from ...models.layout import write_json
+from ..errors import UserError
+
+RESAMPLING = {0: "nearest", 1: "lanczos3", 2: "bilinear", 3: "bicubic"}  # Pillow's numbers
+_HALF = (0.5, 0.5, 0.5)
+
+
+@dataclass(frozen=True)
+class ImagePreprocessing:
+    """Resizing, cropping, rescaling and normalizing: what an image of any size goes through.
+
+    It computes what `transformers`' image processors do: resizing as Pillow does it, with the edges
+    smoothed and each of its two passes rounded to whole numbers.
+
+    Attributes:
+        height: Height of what a model reads, in pixels.
+        width: Its width.
+        resize: Height and width to resize to, or one number for the shorter side, the longer one in
+            proportion; None for an image that is cropped alone.
+        crop: Whether `height` and `width` are then cut out of the middle.
+        resample: Pillow's number of the way to resize: 0 nearest, 1 Lanczos, 2 bilinear, 3 bicubic.
+        rescale: What pixels of 0 to 255 are multiplied by.
+        mean: What is then subtracted from red, green and blue.
+        deviation: What they are then divided by.
+    """
+
+    height: int
+    width: int
+    resize: tuple[int, int] | int | None = None
+    crop: bool = False
+    resample: int = 2
+    rescale: float = 1 / 255
+    mean: tuple[float, ...] = _HALF
+    deviation: tuple[float, ...] = _HALF
+
+    @classmethod
+    def for_shape(cls, height: int, width: int) -> "ImagePreprocessing":
+        """That of ViT, for a size."""
+        return cls(height, width, (height, width))
+
+    def __call__(self, image: tf.Tensor) -> tf.Tensor:
+        """From an image, uint8 (H, W, 3), to what a model reads, float32 (height, width, 3)."""
+        return self.normalize(self.fit(image))
+
+    def fit(self, image: tf.Tensor) -> tf.Tensor:
+        """Resizes and crops: uint8 to uint8."""
+        if self.resize is not None:
+            image = self._resized(image)
+        if self.crop:
+            image = self._cropped(image)
+        return tf.ensure_shape(image, (self.height, self.width, 3))
+
+    def normalize(self, images: tf.Tensor) -> tf.Tensor:
+        """From pixels of 0 to 255, of any shape, to what a model reads, float32."""
+        scale = [self.rescale / deviation for deviation in self.deviation]
+        shift = [m / deviation for m, deviation in zip(self.mean, self.deviation, strict=True)]
+        return tf.cast(images, tf.float32) * scale - shift
+
+    def _resized(self, image):
+        height, width = tf.unstack(tf.shape(image)[:2])
+        if isinstance(self.resize, tuple):
+            new_height, new_width = self.resize
+        else:
+            shorter = tf.minimum(height, width)
+            new_height, new_width = (self.resize * side // shorter for side in (height, width))
+        method = RESAMPLING[self.resample]
+        if method == "nearest":
+            image = tf.gather(image, _nearest(height, new_height), axis=0)
+            return tf.gather(image, _nearest(width, new_width), axis=1)
+        # As Pillow: first along rows, or along columns where only these become shorter.
+        is_other_way = (new_height < height) & (new_width > width)
+        halfway = tf.where(is_other_way, (new_height, width), (height, new_width))
+        for size in (halfway, (new_height, new_width)):
+            image = tf.image.resize(image, size, method, antialias=True)
+            image = tf.clip_by_value(tf.floor(image + 0.5), 0, 255)
+        return tf.cast(image, tf.uint8)
+
+    def _cropped(self, image):
+        """The middle; what an image lacks is black."""
+        height, width = tf.unstack(tf.shape(image)[:2])
+        missing = [tf.maximum(0, wanted - side) for wanted, side in self._pairs(height, width)]
+        before = [(side + 1) // 2 for side in missing]
+        padding = [[b, m - b] for b, m in zip(before, missing, strict=True)]
+        image = tf.pad(image, [*padding, [0, 0]])
+        height, width = tf.unstack(tf.shape(image)[:2])
+        top, left = ((side - wanted) // 2 for wanted, side in self._pairs(height, width))
+        return image[top : top + self.height, left : left + self.width]
+
+    def _pairs(self, height, width):
+        return (self.height, height), (self.width, width)
+
+    def resized(self, height: int, width: int) -> "ImagePreprocessing":
+        """The same for another size; what is cut off stays the same share."""
+        if not self.crop or self.resize is None:
+            return replace(self, height=height, width=width, resize=(height, width), crop=False)
+        old = self.resize if isinstance(self.resize, tuple) else (self.resize, self.resize)
+        sides = round(old[0] * height / self.height), round(old[1] * width / self.width)
+        resize = sides if isinstance(self.resize, tuple) else min(sides)
+        return replace(self, height=height, width=width, resize=resize)
+
+    def save(self, directory: Path) -> None:
+        """Writes `preprocessor_config.json`."""
+        config = {
+            "image_processor_type": "ViTImageProcessor",
+            "do_convert_rgb": True,
+            "do_resize": self.resize is not None,
+            "resample": self.resample,
+            "do_rescale": True,
+            "rescale_factor": self.rescale,
+            "do_normalize": True,
+            "image_mean": list(self.mean),
+            "image_std": list(self.deviation),
+        }
+        size = {"height": self.height, "width": self.width}
+        if self.crop:
+            config |= {"do_center_crop": True, "crop_size": size}
+        if isinstance(self.resize, int):
+            config["size"] = {"shortest_edge": self.resize}
+        elif self.resize is not None:
+            config["size"] = dict(zip(("height", "width"), self.resize, strict=True))
+        write_json(directory / "preprocessor_config.json", config)
+
+    @classmethod
+    def load(cls, directory: Path, height: int, width: int) -> "ImagePreprocessing":
+        """Reads `preprocessor_config.json`.
+
+        Args:
+            directory: Where it is.
+            height: Height of the images that the model beside it reads.
+            width: Their width.
+
+        Raises:
+            UserError: If it is missing, damaged, gives images of another size, or asks for what is
+                not done here.
+        """
+        path = directory / "preprocessor_config.json"
+        try:
+            config = json.loads(path.read_text(encoding="utf-8"))
+            preprocessing = cls._from_config(config, height, width)
+        except FileNotFoundError as error:
+            raise UserError(f"{directory} must hold preprocessor_config.json.") from error
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+            raise UserError(f"{path} cannot be used: {error}.") from error
+        return preprocessing
+
+    @classmethod
+    def _from_config(cls, config: dict[str, Any], height: int, width: int):
+        resize, crop = None, None
+        if config.get("do_resize", True):
+            resize = _size(config.get("size", 224))
+        if config.get("do_center_crop"):
+            crop = _size(config["crop_size"])
+            crop = (crop, crop) if isinstance(crop, int) else crop
+        result = crop or resize
+        if result != (height, width):
+            raise ValueError(f"it makes images of {result}, and the model reads {height, width}")
+        resample = config.get("resample", 2)
+        if resample not in RESAMPLING:
+            raise ValueError(f"resample must be one of {list(RESAMPLING)}, not {resample!r}")
+        is_normal = config.get("do_normalize", True)
+        mean = config.get("image_mean", _HALF) if is_normal else (0.0,) * 3
+        deviation = config.get("image_std", _HALF) if is_normal else (1.0,) * 3
+        for values in (mean, deviation):
+            if len(values) != 3 or not all(isinstance(value, int | float) for value in values):
+                raise ValueError(f"image_mean and image_std must be three numbers, not {values!r}")
+        return cls(
+            height,
+            width,
+            resize,
+            crop is not None,
+            resample,
+            float(config.get("rescale_factor", 1 / 255)) if config.get("do_rescale", True) else 1.0,
+            tuple(map(float, mean)),
+            tuple(map(float, deviation)),
+        )
+
+
+def _nearest(size, new_size):
+    """Which of the old rows or columns each new one is, in whole numbers: none is a near miss."""
+    return (2 * tf.range(new_size) + 1) * size // (2 * new_size)
+
+
+def _size(size: Any) -> tuple[int, int] | int:
+    """A size as configs write it: two sides, or the shorter one; old ones a number for both."""
+    if isinstance(size, int):
+        return size, size
+    if "shortest_edge" in size:
+        return size["shortest_edge"]
+    return size["height"], size["width"]

@@ -1,0 +1,136 @@
+"""The export of a classifier of images: encoded images in, labels with scores out."""
+
+import base64
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from ..errors import UserError
+from ..serving.export import in_precision, write_export
+from ..serving.warmup_requests import predict_request
+from .decoding import decode_batch
+from .preprocessing import ImagePreprocessing
+
+# In probability: how far scores may be from those of the live model, and how much the company in a
+# batch may change them.
+TOLERANCES = {
+    "float32": {"model": 1e-5, "company": 1e-5},
+    "bfloat16": {"model": 0.02, "company": 0.005},
+}
+SAMPLE_SIZES = ((1, 1), (7, 31), (32, 32), (64, 48), (300, 200), (480, 640))  # pixels
+WARMUP_BATCHES = (1, 8)
+
+
+def export_image_classifier(
+    model,
+    preprocessing: ImagePreprocessing,
+    class_names: Sequence[str],
+    destination: Path,
+    precision: str = "float32",
+) -> Path:
+    """Writes the next version of a classifier that TensorFlow Serving's stock server can load.
+
+    The SavedModel has two signatures, which give `label` (B,), its probability `score` (B,), and
+    all `classes` (B, C) with their `scores` (B, C):
+
+    - `serving_default`: `image_bytes` (B,), the bytes of JPEG, PNG, GIF and BMP files of any size,
+      as they come. Where one cannot be decoded, the error says which element it is.
+    - `images`: `images` (B, H, W, 3), float32 from 0 to 255, of any one size.
+
+    Args:
+        model: A `VisionTransformer`, in float32. Its optimizer is not stored.
+        preprocessing: What makes its inputs of images.
+        class_names: Names of the classes, in the order of the model's logits.
+        destination: The directory that holds all versions, made if missing.
+        precision: "float32" or "bfloat16". Defaults to "float32".
+
+    Returns:
+        The directory written, `destination/<version>`.
+
+    Raises:
+        UserError: If `destination` is not a directory that can be written, if there is no such
+            precision, or if bfloat16 changes the model's answers too much.
+        RuntimeError: If the export does not load, has an operation that the server lacks, or
+            answers otherwise than the model. Nothing of it is left then.
+    """
+    exported = in_precision(model, precision)
+    signatures = _signatures(exported, preprocessing, class_names)
+    samples = sample_images()
+    expected = {
+        "task": "images",
+        "columns": {"image_bytes": [image.decode("latin-1") for image in samples]},
+        "classes": list(class_names),
+        "scores": _ask_model(model, preprocessing, samples),
+        "tolerances": TOLERANCES[precision],
+    }
+    requests = [
+        predict_request({"image_bytes": (samples * size)[:size]}) for size in WARMUP_BATCHES
+    ]
+    assets = {"labels.txt": class_names}
+    try:
+        return write_export(destination, signatures, exported, assets, requests, expected)
+    except RuntimeError as error:
+        if precision == "float32":
+            raise
+        raise UserError(f"{error} Pass --precision float32.") from error
+
+
+def sample_images() -> list[bytes]:
+    """Encoded images of several sizes and formats, to try and warm up an export with."""
+    random = np.random.default_rng(0)
+    samples = []
+    for height, width in SAMPLE_SIZES:
+        coarse = random.integers(0, 256, (1 + height // 16, 1 + width // 16, 3)).astype("uint8")
+        pixels = tf.cast(tf.image.resize(coarse, (height, width)), tf.uint8)
+        samples.append(tf.io.encode_png(pixels).numpy())
+        samples.append(tf.io.encode_jpeg(pixels).numpy())
+    return [*samples, tf.io.encode_jpeg(pixels[..., :1]).numpy(), base64.b64decode(GIF)]
+
+
+# Two frames of two colours, 3 x 2 pixels.
+GIF = "R0lGODlhAwACAPAAAAAAAP///yH5BAAKAAAALAAAAAADAAIAAAIDhI8VADs="
+
+
+def _signatures(model, preprocessing: ImagePreprocessing, class_names: Sequence[str]) -> dict:
+    names = tf.constant(class_names)  # (C,)
+
+    def answer(inputs):
+        scores = tf.nn.softmax(tf.cast(model(inputs, training=False), tf.float32))  # (B, C)
+        return {
+            "label": tf.gather(names, tf.argmax(scores, axis=1)),
+            "score": tf.reduce_max(scores, axis=1),
+            "classes": tf.tile(names[tf.newaxis], [tf.shape(scores)[0], 1]),
+            "scores": scores,
+        }
+
+    @tf.function(autograph=False)
+    def predict(image_bytes):
+        shape = (preprocessing.height, preprocessing.width, 3)
+        return answer(decode_batch(image_bytes, preprocessing, shape))
+
+    @tf.function(autograph=False)
+    def predict_pixels(images):
+        pixels = tf.saturate_cast(tf.round(images), tf.uint8)
+        inputs = tf.map_fn(preprocessing, pixels, fn_output_signature=tf.float32)
+        return answer(inputs)
+
+    return {
+        "serving_default": predict.get_concrete_function(
+            tf.TensorSpec([None], tf.string, "image_bytes")
+        ),
+        "images": predict_pixels.get_concrete_function(
+            tf.TensorSpec([None, None, None, 3], tf.float32, "images")
+        ),
+    }
+
+
+def _ask_model(model, preprocessing: ImagePreprocessing, samples: Sequence[bytes]) -> list:
+    """Scores of the live model, an image at a time."""
+    shape = (preprocessing.height, preprocessing.width, 3)
+    with tf.device("CPU"):  # where the export is tried: an accelerator may round otherwise
+        logits = [
+            model(decode_batch(tf.constant([image]), preprocessing, shape)) for image in samples
+        ]
+        return tf.nn.softmax(tf.concat(logits, axis=0)).numpy().tolist()

@@ -1,0 +1,141 @@
+"""Masked language modelling as BERT does it: which tokens are hidden, and behind what."""
+
+import numpy as np
+import tensorflow as tf
+
+from ..devices.shards import WHOLE, Shard
+from ..training.token_budget import TokenBudget, read_ahead
+
+BEHIND_MASK = 0.8  # share of the hidden tokens that [MASK] replaces
+BEHIND_ANOTHER = 0.1  # share that a random token replaces; the rest stays as it is
+
+
+def masked_dataset(
+    plan: TokenBudget,
+    token_ids: tf.RaggedTensor,
+    tokenizer,
+    masked_share: float,
+    first_step: int = 0,
+    shard: Shard = WHOLE,
+) -> tf.data.Dataset:
+    """An endless stream of batches to pre-train on, its masks drawn anew each time.
+
+    What is hidden depends on the plan's seed and the step alone.
+
+    Args:
+        plan: What goes into each batch.
+        token_ids: Encoded texts, (number of texts, None).
+        tokenizer: The `WordPieceTokenizer` that encoded them.
+        masked_share: Shard of the words, in (0, 1), to hide.
+        first_step: The batch to begin with. Defaults to 0.
+        shard: The shard of each batch to give. Defaults to the whole.
+
+    Returns:
+        A dataset of (inputs, targets, weights) for `model.fit(steps_per_epoch=plan.num_batches)`.
+    """
+
+    def hide(step, length, indices):
+        seed = tf.stack([plan.seed, step])
+        batch = tf.gather(token_ids, indices)
+        return _hide(batch, length, seed, tokenizer, masked_share, shard)
+
+    signature = tuple(tf.TensorSpec(shape, tf.int64) for shape in ([], [], [None]))
+    steps = tf.data.Dataset.from_generator(
+        lambda: plan.steps(first_step), output_signature=signature
+    )
+    return read_ahead(steps.map(hide), tf.data.INFINITE_CARDINALITY)
+
+
+def masked_validation_dataset(
+    plan: TokenBudget,
+    token_ids: tf.RaggedTensor,
+    tokenizer,
+    masked_share: float,
+    shard: Shard = WHOLE,
+) -> tf.data.Dataset:
+    """One pass over all texts, the same tokens hidden each time; otherwise as `masked_dataset`."""
+
+    def batches():
+        for number, indices in enumerate(plan.in_order()):
+            yield -1 - number, int(plan.padded_lengths[indices[0]]), indices
+
+    def hide(number, length, indices):
+        seed = tf.stack([plan.seed, number])  # below 0: no step of training has it
+        batch = tf.gather(token_ids, indices)
+        return _hide(batch, length, seed, tokenizer, masked_share, shard)
+
+    signature = tuple(tf.TensorSpec(shape, tf.int64) for shape in ([], [], [None]))
+    dataset = tf.data.Dataset.from_generator(batches, output_signature=signature)
+    return read_ahead(dataset.map(hide), plan.num_batches)
+
+
+def _hide(token_ids, length, seed, tokenizer, masked_share, shard):
+    hidden, is_masked = hide_words(token_ids, seed, tokenizer, masked_share)
+    rows = shard.rows(token_ids.nrows())
+    token_ids, hidden, is_masked = token_ids[rows], hidden[rows], is_masked[rows]
+    positions, is_real = masked_positions(is_masked)
+    inputs = {**tokenizer.pack(hidden, length), "masked_positions": positions}
+    flat_targets = tf.boolean_mask(token_ids.flat_values, is_masked.flat_values)
+    row_ids = tf.boolean_mask(token_ids.value_rowids(), is_masked.flat_values)
+    targets = tf.RaggedTensor.from_value_rowids(flat_targets, row_ids, token_ids.nrows())
+    return inputs, targets.to_tensor(), tf.cast(is_real, tf.float32)
+
+
+def hide_words(
+    token_ids: tf.RaggedTensor, seed: tf.Tensor, tokenizer, masked_share: float
+) -> tuple[tf.RaggedTensor, tf.RaggedTensor]:
+    """Hides whole words: all the pieces of a word, or none.
+
+    Each word is hidden with probability `masked_share`, and in every text at least one is. Each
+    piece of it becomes [MASK] with probability 0.8, a random token with 0.1, and stays with 0.1. A
+    Chinese character that the tokenizer sets apart is a word.
+
+    Args:
+        token_ids: Encoded texts, (B, None).
+        seed: Two integers.
+        tokenizer: The `WordPieceTokenizer` that encoded them.
+        masked_share: The probability.
+
+    Returns:
+        The token ids with some hidden, and True where they are, both (B, None).
+
+    References:
+        Devlin et al., "BERT", appendix A.1, https://arxiv.org/abs/1810.04805; google-research/bert,
+        README.md, "Whole Word Masking"
+    """
+    flat, row_ids = token_ids.flat_values, token_ids.value_rowids()
+    seeds = tf.unstack(tf.random.split(seed, 3))
+    is_special = (flat == tokenizer.start_id) | (flat == tokenizer.end_id)
+    words = tf.cumsum(tf.cast(~tf.gather(tokenizer.is_continuation, flat), tf.int32)) - 1
+    draw = tf.gather(tf.random.stateless_uniform(tf.shape(flat), seeds[0]), words)
+    draw = tf.where(is_special, 2.0, draw)  # above any probability
+    least = tf.math.unsorted_segment_min(draw, row_ids, tf.cast(token_ids.nrows(), tf.int32))
+    is_masked = ~is_special & ((draw < masked_share) | (draw == tf.gather(least, row_ids)))
+
+    fate = tf.random.stateless_uniform(tf.shape(flat), seeds[1])
+    vocabulary_size = len(tokenizer.vocabulary)
+    another = tf.random.stateless_uniform(tf.shape(flat), seeds[2], 0, vocabulary_size, tf.int32)
+    replaced = tf.where(fate < BEHIND_MASK + BEHIND_ANOTHER, another, flat)
+    replaced = tf.where(fate < BEHIND_MASK, tokenizer.mask_id, replaced)
+    hidden = tf.where(is_masked, replaced, flat)
+    return token_ids.with_flat_values(hidden), token_ids.with_flat_values(is_masked)
+
+
+def masked_positions(is_masked: tf.RaggedTensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Where the masks are: positions (B, M), padded with 0, and True at the real ones."""
+    columns = tf.ragged.range(is_masked.row_lengths()).flat_values
+    row_ids = tf.boolean_mask(is_masked.value_rowids(), is_masked.flat_values)
+    columns = tf.boolean_mask(columns, is_masked.flat_values)
+    positions = tf.RaggedTensor.from_value_rowids(columns, row_ids, is_masked.nrows())
+    return tf.cast(positions.to_tensor(), tf.int32), tf.sequence_mask(positions.row_lengths())
+
+
+def cut(token_ids: tf.RaggedTensor, length: int) -> tf.RaggedTensor:
+    """Cuts texts (number of texts, None) into stretches of at most so many tokens."""
+    rows = (row for row in token_ids.numpy() if len(row))
+    stretches = [
+        row[start : start + length] for row in rows for start in range(0, len(row), length)
+    ]
+    lengths = np.array([len(stretch) for stretch in stretches])
+    values = np.concatenate(stretches) if stretches else np.zeros(0, np.int32)
+    return tf.RaggedTensor.from_row_lengths(tf.constant(values, tf.int32), lengths)

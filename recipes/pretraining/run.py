@@ -1,0 +1,93 @@
+"""A pre-training's run: a masked language model, which says what stands behind [MASK]."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import tensorflow as tf
+
+from ...models import MaskedLanguageModel
+from ..errors import UserError
+from ..runs.checkpoints import open_checkpoint
+from ..runs.run import LanguageRun
+from ..tokenizers.wordpiece import as_bytes
+from .batches import masked_positions
+
+TOP = 5  # guesses for each [MASK]
+
+
+@dataclass(frozen=True)
+class Guess:
+    """What may stand behind a [MASK], and its probability."""
+
+    token: str
+    score: float
+
+
+@dataclass(frozen=True)
+class FilledText:
+    """A text with guesses for each [MASK] in it, the most probable first."""
+
+    text: str
+    masks: list[list[Guess]]
+
+    def to_json(self) -> str:
+        """One line of JSON."""
+        return json.dumps(asdict(self), ensure_ascii=False)
+
+    def to_line(self) -> str:
+        """The guesses of each mask with their probabilities, then the text; tabs in between."""
+        guesses = (", ".join(f"{g.token} {g.score:.4f}" for g in mask) for mask in self.masks)
+        return "\t".join([*guesses, " ".join(self.text.split())])
+
+
+class MaskedLMRun(LanguageRun):
+    """A trained masked language model with its tokenizer, as a run directory holds it.
+
+    Args:
+        model: The model.
+        tokenizer: Its tokenizer.
+        metadata: What `run.json` holds.
+        metrics: What `metrics.json` holds.
+
+    Example:
+        >>> run = MaskedLMRun.load("runs/pretrained")
+        >>> run.predict(["The room was [MASK]."])[0].masks[0][0].token
+        'clean'
+    """
+
+    task = "masked_lm"
+    model_class = MaskedLanguageModel
+    open = staticmethod(open_checkpoint)
+
+    def predict(self, texts: Sequence[str], top: int = TOP) -> list[FilledText]:
+        """Says what may stand behind each [MASK].
+
+        Args:
+            texts: Texts, each with at least one [MASK] among the tokens that the model reads.
+            top: Number of guesses for each. Defaults to 5.
+
+        Raises:
+            UserError: If a text has no [MASK].
+        """
+        return [self._fill(text, top) for text in texts]
+
+    def _fill(self, text: str, top: int) -> FilledText:
+        token_ids = self.tokenizer.encode(as_bytes([text]), self.max_sequence_length)
+        positions, _ = masked_positions(token_ids == self.tokenizer.mask_id)
+        if not positions.shape[1]:
+            mask = self.tokenizer.vocabulary[self.tokenizer.mask_id]
+            raise UserError(
+                f"A masked language model says what stands behind {mask}, so every text must hold "
+                f"one in its first {self.max_sequence_length} tokens. Received: {text:.80}"
+            )
+        inputs = {**self.tokenizer.pack(token_ids), "masked_positions": positions}
+        scores, tokens = tf.math.top_k(tf.nn.softmax(self.model(inputs)[0]), top)  # (M, top)
+        masks = [
+            [
+                Guess(self.tokenizer.vocabulary[token], score)
+                for token, score in zip(*row, strict=True)
+            ]
+            for row in zip(tokens.numpy().tolist(), scores.numpy().tolist(), strict=True)
+        ]
+        return FilledText(text, masks)

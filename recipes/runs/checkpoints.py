@@ -1,0 +1,28 @@
+"""A checkpoint of a BERT as a recipe takes it: with the tokenizer that it was trained with."""
+
+from pathlib import Path
+
+from ...models.checkpoints import Checkpoint
+from .directories import model_directory
+from ..tokenizers.wordpiece import WordPieceTokenizer
+
+
+def open_checkpoint(source: str | Path) -> tuple[Checkpoint, WordPieceTokenizer]:
+    """Opens a checkpoint, or that of a run, and reads its tokenizer.
+
+    Args:
+        source: A directory, `hf://ORG/NAME[@REVISION]`, or the directory of a run.
+
+    Raises:
+        ValueError: If either cannot be used, or the tokenizer has token ids that the model has no
+            embedding for.
+    """
+    checkpoint = Checkpoint(model_directory(source))
+    tokenizer = WordPieceTokenizer.load(checkpoint.directory)
+    pieces, size = len(tokenizer.vocabulary), checkpoint.arguments["vocabulary_size"]
+    if pieces > size:
+        raise ValueError(
+            f"{source}: the tokenizer has {pieces} pieces, but config.json says "
+            f"vocab_size={size}. Take the tokenizer that the model was trained with."
+        )
+    return checkpoint, tokenizer

@@ -1,0 +1,214 @@
+"""Directories that appear whole or not at all, and never in place of what was not given up."""
+
+import json
+import logging
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from itertools import count
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
+
+from ..errors import UserError
+
+# What regard itself writes into a directory: only such a one is ever replaced.
+RUN_CONTENTS = frozenset(["run.json", "model", "metrics.json", "history.csv", "report"])
+DEMO_CONTENTS = frozenset(["reviews.csv", "held_out.csv", "run", "served"])
+IMAGE_DEMO_CONTENTS = frozenset(["digits", "run", "served"])
+TRANSLATION_DEMO_CONTENTS = frozenset(
+    ["train.en", "train.zh", "held_out.en", "held_out.zh", "alignment.png", "run", "served"]
+)
+
+logger = logging.getLogger("regard")
+
+
+def check_output(directory: Path, contents: frozenset[str], overwrite: bool = False) -> None:
+    """Makes sure, before any work, that a directory may be written later. Writes nothing.
+
+    Args:
+        directory: What is to be written.
+        contents: The names that such a directory holds.
+        overwrite: Whether a directory that holds just these may be replaced.
+
+    Raises:
+        UserError: If the directory exists and may not be replaced, or cannot be written.
+    """
+    place = Path(os.path.abspath(directory))
+    if os.path.lexists(place):
+        _check_replaceable(directory, place, contents, overwrite)
+    check_writable(directory)
+
+
+def check_writable(directory: Path) -> None:
+    """Makes sure that a directory can be made, or written if it is there. Writes nothing.
+
+    Raises:
+        UserError: If it is a file or in one, or may not be written.
+    """
+    place = Path(os.path.abspath(directory))
+    nearest = next(path for path in (place, *place.parents) if os.path.lexists(path))
+    if not nearest.is_dir():
+        raise UserError(f"{directory} cannot be written: {nearest} is not a directory.")
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise UserError(f"{directory} cannot be written: {nearest} may not be changed.")
+
+
+@contextmanager
+def written_aside(
+    directory: Path, contents: frozenset[str], overwrite: bool = False, aside: Path | None = None
+) -> Iterator[Path]:
+    """Gives a new directory to write into, and renames it to its place when all is written.
+
+    Whatever goes wrong on the way, what stood in that place before still stands there. If someone
+    else has taken the place meanwhile, the new directory gets the place's name with a number.
+
+    Args:
+        directory: The place.
+        contents: As in `check_output`.
+        overwrite: As in `check_output`.
+        aside: The directory, on the disk of the place, in which the new one is until then. Defaults
+            to that of the place.
+
+    Yields:
+        The directory to write into.
+
+    Raises:
+        UserError: As `check_output`, or if the disk does not take what is written.
+    """
+    check_output(directory, contents, overwrite)
+    place = Path(os.path.abspath(directory))
+    aside = Path(os.path.abspath(aside or place.parent))
+    made = [path for path in (aside, *aside.parents) if not path.exists()]
+    partial = None
+    try:
+        aside.mkdir(parents=True, exist_ok=True)
+        partial = Path(mkdtemp(prefix=f".{place.name}.", dir=aside))
+        partial.chmod(0o755)
+        yield partial
+        _move(partial, place, contents, overwrite)
+    except OSError as error:
+        raise UserError(f"{directory} cannot be written: {error.strerror or error}.") from error
+    finally:
+        if partial is not None:
+            shutil.rmtree(partial, ignore_errors=True)
+        for path in made:
+            with suppress(OSError):  # it is in use now
+                path.rmdir()
+
+
+def _check_replaceable(
+    directory: Path, place: Path, contents: frozenset[str], overwrite: bool
+) -> None:
+    if not overwrite:
+        raise UserError(
+            f"{directory} exists. Pass --overwrite to replace it, or name another directory with "
+            "--output."
+        )
+    found = set(os.listdir(place)) if place.is_dir() else {"a file"}
+    if found and found != contents:
+        strange = ", ".join(sorted(found - contents)[:5]) or "an incomplete one"
+        raise UserError(
+            f"{directory} is not just what regard writes, so --overwrite does not replace it. "
+            f"Found: {strange}. Move that away, or name another directory with --output."
+        )
+    if place.is_symlink() or os.path.ismount(place) or Path.cwd().is_relative_to(place):
+        raise UserError(
+            f"{directory} is a link, a mount or the current directory, which cannot be replaced. "
+            "Name a directory within it with --output."
+        )
+
+
+def _move(partial: Path, place: Path, contents: frozenset[str], overwrite: bool) -> None:
+    if os.path.lexists(place):
+        try:
+            _check_replaceable(place, place, contents, overwrite)
+        except UserError:
+            taken, place = place, _free_name(place)
+            logger.warning("%s was taken meanwhile, so this is now %s", taken, place)
+    if not place.exists():
+        partial.rename(place)
+        return
+    replaced = Path(mkdtemp(prefix=f".{place.name}.", dir=place.parent)) / place.name
+    place.rename(replaced)
+    try:
+        partial.rename(place)
+    except BaseException:
+        replaced.rename(place)
+        raise
+    finally:
+        shutil.rmtree(replaced.parent, ignore_errors=True)
+
+
+def _free_name(place: Path) -> Path:
+    names = (place.with_name(f"{place.name}-{number}") for number in count(2))
+    return next(name for name in names if not os.path.lexists(name))
+
+
+def default_output(source: str | Path, prefix: str = "") -> Path:
+    """`runs/` and the name of the data: `runs/reviews` for `reviews.csv`."""
+    source = str(source)
+    name = source.removeprefix("tfds:").replace("/", "-").replace(":", "-")
+    return Path("runs") / (prefix + (name if source.startswith("tfds:") else Path(source).stem))
+
+
+def state_directory(output: Path) -> Path:
+    """Where the state of a training of several workers is, until its run is written."""
+    return output.with_name(f".{output.name}.state")
+
+
+TASKS = {
+    "text": ("a text classifier", "regard fit text"),
+    "masked_lm": ("a masked language model", "regard pretrain text"),
+    "translation": ("a translator", "regard fit translation"),
+    "images": ("an image classifier", "regard fit images"),
+}
+
+
+def read_metadata(directory: Path, *tasks: str) -> dict[str, Any]:
+    """What `run.json` of a run directory holds.
+
+    Args:
+        directory: The run.
+        *tasks: The tasks that it may be a run of, keys of `TASKS`. Defaults to all.
+
+    Raises:
+        UserError: If the directory is not a run, or is a run of another task.
+    """
+    path = directory / "run.json"
+    try:
+        metadata = json.loads(path.read_text(encoding="utf-8"))
+        found = metadata["task"]
+        is_whole = found in TASKS and isinstance(metadata["settings"], dict)
+        if found == "text":
+            is_whole &= {"text_column", "label_column"} <= set(metadata["data"]["train"])
+        if found != "images":
+            is_whole &= isinstance(metadata["settings"]["max_sequence_length"], int)
+    except OSError as error:
+        raise UserError(
+            f"{directory} is not a run: there is no run.json in it. "
+            "Name a directory that `regard fit` or `regard pretrain` wrote."
+        ) from error
+    except (ValueError, KeyError, TypeError):
+        is_whole = False
+    if not is_whole:
+        raise UserError(f"{path} does not describe a run as `regard` writes it.")
+    if tasks and found not in tasks:
+        wanted, commands = zip(*(TASKS[task] for task in tasks), strict=True)
+        raise UserError(
+            f"{directory} is a run of {TASKS[found][0]}, but this needs {' or '.join(wanted)}. "
+            f"Name one that {' or '.join(f'`{command}`' for command in commands)} wrote."
+        )
+    return metadata
+
+
+def takes_pairs(metadata: dict[str, Any]) -> bool:
+    """Whether a run, by what its `run.json` holds, classifies pairs of texts."""
+    return metadata["task"] == "text" and metadata["data"]["train"].get("pair_column") is not None
+
+
+def model_directory(source: str | Path) -> str:
+    """Where a checkpoint is, if it may be a run: `source`, or the `model/` of a run."""
+    is_run = not str(source).startswith("hf://") and (Path(source) / "run.json").exists()
+    return str(Path(source) / "model") if is_run else str(source)

@@ -1,0 +1,176 @@
+"""Export for TensorFlow Serving: a SavedModel that takes raw text.
+
+What a server gets is one directory, `DESTINATION/<version>/`:
+
+    saved_model.pb, variables/                the graph, tokenizer included, and the weights
+    assets/                                   text files for people: labels, pieces of the tokenizer
+    assets.extra/tf_serving_warmup_requests   requests that the server asks itself while it loads
+
+It is written aside, tried by `verify_export.py` in a process of its own, and only then renamed, so
+that a server watching DESTINATION never sees a version that is half-written or does not work.
+"""
+
+import errno
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import tensorflow as tf
+from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
+
+from ..errors import UserError
+from .warmup_requests import write_warmup_requests
+
+PRECISIONS = ("float32", "bfloat16")
+
+AWKWARD_TEXTS = (
+    b"",
+    b"a text of 100 kB, " * 6_000,
+    b"x" * 100_000,
+    b"a lone surrogate \xed\xa0\xbd and no UTF-8 at all \xff\xfe\xc3",
+    "房间很干净,服务员态度也好。 ＡＢＣ！".encode(),
+    bytes(range(32)) + b"controls\x7f\x00",
+    "😀 👩‍👩‍👧 Ünïcödé e\u0301 \u200b\u00a0\ufffd ΣΑΣ [SEP] [MASK] ##ing".encode(),
+)
+
+
+def write_export(
+    destination: Path,
+    signatures: Mapping[str, Any],
+    model,
+    assets: Mapping[str, Sequence[str]],
+    requests: Sequence[PredictionLog],
+    expected: Mapping[str, Any],
+    resources: Sequence[Any] = (),
+) -> Path:
+    """Writes the next version of a model that TensorFlow Serving's stock server can load.
+
+    Args:
+        destination: The directory that holds all versions, made if missing: a server's
+            `--model_base_path`. The new version is one more than the largest there.
+        signatures: The functions that a server calls, by name.
+        model: The model in them. Its optimizer is not stored.
+        assets: The lines of text files that go with it, by name.
+        requests: Its warm-up requests.
+        expected: What `verify_export.py` is to find.
+        resources: What else the functions hold on to, such as tables.
+
+    Returns:
+        The directory written, `destination/<version>`.
+
+    Raises:
+        UserError: If `destination` is not a directory that can be written.
+        RuntimeError: If the export does not load, has an operation that the server lacks, or
+            answers otherwise than expected. Nothing of it is left then.
+    """
+    with _workspace(destination) as workspace:
+        export = workspace / "export"
+        files = [_asset(workspace / name, lines) for name, lines in assets.items()]
+        _save(signatures, model, [*files, *resources], export)
+        write_warmup_requests(export, requests)
+        _verify(export, expected)
+        _flush(export)
+        return _publish(export, destination)
+
+
+def in_precision(model, precision: str):
+    """The same model with its weights in that precision, so that no call has to convert them.
+
+    Raises:
+        UserError: If there is no such precision.
+    """
+    if precision not in PRECISIONS:
+        raise UserError(
+            f"The precision must be one of {', '.join(PRECISIONS)}. Received: {precision!r}"
+        )
+    exported = type(model).from_config({**model.get_config(), "dtype": precision})
+    exported.set_weights(model.get_weights())
+    return exported
+
+
+@contextmanager
+def _workspace(destination: Path) -> Iterator[Path]:
+    """A directory beside the versions, which the server passes over since it is not a number."""
+    try:
+        destination.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(prefix=".partial-", dir=destination) as workspace:
+            yield Path(workspace)
+    except (OSError, tf.errors.ResourceExhaustedError) as error:
+        reason = getattr(error, "strerror", None) or "no room is left"
+        raise UserError(
+            f"{destination}: an export cannot be written there ({reason}). "
+            "Name a directory that can be written and has room."
+        ) from error
+
+
+def _asset(path: Path, lines: Sequence[str]) -> tf.saved_model.Asset:
+    """A text file that goes into `assets/`; a line break within a label becomes a space."""
+    text = "".join(" ".join(line.splitlines()) + "\n" for line in lines)
+    path.write_text(text, encoding="utf-8", newline="\n")
+    return tf.saved_model.Asset(str(path))
+
+
+def _save(signatures: Mapping[str, Any], model, held: Sequence[Any], export: Path) -> None:
+    module = tf.Module()
+    # The bare variables: the model itself would bring its optimizer and Keras' own records.
+    module.weights = [weight.value for weight in model.weights]
+    module.held = list(held)
+    tf.saved_model.save(module, str(export), dict(signatures))
+    (export / "fingerprint.pb").unlink()  # optional, and of the graph as it is before what follows
+    if "classify" not in signatures:
+        return
+    # TensorFlow 2 names the method of every signature "tensorflow/serving/predict", which servers
+    # with --enable_signature_method_name_check, and all older ones, refuse in the Classify API.
+    updater = tf.compat.v1.saved_model.signature_def_utils.MethodNameUpdater(str(export))
+    updater.replace_method_name("classify", "tensorflow/serving/classify", tags="serve")
+    updater.save()
+
+
+def _verify(export: Path, expected: Mapping[str, Any]) -> None:
+    """Tries the export in a process that knows nothing of Regard or Keras; see verify_export.py."""
+    path = export.with_name("expected.json")
+    path.write_text(json.dumps(expected), encoding="utf-8")
+    script = Path(__file__).with_name("verify_export.py")
+    result = subprocess.run(
+        # -P: nothing beside the script, such as our tokenizers.py, goes before installed packages.
+        [sys.executable, "-P", script, export, path],
+        env={**os.environ, "CUDA_VISIBLE_DEVICES": "-1"},
+        capture_output=True,
+        text=True,
+        errors="replace",
+    )
+    if result.returncode != 0:
+        raise RuntimeError(f"The export failed its check and was deleted: {_reason(result)}")
+
+
+def _reason(result: subprocess.CompletedProcess) -> str:
+    try:
+        return json.loads(result.stdout.splitlines()[-1])["error"]
+    except (IndexError, ValueError):  # it was killed, or could not start
+        return f"exit status {result.returncode}\n{result.stderr}"
+
+
+def _flush(export: Path) -> None:
+    """Waits until every file is on disk, so that a crash cannot leave a version with holes."""
+    for path in [*export.rglob("*"), export]:
+        descriptor = os.open(path, os.O_RDONLY)
+        os.fsync(descriptor)
+        os.close(descriptor)
+
+
+def _publish(export: Path, destination: Path) -> Path:
+    """Gives the export the next version, in one step."""
+    while True:
+        versions = [path.name for path in destination.iterdir() if path.name.isdecimal()]
+        version = destination / str(max(map(int, versions), default=0) + 1)
+        try:
+            return export.rename(version)
+        except OSError as error:  # another export took the number in between
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise

@@ -1,0 +1,249 @@
+"""Labelled texts, from files and TensorFlow Datasets: to learn from, validate on and evaluate."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ..data.columns import choose_columns
+from ..data.examples import fingerprint, sorted_labels
+from ..data.formats import Table, open_table
+from ..data.rows import read_rows
+from ..data.splitting import split
+from ..errors import UserError
+from ..runs.display import display_name
+
+logger = logging.getLogger("regard")
+
+
+@dataclass(frozen=True)
+class LabelledTexts:
+    """Texts, or pairs of texts, with their labels, in file order.
+
+    Attributes:
+        source: What the user named, for messages.
+        texts: The texts, as they stand in the source.
+        labels: One label per text, always a string.
+        text_column: The column that the texts came from.
+        label_column: The column that the labels came from.
+        num_skipped: Bad rows of the source that were left out.
+        pairs: The second text of each example; None where the examples are single texts.
+        pair_column: The column that the second texts came from; None likewise.
+    """
+
+    source: str
+    texts: list[str]
+    labels: list[str]
+    text_column: str
+    label_column: str
+    num_skipped: int = 0
+    pairs: list[str] | None = None
+    pair_column: str | None = None
+
+    def __post_init__(self):
+        if (self.pairs is None) != (self.pair_column is None):
+            raise ValueError(
+                "`pairs` and `pair_column` must be given together, or neither. "
+                f"Received: pair_column={self.pair_column!r}"
+            )
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    def examples(self) -> list[str] | list[tuple[str, str]]:
+        """The texts, or the pairs of texts."""
+        return self.texts if self.pairs is None else list(zip(self.texts, self.pairs, strict=True))
+
+    def fingerprint(self) -> str:
+        """SHA-256 over texts, labels and pairs, in hexadecimal: the same for the same data."""
+        return fingerprint(self.texts, self.labels, *([] if self.pairs is None else [self.pairs]))
+
+    def class_names(self) -> list[str]:
+        """The distinct labels, sorted as `sorted_labels` does."""
+        return sorted_labels(self.labels)
+
+    def take(self, rows: Sequence[int]) -> "LabelledTexts":
+        """Some of the rows."""
+        return replace(
+            self,
+            texts=[self.texts[row] for row in rows],
+            labels=[self.labels[row] for row in rows],
+            pairs=None if self.pairs is None else [self.pairs[row] for row in rows],
+        )
+
+
+def read_labelled_texts(
+    source: str | Path,
+    *,
+    text_column: str | None = None,
+    label_column: str | None = None,
+    pair_column: str | None = None,
+    encoding: str = "utf-8",
+    skip_bad_rows: bool = False,
+) -> LabelledTexts:
+    """Reads texts and labels from a file or from TensorFlow Datasets.
+
+    The suffix tells the format: `.csv`, `.tsv`, `.jsonl` or `.ndjson`, `.parquet` or `.pq`. CSV is
+    read strictly, with quotes as in RFC 4180. In TSV every line is a row, whatever quotes it holds,
+    so a field may begin with a bare quote; a field that is quoted as a whole, as spreadsheets and
+    pandas write it, loses these quotes. Texts are kept as they are; labels lose white space at both
+    ends.
+
+    Args:
+        source: A file, or `tfds:NAME[/CONFIG][:SPLIT]`, where the default split is "train".
+        text_column: The column of texts. Default: guessed from the names, and the guess logged.
+        label_column: The column of labels. Default: guessed likewise. Labels that are integers,
+            whole floats and booleans become "3", "3" and "true"; numbers that TFDS, or a Parquet
+            file of Hugging Face's `datasets`, has names for become these.
+        pair_column: The column of the second texts, where each example is a pair of texts. Never
+            guessed.
+        encoding: How a CSV, TSV or JSON Lines file is encoded. A UTF-8 byte order mark is dropped.
+        skip_bad_rows: Leave out, and count, rows with too many or too few fields, lines that are
+            not JSON objects, and rows where a text or the label is missing, empty, of a wrong
+            type, or holds what is not text.
+
+    Returns:
+        At least one text, with its label.
+
+    Raises:
+        UserError: If the source cannot be read, a column cannot be told, or a row is bad.
+
+    Example:
+        >>> table = read_labelled_texts("reviews.csv", label_column="stars")
+        >>> table.class_names()
+        ['1', '2', '3', '4', '5']
+    """
+    table = open_table(str(source), encoding)
+    return _read_table(str(source), table, text_column, label_column, pair_column, skip_bad_rows)
+
+
+def _read_table(
+    source: str,
+    table: Table,
+    text_column: str | None,
+    label_column: str | None,
+    pair_column: str | None,
+    skip_bad_rows: bool,
+) -> LabelledTexts:
+    text_column, label_column = choose_columns(
+        source, table.columns, text_column, label_column, pair_column
+    )
+    columns = {"text": text_column, "label": label_column}
+    if pair_column is not None:
+        columns["second text"] = pair_column
+    cells, num_skipped = read_rows(source, table, columns, skip_bad_rows)
+    return LabelledTexts(
+        source,
+        cells["text"],
+        cells["label"],
+        text_column,
+        label_column,
+        num_skipped,
+        cells.get("second text"),
+        pair_column,
+    )
+
+
+def read_train_and_validation(
+    train: str | Path | LabelledTexts,
+    validation: str | Path | LabelledTexts | float,
+    seed: int,
+    **reading: Any,
+) -> tuple[LabelledTexts, LabelledTexts]:
+    """Reads the data to learn from and the data to validate on, or holds out a part for that.
+
+    Args:
+        train: A source for `read_labelled_texts`, or a table.
+        validation: Likewise, or the share of the training data to hold out, in (0, 1).
+        seed: Decides which rows are held out.
+        **reading: Further arguments of `read_labelled_texts`.
+
+    Returns:
+        The training and the validation data.
+
+    Raises:
+        UserError: As `read_labelled_texts` and `split`, or if there are fewer than two classes.
+    """
+    if not isinstance(train, LabelledTexts):
+        train = read_labelled_texts(train, **reading)
+    _check_labels(train)
+    if isinstance(validation, float):
+        return split(train, validation, seed)
+    if not isinstance(validation, LabelledTexts):
+        trained = {
+            "text_column": train.text_column,
+            "label_column": train.label_column,
+            "pair_column": train.pair_column,
+        }
+        validation = read_like(trained, validation, **reading)
+    check_pairs(validation, trained_on_pairs=train.pairs is not None)
+    if validation.fingerprint() == train.fingerprint():
+        logger.warning(
+            "%s is validated on its own training data: the figures flatter", train.source
+        )
+    return train, validation
+
+
+def _check_labels(train: LabelledTexts) -> None:
+    num_classes = len(set(train.labels))
+    if num_classes < 2:
+        raise UserError(
+            f"{train.source}: a classifier needs at least two labels to tell apart, but column "
+            f"{train.label_column!r} holds only {display_name(train.labels[0])!r}."
+        )
+    if num_classes > max(2, len(train) / 2):
+        raise UserError(
+            f"{train.source}: a classifier needs several texts for each label, but column "
+            f"{train.label_column!r} holds {num_classes:,} labels for {len(train):,} texts. "
+            "Name the right column with --label-column."
+        )
+
+
+def read_like(
+    trained: dict[str, Any],
+    source: str | Path,
+    *,
+    text_column: str | None = None,
+    label_column: str | None = None,
+    pair_column: str | None = None,
+    encoding: str = "utf-8",
+    skip_bad_rows: bool = False,
+) -> LabelledTexts:
+    """Reads data that goes with the training data: its columns are the first guess.
+
+    Args:
+        trained: The `text_column`, `label_column` and, unless it is None, `pair_column` of the
+            training data. The last is not a guess: the data must have it, or name another.
+        source: As for `read_labelled_texts`, and so are the other arguments.
+
+    Raises:
+        UserError: As `read_labelled_texts`, or if only one of the two holds pairs of texts.
+    """
+    trained_pair_column = trained.get("pair_column")
+    table = open_table(str(source), encoding)
+
+    def expected(role: str) -> str | None:
+        return trained[role] if trained[role] in table.columns else None
+
+    data = _read_table(
+        str(source),
+        table,
+        text_column or expected("text_column"),
+        label_column or expected("label_column"),
+        pair_column or trained_pair_column,
+        skip_bad_rows,
+    )
+    check_pairs(data, trained_on_pairs=trained_pair_column is not None)
+    return data
+
+
+def check_pairs(data: LabelledTexts, trained_on_pairs: bool) -> None:
+    """Raises `UserError` unless the data holds pairs of texts just where the training data does."""
+    if (data.pairs is not None) == trained_on_pairs:
+        return
+    wanted = "pairs of texts" if trained_on_pairs else "single texts"
+    fix = "Name the column of the second text with" if trained_on_pairs else "Leave out"
+    raise UserError(
+        f"{data.source} must hold {wanted}, as the training data does. {fix} --pair-column."
+    )

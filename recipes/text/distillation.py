@@ -1,0 +1,230 @@
+"""What a linear teacher tells a transformer: probabilities of texts, and evidence of their tokens.
+
+A few thousand texts are too few for a transformer to find out by itself which words and phrases
+matter; it remembers the texts instead. So a teacher, which has learned from the same texts, labels
+new ones, made of stretches of the training texts, with probabilities: distillation (Hinton et al.,
+2015). And it says of every token how much the n-grams that end there speak for each class: the
+transformer's first block learns to say the same, so that the others need but sum up.
+
+References:
+    Hinton et al., "Distilling the Knowledge in a Neural Network",
+    https://arxiv.org/abs/1503.02531
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+from sklearn.model_selection import cross_val_predict
+
+from ...models import TextClassifier
+from ..devices.shards import WHOLE, Shard
+from ..tokenizers.wordpiece import WordPieceTokenizer, sequence_lengths
+from ..training.token_budget import TokenBudget, read_ahead, training_dataset
+from .teacher import NGramReader, group_sums, make_teacher, ngram_weights
+
+FOLDS = 5
+TEACHER_SHARE = 0.5  # of a real text's target; the rest is its label
+SYNTHETIC_PER_TEXT = 8  # in an epoch
+SYNTHETIC_TOKENS = 1_500_000  # in an epoch, at most: about a minute on two cores
+LARGEST_DATA = 50_000  # texts: more teach the transformer by themselves
+LARGEST_NUM_CLASSES = 50
+FEWEST_STEPS = 400  # of all epochs together
+_ASKED_AT_ONCE = 5000  # texts: their n-grams take a few hundred bytes a token
+
+
+class Lesson(NamedTuple):
+    """What to learn in all epochs together.
+
+    Attributes:
+        texts: Token ids of each text, without special tokens.
+        targets: Probabilities: float32, (number of texts, C).
+        evidence: How much each token, with those before it, speaks for each class, with a standard
+            deviation of about 1: float32, (tokens of all texts, C), or (tokens, 1) for two classes.
+        piece_evidence: The same of each piece of the vocabulary alone: (V, C), or (V, 1).
+    """
+
+    texts: list[np.ndarray]
+    targets: np.ndarray
+    evidence: np.ndarray
+    piece_evidence: np.ndarray
+
+
+def can_teach(labels: Iterable[str]) -> bool:
+    """Whether there are few enough texts to need a teacher, and enough of each class for one."""
+    counts = Counter(labels)
+    is_small = counts.total() <= LARGEST_DATA and 2 <= len(counts) <= LARGEST_NUM_CLASSES
+    return is_small and min(counts.values()) >= FOLDS
+
+
+def distill(
+    texts: Sequence[np.ndarray],
+    labels: np.ndarray,
+    targets: np.ndarray,
+    pieces: Sequence[str],
+    epochs: int,
+    seed: int,
+) -> Lesson:
+    """Asks a teacher about the real texts, once an epoch, and about synthetic ones, always new.
+
+    What the teacher says of a real text comes from a teacher that has not seen it.
+
+    Args:
+        texts: Token ids of each text, without special tokens.
+        labels: Class of each text, integers in [0, C), each class at least five times.
+        targets: What the labels alone ask for: (number of texts, C).
+        pieces: The vocabulary, in the order of the token ids.
+        epochs: Number of epochs.
+        seed: Seed of the synthetic texts.
+    """
+    texts = list(texts)
+    reader = NGramReader(pieces).fit(texts)
+    occurrences = reader.occurrences(texts)
+    counts = group_sums(_lengths(texts)) @ occurrences
+    teacher = make_teacher()
+    unseen = cross_val_predict(teacher, counts, labels, cv=FOLDS, method="predict_proba")
+    real_targets = TEACHER_SHARE * unseen + (1 - TEACHER_SHARE) * targets
+
+    teacher.fit(counts, labels)
+    weights = ngram_weights(teacher)
+    weights /= (occurrences @ weights).std(axis=0)
+    evidence = occurrences @ weights
+    all_texts = texts * epochs
+    all_targets = [real_targets] * epochs
+    all_evidence = [evidence] * epochs
+    for synthetic in _synthetic_texts(texts, epochs, seed):
+        occurrences = reader.occurrences(synthetic)
+        counts = group_sums(_lengths(synthetic)) @ occurrences
+        all_texts += synthetic
+        all_targets.append(teacher.predict_proba(counts))
+        all_evidence.append(occurrences @ weights)
+    alone = reader.occurrences([np.array([token_id]) for token_id in range(len(pieces))])
+    return Lesson(
+        all_texts,
+        np.concatenate(all_targets).astype("float32"),
+        np.concatenate(all_evidence),
+        alone @ weights,
+    )
+
+
+def _synthetic_texts(texts: list[np.ndarray], epochs: int, seed: int):
+    """Yields synthetic texts for all epochs, some thousands at a time."""
+    random = np.random.default_rng(seed)
+    mean_length = max(1, sum(_lengths(texts)) // len(texts))
+    count = epochs * min(SYNTHETIC_PER_TEXT * len(texts), SYNTHETIC_TOKENS // mean_length)
+    for start in range(0, count, _ASKED_AT_ONCE):
+        yield glue(texts, min(_ASKED_AT_ONCE, count - start), random)
+
+
+def glue(texts: Sequence[np.ndarray], count: int, random: np.random.Generator) -> list[np.ndarray]:
+    """Makes texts, each of a random stretch of one text followed by one of another.
+
+    None is longer than the longest of the texts.
+    """
+    longest = max(_lengths(texts))
+    pairs = random.integers(len(texts), size=(count, 2))
+    glued = (np.concatenate([_stretch(texts[i], random) for i in pair]) for pair in pairs)
+    return [text[:longest] for text in glued]
+
+
+def _stretch(text: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    if not len(text):
+        return text
+    length = random.integers(1, len(text) + 1)
+    start = random.integers(len(text) - length + 1)
+    return text[start : start + length]
+
+
+def _lengths(texts: Sequence[np.ndarray]) -> list[int]:
+    return [len(text) for text in texts]
+
+
+def with_evidence(model: TextClassifier, num_columns: int) -> keras.Model:
+    """The same classifier, of the very same layers, with the evidence of its first block beside.
+
+    Args:
+        model: The classifier.
+        num_columns: Width E of the evidence.
+
+    Returns:
+        A model of the classifier's inputs that gives `logits` (B, C) and `evidence` (B, T, E).
+    """
+    inputs = model.input
+    first, *others = model.encoder.blocks
+    x = model.embedding(inputs["token_ids"], inputs["segment_ids"])  # (B, T, D)
+    x = first(x, inputs["padding_mask"])  # (B, T, D)
+    evidence = keras.layers.Dense(num_columns, dtype="float32", name="evidence")(x)  # (B, T, E)
+    for block in others:
+        x = block(x, inputs["padding_mask"], first_only=block is others[-1])
+    return keras.Model(inputs, {"logits": model.classify(x), "evidence": evidence})
+
+
+def with_no_evidence(learner: keras.Model):
+    """Makes labelled batches into some for what `with_evidence` made, with none to compare with."""
+    num_columns = learner.output["evidence"].shape[-1]
+
+    def finish(inputs, targets):
+        is_asked = tf.zeros(tf.shape(inputs["token_ids"]))  # (B, T)
+        evidence = tf.zeros([*tf.unstack(tf.shape(is_asked)), num_columns])
+        return (
+            inputs,
+            {"logits": targets, "evidence": evidence},
+            {"logits": tf.ones(tf.shape(targets)[:1]), "evidence": is_asked},
+        )
+
+    return finish
+
+
+def lesson_batches(
+    lesson: Lesson,
+    tokenizer: WordPieceTokenizer,
+    *,
+    max_sequence_length: int,
+    batch_tokens: int,
+    token_dropout: float,
+    seed: int,
+) -> tuple[TokenBudget, Callable[[int, Shard], tf.data.Dataset]]:
+    """The plan of the batches for what `with_evidence` makes, and what gives the endless dataset.
+
+    The latter takes the step to begin with, and the shard of each batch to give.
+    """
+    lengths = _lengths(lesson.texts)
+    tokens = np.concatenate(lesson.texts).astype("int32")
+    plain = tf.RaggedTensor.from_row_lengths(tokens, lengths)
+    token_ids = tokenizer.enclose(plain, max_sequence_length)
+    evidence = tf.RaggedTensor.from_row_lengths(lesson.evidence, lengths)  # (texts, None, E)
+
+    special_ids = [tokenizer.pad_id, tokenizer.start_id, tokenizer.end_id, tokenizer.mask_id]
+
+    def targets_of(indices):
+        return {
+            "logits": tf.gather(lesson.targets, indices),
+            "evidence": tf.gather(evidence, indices),
+        }
+
+    def finish(inputs, targets, weights):
+        token_ids = inputs["token_ids"]
+        inner = tf.stack([-1, tf.shape(token_ids)[1] - 2, -1])  # without [CLS] and [SEP]
+        padded = tf.pad(targets["evidence"].to_tensor(shape=inner), [[0, 0], [1, 1], [0, 0]])
+        is_shown = tf.reduce_all(token_ids[..., None] != special_ids, axis=-1)  # (B, T)
+        return (
+            inputs,
+            {"logits": targets["logits"], "evidence": padded},
+            {"logits": weights, "evidence": tf.cast(is_shown, tf.float32)},
+        )
+
+    # Of little data the batches are smaller, for there to be steps enough.
+    batch_tokens = max(1, min(batch_tokens, len(tokens) // FEWEST_STEPS))
+    plan = TokenBudget(sequence_lengths(token_ids).numpy(), batch_tokens, seed)
+    ones = np.ones(len(lengths), "float32")
+
+    def batches(first_step: int = 0, shard: Shard = WHOLE) -> tf.data.Dataset:
+        batches = training_dataset(
+            plan, token_ids, targets_of, ones, tokenizer, token_dropout, first_step, shard
+        )
+        return read_ahead(batches.map(finish), tf.data.INFINITE_CARDINALITY)
+
+    return plan, batches

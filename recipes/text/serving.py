@@ -1,0 +1,177 @@
+"""The export of a text classifier: raw text in, labels with scores out.
+
+A model of pairs of texts takes two columns of them, `texts` and `pairs`, and any other only the
+first. Everything here works on such columns, by name, so that there is one story for both.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import tensorflow as tf
+
+from ..errors import UserError
+from ..serving.export import AWKWARD_TEXTS, in_precision, write_export
+from ..serving.micro_batches import answer_in_parts
+from ..serving.warmup_requests import (
+    FEATURES,
+    Columns,
+    classify_request,
+    predict_request,
+    warmup_batches,
+)
+from ..tokenizers.wordpiece import Text, as_bytes, sequence_lengths
+
+# In probability: how far scores may be from those of the live model, and how much padding and the
+# company in a batch may change them.
+TOLERANCES = {
+    "float32": {"model": 1e-5, "company": 1e-5},
+    "bfloat16": {"model": 0.02, "company": 0.005},
+}
+
+
+def export_text_classifier(
+    model,
+    tokenizer,
+    class_names: Sequence[str],
+    max_sequence_length: int,
+    destination: Path,
+    examples: Sequence[Text] | Sequence[tuple[Text, Text]],
+    precision: str = "float32",
+) -> Path:
+    """Writes the next version of a classifier that TensorFlow Serving's stock server can load.
+
+    The SavedModel has two signatures; the classes are always in the order of `class_names`:
+
+    - `serving_default`, for the Predict API: `texts` (B,), UTF-8 strings, give `label` (B,), its
+      probability `score` (B,), and all `classes` (B, C) with their `scores` (B, C).
+    - `classify`, for the Classify API: `inputs` (B,), serialized `tf.Example`s with the text as
+      the bytes feature "text", give `classes` (B, C) and `scores` (B, C).
+
+    For pairs of texts, the second ones are `pairs` (B,) in the one and the bytes feature "pair" in
+    the other. Bytes that are not UTF-8 are taken as BERT takes them, and what is longer than
+    `max_sequence_length` tokens is cut; no text is an error.
+
+    Args:
+        model: A `TextClassifier`, in float32. Its optimizer is not stored.
+        tokenizer: The `WordPieceTokenizer` that the model was trained with.
+        class_names: Names of the classes, in the order of the model's logits.
+        max_sequence_length: Largest number of tokens of a text or pair, [CLS] and [SEP] included.
+        destination: The directory that holds all versions, made if missing: a server's
+            `--model_base_path`. The new version is one more than the largest there.
+        examples: A few texts, or tuples of two texts, at least one, of the kind that will be asked.
+            The export is tried with them, and they become its warm-up requests.
+        precision: "float32", or "bfloat16": weights of half the size, and matrix products that
+            processors with bfloat16 instructions compute faster; probabilities then change in the
+            third digit, and outputs are float32 still. Defaults to "float32".
+
+    Returns:
+        The directory written, `destination/<version>`.
+
+    Raises:
+        UserError: If `destination` is not a directory that can be written, if there is no such
+            precision, or if bfloat16 changes the model's answers too much.
+        RuntimeError: If the export does not load, has an operation that the server lacks, or
+            answers otherwise than the model. Nothing of it is left then.
+    """
+    if not examples:
+        raise ValueError("An export needs at least one example to warm up with. Received: none")
+    examples = _as_columns(examples)
+    exported = in_precision(model, precision)
+    signatures = _signatures(exported, tokenizer, class_names, max_sequence_length, list(examples))
+    columns = _with_awkward_texts(examples)
+    expected = {
+        "task": "text",
+        "columns": {n: [text.decode("latin-1") for text in texts] for n, texts in columns.items()},
+        "classes": list(class_names),
+        "scores": _ask_model(model, tokenizer, max_sequence_length, columns),
+        "tolerances": TOLERANCES[precision],
+    }
+    assets = {"labels.txt": class_names, "vocab.txt": tokenizer.vocabulary}
+    requests = [
+        make(batch)
+        for batch in warmup_batches(examples)
+        for make in (predict_request, classify_request)
+    ]
+    try:
+        return write_export(destination, signatures, exported, assets, requests, expected)
+    except RuntimeError as error:
+        if precision == "float32":
+            raise
+        raise UserError(f"{error} Pass --precision float32.") from error
+
+
+def _as_columns(examples: Sequence[Text] | Sequence[tuple[Text, Text]]) -> Columns:
+    columns = zip(*examples, strict=True) if isinstance(examples[0], tuple) else [examples]
+    return {
+        name: as_bytes(column).numpy().tolist()
+        for name, column in zip(FEATURES, columns, strict=False)
+    }
+
+
+def _with_awkward_texts(examples: Columns) -> Columns:
+    """Puts the awkward texts before the examples; for pairs, each is followed by the next."""
+    awkward = (AWKWARD_TEXTS, [*AWKWARD_TEXTS[1:], AWKWARD_TEXTS[0]])
+    return {name: [*awkward[i], *texts] for i, (name, texts) in enumerate(examples.items())}
+
+
+def _signatures(
+    model, tokenizer, class_names: Sequence[str], max_sequence_length: int, columns: Sequence[str]
+) -> dict:
+    """The functions that a server calls, by name."""
+    names = tf.constant(class_names)  # (C,)
+    features = {FEATURES[name]: tf.io.FixedLenFeature([], tf.string) for name in columns}
+
+    def classify_texts(texts: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        scores = _probabilities(model, tokenizer, max_sequence_length, texts)  # (B, C)
+        classes = tf.tile(names[tf.newaxis], [tf.shape(scores)[0], 1])  # (B, C)
+        return {"classes": classes, "scores": scores}
+
+    @tf.function(autograph=False)
+    def predict(**texts: tf.Tensor) -> dict[str, tf.Tensor]:
+        answer = classify_texts(texts)
+        label = tf.gather(names, tf.argmax(answer["scores"], axis=1))
+        return {"label": label, "score": tf.reduce_max(answer["scores"], axis=1), **answer}
+
+    @tf.function(autograph=False)
+    def classify(inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        parsed = tf.io.parse_example(inputs, features)
+        return classify_texts({name: parsed[FEATURES[name]] for name in columns})
+
+    strings = {name: tf.TensorSpec([None], tf.string, name) for name in (*columns, "inputs")}
+    return {
+        "serving_default": predict.get_concrete_function(
+            **{name: strings[name] for name in columns}
+        ),
+        "classify": classify.get_concrete_function(strings["inputs"]),
+    }
+
+
+def _probabilities(
+    model, tokenizer, max_sequence_length: int, texts: dict[str, tf.Tensor]
+) -> tf.Tensor:
+    """Class probabilities (B, C), float32, of columns of texts (B,).
+
+    Texts of like length go through the model together, a few at a time, so that the model takes no
+    more memory for a thousand than for a few, and short texts wait for no long one.
+    """
+    encode = tokenizer.encode_pairs if "pairs" in texts else tokenizer.encode
+    token_ids = encode(*(texts[name] for name in FEATURES if name in texts), max_sequence_length)
+    lengths = sequence_lengths(token_ids)  # (B,)
+
+    def classify(rows):
+        inputs = tokenizer.pack(tf.gather(token_ids, rows), tf.gather(lengths, rows[-1]))
+        return [model(inputs, training=False)]
+
+    shape = [None, *model.output_shape[1:]]
+    (logits,) = answer_in_parts(classify, lengths, [tf.TensorSpec(shape)])  # (B, C)
+    return tf.nn.softmax(logits)
+
+
+def _ask_model(model, tokenizer, max_sequence_length: int, columns: Columns) -> list:
+    """Scores of the live model, a row at a time: no padding, and no company in the batch."""
+    scores = []
+    with tf.device("CPU"):  # where the export is tried: an accelerator may round otherwise
+        for row in zip(*columns.values(), strict=True):
+            texts = {name: tf.constant([text]) for name, text in zip(columns, row, strict=True)}
+            scores.append(_probabilities(model, tokenizer, max_sequence_length, texts))
+    return tf.concat(scores, axis=0).numpy().tolist()  # (number of rows, C)

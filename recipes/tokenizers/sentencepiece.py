@@ -1,0 +1,314 @@
+"""The tokenizer of a translator: SentencePiece, as Marian's checkpoints have it.
+
+Texts are cut into pieces by a model of the source's or the target's language, and one vocabulary
+numbers the pieces of both. Nothing is assumed about spaces: a text is a string of characters, of
+which the space is one.
+
+References:
+    Kudo and Richardson, "SentencePiece", https://arxiv.org/abs/1808.06226;
+    Provilkov et al., "BPE-Dropout", https://arxiv.org/abs/1910.13267
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Sequence
+from io import BytesIO
+from pathlib import Path
+
+import sentencepiece
+import tensorflow as tf
+from sentencepiece import sentencepiece_model_pb2
+from tensorflow_text.python.ops.sentencepiece_tokenizer import (
+    gen_sentencepiece_tokenizer as text_ops,
+)
+
+from ...models.layout import write_json
+from ..errors import UserError
+
+END, UNKNOWN, PAD = "</s>", "<unk>", "<pad>"
+SPACE = "\N{LOWER ONE EIGHTH BLOCK}"  # how SentencePiece writes a space
+LONGEST_TO_LEARN_FROM = 2**20  # bytes of a text; longer ones are passed over
+LANGUAGE_CODE = "(?s)^>>.*?<<"  # that a multilingual model is to translate into; Marian's way
+
+
+class SentencePieceTokenizer:
+    """Turns texts into token ids and back, in a graph as well.
+
+    Args:
+        source_model: A SentencePiece model for sources, serialized.
+        target_model: Likewise for targets.
+        vocabulary: The id of each piece of both, and of "</s>", "<unk>" and "<pad>".
+
+    Raises:
+        ValueError: If a model is not one, or the vocabulary lacks a special piece.
+
+    Where the vocabulary has codes of languages, such as ">>fr<<", one at the beginning of a source
+    is a piece by itself.
+
+    Example:
+        >>> tokenizer = SentencePieceTokenizer.learn(sources, targets, vocabulary_size=8000)
+        >>> ids = tokenizer.encode(tf.constant(["A dog runs."]), max_sequence_length=512)
+        >>> tokenizer.decode(ids.to_tensor(tokenizer.pad_id))
+    """
+
+    def __init__(self, source_model: bytes, target_model: bytes, vocabulary: dict[str, int]):
+        missing = [piece for piece in (END, UNKNOWN, PAD) if piece not in vocabulary]
+        if missing:
+            raise ValueError(
+                f"The vocabulary must hold {END}, {UNKNOWN} and {PAD}. It lacks {missing}"
+            )
+        self.source_model = source_model
+        self.target_model = target_model
+        self.vocabulary = vocabulary
+        self.end_id, self.unknown_id, self.pad_id = (vocabulary[p] for p in (END, UNKNOWN, PAD))
+        self._source, self._target = (_processor(m) for m in (source_model, target_model))
+        self._pieces = [""] * (max(vocabulary.values()) + 1)
+        for piece, index in vocabulary.items():
+            self._pieces[index] = "" if piece in (END, UNKNOWN, PAD) else piece
+        self._has_codes = any(p.startswith(">>") and p.endswith("<<") for p in vocabulary)
+        self._graph_source = _GraphModel(source_model)
+        entries = tf.lookup.KeyValueTensorInitializer(
+            list(vocabulary), list(vocabulary.values()), tf.string, tf.int32
+        )
+        self._graph_table = tf.lookup.StaticHashTable(entries, self.unknown_id)
+
+    @classmethod
+    def learn(
+        cls, sources: Iterable[str], targets: Iterable[str], vocabulary_size: int
+    ) -> "SentencePieceTokenizer":
+        """Learns byte-pair encoding from sources and targets together.
+
+        Every character that occurs has a piece. Sources are normalized (NFKC and the like), so that
+        ligatures, full-width letters and odd spaces are read as what they stand for; targets are
+        left as they are, so that a model learns to write what people wrote.
+
+        Args:
+            sources: The texts to translate.
+            targets: Their translations.
+            vocabulary_size: Number of pieces, special ones included; fewer come of little text.
+
+        Raises:
+            UserError: If the texts have more characters than that.
+        """
+        normalizer = sentencepiece.SentencePieceNormalizer(
+            rule_name="nmt_nfkc", add_dummy_prefix=False, escape_whitespaces=False
+        )
+        texts = [*normalizer.normalize(list(sources)), *targets]
+        target_model = _learn_pieces(texts, vocabulary_size - 1)  # without that of padding
+        processor = _processor(target_model)
+        pieces = [processor.id_to_piece(index) for index in range(processor.get_piece_size())]
+        vocabulary = {piece: index for index, piece in enumerate([*pieces, PAD])}
+        return cls(_normalizing(target_model), target_model, vocabulary)
+
+    def encode(self, texts: tf.Tensor, max_sequence_length: int) -> tf.RaggedTensor:
+        """Encodes sources in a graph: strings (B,) to int32 (B, None), each with an end.
+
+        Args:
+            texts: UTF-8.
+            max_sequence_length: Largest number of tokens, the end included; the rest is cut off.
+        """
+        if self._has_codes:
+            rest = tf.strings.regex_replace(texts, LANGUAGE_CODE, "")
+            code_length = tf.strings.length(texts) - tf.strings.length(rest)
+            codes = tf.strings.substr(texts, tf.zeros_like(code_length), code_length)[:, tf.newaxis]
+            has_code = tf.cast(code_length > 0, tf.int64)
+            codes = tf.RaggedTensor.from_tensor(codes, lengths=has_code)
+            pieces = tf.concat([codes, self._graph_source.tokenize(rest)], axis=1)  # (B, None)
+        else:
+            pieces = self._graph_source.tokenize(texts)  # (B, None)
+        pieces = pieces[:, : max_sequence_length - 1]
+        ids = pieces.with_flat_values(self._graph_table.lookup(pieces.flat_values))
+        ends = tf.fill([tf.size(texts), 1], self.end_id)
+        return tf.concat([ids, ends], axis=1)
+
+    def decode(self, token_ids: tf.Tensor) -> tf.Tensor:
+        """Turns token ids (..., L) into strings (...), without special tokens, in a graph."""
+        texts = tf.strings.reduce_join(tf.gather(self._pieces, token_ids), axis=-1)
+        return tf.strings.strip(tf.strings.regex_replace(texts, SPACE, " "))
+
+    def encode_sources(
+        self, texts: Sequence[str], dropout: float = 0.0, seed: int = 0
+    ) -> list[list[int]]:
+        """Encodes sources, each with an end.
+
+        Args:
+            texts: The texts.
+            dropout: Probability in [0, 1) of leaving out a merge of two pieces, so that a model
+                sees a text cut up in other ways each time (BPE-dropout). Defaults to 0.
+            seed: Seed of that.
+        """
+        codes = [""] * len(texts)
+        if self._has_codes:
+            found = [re.match(LANGUAGE_CODE, text) for text in texts]
+            codes = [match[0] if match else "" for match in found]
+            texts = [text[len(code) :] for text, code in zip(texts, codes, strict=True)]
+        rows = self._encode(self._source, texts, dropout, seed)
+        find, unknown = self.vocabulary.get, self.unknown_id
+        return [
+            [find(code, unknown), *row] if code else row
+            for code, row in zip(codes, rows, strict=True)
+        ]
+
+    def encode_targets(
+        self, texts: Sequence[str], dropout: float = 0.0, seed: int = 0
+    ) -> list[list[int]]:
+        """Encodes targets likewise."""
+        return self._encode(self._target, texts, dropout, seed)
+
+    def encode_pairs(
+        self,
+        sources: Sequence[str],
+        targets: Sequence[str],
+        max_sequence_length: int,
+        dropout: float = 0.0,
+        seed: int = 0,
+    ) -> tuple[list[list[int]], list[list[int]]]:
+        """Encodes sources and targets, each cut to a length."""
+        source_rows = self.encode_sources(sources, dropout, seed)
+        target_rows = self.encode_targets(targets, dropout, seed)
+        return tuple(self.cut(rows, max_sequence_length) for rows in (source_rows, target_rows))
+
+    def cut(self, rows: Sequence[list[int]], length: int) -> list[list[int]]:
+        """Cuts rows of token ids to a length, each with an end still."""
+        return [row if len(row) <= length else [*row[: length - 1], self.end_id] for row in rows]
+
+    def pieces(self, token_ids: Iterable[int]) -> list[str]:
+        """The pieces of token ids, for people to look at."""
+        names = {index: piece for piece, index in self.vocabulary.items()}
+        return [names.get(int(index), UNKNOWN) for index in token_ids]
+
+    def _encode(self, processor, texts, dropout, seed):
+        sampling = {}
+        if dropout:
+            sentencepiece.set_random_generator_seed(seed % 2**32)
+            sampling = {"enable_sampling": True, "alpha": dropout, "nbest_size": -1}
+        find, unknown = self.vocabulary.get, self.unknown_id
+        rows = processor.encode(list(texts), out_type=str, num_threads=1, **sampling)
+        return [[*(find(piece, unknown) for piece in row), self.end_id] for row in rows]
+
+    @property
+    def resources(self) -> list:
+        """What a SavedModel must keep hold of for `encode` to work in it."""
+        return [self._graph_source, self._graph_table]
+
+    def save(self, directory: Path, max_sequence_length: int) -> None:
+        """Writes `source.spm`, `target.spm`, `vocab.json` and `tokenizer_config.json`."""
+        (directory / "source.spm").write_bytes(self.source_model)
+        (directory / "target.spm").write_bytes(self.target_model)
+        write_json(directory / "vocab.json", self.vocabulary)
+        config = {
+            "tokenizer_class": "MarianTokenizer",
+            "eos_token": END,
+            "unk_token": UNKNOWN,
+            "pad_token": PAD,
+            "model_max_length": max_sequence_length,
+            "separate_vocabs": False,
+            "source_lang": None,
+            "target_lang": None,
+        }
+        write_json(directory / "tokenizer_config.json", config)
+
+    @classmethod
+    def load(cls, directory: Path) -> "SentencePieceTokenizer":
+        """Opens the tokenizer of a Marian checkpoint.
+
+        Raises:
+            UserError: If a file is missing or damaged.
+        """
+        try:
+            vocabulary = json.loads((directory / "vocab.json").read_text(encoding="utf-8"))
+            if not isinstance(vocabulary, dict) or not all(
+                type(index) is int and 0 <= index < 2 * len(vocabulary)
+                for index in vocabulary.values()
+            ):
+                raise ValueError("vocab.json must hold the id of each piece, a number")
+            models = [(directory / name).read_bytes() for name in ("source.spm", "target.spm")]
+            return cls(*models, vocabulary)
+        except FileNotFoundError as error:
+            raise UserError(
+                f"{directory} must hold Marian's source.spm, target.spm and vocab.json. "
+                f"Received: no {Path(error.filename).name}"
+            ) from error
+        except (OSError, ValueError, RecursionError) as error:
+            raise UserError(
+                f"{directory}: the tokenizer is damaged: {error}. Fetch it again."
+            ) from error
+
+
+class _GraphModel(tf.saved_model.experimental.TrackableResource):
+    """A SentencePiece model in a graph.
+
+    That of TensorFlow Text lives in a cache of kernels, which a new random seed clears; this one
+    has a name, and so a place outside of it.
+    """
+
+    def __init__(self, model: bytes):
+        super().__init__()
+        self._model = model
+        self._shared_name = hashlib.sha256(model).hexdigest()
+        _ = self.resource_handle  # which makes it, outside of any graph
+
+    def _create_resource(self):
+        return text_ops.sentencepiece_op(model=self._model, shared_name=self._shared_name)
+
+    def tokenize(self, texts: tf.Tensor) -> tf.RaggedTensor:
+        """The pieces of texts: strings (B,) to strings (B, None)."""
+        values, splits = text_ops.sentencepiece_tokenize_op(
+            self.resource_handle,
+            texts,
+            nbest_size=0,
+            alpha=1.0,
+            add_bos=False,
+            add_eos=False,
+            reverse=False,
+            out_type=tf.string,
+            return_nbest=False,
+        )
+        return tf.RaggedTensor.from_row_splits(values, splits, validate=False)
+
+
+def _learn_pieces(texts: Sequence[str], vocabulary_size: int) -> bytes:
+    written = BytesIO()
+    try:
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=iter(texts),
+            model_writer=written,
+            model_type="bpe",
+            vocab_size=vocabulary_size,
+            hard_vocab_limit=False,
+            character_coverage=1.0,
+            normalization_rule_name="identity",
+            max_sentence_length=LONGEST_TO_LEARN_FROM,
+            eos_id=0,  # these as in Marian
+            unk_id=1,
+            bos_id=-1,
+            pad_id=-1,
+            num_threads=1,
+            minloglevel=2,
+        )
+    except RuntimeError as error:
+        raise UserError(
+            "`vocabulary_size` must be larger than the number of different characters, for each "
+            f"has a piece. Received: vocabulary_size={vocabulary_size + 1}, "
+            f"{len(set().union(*texts))} characters ({error})"
+        ) from error
+    return written.getvalue()
+
+
+def _processor(model: bytes) -> sentencepiece.SentencePieceProcessor:
+    try:
+        if not model:
+            raise RuntimeError("it is empty")
+        return sentencepiece.SentencePieceProcessor(model_proto=model)
+    except RuntimeError as error:
+        raise ValueError(f"a SentencePiece model cannot be read ({error})") from error
+
+
+def _normalizing(model: bytes) -> bytes:
+    """The same SentencePiece model, which normalizes what it reads as Marian's do."""
+    proto = sentencepiece_model_pb2.ModelProto.FromString(model)
+    normalizer = sentencepiece.SentencePieceNormalizer(rule_name="nmt_nfkc")
+    rules = sentencepiece_model_pb2.ModelProto.FromString(normalizer.serialized_model_proto())
+    proto.normalizer_spec.CopyFrom(rules.normalizer_spec)
+    return proto.SerializeToString()

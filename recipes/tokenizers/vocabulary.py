@@ -1,0 +1,88 @@
+"""A WordPiece vocabulary, learned from the user's own texts."""
+
+import re
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from tokenizers import BertWordPieceTokenizer
+
+from .backend import MAX_WORD_CHARACTERS
+from .wordpiece import SPECIAL_TOKENS, is_too_long
+
+# Where Chinese is not split, a clause is a word; few have as many characters.
+MAX_CLAUSE_CHARACTERS = 1000
+
+
+def learn_vocabulary(
+    texts: Sequence[str],
+    size: int = 8000,
+    min_frequency: int = 2,
+    lowercase: bool = True,
+    split_chinese: bool = True,
+) -> list[str]:
+    """Learns a WordPiece vocabulary with Hugging Face's `tokenizers`.
+
+    The same texts always give the same pieces with the same ids. The learner alone would not: it
+    breaks ties by the order in which it met the characters, which changes from run to run. So a
+    first pass finds the characters, and a second learns with their order settled.
+
+    Args:
+        texts: The training texts.
+        size: Number of pieces to learn, special tokens included. Every character that is frequent
+            enough is a piece in any case, so there can be more. Defaults to 8,000.
+        min_frequency: How often a character, or a pair of pieces, must occur to become a piece;
+            words with rarer characters teach the model what [UNK] means. Defaults to 2.
+        lowercase: Whether to fold case and drop accents first. Defaults to True.
+        split_chinese: Whether each Chinese character is a word of its own. If not, then there are
+            pieces of several, and every character is a piece however rare, since it would make all
+            of a clause unknown. Defaults to True.
+
+    Returns:
+        The pieces in the order of their ids: special tokens, then the rest, sorted.
+    """
+    options = {"lowercase": lowercase, "handle_chinese_chars": split_chinese}
+    texts = [_long_word(split_chinese).sub(" ", text) for text in texts]
+    characters = _learn_pieces(texts, 0, min_frequency, options, [])
+    rare: set[str] = set()
+    if split_chinese:
+        normalizer = BertWordPieceTokenizer(**options).normalizer
+        counts: Counter[str] = Counter()
+        for text in texts:
+            counts.update(normalizer.normalize_str(text))
+        rare = {piece for piece in characters if counts[piece[-1]] < min_frequency}
+    else:
+        characters |= {start + piece[-1] for piece in characters for start in ("", "##")}
+    pieces = _learn_pieces(texts, size + len(rare), min_frequency, options, sorted(characters))
+    return [*SPECIAL_TOKENS, *sorted(each for each in pieces - rare if not is_too_long(each))]
+
+
+def _long_word(split_chinese: bool) -> re.Pattern:
+    """What is [UNK] for its length: learning takes time quadratic in the length of a word."""
+    if split_chinese:
+        letter, longest = (
+            r"[^\W\u3400-\u9fff\uf900-\ufaff\U00020000-\U0002fa1f]",
+            MAX_WORD_CHARACTERS,
+        )
+    else:
+        letter, longest = r"\w", MAX_CLAUSE_CHARACTERS
+    return re.compile(rf"{letter}{{{longest + 1},}}")
+
+
+def _learn_pieces(
+    texts: Sequence[str],
+    size: int,
+    min_frequency: int,
+    options: Mapping[str, bool],
+    first: list[str],
+) -> set[str]:
+    learner = BertWordPieceTokenizer(**options)
+    learner.train_from_iterator(
+        texts,
+        vocab_size=size,
+        min_frequency=min_frequency,
+        limit_alphabet=sys.maxunicode,
+        special_tokens=[*SPECIAL_TOKENS, *first],
+        show_progress=False,
+    )
+    return set(learner.get_vocab()) - set(SPECIAL_TOKENS)

@@ -1,0 +1,310 @@
+"""How a model learns: loss, metrics, the best epoch and progress, on plain `fit`."""
+
+import logging
+import math
+import time
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from tqdm import tqdm
+
+from ..devices.shards import Shard
+from ..devices.strategy import distributed, is_chief
+from ..devices.worker_checks import SameWeights
+from ..errors import UserError
+from .resuming import Resume
+
+logger = logging.getLogger("regard")
+
+EVIDENCE_WEIGHT = 0.3  # of its loss, beside that of the logits
+
+
+def class_weights(labels: np.ndarray, num_classes: int) -> np.ndarray:
+    """Weights that lift rare classes by the inverse root of their share; mean 1 over the examples.
+
+    The inverse itself would let every class count the same, and give the common ones away.
+
+    Args:
+        labels: Class of each example, integers in [0, C).
+        num_classes: Number of classes C.
+
+    Returns:
+        A float32 array of shape (C,); 0 for a class without examples.
+    """
+    counts = np.bincount(labels, minlength=num_classes)
+    present = counts > 0
+    weights = np.zeros(num_classes, "float32")
+    weights[present] = counts[present] ** -0.5
+    return weights / weights[labels].mean()
+
+
+def smooth(targets, label_smoothing: float):
+    """Takes a share of each one-hot target and spreads it over all classes.
+
+    Args:
+        targets: (B, C).
+        label_smoothing: The share, in [0, 1).
+
+    References:
+        Szegedy et al., "Rethinking the Inception Architecture", section 7,
+        https://arxiv.org/abs/1512.00567
+    """
+    return (1 - label_smoothing) * targets + label_smoothing / targets.shape[-1]
+
+
+def set_seed(seed: int) -> None:
+    """Makes everything random follow from a seed, and every operation repeatable."""
+    keras.utils.set_random_seed(seed)
+    tf.config.experimental.enable_op_determinism()
+
+
+def compile_classifier(
+    model: keras.Model, optimizer: keras.optimizers.Optimizer, xla: bool = False
+) -> None:
+    """Compiles a model that gives logits, for targets that are probabilities (B, C).
+
+    Here and below `xla` is off by default, as XLA compiles every shape of a batch anew.
+    """
+    model.compile(
+        optimizer,
+        keras.losses.CategoricalCrossentropy(from_logits=True),
+        metrics=classifier_metrics(),
+        jit_compile=xla,
+    )
+
+
+def compile_student(
+    model: keras.Model, optimizer: keras.optimizers.Optimizer, xla: bool = False
+) -> None:
+    """Compiles what `distillation.with_evidence` makes, for `distillation.lesson_batches`."""
+    model.compile(
+        optimizer,
+        {
+            "logits": keras.losses.CategoricalCrossentropy(from_logits=True),
+            "evidence": keras.losses.MeanSquaredError(reduction="mean_with_sample_weight"),
+        },
+        loss_weights={"logits": 1.0, "evidence": EVIDENCE_WEIGHT},
+        metrics={"logits": classifier_metrics()},
+        jit_compile=xla,
+    )
+
+
+def classifier_metrics() -> list[keras.metrics.Metric]:
+    """What is measured of a classifier in training, on one-hot targets."""
+    return [
+        keras.metrics.CategoricalAccuracy(name="accuracy"),
+        keras.metrics.F1Score(average="macro", name="macro_f1"),
+    ]
+
+
+def compile_masked_lm(
+    model: keras.Model, optimizer: keras.optimizers.Optimizer, xla: bool = False
+) -> None:
+    """Compiles a `MaskedLanguageModel`, for token ids (B, M) with weights: 0 where M is padding."""
+    model.compile(
+        optimizer,
+        keras.losses.SparseCategoricalCrossentropy(
+            from_logits=True, reduction="mean_with_sample_weight"
+        ),
+        weighted_metrics=[
+            TokenCrossentropy(name="cross_entropy"),
+            TokenAccuracy(name="accuracy"),
+        ],
+        jit_compile=xla,
+    )
+
+
+@keras.saving.register_keras_serializable("regard")
+class TokenCrossentropy(keras.metrics.Mean):
+    """The cross-entropy of token ids (B, T) with logits (B, T, V), in nats, a mean over all tokens.
+
+    Keras' own takes the mean of each row first, and flattens the logits, so that TensorFlow does
+    not see that the loss has them computed already: a sixth of a translator's step.
+    """
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        loss = keras.ops.sparse_categorical_crossentropy(
+            keras.ops.cast(y_true, "int32"), y_pred, from_logits=True
+        )  # (B, T)
+        if sample_weight is not None:
+            sample_weight = keras.ops.reshape(sample_weight, (-1,))
+        return super().update_state(keras.ops.reshape(loss, (-1,)), sample_weight)
+
+
+@keras.saving.register_keras_serializable("regard")
+class TokenAccuracy(keras.metrics.Mean):
+    """The share of token ids (B, T) whose logit of (B, T, V) is the highest."""
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        is_right = keras.ops.equal(y_true, keras.ops.argmax(y_pred, axis=-1))
+        if sample_weight is not None:
+            sample_weight = keras.ops.reshape(sample_weight, (-1,))
+        return super().update_state(keras.ops.reshape(is_right, (-1,)), sample_weight)
+
+
+class BestEpoch(keras.callbacks.EarlyStopping):
+    """Keeps the weights of the epoch with the best macro-F1, or of equals the smallest loss.
+
+    Where no F1 is measured, the loss alone decides. The weights are those that were validated: with
+    `keras.callbacks.SwapEMAWeights`, which must come after it, their mean.
+
+    Args:
+        patience: Number of epochs without a better one after which training stops.
+    """
+
+    def __init__(self, patience):
+        super().__init__("val_macro_f1", mode="max", patience=patience, restore_best_weights=True)
+        self._known: dict[str, Any] = {}
+
+    def known(self) -> dict[str, Any]:
+        """What it knows after an epoch, but for `best_weights`."""
+        return {"best": float(self.best), "best_epoch": self.best_epoch, "wait": self.wait}
+
+    def go_on_from(self, known: dict[str, Any], best_weights: list[np.ndarray]) -> None:
+        """Begins the next training with what was known, and the weights, after an epoch."""
+        self._known = {**known, "best_weights": best_weights}
+
+    def on_train_begin(self, logs=None):
+        super().on_train_begin(logs)
+        for name, value in self._known.items():
+            setattr(self, name, value)
+
+    def on_test_end(self, logs=None):
+        self._validated = self.model.get_weights()
+
+    def on_epoch_end(self, epoch, logs=None):
+        super().on_epoch_end(epoch, logs)
+        if self.best_epoch == epoch:
+            self.best_weights = self._validated
+
+    def get_monitor_value(self, logs):
+        return logs.get("val_macro_f1", 0.0) - 1e-6 * logs["val_loss"]
+
+
+def fit(
+    model: keras.Model,
+    batches: Callable[[int, Shard], tf.data.Dataset],
+    validation_data: Callable[[Shard], tf.data.Dataset],
+    steps_per_epoch: int,
+    epochs: int,
+    best: BestEpoch | None,
+    resume: Resume | None = None,
+) -> tuple[list[dict[str, float]], int]:
+    """Trains a compiled model and leaves it with the weights of its best epoch, or its last.
+
+    Where the optimizer averages weights, their mean is what is validated and kept.
+
+    Args:
+        model: The model.
+        batches: Gives an endless dataset, shuffled already: from which step on, counted from 0,
+            and what shard of every batch.
+        validation_data: Gives the dataset that tells the best epoch, likewise a shard of it.
+        steps_per_epoch: Number of batches in an epoch.
+        epochs: Largest number of epochs.
+        best: What tells the best epoch, and when to stop; None to keep the last epoch, whatever the
+            validation data says.
+        resume: Where the state of the training is kept, and gone on from if there is one. Defaults
+            to nowhere.
+
+    Returns:
+        One dict of figures an epoch, and the epoch that was kept, counted from 1.
+
+    Raises:
+        UserError: If the loss is no longer a number.
+    """
+    # Else TensorFlow finds new variables in the step, and traces it twice.
+    model.optimizer.build(model.trainable_variables)
+    optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
+    progress = Progress()
+    first_epoch = 0 if resume is None else resume.begin(model, best, progress)
+    callbacks = [
+        best,
+        progress,
+        keras.callbacks.SwapEMAWeights() if optimizer.use_ema else None,
+        keras.callbacks.TerminateOnNaN(),
+        SameWeights(),
+        None if resume is None else resume.keeping(best, progress),
+    ]
+    first_step = len(progress.history) * steps_per_epoch
+    model.fit(
+        distributed(lambda shard: batches(first_step, shard)),
+        steps_per_epoch=steps_per_epoch,
+        initial_epoch=first_epoch,
+        epochs=epochs,
+        validation_data=distributed(validation_data),
+        callbacks=[callback for callback in callbacks if callback is not None],
+        shuffle=False,
+        verbose=0,
+    )
+    check_converged(progress.history)
+    return progress.history, len(progress.history) if best is None else best.best_epoch + 1
+
+
+def check_converged(history: list[dict[str, float]]) -> None:
+    """Raises `UserError` if the loss stopped being a number."""
+    for row in history:
+        if not math.isfinite(row["loss"]):
+            raise UserError(
+                f"Training diverged: in epoch {row['epoch']} the loss was {row['loss']}. "
+                "Pass a lower --learning-rate."
+            )
+
+
+_SHOWN = (
+    ("val_loss", "loss"),
+    ("val_accuracy", "accuracy"),
+    ("val_macro_f1", "macro-F1"),
+    ("val_bleu", "BLEU"),
+)
+
+
+class Progress(keras.callbacks.Callback):
+    """One progress bar for the whole training; where there is no terminal, a line an epoch.
+
+    Also notes each epoch, ready for `history.csv`, in `history`.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.history: list[dict[str, float]] = []  # of epochs before an interruption, too
+        self._summary = ""
+
+    def on_train_begin(self, logs=None):
+        self._bar = tqdm(
+            initial=len(self.history) * self.params["steps"],
+            total=self.params["epochs"] * self.params["steps"],
+            unit="step",
+            disable=None if is_chief() else True,  # None: where stderr is not a terminal
+            dynamic_ncols=True,
+            leave=False,
+        )
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._began = time.perf_counter()
+        self._bar.set_description(f"epoch {epoch + 1}/{self.params['epochs']}{self._summary}")
+
+    def on_train_batch_end(self, batch, logs=None):
+        self._bar.update()
+
+    def on_epoch_end(self, epoch, logs=None):
+        seconds = time.perf_counter() - self._began
+        figures = {name.replace("logits_", ""): float(value) for name, value in logs.items()}
+        figures["learning_rate"] = float(self.model.optimizer.learning_rate)
+        self.history.append({"epoch": epoch + 1, **figures, "seconds": round(seconds, 3)})
+        shown = [f"{label} {figures[name]:.3f}" for name, label in _SHOWN if name in figures]
+        self._summary = f", val {', '.join(shown)}"
+        if self._bar.disable:
+            logger.info(
+                "epoch %d/%d: loss %.4f%s (%.1f s)",
+                epoch + 1,
+                self.params["epochs"],
+                figures["loss"],
+                self._summary,
+                seconds,
+            )
+
+    def on_train_end(self, logs=None):
+        self._bar.close()

@@ -1,0 +1,161 @@
+"""Batches that hold about as many tokens each, in an order that depends on (seed, epoch) alone."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from ..devices.shards import WHOLE, Shard
+
+# Lengths that batches are padded to, in tokens: few, so that few shapes are ever compiled, and
+# close enough together that less than a third of a batch is padding.
+BUCKET_LENGTHS = (8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024)
+
+BATCHES_AHEAD = 2
+
+
+def bucket_lengths(lengths: Sequence[int]) -> np.ndarray:
+    """Rounds lengths up to bucket lengths; beyond the last of those, to a multiple of it."""
+    lengths = np.asarray(lengths)
+    last = BUCKET_LENGTHS[-1]
+    buckets = np.append(BUCKET_LENGTHS, last)
+    rounded = buckets[np.searchsorted(BUCKET_LENGTHS, lengths)]
+    return np.where(lengths > last, -(-lengths // last) * last, rounded)
+
+
+class TokenBudget:
+    """Plans batches of texts of like length, each with at most `batch_tokens` padded tokens.
+
+    Each epoch shuffles the texts within their bucket, cuts the buckets into batches, and shuffles
+    the batches. The plan of an epoch is a pure function of (seed, epoch), and every epoch has as
+    many batches, so "resume at step k" needs no state.
+
+    Args:
+        lengths: Number of tokens of each text.
+        batch_tokens: Budget of a batch, in tokens, padding included. A text longer than that is a
+            batch of its own.
+        seed: Seed of the order.
+
+    Example:
+        >>> plan = TokenBudget(lengths=[5, 30, 6, 31], batch_tokens=64, seed=0)
+        >>> sorted(sorted(batch.tolist()) for batch in plan.epoch(0))
+        [[0, 2], [1, 3]]
+    """
+
+    def __init__(self, lengths: Sequence[int], batch_tokens: int, seed: int = 0):
+        # Never beyond the longest text: a model may read no more than that.
+        self.padded_lengths = np.minimum(bucket_lengths(lengths), max(lengths, default=0))
+        self.batch_tokens = batch_tokens
+        self.seed = seed
+        self.num_batches = len(self.in_order())
+
+    def in_order(self) -> list[np.ndarray]:
+        """The batches without any shuffling, shortest texts first: for evaluation."""
+        return self._cut(np.arange(len(self.padded_lengths)))
+
+    def epoch(self, epoch: int) -> list[np.ndarray]:
+        """The batches of an epoch, counted from 0, as arrays of indices into the texts."""
+        random = np.random.default_rng([self.seed, epoch])
+        batches = self._cut(random.permutation(len(self.padded_lengths)))
+        return [batches[index] for index in random.permutation(len(batches))]
+
+    def _cut(self, order: np.ndarray) -> list[np.ndarray]:
+        batches = []
+        for length in np.unique(self.padded_lengths):
+            members = order[self.padded_lengths[order] == length]
+            batch_size = max(1, self.batch_tokens // int(length))
+            batches += [members[i : i + batch_size] for i in range(0, len(members), batch_size)]
+        return batches
+
+    def steps(self, first_step: int = 0) -> Iterator[tuple[int, int, np.ndarray]]:
+        """All batches of all epochs, without end, as (step, padded length, indices)."""
+        first_epoch, skipped = divmod(first_step, self.num_batches)
+        step, epoch = first_step, first_epoch
+        while True:
+            for batch in self.epoch(epoch)[skipped:]:
+                yield step, int(self.padded_lengths[batch[0]]), batch
+                step += 1
+            epoch, skipped = epoch + 1, 0
+
+
+def training_dataset(
+    plan: TokenBudget,
+    token_ids: tf.RaggedTensor,
+    target_of: Callable[[tf.Tensor], tf.Tensor],
+    weights: np.ndarray,
+    tokenizer,
+    token_dropout: float = 0.0,
+    first_step: int = 0,
+    shard: Shard = WHOLE,
+) -> tf.data.Dataset:
+    """The endless stream of batches that `model.fit(..., steps_per_epoch=plan.num_batches)` takes.
+
+    Args:
+        plan: What goes into each batch.
+        token_ids: Encoded texts, (number of texts, None).
+        target_of: Gives the targets (B, C) of the texts with the indices (B,).
+        weights: Weight of each text in the loss, (number of texts,).
+        tokenizer: The `WordPieceTokenizer` that encoded the texts.
+        token_dropout: Probability in [0, 1) of hiding a token behind [MASK], drawn anew each time
+            from the seed and the step. Defaults to 0.
+        first_step: The batch to begin with. Defaults to 0.
+        shard: The shard of each batch to give. Defaults to the whole.
+
+    Returns:
+        A dataset of (inputs, targets, weights).
+    """
+    weights = tf.constant(weights, tf.float32)
+
+    def gather(step, length, indices):
+        batch = tf.gather(token_ids, indices)
+        if token_dropout:
+            batch = hide_tokens(batch, token_dropout, tf.stack([plan.seed, step]), tokenizer)
+        rows = shard.rows(tf.size(indices))
+        inputs, own = tokenizer.pack(batch[rows], length), indices[rows]
+        return inputs, target_of(own), tf.gather(weights, own)
+
+    signature = tuple(tf.TensorSpec(shape, tf.int64) for shape in ([], [], [None]))
+    steps = tf.data.Dataset.from_generator(
+        lambda: plan.steps(first_step), output_signature=signature
+    )
+    return read_ahead(steps.map(gather), tf.data.INFINITE_CARDINALITY)
+
+
+def ordered_dataset(
+    plan: TokenBudget, token_ids: tf.RaggedTensor, tokenizer, shard: Shard = WHOLE
+) -> tf.data.Dataset:
+    """One pass over all texts, in the order of `plan.in_order()`, as (inputs, indices)."""
+
+    def batches():
+        for indices in plan.in_order():
+            own = indices[shard.rows(len(indices))]
+            yield int(plan.padded_lengths[indices[0]]), own
+
+    def gather(length, indices):
+        return tokenizer.pack(tf.gather(token_ids, indices), length), indices
+
+    signature = tuple(tf.TensorSpec(shape, tf.int64) for shape in ([], [None]))
+    dataset = tf.data.Dataset.from_generator(batches, output_signature=signature)
+    return read_ahead(dataset.map(gather), plan.num_batches)
+
+
+def read_ahead(dataset: tf.data.Dataset, num_batches: int) -> tf.data.Dataset:
+    """Makes the next batches while a model is at work on one, and says how many there are.
+
+    TensorFlow is kept from tuning itself: there is nothing to tune, and the end of each pass would
+    wait for its thread, which sleeps for as long as the pass has taken, a minute at most.
+    """
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    known = tf.data.experimental.assert_cardinality(num_batches)
+    return dataset.prefetch(BATCHES_AHEAD).apply(known).with_options(options)
+
+
+def hide_tokens(
+    token_ids: tf.RaggedTensor, rate: float, seed: tf.Tensor, tokenizer
+) -> tf.RaggedTensor:
+    """Replaces ordinary tokens by [MASK] with probability `rate`; [CLS] and [SEP] always stay."""
+    flat = token_ids.flat_values
+    is_ordinary = (flat != tokenizer.start_id) & (flat != tokenizer.end_id)
+    is_hidden = is_ordinary & (tf.random.stateless_uniform(tf.shape(flat), seed) < rate)
+    return token_ids.with_flat_values(tf.where(is_hidden, tokenizer.mask_id, flat))

@@ -1,0 +1,127 @@
+"""Batches of parallel text: about as many tokens each, of sources and targets of like length."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from ..devices.shards import WHOLE, Shard
+from ..training.token_budget import read_ahead
+
+Pairs = tuple[Sequence[Sequence[int]], Sequence[Sequence[int]]]  # token ids of sources, of targets
+
+_INPUTS = {
+    "encoder_token_ids": tf.TensorSpec([None, None], tf.int32),
+    "encoder_padding_mask": tf.TensorSpec([None, None], tf.bool),
+    "decoder_token_ids": tf.TensorSpec([None, None], tf.int32),
+}
+_TARGETS = tf.TensorSpec([None, None], tf.int32)
+_WEIGHTS = tf.TensorSpec([None, None], tf.float32)
+
+
+def cut_batches(pairs: Pairs, batch_tokens: int, order: np.ndarray) -> list[np.ndarray]:
+    """Cuts pairs, sorted by length, into batches of at most so many tokens.
+
+    A batch counts the longer of its two sides, padding included, as is the custom.
+
+    Args:
+        pairs: Token ids.
+        batch_tokens: Budget of a batch. A pair longer than that is a batch of its own.
+        order: The pairs to take; those of equal lengths stay in this order.
+
+    Returns:
+        Arrays of indices into the pairs, the shortest pairs first.
+    """
+    lengths = np.array([[len(row) for row in side] for side in pairs])[:, order]
+    sorting = np.lexsort(lengths)  # by the target's length, then by the source's
+    longest = lengths.max(axis=0)[sorting]
+    batches, start, width = [], 0, 0
+    for end, length in enumerate(longest):
+        width = max(width, length)
+        if end > start and width * (end + 1 - start) > batch_tokens:
+            batches.append(order[sorting[start:end]])
+            start, width = end, length
+    return [*batches, order[sorting[start:]]]
+
+
+def training_batches(
+    encode: Callable[[int], Pairs],
+    batch_tokens: int,
+    seed: int,
+    pad_id: int,
+    first_step: int = 0,
+    shard: Shard = WHOLE,
+) -> tf.data.Dataset:
+    """The endless stream of batches to train on, epoch after epoch.
+
+    Each epoch encodes the pairs anew, shuffles those of equal lengths, and shuffles the batches: a
+    pure function of the seed and the epoch.
+
+    Args:
+        encode: Gives the token ids of all pairs for an epoch, counted from 0.
+        batch_tokens: Budget of a batch, in tokens.
+        seed: Seed of the order.
+        pad_id: Token id of padding, and of the start of a target.
+        first_step: The batch to begin with. Defaults to 0.
+        shard: The shard of each batch to give. Defaults to the whole.
+
+    Returns:
+        A dataset of (inputs, targets, weights): inputs of a `Translator`, targets (B, T), and
+        weights (B, T) of 1 at real tokens.
+    """
+
+    def batches() -> Iterator:
+        epoch, skipped = 0, first_step
+        while True:
+            pairs, random = encode(epoch), np.random.default_rng([seed, epoch])
+            cut = cut_batches(pairs, batch_tokens, random.permutation(len(pairs[0])))
+            for index in random.permutation(len(cut))[skipped:]:
+                yield pack(pairs, cut[index], pad_id, shard)
+            epoch, skipped = epoch + 1, max(0, skipped - len(cut))
+
+    return _dataset(batches, tf.data.INFINITE_CARDINALITY)
+
+
+def ordered_batches(
+    pairs: Pairs, batch_tokens: int, pad_id: int, shard: Shard = WHOLE
+) -> tf.data.Dataset:
+    """One pass over all pairs, the shortest first, in the form of `training_batches`."""
+    cut = cut_batches(pairs, batch_tokens, np.arange(len(pairs[0])))
+    return _dataset(lambda: (pack(pairs, batch, pad_id, shard) for batch in cut), len(cut))
+
+
+def pack(
+    pairs: Pairs, batch: np.ndarray, pad_id: int, shard: Shard = WHOLE
+) -> tuple[dict, np.ndarray, np.ndarray]:
+    """The inputs, targets and weights of some pairs, or of a shard of them, as NumPy arrays."""
+    batch = batch[shard.rows(len(batch))]
+    sources, targets = ([side[index] for index in batch] for side in pairs)
+    encoder_token_ids = pad(sources, pad_id)  # (B, S)
+    target_ids = pad(targets, pad_id)  # (B, T)
+    starts = np.full((len(batch), 1), pad_id, "int32")
+    inputs = {
+        "encoder_token_ids": encoder_token_ids,
+        "encoder_padding_mask": _is_real(sources),
+        "decoder_token_ids": np.concatenate([starts, target_ids[:, :-1]], axis=1),  # (B, T)
+    }
+    return inputs, target_ids, _is_real(targets).astype("float32")
+
+
+def pad(rows: Sequence[Sequence[int]], pad_id: int) -> np.ndarray:
+    """Rows of token ids as one array, padded at the end: int32, (B, longest)."""
+    padded = np.full((len(rows), max(map(len, rows), default=1)), pad_id, "int32")
+    for target, row in zip(padded, rows, strict=True):
+        target[: len(row)] = row
+    return padded
+
+
+def _is_real(rows: Sequence[Sequence[int]]) -> np.ndarray:
+    lengths = np.array([len(row) for row in rows])
+    return np.arange(lengths.max(initial=1)) < lengths[:, None]
+
+
+def _dataset(batches: Callable[[], Iterator], num_batches: int) -> tf.data.Dataset:
+    dataset = tf.data.Dataset.from_generator(
+        batches, output_signature=(_INPUTS, _TARGETS, _WEIGHTS)
+    )
+    return read_ahead(dataset, num_batches)

@@ -1,0 +1,198 @@
+"""Parallel text: sources and their translations, line by line or row by row."""
+
+import logging
+import random
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ..data.columns import choose_parallel_columns
+from ..data.examples import fingerprint
+from ..data.formats import TABLE_FORMATS, TABLE_SUFFIXES, Table, open_lines, open_table
+from ..data.rows import read_rows
+from ..errors import UserError
+
+logger = logging.getLogger("regard")
+
+
+@dataclass(frozen=True)
+class ParallelTexts:
+    """Sources and targets as they were read, in file order.
+
+    Attributes:
+        source: What the user named, for messages: a table, or the file of sources.
+        sources: The texts to translate.
+        targets: Their translations.
+        columns: The columns that they came from; None where each has a file of its own.
+        num_skipped: Bad rows that were left out.
+    """
+
+    source: str
+    sources: list[str]
+    targets: list[str]
+    columns: tuple[str, str] | None = None
+    num_skipped: int = 0
+
+    def __len__(self) -> int:
+        return len(self.sources)
+
+    def fingerprint(self) -> str:
+        """SHA-256 over sources and targets, in hexadecimal: the same for the same data."""
+        return fingerprint(self.sources, self.targets)
+
+
+def read_parallel_texts(
+    source: str | Path,
+    target: str | Path | None = None,
+    *,
+    source_column: str | None = None,
+    target_column: str | None = None,
+    encoding: str = "utf-8",
+    skip_bad_rows: bool = False,
+) -> ParallelTexts:
+    """Reads a pair of text files, line beside line, or a table with two columns.
+
+    Args:
+        source: The file of sources, a text a line; or, without `target`, a `.csv`, `.tsv`,
+            `.jsonl` or `.parquet` file, or `tfds:NAME[/CONFIG][:SPLIT]`.
+        target: The file of targets, with as many lines.
+        source_column: The column of sources in a table. Default: guessed, and the guess logged.
+        target_column: The column of targets likewise.
+        encoding: How the files are encoded. A UTF-8 byte order mark is dropped.
+        skip_bad_rows: Leave out, and count, rows where a text is missing, empty, not a string or
+            holds what is not text.
+
+    Returns:
+        At least one text with its translation.
+
+    Raises:
+        UserError: If a file cannot be read, the two have different numbers of lines, a column
+            cannot be told, a row is bad, or every source is its own translation.
+
+    Example:
+        >>> len(read_parallel_texts("train.en", "train.de"))
+        29000
+    """
+    if target is None:
+        data = _read_table(str(source), source_column, target_column, encoding, skip_bad_rows)
+    else:
+        if source_column is not None or target_column is not None:
+            raise UserError("Columns are for one table: with two files of lines, leave them out.")
+        data = _read_files(str(source), str(target), encoding, skip_bad_rows)
+    if data.sources == data.targets:
+        raise UserError(
+            f"{data.source}: every source is its own translation. Name the file or the column of "
+            "the translations."
+        )
+    return data
+
+
+def _read_files(source: str, target: str, encoding: str, skip_bad_rows: bool) -> ParallelTexts:
+    lines = [_lines(path, encoding) for path in (source, target)]
+    if len(lines[0]) != len(lines[1]):
+        raise UserError(
+            f"{source} and {target} must have as many lines as each other, for line n of one is "
+            f"the translation of line n of the other. Received: {len(lines[0]):,} and "
+            f"{len(lines[1]):,} lines."
+        )
+    rows = [(row, "", pair) for row, pair in enumerate(zip(*lines, strict=True), start=1)]
+    pairs = Table(["", ""], lambda columns: rows)
+    cells, num_skipped = read_rows(
+        f"{source} and {target}", pairs, {"source": "", "target": ""}, skip_bad_rows
+    )
+    return ParallelTexts(source, cells["source"], cells["target"], None, num_skipped)
+
+
+def _lines(path: str, encoding: str) -> list[str]:
+    table = open_lines(path, encoding, skip_blank=False)
+    return [cells[0] for _, _, cells in table.read(table.columns)]
+
+
+def _read_table(
+    source: str,
+    source_column: str | None,
+    target_column: str | None,
+    encoding: str,
+    skip_bad_rows: bool,
+) -> ParallelTexts:
+    if not source.startswith("tfds:") and Path(source).suffix.lower() not in TABLE_FORMATS:
+        raise UserError(
+            f"{source}: the file of its translations is missing: name it with --target. A table of "
+            f"both has the suffix {TABLE_SUFFIXES}."
+        )
+    table = open_table(source, encoding)
+    columns = choose_parallel_columns(source, table.columns, source_column, target_column)
+    roles = dict(zip(("source", "target"), columns, strict=True))
+    cells, num_skipped = read_rows(source, table, roles, skip_bad_rows)
+    return ParallelTexts(source, cells["source"], cells["target"], columns, num_skipped)
+
+
+def read_train_and_validation(
+    source: str | Path | ParallelTexts,
+    target: str | Path | None,
+    validation: Any,
+    seed: int,
+    **reading: Any,
+) -> tuple[ParallelTexts, ParallelTexts]:
+    """Reads the data to learn from and the data to validate on, or holds out a part for that.
+
+    Args:
+        source: As for `read_parallel_texts`, or parallel text already read.
+        target: As for `read_parallel_texts`.
+        validation: A table, or a tuple of the file of sources and that of targets, or parallel text
+            already read, or the share of the training data to hold out, in (0, 1).
+        seed: Decides what is held out.
+        **reading: As for `read_parallel_texts`.
+
+    Raises:
+        UserError: As `read_parallel_texts`, or if nothing can be held out.
+    """
+    train = source
+    if not isinstance(source, ParallelTexts):
+        train = read_parallel_texts(source, target, **reading)
+    if isinstance(validation, float):
+        return split_parallel(train, validation, seed)
+    if isinstance(validation, ParallelTexts):
+        held_out = validation
+    elif isinstance(validation, tuple):
+        columns = dict.fromkeys(("source_column", "target_column"))
+        held_out = read_parallel_texts(*validation, **{**reading, **columns})
+    else:
+        columns = dict(zip(("source_column", "target_column"), train.columns or (), strict=False))
+        held_out = read_parallel_texts(validation, **{**reading, **columns})
+    if held_out.fingerprint() == train.fingerprint():
+        logger.warning(
+            "%s is validated on its own training data: the figures flatter", train.source
+        )
+    return train, held_out
+
+
+def split_parallel(
+    data: ParallelTexts, fraction: float, seed: int
+) -> tuple[ParallelTexts, ParallelTexts]:
+    """Holds out a part of the pairs, at random.
+
+    Args:
+        data: What to split.
+        fraction: The part of all pairs to hold out, in (0, 1). At least one pair is held out.
+        seed: Decides which. The same seed on the same data gives the same split.
+
+    Returns:
+        The rest and the held-out pairs, each in the order of the data.
+
+    Raises:
+        UserError: If the fraction is not in (0, 1), or there is but one pair.
+    """
+    if not 0 < fraction < 1:
+        raise UserError(f"The fraction to hold out must be between 0 and 1. Received: {fraction}.")
+    if len(data) < 2:
+        raise UserError(f"{data.source}: there must be at least two pairs. Received: {len(data)}")
+    count = min(max(1, round(fraction * len(data))), len(data) - 1)
+    held_out = set(random.Random(seed).sample(range(len(data)), count))
+    rest = [row for row in range(len(data)) if row not in held_out]
+    return _take(data, rest), replace(_take(data, sorted(held_out)), num_skipped=0)
+
+
+def _take(data: ParallelTexts, rows: list[int]) -> ParallelTexts:
+    sources, targets = ([side[row] for row in rows] for side in (data.sources, data.targets))
+    return replace(data, sources=sources, targets=targets)

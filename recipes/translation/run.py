@@ -1,0 +1,256 @@
+"""A translator's run: what training leaves behind, in a directory that people can read.
+
+It holds what a run of a text classifier does (see `runs.py`); its `model/` is a Marian checkpoint.
+"""
+
+import json
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from ...models import Translator
+from ...models.checkpoints import Checkpoint
+from ...models.layout import write_json
+from ..errors import UserError
+from ..runs.directories import model_directory
+from ..runs.report import Alignment
+from ..runs.run import LanguageRun, sample_texts
+from ..tokenizers.sentencepiece import SPACE, SentencePieceTokenizer
+from ..tokenizers.wordpiece import Text
+from ..training.fit import TokenCrossentropy
+from .batches import ordered_batches, pack
+from .data import ParallelTexts
+from .evaluation import translation_metrics
+from .training import SmoothedCrossentropy
+from .translate import translate_all, translation_function
+
+EVALUATION_BATCH_TOKENS = 4096
+
+
+def open_translator(source: str | Path) -> tuple[Checkpoint, SentencePieceTokenizer]:
+    """Opens a Marian checkpoint with its tokenizer.
+
+    Args:
+        source: A directory, `hf://ORG/NAME[@REVISION]`, or a run of a translator.
+
+    Raises:
+        CheckpointError: If it is not a whole Marian checkpoint.
+        UserError: If its tokenizer is missing or damaged, or has ids that the model has not.
+    """
+    checkpoint = Checkpoint(model_directory(source))
+    tokenizer = SentencePieceTokenizer.load(checkpoint.directory)
+    largest = max(tokenizer.vocabulary.values())
+    size = checkpoint.arguments["vocabulary_size"]
+    ids = {"end_id": tokenizer.end_id, "pad_id": tokenizer.pad_id}
+    expected = {name: checkpoint.arguments.get(name) for name in ids}
+    if largest >= size or ids != expected:
+        raise UserError(
+            f"{checkpoint.directory}: the tokenizer must have the model's ids, below {size} and "
+            f"with {expected}. Received: ids up to {largest}, with {ids}"
+        )
+    return checkpoint, tokenizer
+
+
+@dataclass(frozen=True)
+class Translation:
+    """What a translator makes of a text.
+
+    Attributes:
+        text: The text.
+        translation: Its translation.
+        score: The logarithm of its probability, divided by its number of tokens to the power of the
+            length penalty.
+    """
+
+    text: str
+    translation: str
+    score: float
+
+    def to_json(self) -> str:
+        """One line of JSON."""
+        return json.dumps(asdict(self), ensure_ascii=False)
+
+    def to_line(self) -> str:
+        """The translation alone, in one line."""
+        return " ".join(self.translation.split())
+
+
+class TranslationRun(LanguageRun):
+    """A trained translator with its tokenizer, as a run directory holds it.
+
+    Args:
+        model: The translator.
+        tokenizer: Its tokenizer.
+        metadata: What `run.json` holds.
+        metrics: What `metrics.json` holds.
+
+    Example:
+        >>> run = TranslationRun.load("runs/train")
+        >>> run.predict(["A dog runs."])[0].translation
+        'Ein Hund rennt.'
+    """
+
+    task = "translation"
+    model_class = Translator
+    open = staticmethod(open_translator)
+
+    def __init__(self, model, tokenizer, metadata, metrics):
+        super().__init__(model, tokenizer, metadata, metrics)
+        self._translators = {}
+
+    def predict(
+        self,
+        texts: Sequence[Text],
+        num_beams: int | None = None,
+        length_penalty: float | None = None,
+    ) -> list[Translation]:
+        """Translates texts; any string will do, an empty one too.
+
+        Args:
+            texts: The texts.
+            num_beams: Beams of the search. Defaults to the run's.
+            length_penalty: Power of the length that scores are divided by. Defaults to the run's.
+
+        Raises:
+            TypeError: If given one string, where a list of strings is wanted.
+        """
+        if isinstance(texts, str | bytes):
+            raise TypeError(f"`texts` must be a list of strings. Received: texts={texts!r:.50}")
+        if not len(texts):
+            return []
+        settings = self.metadata["settings"]
+        translator = self._translator(
+            settings["num_beams"] if num_beams is None else num_beams,
+            settings["length_penalty"] if length_penalty is None else length_penalty,
+        )
+        translations, scores = translate_all(translator, texts)
+        rows = zip(texts, translations, scores.tolist(), strict=True)
+        return [Translation(*row) for row in rows]
+
+    def _translator(self, *decoding):
+        """The function from strings to strings, traced once for each way of searching."""
+        if decoding not in self._translators:
+            self._translators[decoding] = translation_function(
+                self.model, self.tokenizer, self.max_sequence_length, *decoding
+            )
+        return self._translators[decoding]
+
+    def align(self, text: str, translation: str) -> Alignment:
+        """How much each piece of a translation reads of each piece of its source.
+
+        It is the mean over the heads of the last block but one, where attention is most like an
+        alignment.
+
+        Args:
+            text: The source.
+            translation: Its translation, by whomever.
+
+        References:
+            Garg et al., "Jointly Learning to Align and Translate with Transformer Models", section
+            3.1, https://arxiv.org/abs/1909.02074
+        """
+        pairs = self.tokenizer.encode_pairs([text], [translation], self.max_sequence_length)
+        inputs, targets, _ = pack(pairs, np.array([0]), self.tokenizer.pad_id)
+        weights = np.mean(self.model.alignments(inputs)[0], axis=1)  # (L, T, S)
+        return Alignment(
+            self.tokenizer.pieces(pairs[0][0]),
+            self.tokenizer.pieces(targets[0]),
+            weights[max(0, len(weights) - 2)],
+        )
+
+    def evaluate(self, data: ParallelTexts) -> dict[str, Any]:
+        """Measures the translator on parallel text.
+
+        Args:
+            data: The texts and their translations, as `read_parallel_texts` gives them.
+
+        Returns:
+            What `translation_metrics` gives, the `perplexity` of a token of the references, and
+            `sentences_per_second` from raw text.
+        """
+        self.predict(data.sources[:1])  # the graph is traced before the clock starts
+        began = time.perf_counter()
+        predictions = self.predict(data.sources)
+        seconds = time.perf_counter() - began
+        metrics = translation_metrics([row.translation for row in predictions], data.targets)
+        return {
+            **metrics,
+            "perplexity": self.perplexity(data),
+            "sentences_per_second": round(len(data) / seconds, 1),
+        }
+
+    def perplexity(self, data: ParallelTexts) -> float:
+        """The perplexity of a token of the targets, ends included."""
+        pairs = self.tokenizer.encode_pairs(data.sources, data.targets, self.max_sequence_length)
+        batches = ordered_batches(pairs, EVALUATION_BATCH_TOKENS, self.tokenizer.pad_id)
+        # A model of its own around the same layers: the run's may be compiled for something else.
+        scored = keras.Model(self.model.input, self.model.output)
+        cross_entropy = TokenCrossentropy(name="cross_entropy")
+        scored.compile(loss=SmoothedCrossentropy(), weighted_metrics=[cross_entropy])
+        figures = scored.evaluate(batches, verbose=0, return_dict=True)
+        return math.exp(figures["cross_entropy"])
+
+    def export(self, destination: str | Path, precision: str = "float32") -> Path:
+        """Writes the next version of a SavedModel for TF Serving: raw text in, translations out.
+
+        Args:
+            destination: The model's base directory; the version goes into `destination/<integer>`.
+            precision: "float32", or "bfloat16": half the size, and faster on processors with
+                bfloat16 instructions; some translations change. Defaults to "float32".
+
+        Returns:
+            The directory of the new version.
+
+        Raises:
+            UserError: If the destination cannot be written.
+            RuntimeError: If the export, loaded again, does not do what the run does.
+        """
+        from .serving import export_translator
+
+        words = (piece.removeprefix(SPACE) for piece in self.tokenizer.vocabulary)
+        settings = self.metadata["settings"]
+        return export_translator(
+            self.model,
+            self.tokenizer,
+            self.max_sequence_length,
+            Path(destination),
+            sample_texts(words),
+            settings["num_beams"],
+            settings["length_penalty"],
+            precision,
+        )
+
+    def save_model(self, directory: Path) -> None:
+        super().save_model(directory)
+        write_json(directory / "generation_config.json", self._generation_config())
+
+    def _generation_config(self) -> dict[str, Any]:
+        """What makes `transformers` search as we do."""
+        settings, pad_id = self.metadata["settings"], self.tokenizer.pad_id
+        return {
+            "num_beams": settings["num_beams"],
+            "length_penalty": settings["length_penalty"],
+            "max_length": self.max_sequence_length,
+            "bad_words_ids": [[pad_id]],
+            "renormalize_logits": True,
+            "decoder_start_token_id": pad_id,
+            "pad_token_id": pad_id,
+            "eos_token_id": self.tokenizer.end_id,
+        }
+
+
+def describe_parallel(data: ParallelTexts) -> dict[str, Any]:
+    """Where parallel text came from, how much there is, and its fingerprint."""
+    return {
+        "source": data.source,
+        "columns": data.columns,
+        "num_examples": len(data),
+        "num_skipped": data.num_skipped,
+        "sha256": data.fingerprint(),
+    }

@@ -1,0 +1,80 @@
+"""The export of a translator: raw text in, translations with scores out, beam search included."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..serving.export import AWKWARD_TEXTS, in_precision, write_export
+from ..serving.warmup_requests import predict_request, warmup_batches
+from ..tokenizers.wordpiece import Text, as_bytes
+from .translate import translation_function
+
+# How far scores, logarithms of probabilities a token, may be from those of the live model, and in
+# what share of translations another may be as good.
+TOLERANCES = {"float32": {"model": 1e-3, "ties": 0.1}, "bfloat16": {"model": 0.5, "ties": 1.0}}
+
+
+def export_translator(
+    model,
+    tokenizer,
+    max_sequence_length: int,
+    destination: Path,
+    examples: Sequence[Text],
+    num_beams: int = 4,
+    length_penalty: float = 1.0,
+    precision: str = "float32",
+) -> Path:
+    """Writes the next version of a translator that TensorFlow Serving's stock server can load.
+
+    The SavedModel has one signature, `serving_default`, for the Predict API: `texts` (B,), UTF-8
+    strings, give `translations` (B,), strings, and `scores` (B,), float32. What is longer than
+    `max_sequence_length` tokens is cut; no text is an error.
+
+    Args:
+        model: A `Translator`, in float32. Its optimizer is not stored.
+        tokenizer: Its `SentencePieceTokenizer`.
+        max_sequence_length: Largest number of tokens of a text, its end included.
+        destination: The directory that holds all versions, made if missing: a server's
+            `--model_base_path`. The new version is one more than the largest there.
+        examples: A few texts, at least one, of the kind that will be asked. The export is tried
+            with them, and they become its warm-up requests.
+        num_beams: Number of beams. Defaults to 4.
+        length_penalty: Power of the length that scores are divided by. Defaults to 1.
+        precision: "float32", or "bfloat16": weights of half the size, and matrix products that
+            processors with bfloat16 instructions compute faster; some translations change.
+            Defaults to "float32".
+
+    Returns:
+        The directory written, `destination/<version>`.
+
+    Raises:
+        UserError: If `destination` is not a directory that can be written, or there is no such
+            precision.
+        RuntimeError: If the export does not load, has an operation that the server lacks, or
+            answers otherwise than the model. Nothing of it is left then.
+    """
+    if not examples:
+        raise ValueError("An export needs at least one example to warm up with. Received: none")
+    exported = in_precision(model, precision)
+    options = (tokenizer, max_sequence_length, num_beams, length_penalty)
+    translate = translation_function(exported, *options)
+    examples = as_bytes(examples).numpy().tolist()
+    texts = [*AWKWARD_TEXTS, *examples]
+    # Compared with the same precision: in another, a search may well end elsewhere.
+    answer = translate(as_bytes(texts))
+    expected = {
+        "task": "translation",
+        "columns": {"texts": [text.decode("latin-1") for text in texts]},
+        "translations": [text.decode("utf-8") for text in answer["translations"].numpy()],
+        "scores": answer["scores"].numpy().tolist(),
+        "tolerances": TOLERANCES[precision],
+    }
+    pieces = sorted(tokenizer.vocabulary, key=tokenizer.vocabulary.get)
+    return write_export(
+        destination,
+        {"serving_default": translate.get_concrete_function()},
+        exported,
+        {"vocab.txt": pieces},
+        [predict_request(batch) for batch in warmup_batches({"texts": examples})],
+        expected,
+        tokenizer.resources,
+    )

@@ -1,0 +1,154 @@
+"""How a translator learns: loss, learning rate, and the epoch that translates best."""
+
+from collections.abc import Callable, Sequence
+
+import keras
+import sacrebleu
+from keras import ops
+
+from ..devices.worker_checks import of_the_chief
+from ..training.fit import BestEpoch, TokenCrossentropy
+from ..training.optimizers import LayerwiseAdamW, scaled
+
+# The mean of the weights is about that of the last so many steps: some epochs of small data.
+MOST_AVERAGED_STEPS = 1000
+AVERAGED_SHARE = 0.05  # of all steps, at most
+
+
+@keras.saving.register_keras_serializable("regard")
+class SmoothedCrossentropy(keras.losses.Loss):
+    """Cross-entropy of token ids (B, T) with logits (B, T, V), its target smoothed over all tokens.
+
+    It is that of Keras' `CategoricalCrossentropy` without one-hot targets, which are as large as
+    the logits. In nats, a mean over the real tokens.
+
+    Args:
+        label_smoothing: Shard of a target, in [0, 1), spread over all tokens. Defaults to 0.
+        **kwargs: `name` and the like, for `keras.losses.Loss`.
+
+    References:
+        Szegedy et al., "Rethinking the Inception Architecture", section 7,
+        https://arxiv.org/abs/1512.00567
+    """
+
+    def __init__(self, label_smoothing=0.0, **kwargs):
+        super().__init__(**{"reduction": "mean_with_sample_weight", **kwargs})
+        self.label_smoothing = label_smoothing
+
+    def call(self, targets, logits):
+        targets = ops.cast(targets, "int32")
+        loss = ops.sparse_categorical_crossentropy(targets, logits, from_logits=True)  # (B, T)
+        if not self.label_smoothing:
+            return loss
+        right = ops.squeeze(ops.take_along_axis(logits, targets[..., None], axis=-1), axis=-1)
+        return loss + self.label_smoothing * (right - ops.mean(logits, axis=-1))
+
+    def get_config(self):
+        return {**super().get_config(), "label_smoothing": self.label_smoothing}
+
+
+@keras.saving.register_keras_serializable("regard")
+class InverseSquareRoot(keras.optimizers.schedules.LearningRateSchedule):
+    """Rises linearly to the peak, then falls with the inverse square root of the step.
+
+    Args:
+        peak: Highest learning rate. The paper's is (width · `warmup_steps`)^-0.5.
+        warmup_steps: Number of steps to the peak, at least 1.
+
+    References:
+        Vaswani et al., "Attention Is All You Need", section 5.3, https://arxiv.org/abs/1706.03762
+    """
+
+    def __init__(self, peak, warmup_steps):
+        if warmup_steps < 1:
+            raise ValueError(
+                f"`warmup_steps` must be at least 1. Received: warmup_steps={warmup_steps}"
+            )
+        self.peak = peak
+        self.warmup_steps = warmup_steps
+
+    def __call__(self, step):
+        step = ops.cast(step, "float32") + 1  # so that the first step already learns
+        return self.peak * ops.minimum(step / self.warmup_steps, ops.sqrt(self.warmup_steps / step))
+
+    def get_config(self):
+        return {"peak": self.peak, "warmup_steps": self.warmup_steps}
+
+
+def compile_translator(
+    model: keras.Model,
+    learning_rate: float,
+    warmup_steps: int,
+    total_steps: int,
+    label_smoothing: float,
+    accumulate: int = 1,
+    precision: str = "float32",
+    xla: bool = False,
+) -> None:
+    """Compiles a `Translator` with the paper's optimizer and the mean of the last weights.
+
+    Args:
+        model: The translator.
+        learning_rate: Highest learning rate.
+        warmup_steps: Number of steps to it.
+        total_steps: Largest number of batches of the whole training.
+        label_smoothing: Shard of a target, in [0, 1), that is spread over all tokens.
+        accumulate: Number of batches whose gradients make one step. Defaults to 1.
+        precision: What the model computes in. Defaults to float32.
+        xla: Whether XLA compiles it, for every shape of a batch. Defaults to False.
+    """
+    updates = total_steps / accumulate
+    averaged_steps = max(1, min(MOST_AVERAGED_STEPS, AVERAGED_SHARE * updates))
+    optimizer = LayerwiseAdamW(
+        InverseSquareRoot(learning_rate, accumulate * warmup_steps),
+        beta_2=0.98,  # this and the next as in section 5.3
+        epsilon=1e-9,
+        weight_decay=0.0,
+        use_ema=True,
+        ema_momentum=1 - 1 / averaged_steps,
+        gradient_accumulation_steps=accumulate if accumulate > 1 else None,
+    )
+    model.compile(
+        scaled(optimizer, precision),
+        SmoothedCrossentropy(label_smoothing),
+        weighted_metrics=[TokenCrossentropy(name="cross_entropy")],
+        jit_compile=xla,
+    )
+
+
+class BestBleu(BestEpoch):
+    """Keeps the weights of the epoch whose translations have the best BLEU.
+
+    Args:
+        patience: Number of epochs without a better one after which training stops.
+        translate: Translates a list of texts with the model as it is.
+        sources: The validation data.
+        references: Their translations.
+        tokenize: sacreBLEU's name of a way to tokenize.
+    """
+
+    def __init__(
+        self,
+        patience: int,
+        translate: Callable[[Sequence[str]], list[str]],
+        sources: Sequence[str],
+        references: Sequence[str],
+        tokenize: str,
+    ):
+        super().__init__(patience)
+        self.translate = translate
+        self.sources = sources
+        self.references = references
+        self.bleu = sacrebleu.metrics.BLEU(tokenize=tokenize, force=True)
+
+    def on_test_end(self, logs=None):
+        super().on_test_end(logs)
+        written = self.translate(self.sources)
+        self._score = of_the_chief(self.bleu.corpus_score(written, [self.references]).score)
+
+    def on_epoch_end(self, epoch, logs=None):
+        logs["val_bleu"] = self._score
+        super().on_epoch_end(epoch, logs)
+
+    def get_monitor_value(self, logs):
+        return self._score
