@@ -1,0 +1,141 @@
+"""What others build on: the names that can be imported, and the command line's words."""
+
+import re
+from importlib import import_module
+
+import pytest
+
+from commands import regard_here
+
+NAMES = {
+    "regard": """
+        ImageRun ImageSettings LabelledImages LabelledTexts MaskedLMRun ParallelTexts
+        PretrainingSettings TextRun TextSettings TranslationRun TranslationSettings
+        UserError fit_images fit_text fit_translation layers models pretrain_text
+        read_labelled_images read_labelled_texts read_parallel_texts recipes
+    """,
+    "regard.layers": """
+        ConvolutionalStem Decoder DecoderBlock Dense Dropout Encoder EncoderBlock
+        FeedForward FirstTokenPooling ImageEmbedding LayerNorm MaskedLMHead
+        MultiHeadAttention PatchEmbedding PositionEmbedding SinusoidalEmbedding
+        SinusoidalPositionEmbedding StochasticDepth TextEmbedding TiedOutput
+        attention_weights causal_mask combine_masks gelu_tanh new_cache resize_positions
+        sinusoids
+    """,
+    "regard.models": """
+        IMAGE_PRESETS MaskedLanguageModel TEXT_PRESETS TRANSLATION_PRESETS TextClassifier
+        Translator VisionTransformer
+    """,
+    "regard.recipes": """
+        strategy
+    """,
+}
+
+# By command: its arguments; then the commands below it and its options, but for help's.
+ARGUMENTS = {
+    "": "COMMAND [ARGS]...",
+    "fit": "COMMAND [ARGS]...",
+    "fit text": "TRAIN",
+    "fit translation": "[TABLE]",
+    "fit images": "TRAIN",
+    "pretrain": "COMMAND [ARGS]...",
+    "pretrain text": "FILE...",
+    "evaluate": "RUN [DATA]",
+    "predict": "RUN [TEXT|IMAGE ...]",
+    "export": "RUN DEST",
+    "demo": "[COMMAND] [ARGS]...",
+    "demo text": "",
+    "demo images": "",
+    "demo translation": "",
+}
+WORDS = {
+    "": """
+        demo evaluate export fit predict pretrain --version
+    """,
+    "fit": """
+        images text translation
+    """,
+    "fit text": """
+        --validation --text-column --pair-column --label-column --encoding
+        --skip-bad-rows --checkpoint --preset --epochs --learning-rate --batch-tokens
+        --max-sequence-length --dropout --precision --strategy --workers --xla --no-xla
+        --accumulate --seed --seeds --layer-decay --adversarial --freeze --lora
+        --teacher --no-teacher --output --overwrite
+    """,
+    "fit translation": """
+        --source --target --source-column --target-column --encoding --skip-bad-rows
+        --validation-source --validation-target --validation --checkpoint --preset
+        --num-layers --num-decoder-layers --hidden-dim --num-heads --intermediate-dim
+        --vocabulary-size --epochs --patience --learning-rate --warmup-steps
+        --batch-tokens --max-sequence-length --long-texts --dropout --label-smoothing
+        --subword-dropout --num-beams --length-penalty --precision --strategy --workers
+        --xla --no-xla --accumulate --seed --output --overwrite
+    """,
+    "fit images": """
+        --validation --image-column --label-column --encoding --skip-bad-files
+        --checkpoint --preset --image-size --patch-size --epochs --patience
+        --learning-rate --batch-size --augmentation --label-smoothing --dropout
+        --stochastic-depth --layer-decay --weight-decay --precision --strategy --workers
+        --xla --no-xla --accumulate --seed --output --overwrite
+    """,
+    "pretrain": """
+        text
+    """,
+    "pretrain text": """
+        --text-column --encoding --skip-bad-rows --checkpoint --preset --epochs
+        --learning-rate --batch-tokens --max-sequence-length --dropout --precision
+        --strategy --workers --xla --no-xla --accumulate --seed --output --overwrite
+    """,
+    "evaluate": """
+        --text-column --pair-column --label-column --source --target --source-column
+        --target-column --image-column --encoding --skip-bad-rows --skip-bad-files
+        --json
+    """,
+    "predict": """
+        --pair --pair --input --num-beams --length-penalty --skip-bad-files --json
+    """,
+    "export": """
+        --precision
+    """,
+    "demo": """
+        images text translation
+    """,
+    "demo text": """
+        --output --overwrite
+    """,
+    "demo images": """
+        --output --overwrite
+    """,
+    "demo translation": """
+        --output --overwrite
+    """,
+}
+
+
+@pytest.mark.parametrize("module", NAMES)
+def test_names(module):
+    """All are there, and named by `dir`; nothing else calls itself public."""
+    home, names = import_module(module), NAMES[module].split()
+    assert [name for name in names if not hasattr(home, name)] == []
+    assert set(names) <= set(dir(home))
+    assert set(names) == set(home.__all__)
+
+
+@pytest.mark.parametrize("command", WORDS)
+def test_commands(command):
+    said = regard_here(*command.split(), "--help").stdout
+    assert re.search(r"Usage: regard ?(.*)", said)[1].removeprefix(command).split() == [
+        "[OPTIONS]",
+        *ARGUMENTS[command].split(),
+    ]
+    options = re.findall(r"^  (-\S.*?)(?:  |$)", said, re.MULTILINE)
+    flags = {flag for option in options for flag in re.findall(r"--?[a-z][a-z-]*", option)}
+    commands = re.findall(r"^  (\w+)  ", said.partition("\nCommands:\n")[2], re.MULTILINE)
+    assert {*commands, *flags} == {*WORDS[command].split(), "-h", "--help"}
+
+
+def test_every_command_is_listed():
+    """A command's own commands are among those above."""
+    for command, words in WORDS.items():
+        for word in words.split():
+            assert word.startswith("-") or f"{command} {word}".strip() in WORDS
