@@ -1,20 +1,30 @@
-"""Transformer layers on `keras` and `keras.ops` alone: tensors in, tensors out, on any backend."""
+"""Provides transformer layers on `keras` and `keras.ops` alone, for any backend."""
 
 from .activations import gelu_tanh
 from .attention import MultiHeadAttention, attention_weights
 from .cache import new_cache
-from .decoder import Decoder, DecoderBlock
+from .convolutional_stem import ConvolutionalStem
+from .decoder import Decoder
+from .decoder_block import DecoderBlock
 from .dense import Dense
 from .dropout import Dropout, StochasticDepth
-from .embeddings import SinusoidalEmbedding, TextEmbedding, TiedOutput
-from .encoder import Encoder, EncoderBlock
+from .embeddings import SinusoidalEmbedding, TextEmbedding
+from .encoder import Encoder
+from .encoder_block import EncoderBlock
 from .feed_forward import FeedForward
+from .image_embedding import ImageEmbedding
 from .masked_lm_head import MaskedLMHead
 from .masks import causal_mask, combine_masks
 from .normalization import LayerNorm
-from .patches import ConvolutionalStem, ImageEmbedding, PatchEmbedding, resize_positions
+from .patches import PatchEmbedding
 from .pooling import FirstTokenPooling
-from .positions import PositionEmbedding, SinusoidalPositionEmbedding, sinusoids
+from .positions import (
+    PositionEmbedding,
+    SinusoidalPositionEmbedding,
+    resize_positions,
+    sinusoids,
+)
+from .tied_output import TiedOutput
 
 __all__ = [
     "ConvolutionalStem",

@@ -1,10 +1,10 @@
-"""From hidden states to words: the head of a masked language model."""
+"""Turns hidden states into scores of tokens: the head of a masked language model."""
 
 import keras
 
-from .embeddings import TiedOutput
-from .encoder import layer_norm
 from .initializers import clone_initializer
+from .normalization import LayerNorm
+from .tied_output import TiedOutput
 
 
 @keras.saving.register_keras_serializable("regard")
@@ -63,7 +63,9 @@ class MaskedLMHead(TiedOutput):
             name="dense",
         )
         self.dense.build(inputs_shape)
-        self.layer_norm = layer_norm("layer_norm", self.layer_norm_epsilon, self.dtype_policy)
+        self.layer_norm = LayerNorm(
+            self.layer_norm_epsilon, dtype=self.dtype_policy, name="layer_norm"
+        )
         self.layer_norm.build(inputs_shape)
 
     def call(self, inputs):

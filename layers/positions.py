@@ -134,6 +134,49 @@ class PositionEmbedding(keras.layers.Layer):
         }
 
 
+def resize_positions(table, grid, new_grid):
+    """Interpolates the vectors of the patches' positions for another number of patches.
+
+    By cubic convolution, as PyTorch does it and so `transformers`: with a = -0.75, pixels as
+    areas, no smoothing, and what is beyond the edge as at the edge.
+
+    Args:
+        table: A NumPy array (P, D) or (1 + P, D): a class token's vector stays as it is.
+        grid: Rows and columns of the P patches.
+        new_grid: Those to come.
+
+    Returns:
+        A NumPy array of float32 with as many rows as the new grid has patches, and the class
+        token's if there is one.
+
+    References:
+        Keys, "Cubic Convolution Interpolation for Digital Image Processing", 1981; Dosovitskiy et
+        al., section 3.2, https://arxiv.org/abs/2010.11929
+    """
+    first = len(table) - grid[0] * grid[1]
+    patches = np.reshape(table[first:], (*grid, -1)).astype("float64")  # (rows, columns, D)
+    rows, columns = (_cubic(old, new) for old, new in zip(grid, new_grid, strict=True))
+    patches = np.einsum("ir,jc,rcd->ijd", rows, columns, patches)
+    patches = patches.reshape(new_grid[0] * new_grid[1], -1)  # (P, D)
+    return np.concatenate([table[:first], patches]).astype("float32")
+
+
+def _cubic(size, new_size):
+    """What each of the new places takes of each old one: (new, old)."""
+    weights = np.zeros((new_size, size))
+    for place in range(new_size):
+        centre = (place + 0.5) * size / new_size - 0.5
+        for old in range(int(np.floor(centre)) - 1, int(np.floor(centre)) + 3):
+            weights[place, min(max(old, 0), size - 1)] += _cubic_kernel(abs(centre - old))
+    return weights
+
+
+def _cubic_kernel(x, a=-0.75):
+    if x <= 1:
+        return (a + 2) * x**3 - (a + 3) * x**2 + 1
+    return a * (x**3 - 5 * x**2 + 8 * x - 4) if x < 2 else 0.0
+
+
 def check_length(length, max_sequence_length):
     """Raises `ValueError` for a sequence that is known to have more tokens than positions."""
     if length is not None and length > max_sequence_length:

@@ -1,0 +1,95 @@
+"""Makes vectors of an image with convolutions, in place of patches."""
+
+import keras
+from keras import ops
+
+from .checks import check_positive
+from .initializers import clone_initializer
+from .normalization import LayerNorm
+from .patches import num_patches
+
+
+@keras.saving.register_keras_serializable("regard")
+class ConvolutionalStem(keras.layers.Layer):
+    """Three overlapping convolutions in place of patches: for small images learned from scratch.
+
+    The first reads the image pixel by pixel, the second halves it, and the third does the rest of
+    the way down to one vector a patch; each doubles the width, up to D, and in between there are
+    normalization and a rectifier.
+
+    Args:
+        hidden_dim: Width D, a multiple of 4.
+        patch_size: Height and width, in pixels, of what one vector stands for: even, at least 4.
+        kernel_initializer: Initializer of all kernels. Defaults to "he_normal".
+        **kwargs: `name`, `dtype` and the like, for `keras.layers.Layer`.
+
+    Call arguments:
+        images: (B, H, W, C), H and W multiples of `patch_size`.
+
+    Returns:
+        A tensor of shape (B, P, D), row by row.
+
+    Raises:
+        ValueError: If an argument is out of range.
+
+    Example:
+        >>> layer = ConvolutionalStem(hidden_dim=8, patch_size=4)
+        >>> keras.ops.shape(layer(keras.ops.ones((2, 12, 16, 3))))
+        (2, 12, 8)
+
+    References:
+        Xiao et al., "Early Convolutions Help Transformers See Better", section 4,
+        https://arxiv.org/abs/2106.14881
+    """
+
+    def __init__(self, hidden_dim, patch_size, kernel_initializer="he_normal", **kwargs):
+        super().__init__(**kwargs)
+        check_positive(hidden_dim=hidden_dim, patch_size=patch_size)
+        if hidden_dim % 4 or patch_size % 2 or patch_size < 4:
+            raise ValueError(
+                "With a convolutional stem `hidden_dim` must be a multiple of 4, and `patch_size` "
+                f"even and at least 4. Received: hidden_dim={hidden_dim}, patch_size={patch_size}"
+            )
+        self.hidden_dim = hidden_dim
+        self.patch_size = patch_size
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+
+    def build(self, images_shape):
+        stride = self.patch_size // 2
+        self.first = self._convolution("first", self.hidden_dim // 4, 3, 1)
+        self.first_norm = LayerNorm(1e-6, dtype=self.dtype_policy, name="first_norm")
+        self.second = self._convolution("second", self.hidden_dim // 2, 3, 2)
+        self.second_norm = LayerNorm(1e-6, dtype=self.dtype_policy, name="second_norm")
+        self.third = self._convolution("third", self.hidden_dim, stride + 1, stride)
+        shape = images_shape
+        for layer in (self.first, self.first_norm, self.second, self.second_norm, self.third):
+            layer.build(shape)
+            shape = layer.compute_output_shape(shape)
+
+    def call(self, images):
+        x = ops.relu(self.first_norm(self.first(images)))  # (B, H, W, D/4)
+        x = ops.relu(self.second_norm(self.second(x)))  # (B, H/2, W/2, D/2)
+        x = self.third(x)  # (B, rows, columns, D)
+        return ops.reshape(x, (ops.shape(x)[0], -1, self.hidden_dim))  # (B, P, D)
+
+    def compute_output_shape(self, images_shape):
+        return (images_shape[0], num_patches(images_shape, self.patch_size), self.hidden_dim)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "hidden_dim": self.hidden_dim,
+            "patch_size": self.patch_size,
+            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+        }
+
+    def _convolution(self, name, filters, size, stride):
+        return keras.layers.Conv2D(
+            filters,
+            size,
+            stride,
+            padding="same",
+            kernel_initializer=clone_initializer(self.kernel_initializer),
+            dtype=self.dtype_policy,
+            name=name,
+        )
