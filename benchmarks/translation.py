@@ -10,10 +10,10 @@ stderr, tables to stdout. `--quick` shows in a minute whether everything works.
 
 **Translating**: sentences a second from raw text to text, tokenizing included, beam 4, batches of
 32 sentences of like length. Everyone has the weights of the run: Regard as its SavedModels, the
-others from its `model/`. Regard's operations have a thread each, as the README tells a server, but
-for one row; a worker a core translates a part of each batch. BLEU is sacreBLEU's; the last column
-counts the translations that are those of Regard in float32. CTranslate2 stops at the first four
-translations that end unless it is given patience; with that it searches as the others do.
+others from its `model/`. Regard's operations have a thread each, as docs/serving.md tells a server,
+but for one row; a worker a core translates a part of each batch. BLEU is sacreBLEU's; the last
+column counts the translations that are those of Regard in float32. CTranslate2 stops at the first
+four translations that end unless it is given patience; with that it searches as the others do.
 
 **Training**: target tokens a second, padding not counted, over the same batches of token ids for
 everyone, with the run's dropout, label smoothing and Adam.
