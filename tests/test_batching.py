@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from regard.recipes.tokenizers.wordpiece import SPECIAL_TOKENS, WordPieceTokenizer
+from regard.recipes.tokenizers.special_tokens import SPECIAL_TOKENS
+from regard.recipes.tokenizers.wordpiece import WordPieceTokenizer
 from regard.recipes.training.token_budget import (
     BUCKET_LENGTHS,
     TokenBudget,

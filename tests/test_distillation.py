@@ -13,7 +13,8 @@ from regard.recipes.text.distillation import (
     with_evidence,
     with_no_evidence,
 )
-from regard.recipes.tokenizers.wordpiece import SPECIAL_TOKENS, WordPieceTokenizer
+from regard.recipes.tokenizers.special_tokens import SPECIAL_TOKENS
+from regard.recipes.tokenizers.wordpiece import WordPieceTokenizer
 from regard.recipes.training.fit import compile_student, fit
 from regard.recipes.training.optimizers import make_optimizer
 

@@ -9,7 +9,8 @@ from regard.recipes.pretraining.batches import (
     masked_positions,
     masked_validation_dataset,
 )
-from regard.recipes.tokenizers.wordpiece import SPECIAL_TOKENS, WordPieceTokenizer
+from regard.recipes.tokenizers.special_tokens import SPECIAL_TOKENS
+from regard.recipes.tokenizers.wordpiece import WordPieceTokenizer
 from regard.recipes.training.token_budget import TokenBudget
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"

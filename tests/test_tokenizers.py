@@ -12,15 +12,13 @@ from tokenizers import AddedToken, BertWordPieceTokenizer, Tokenizer
 
 from regard.recipes.errors import UserError
 from regard.recipes.serving.verify_export import TEXT_OPS
+from regard.recipes.tokenizers.files import UNLIMITED
+from regard.recipes.tokenizers.normalization import BertNormalization
+from regard.recipes.tokenizers.ragged import sequence_lengths
+from regard.recipes.tokenizers.special_tokens import SPECIAL_TOKENS, SpecialTokens
+from regard.recipes.tokenizers.strings import as_bytes
 from regard.recipes.tokenizers.vocabulary import learn_vocabulary
-from regard.recipes.tokenizers.wordpiece import (
-    SPECIAL_TOKENS,
-    UNLIMITED,
-    SpecialTokens,
-    WordPieceTokenizer,
-    as_bytes,
-    sequence_lengths,
-)
+from regard.recipes.tokenizers.wordpiece import WordPieceTokenizer
 
 TEXTS = [
     "The café's crème brûlée was UNBELIEVABLY good!!!",
@@ -137,7 +135,7 @@ def different_lines(tokenizer, peer, lines):
 def test_token_ids_equal_hugging_face(lowercase, options, vocabularies):
     lines = LINES if not options else LINES[::3]
     vocabulary = vocabularies[lowercase]
-    tokenizer = WordPieceTokenizer(vocabulary, lowercase, **options)
+    tokenizer = WordPieceTokenizer(vocabulary, BertNormalization(lowercase, **options))
     peer = peer_of(vocabulary, lowercase, **options)
     assert different_lines(tokenizer, peer, lines) == []
 
@@ -156,7 +154,9 @@ def test_characters_are_treated_as_in_hugging_face(lowercase, clean_text):
     known = [c for c in characters if category(c) not in ("Cn", "Co") and c not in CHANGED]
     lines = [" ".join(f"a{c}B" for c in known[i : i + 200]) for i in range(0, len(known), 200)]
     peer = peer_of(SPECIAL_TOKENS, lowercase, clean_text=clean_text)
-    tokenizer = WordPieceTokenizer(SPECIAL_TOKENS, lowercase, clean_text=clean_text)
+    tokenizer = WordPieceTokenizer(
+        SPECIAL_TOKENS, BertNormalization(lowercase, clean_text=clean_text)
+    )
     actual = tokenizer.split_words(tf.constant(lines)).to_list()
     for line, words in zip(lines, actual, strict=True):
         split = peer.pre_tokenizer.pre_tokenize_str(peer.normalizer.normalize_str(line))
@@ -206,7 +206,7 @@ def test_added_tokens_equal_hugging_face(lowercase, vocabularies):
         "a [MASK] [mask]b",
     ]
     vocabulary = vocabularies[lowercase]
-    tokenizer = WordPieceTokenizer(vocabulary, lowercase, added_tokens=added)
+    tokenizer = WordPieceTokenizer(vocabulary, BertNormalization(lowercase), added_tokens=added)
     peer = peer_of(vocabulary, lowercase)
     peer.add_tokens(added)
     assert different_lines(tokenizer, peer, lines) == []
@@ -315,7 +315,7 @@ def test_pieces_that_the_operation_cannot_hold_are_not_learned():
 
 def test_vocabulary_is_the_same_in_every_process():
     code = (
-        "from regard.recipes.vocabulary import learn_vocabulary as learn;"
+        "from regard.recipes.tokenizers.vocabulary import learn_vocabulary as learn;"
         "texts = [f'word{i % 97}ing unit{i % 89}ed 很好{i % 83}' for i in range(2000)];"
         "print(repr(learn(texts, 600)))"
     )
@@ -328,8 +328,13 @@ def test_vocabulary_is_the_same_in_every_process():
 
 OPTIONS = {
     "usual": {},
-    "cased": {"lowercase": False, "strip_accents": True, "split_chinese": False},
-    "not as BertTokenizer": {"clean_text": False, "max_word_characters": 20},
+    "cased": {
+        "normalization": BertNormalization(lowercase=False, strip_accents=True, split_chinese=False)
+    },
+    "not as BertTokenizer": {
+        "normalization": BertNormalization(clean_text=False),
+        "max_word_characters": 20,
+    },
     "other names": {"special_tokens": SpecialTokens(cls="<s>", mask="<mask>")},
 }
 
@@ -339,7 +344,8 @@ def test_what_is_saved_gives_the_same_ids(name, tmp_path, vocabularies):
     options = OPTIONS[name]
     names = options.get("special_tokens", SpecialTokens())
     added = [AddedToken("<e1>", special=True), AddedToken("New York")]
-    vocabulary = [*names.all, *vocabularies[options.get("lowercase", True)][5:]]
+    lowercase = options.get("normalization", BertNormalization()).lowercase
+    vocabulary = [*names.all, *vocabularies[lowercase][5:]]
     tokenizer = WordPieceTokenizer(vocabulary, added_tokens=added, **options)
     tokenizer.save(tmp_path, max_sequence_length=12)
     loaded = WordPieceTokenizer.load(tmp_path)
@@ -385,8 +391,7 @@ def write(directory, vocabulary=VOCABULARY, **files):
 def test_vocabulary_file_alone_is_bert_uncased(tmp_path):
     tokenizer = WordPieceTokenizer.load(write(tmp_path))
     assert tokenizer.vocabulary == list(PIECES)
-    assert (tokenizer.lowercase, tokenizer.strip_accents) == (True, None)
-    assert (tokenizer.split_chinese, tokenizer.clean_text) == (True, True)
+    assert tokenizer.normalization == BertNormalization(True, None, True, True)
     assert tokenizer.model_max_length == UNLIMITED
 
 
@@ -412,7 +417,7 @@ def test_config_decides_how_words_are_normalized(tmp_path, caplog):
     config = {"do_lower_case": False, "tokenize_chinese_chars": False, "model_max_length": 1e30}
     write(tmp_path, tokenizer=fast(), tokenizer_config=config)
     tokenizer = WordPieceTokenizer.load(tmp_path)
-    assert (tokenizer.lowercase, tokenizer.split_chinese) == (False, False)
+    assert tokenizer.normalization == BertNormalization(lowercase=False, split_chinese=False)
     assert tokenizer.model_max_length == UNLIMITED
     assert '"lowercase":true' in caplog.text
     assert '"lowercase":false' in caplog.text
@@ -429,7 +434,8 @@ def test_of_a_generic_tokenizer_the_file_decides(tmp_path, caplog):
     spec = fast(lambda spec: spec["model"].update(max_input_chars_per_word=9), lowercase=False)
     write(tmp_path, tokenizer=spec, tokenizer_config={**GENERIC, "do_lower_case": True})
     tokenizer = WordPieceTokenizer.load(tmp_path)
-    assert (tokenizer.lowercase, tokenizer.max_word_characters) == (False, 9)
+    assert tokenizer.normalization.lowercase is False
+    assert tokenizer.max_word_characters == 9
     assert not caplog.text
 
 
@@ -557,7 +563,8 @@ def test_chinese_that_is_not_split_has_pieces_of_several_characters(tmp_path):
     pieces = learn_vocabulary(texts, 200, split_chinese=False)
     assert "服务" in pieces
     assert {"稀", "##稀", "罕", "##罕"} <= set(pieces)
-    tokenizer = WordPieceTokenizer(pieces, split_chinese=False, max_word_characters=1000)
+    unsplit = BertNormalization(split_chinese=False)
+    tokenizer = WordPieceTokenizer(pieces, unsplit, max_word_characters=1000)
     tokenizer.save(tmp_path, 512)
     texts += ["很稀罕" * 100, "房间、天呐", "很" * 1001]
     hugging_face = Tokenizer.from_file(str(tmp_path / "tokenizer.json"))

@@ -10,7 +10,7 @@ from ...models import MaskedLanguageModel
 from ..errors import UserError
 from ..runs.checkpoints import open_checkpoint
 from ..runs.run import LanguageRun
-from ..tokenizers.wordpiece import as_bytes
+from ..tokenizers.strings import as_bytes
 from .batches import masked_positions
 
 TOP = 5  # guesses for each [MASK]

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from ...models.checkpoints import Checkpoint
-from .directories import model_directory
 from ..tokenizers.wordpiece import WordPieceTokenizer
+from .directories import model_directory
 
 
 def open_checkpoint(source: str | Path) -> tuple[Checkpoint, WordPieceTokenizer]:

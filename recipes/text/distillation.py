@@ -22,7 +22,8 @@ from sklearn.model_selection import cross_val_predict
 
 from ...models import TextClassifier
 from ..devices.shards import WHOLE, Shard
-from ..tokenizers.wordpiece import WordPieceTokenizer, sequence_lengths
+from ..tokenizers.ragged import sequence_lengths
+from ..tokenizers.wordpiece import WordPieceTokenizer
 from ..training.token_budget import TokenBudget, read_ahead, training_dataset
 from .teacher import NGramReader, group_sums, make_teacher, ngram_weights
 

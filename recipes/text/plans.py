@@ -11,7 +11,8 @@ import tensorflow as tf
 
 from ...models import TextClassifier
 from ..devices.shards import Shard
-from ..tokenizers.wordpiece import WordPieceTokenizer, sequence_lengths
+from ..tokenizers.ragged import sequence_lengths
+from ..tokenizers.wordpiece import WordPieceTokenizer
 from ..training.fit import class_weights, smooth
 from ..training.token_budget import TokenBudget, ordered_dataset, training_dataset
 from .adversarial import AdversarialClassifier

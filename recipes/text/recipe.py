@@ -21,6 +21,7 @@ from ..runs.evaluation import classification_metrics, encode_labels
 from ..runs.report import write_report
 from ..runs.run import versions, write_history
 from ..runs.session import resume_in, run_directory
+from ..tokenizers.normalization import BertNormalization
 from ..tokenizers.vocabulary import MAX_CLAUSE_CHARACTERS, learn_vocabulary
 from ..tokenizers.wordpiece import WordPieceTokenizer
 from ..training.fit import BestEpoch, compile_classifier, compile_student, fit, set_seed
@@ -245,7 +246,9 @@ def from_scratch(train: LabelledTexts, settings: TextSettings) -> Start:
     if settings.teacher:  # which tells what pieces of several Chinese characters mean
         pieces = learn_vocabulary(texts, settings.vocabulary_size, split_chinese=False)
         tokenizer = WordPieceTokenizer(
-            pieces, split_chinese=False, max_word_characters=MAX_CLAUSE_CHARACTERS
+            pieces,
+            BertNormalization(split_chinese=False),
+            max_word_characters=MAX_CLAUSE_CHARACTERS,
         )
     else:
         tokenizer = WordPieceTokenizer(learn_vocabulary(texts, settings.vocabulary_size))

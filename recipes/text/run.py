@@ -17,7 +17,8 @@ from ..runs.checkpoints import open_checkpoint
 from ..runs.directories import takes_pairs
 from ..runs.evaluation import classification_metrics, encode_labels
 from ..runs.run import LanguageRun, class_names_of, sample_texts
-from ..tokenizers.wordpiece import Text, sequence_lengths
+from ..tokenizers.ragged import sequence_lengths
+from ..tokenizers.strings import Text
 from ..training.token_budget import TokenBudget, ordered_dataset
 from .data import LabelledTexts, check_pairs, read_like
 

@@ -19,7 +19,8 @@ from ..serving.warmup_requests import (
     predict_request,
     warmup_batches,
 )
-from ..tokenizers.wordpiece import Text, as_bytes, sequence_lengths
+from ..tokenizers.ragged import sequence_lengths
+from ..tokenizers.strings import Text, as_bytes
 
 # In probability: how far scores may be from those of the live model, and how much padding and the
 # company in a batch may change them.

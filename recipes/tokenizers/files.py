@@ -1,12 +1,12 @@
-"""The tokenizer of a checkpoint, from the files of Hugging Face's layout.
+"""Reads the tokenizer of a checkpoint from the files of Hugging Face's layout.
 
-Which file decides what is as in `transformers` 5, so that its AutoTokenizer and ours give the same
-ids for the same directory:
+Each setting comes from the same file as in `transformers` 5, so that its AutoTokenizer and ours
+give the same ids for the same directory:
 
 - the pieces: `tokenizer.json`, or without one `vocab.txt`;
 - casing, accents and Chinese characters: `tokenizer_config.json`, whatever `tokenizer.json` says,
-  with BERT's defaults for what it does not name. It is the other way round only where
-  `tokenizer_class` is "PreTrainedTokenizerFast" or "TokenizersBackend";
+  with BERT's defaults for what it does not name. Only where `tokenizer_class` is
+  "PreTrainedTokenizerFast" or "TokenizersBackend" does `tokenizer.json` decide;
 - special tokens: `tokenizer_config.json`, and over it `special_tokens_map.json` unless the former
   has `added_tokens_decoder`;
 - further tokens: `added_tokens_decoder`, or without it `added_tokens.json` and `tokenizer.json`.
@@ -23,13 +23,9 @@ from tokenizers import AddedToken, Tokenizer
 from tokenizers.models import WordPiece
 
 from ..errors import UserError
-from .backend import (
-    BERT_CLASSES,
-    GENERIC_CLASSES,
-    TOKEN_FLAGS,
-    SpecialTokens,
-    make_backend,
-)
+from .backend import BERT_CLASSES, GENERIC_CLASSES, TOKEN_FLAGS, make_backend
+from .normalization import BertNormalization
+from .special_tokens import SpecialTokens
 
 logger = logging.getLogger("regard")
 
@@ -50,16 +46,18 @@ def read_tokenizer(directory: Path) -> dict[str, Any]:
         backend = files.backend
         backend.add_tokens(tokens)
     else:
-        backend = make_backend(files.base_ids, names, tokens, **files.casing())
+        backend = make_backend(files.base_ids, names, tokens, files.normalization())
         files.tell_difference(backend)
     _check_backend(backend, names, directory)
     vocabulary = _pieces(files.base_ids, directory)
     return {
         "vocabulary": vocabulary,
-        "lowercase": backend.normalizer.lowercase,
-        "strip_accents": backend.normalizer.strip_accents,
-        "split_chinese": backend.normalizer.handle_chinese_chars,
-        "clean_text": backend.normalizer.clean_text,
+        "normalization": BertNormalization(
+            lowercase=backend.normalizer.lowercase,
+            strip_accents=backend.normalizer.strip_accents,
+            split_chinese=backend.normalizer.handle_chinese_chars,
+            clean_text=backend.normalizer.clean_text,
+        ),
         "special_tokens": names,
         "added_tokens": _added_tokens(backend, vocabulary, directory),
         "max_word_characters": backend.model.max_input_chars_per_word,
@@ -68,7 +66,7 @@ def read_tokenizer(directory: Path) -> dict[str, Any]:
 
 
 class _Files:
-    """What the files of a directory say."""
+    """Reads the settings that the files of a directory hold."""
 
     def __init__(self, directory: Path):
         self.directory = directory
@@ -89,7 +87,7 @@ class _Files:
         return _require(name in known, rule, name, _ANOTHER)
 
     def _base_ids(self) -> dict[str, int]:
-        """The ids of the pieces, without those of tokens added to them later."""
+        """Returns the ids of the pieces, without those of tokens added to them later."""
         if self.backend is not None:
             return self.backend.get_vocab(with_added_tokens=False)
         path = self.directory / "vocab.txt"
@@ -103,6 +101,7 @@ class _Files:
             raise UserError(f"{path} is damaged: {error}. Fetch it again.") from error
 
     def _check_ways(self) -> None:
+        """Refuses ways to cut and split texts that are not done here."""
         truncation = (self.backend and self.backend.truncation) or {}
         side = self.settings.get("truncation_side", truncation.get("direction", "right"))
         rule = f"{self.directory}: `truncation_side` must be 'right'"
@@ -112,7 +111,7 @@ class _Files:
         _require(not split, rule, split, _ANOTHER)
 
     def special_tokens(self) -> tuple[SpecialTokens, list[AddedToken]]:
-        """What BERT's five are called, and all tokens to find in a text, as they get new ids."""
+        """Returns the names of BERT's five, and all tokens to find in a text, in order of ids."""
         named = self._named_tokens()
         tokens = {token.content: token for token in self._added_tokens(named.values())}
         given = {name.removesuffix("_token"): token.content for name, token in named.items()}
@@ -129,7 +128,7 @@ class _Files:
         return names, list(tokens.values())
 
     def _named_tokens(self) -> dict[str, AddedToken]:
-        """Special tokens by what they are for, such as "mask_token"."""
+        """Returns special tokens by their roles, such as "mask_token"."""
         extra = self.settings.get("extra_special_tokens")
         extra = extra or self.settings.get("additional_special_tokens") or {}
         if isinstance(extra, list):
@@ -145,7 +144,7 @@ class _Files:
         return {name: self._token(value) for name, value in (named | extra).items()}
 
     def _added_tokens(self, named: Iterable[AddedToken]) -> list[AddedToken]:
-        """Tokens that were added to a vocabulary, in the order of their ids."""
+        """Returns the tokens that were added to a vocabulary, in the order of their ids."""
         if "added_tokens_decoder" in self.config:
             decoder = self.config["added_tokens_decoder"]
             is_by_id = isinstance(decoder, dict) and all(index.isdecimal() for index in decoder)
@@ -175,13 +174,13 @@ class _Files:
         given = {name: flags[name] for name in TOKEN_FLAGS if name in flags}
         return AddedToken(flags["content"], **{"special": True} | given)
 
-    def casing(self) -> dict[str, bool | None]:
-        """How words are normalized."""
-        return {
-            "lowercase": self._flag("do_lower_case", True),
-            "strip_accents": self._flag("strip_accents", None),
-            "split_chinese": self._flag("tokenize_chinese_chars", True),
-        }
+    def normalization(self) -> BertNormalization:
+        """Returns the normalization of words that `tokenizer_config.json` asks for."""
+        return BertNormalization(
+            lowercase=self._flag("do_lower_case", True),
+            strip_accents=self._flag("strip_accents", None),
+            split_chinese=self._flag("tokenize_chinese_chars", True),
+        )
 
     def _flag(self, name: str, default: bool | None) -> bool | None:
         value = self.settings.get(name, default)
@@ -189,7 +188,7 @@ class _Files:
         return _require(is_flag, f"{self.source}: `{name}` must be true or false", value)
 
     def model_max_length(self) -> int:
-        """The longest text allowed, in tokens."""
+        """Returns the length of the longest text allowed, in tokens."""
         value = self.settings.get("model_max_length", self.settings.get("max_len"))
         value = UNLIMITED if value is None else value
         is_length = isinstance(value, int | float) and value >= MIN_LENGTH
@@ -197,7 +196,7 @@ class _Files:
         return int(min(_require(is_length, rule, value), UNLIMITED))
 
     def tell_difference(self, backend: Tokenizer) -> None:
-        """Says where `tokenizer.json` normalizes otherwise than `backend` does."""
+        """Logs a difference between the normalizer of `tokenizer.json` and that of `backend`."""
         if self.backend is None or self.backend.normalizer is None:
             return
         given, taken = (each.normalizer.__getstate__().decode() for each in (self.backend, backend))
@@ -235,7 +234,7 @@ def _check_backend(backend: Tokenizer, names: SpecialTokens, directory: Path) ->
 
 
 def _pieces(ids: Mapping[str, int], directory: Path) -> list[str]:
-    """The pieces in the order of their ids, with names for those ids that no text can have.
+    """Lists the pieces in the order of their ids, with made-up names for ids that no text can have.
 
     Such are the ids of blank lines in a `vocab.txt`, and of all but the last of equal lines.
     """
@@ -251,7 +250,7 @@ def _pieces(ids: Mapping[str, int], directory: Path) -> list[str]:
 
 
 def _added_tokens(backend: Tokenizer, vocabulary: list[str], directory: Path) -> list[AddedToken]:
-    """All tokens to find in a text, those that the vocabulary lacks in the order of their ids."""
+    """Lists all tokens to find in a text; those that the vocabulary lacks in the order of ids."""
     tokens = backend.get_added_tokens_decoder()
     known = set(vocabulary)
     new = [token.content for token in tokens.values() if token.content not in known]
@@ -263,7 +262,7 @@ def _added_tokens(backend: Tokenizer, vocabulary: list[str], directory: Path) ->
 
 
 def _read_json(path: Path) -> dict[str, Any]:
-    """What a JSON file holds; nothing if there is no such file."""
+    """Reads the object of a JSON file; an empty one if there is no such file."""
     if not path.is_file():
         return {}
     try:

@@ -1,35 +1,30 @@
-"""The tokenizer of a translator: SentencePiece, as Marian's checkpoints have it.
+"""Tokenizes for a translator with SentencePiece, as Marian's checkpoints do.
 
-Texts are cut into pieces by a model of the source's or the target's language, and one vocabulary
-numbers the pieces of both. Nothing is assumed about spaces: a text is a string of characters, of
-which the space is one.
+A model of the source's or the target's language cuts texts into pieces, and one vocabulary numbers
+the pieces of both. Nothing is assumed about spaces: a text is a string of characters, and the space
+is one of them.
 
 References:
     Kudo and Richardson, "SentencePiece", https://arxiv.org/abs/1808.06226;
     Provilkov et al., "BPE-Dropout", https://arxiv.org/abs/1910.13267
 """
 
-import hashlib
 import json
 import re
 from collections.abc import Iterable, Sequence
-from io import BytesIO
 from pathlib import Path
 
 import sentencepiece
 import tensorflow as tf
-from sentencepiece import sentencepiece_model_pb2
-from tensorflow_text.python.ops.sentencepiece_tokenizer import (
-    gen_sentencepiece_tokenizer as text_ops,
-)
 
 from ...models.layout import write_json
 from ..errors import UserError
+from .sentencepiece_graph import GraphModel
+from .sentencepiece_models import learn_pieces, open_model, with_normalization
 
 END, UNKNOWN, PAD = "</s>", "<unk>", "<pad>"
 SPACE = "\N{LOWER ONE EIGHTH BLOCK}"  # how SentencePiece writes a space
-LONGEST_TO_LEARN_FROM = 2**20  # bytes of a text; longer ones are passed over
-LANGUAGE_CODE = "(?s)^>>.*?<<"  # that a multilingual model is to translate into; Marian's way
+LANGUAGE_CODE = "(?s)^>>.*?<<"  # of the language to translate into, as Marian's models read it
 
 
 class SentencePieceTokenizer:
@@ -37,13 +32,13 @@ class SentencePieceTokenizer:
 
     Args:
         source_model: A SentencePiece model for sources, serialized.
-        target_model: Likewise for targets.
+        target_model: A SentencePiece model for targets, serialized.
         vocabulary: The id of each piece of both, and of "</s>", "<unk>" and "<pad>".
 
     Raises:
         ValueError: If a model is not one, or the vocabulary lacks a special piece.
 
-    Where the vocabulary has codes of languages, such as ">>fr<<", one at the beginning of a source
+    If the vocabulary has codes of languages, such as ">>fr<<", a code at the beginning of a source
     is a piece by itself.
 
     Example:
@@ -62,12 +57,12 @@ class SentencePieceTokenizer:
         self.target_model = target_model
         self.vocabulary = vocabulary
         self.end_id, self.unknown_id, self.pad_id = (vocabulary[p] for p in (END, UNKNOWN, PAD))
-        self._source, self._target = (_processor(m) for m in (source_model, target_model))
+        self._source, self._target = (open_model(m) for m in (source_model, target_model))
         self._pieces = [""] * (max(vocabulary.values()) + 1)
         for piece, index in vocabulary.items():
             self._pieces[index] = "" if piece in (END, UNKNOWN, PAD) else piece
         self._has_codes = any(p.startswith(">>") and p.endswith("<<") for p in vocabulary)
-        self._graph_source = _GraphModel(source_model)
+        self._graph_source = GraphModel(source_model)
         entries = tf.lookup.KeyValueTensorInitializer(
             list(vocabulary), list(vocabulary.values()), tf.string, tf.int32
         )
@@ -79,14 +74,14 @@ class SentencePieceTokenizer:
     ) -> "SentencePieceTokenizer":
         """Learns byte-pair encoding from sources and targets together.
 
-        Every character that occurs has a piece. Sources are normalized (NFKC and the like), so that
-        ligatures, full-width letters and odd spaces are read as what they stand for; targets are
-        left as they are, so that a model learns to write what people wrote.
+        Every character that occurs has a piece. Sources are normalized (NFKC and the like): a
+        ligature is read as its letters, a full-width letter or an odd space as the usual one.
+        Targets are left as they are, so that a model learns to write what people wrote.
 
         Args:
             sources: The texts to translate.
             targets: Their translations.
-            vocabulary_size: Number of pieces, special ones included; fewer come of little text.
+            vocabulary_size: Number of pieces, special ones included; little text gives fewer.
 
         Raises:
             UserError: If the texts have more characters than that.
@@ -95,11 +90,11 @@ class SentencePieceTokenizer:
             rule_name="nmt_nfkc", add_dummy_prefix=False, escape_whitespaces=False
         )
         texts = [*normalizer.normalize(list(sources)), *targets]
-        target_model = _learn_pieces(texts, vocabulary_size - 1)  # without that of padding
-        processor = _processor(target_model)
+        target_model = learn_pieces(texts, vocabulary_size - 1)  # without that of padding
+        processor = open_model(target_model)
         pieces = [processor.id_to_piece(index) for index in range(processor.get_piece_size())]
         vocabulary = {piece: index for index, piece in enumerate([*pieces, PAD])}
-        return cls(_normalizing(target_model), target_model, vocabulary)
+        return cls(with_normalization(target_model), target_model, vocabulary)
 
     def encode(self, texts: tf.Tensor, max_sequence_length: int) -> tf.RaggedTensor:
         """Encodes sources in a graph: strings (B,) to int32 (B, None), each with an end.
@@ -136,7 +131,7 @@ class SentencePieceTokenizer:
             texts: The texts.
             dropout: Probability in [0, 1) of leaving out a merge of two pieces, so that a model
                 sees a text cut up in other ways each time (BPE-dropout). Defaults to 0.
-            seed: Seed of that.
+            seed: Seed of the dropout.
         """
         codes = [""] * len(texts)
         if self._has_codes:
@@ -153,7 +148,7 @@ class SentencePieceTokenizer:
     def encode_targets(
         self, texts: Sequence[str], dropout: float = 0.0, seed: int = 0
     ) -> list[list[int]]:
-        """Encodes targets likewise."""
+        """Encodes targets, each with an end. The arguments are those of `encode_sources`."""
         return self._encode(self._target, texts, dropout, seed)
 
     def encode_pairs(
@@ -174,11 +169,12 @@ class SentencePieceTokenizer:
         return [row if len(row) <= length else [*row[: length - 1], self.end_id] for row in rows]
 
     def pieces(self, token_ids: Iterable[int]) -> list[str]:
-        """The pieces of token ids, for people to look at."""
+        """Returns the pieces of token ids, for people to look at."""
         names = {index: piece for piece, index in self.vocabulary.items()}
         return [names.get(int(index), UNKNOWN) for index in token_ids]
 
     def _encode(self, processor, texts, dropout, seed):
+        """Encodes texts with one of the two models, each with an end."""
         sampling = {}
         if dropout:
             sentencepiece.set_random_generator_seed(seed % 2**32)
@@ -189,7 +185,7 @@ class SentencePieceTokenizer:
 
     @property
     def resources(self) -> list:
-        """What a SavedModel must keep hold of for `encode` to work in it."""
+        """Returns the objects that a SavedModel must keep for `encode` to work in it."""
         return [self._graph_source, self._graph_table]
 
     def save(self, directory: Path, max_sequence_length: int) -> None:
@@ -234,81 +230,3 @@ class SentencePieceTokenizer:
             raise UserError(
                 f"{directory}: the tokenizer is damaged: {error}. Fetch it again."
             ) from error
-
-
-class _GraphModel(tf.saved_model.experimental.TrackableResource):
-    """A SentencePiece model in a graph.
-
-    That of TensorFlow Text lives in a cache of kernels, which a new random seed clears; this one
-    has a name, and so a place outside of it.
-    """
-
-    def __init__(self, model: bytes):
-        super().__init__()
-        self._model = model
-        self._shared_name = hashlib.sha256(model).hexdigest()
-        _ = self.resource_handle  # which makes it, outside of any graph
-
-    def _create_resource(self):
-        return text_ops.sentencepiece_op(model=self._model, shared_name=self._shared_name)
-
-    def tokenize(self, texts: tf.Tensor) -> tf.RaggedTensor:
-        """The pieces of texts: strings (B,) to strings (B, None)."""
-        values, splits = text_ops.sentencepiece_tokenize_op(
-            self.resource_handle,
-            texts,
-            nbest_size=0,
-            alpha=1.0,
-            add_bos=False,
-            add_eos=False,
-            reverse=False,
-            out_type=tf.string,
-            return_nbest=False,
-        )
-        return tf.RaggedTensor.from_row_splits(values, splits, validate=False)
-
-
-def _learn_pieces(texts: Sequence[str], vocabulary_size: int) -> bytes:
-    written = BytesIO()
-    try:
-        sentencepiece.SentencePieceTrainer.train(
-            sentence_iterator=iter(texts),
-            model_writer=written,
-            model_type="bpe",
-            vocab_size=vocabulary_size,
-            hard_vocab_limit=False,
-            character_coverage=1.0,
-            normalization_rule_name="identity",
-            max_sentence_length=LONGEST_TO_LEARN_FROM,
-            eos_id=0,  # these as in Marian
-            unk_id=1,
-            bos_id=-1,
-            pad_id=-1,
-            num_threads=1,
-            minloglevel=2,
-        )
-    except RuntimeError as error:
-        raise UserError(
-            "`vocabulary_size` must be larger than the number of different characters, for each "
-            f"has a piece. Received: vocabulary_size={vocabulary_size + 1}, "
-            f"{len(set().union(*texts))} characters ({error})"
-        ) from error
-    return written.getvalue()
-
-
-def _processor(model: bytes) -> sentencepiece.SentencePieceProcessor:
-    try:
-        if not model:
-            raise RuntimeError("it is empty")
-        return sentencepiece.SentencePieceProcessor(model_proto=model)
-    except RuntimeError as error:
-        raise ValueError(f"a SentencePiece model cannot be read ({error})") from error
-
-
-def _normalizing(model: bytes) -> bytes:
-    """The same SentencePiece model, which normalizes what it reads as Marian's do."""
-    proto = sentencepiece_model_pb2.ModelProto.FromString(model)
-    normalizer = sentencepiece.SentencePieceNormalizer(rule_name="nmt_nfkc")
-    rules = sentencepiece_model_pb2.ModelProto.FromString(normalizer.serialized_model_proto())
-    proto.normalizer_spec.CopyFrom(rules.normalizer_spec)
-    return proto.SerializeToString()

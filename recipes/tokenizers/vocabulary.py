@@ -1,4 +1,4 @@
-"""A WordPiece vocabulary, learned from the user's own texts."""
+"""Learns a WordPiece vocabulary from the user's own texts."""
 
 import re
 import sys
@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 
 from tokenizers import BertWordPieceTokenizer
 
-from .backend import MAX_WORD_CHARACTERS
-from .wordpiece import SPECIAL_TOKENS, is_too_long
+from .pieces import MAX_WORD_CHARACTERS, is_too_long
+from .special_tokens import SPECIAL_TOKENS
 
 # Where Chinese is not split, a clause is a word; few have as many characters.
 MAX_CLAUSE_CHARACTERS = 1000
@@ -25,18 +25,18 @@ def learn_vocabulary(
 
     The same texts always give the same pieces with the same ids. The learner alone would not: it
     breaks ties by the order in which it met the characters, which changes from run to run. So a
-    first pass finds the characters, and a second learns with their order settled.
+    first pass finds the characters, and a second one learns with the characters in a fixed order.
 
     Args:
         texts: The training texts.
         size: Number of pieces to learn, special tokens included. Every character that is frequent
             enough is a piece in any case, so there can be more. Defaults to 8,000.
-        min_frequency: How often a character, or a pair of pieces, must occur to become a piece;
-            words with rarer characters teach the model what [UNK] means. Defaults to 2.
+        min_frequency: How often a character, or a pair of pieces, must occur to become a piece.
+            Words with rarer characters teach the model the meaning of [UNK]. Defaults to 2.
         lowercase: Whether to fold case and drop accents first. Defaults to True.
-        split_chinese: Whether each Chinese character is a word of its own. If not, then there are
-            pieces of several, and every character is a piece however rare, since it would make all
-            of a clause unknown. Defaults to True.
+        split_chinese: Whether each Chinese character is a word of its own. If not, pieces may have
+            several Chinese characters. Every character is then a piece, however rare, since an
+            unknown one would make its whole clause unknown. Defaults to True.
 
     Returns:
         The pieces in the order of their ids: special tokens, then the rest, sorted.
@@ -58,7 +58,7 @@ def learn_vocabulary(
 
 
 def _long_word(split_chinese: bool) -> re.Pattern:
-    """What is [UNK] for its length: learning takes time quadratic in the length of a word."""
+    """Makes a pattern of words that are too long to know; learning is quadratic in their length."""
     if split_chinese:
         letter, longest = (
             r"[^\W\u3400-\u9fff\uf900-\ufaff\U00020000-\U0002fa1f]",
@@ -76,6 +76,7 @@ def _learn_pieces(
     options: Mapping[str, bool],
     first: list[str],
 ) -> set[str]:
+    """Learns pieces with `tokenizers`, beginning with `first`; special ones are left out."""
     learner = BertWordPieceTokenizer(**options)
     learner.train_from_iterator(
         texts,

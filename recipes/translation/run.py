@@ -22,7 +22,7 @@ from ..runs.directories import model_directory
 from ..runs.report import Alignment
 from ..runs.run import LanguageRun, sample_texts
 from ..tokenizers.sentencepiece import SPACE, SentencePieceTokenizer
-from ..tokenizers.wordpiece import Text
+from ..tokenizers.strings import Text
 from ..training.fit import TokenCrossentropy
 from .batches import ordered_batches, pack
 from .data import ParallelTexts

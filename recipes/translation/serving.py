@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ..serving.export import AWKWARD_TEXTS, in_precision, write_export
 from ..serving.warmup_requests import predict_request, warmup_batches
-from ..tokenizers.wordpiece import Text, as_bytes
+from ..tokenizers.strings import Text, as_bytes
 from .translate import translation_function
 
 # How far scores, logarithms of probabilities a token, may be from those of the live model, and in

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from ...models.decoding import beam_search
 from ..serving.micro_batches import answer_in_parts
-from ..tokenizers.wordpiece import Text, as_bytes
+from ..tokenizers.strings import Text, as_bytes
 
 LANES = 2  # searches side by side: the products of one are too small to share among threads
 MAX_LENGTH_FACTOR, MAX_LENGTH_EXTRA = 2, 20  # tokens of a translation for those of its source

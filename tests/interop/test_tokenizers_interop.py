@@ -6,7 +6,8 @@ import pytest
 import tensorflow as tf
 from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers, processors
 
-from regard.recipes.tokenizers.wordpiece import SPECIAL_TOKENS, SpecialTokens, WordPieceTokenizer
+from regard.recipes.tokenizers.special_tokens import SPECIAL_TOKENS, SpecialTokens
+from regard.recipes.tokenizers.wordpiece import WordPieceTokenizer
 
 transformers = pytest.importorskip("transformers")
 
@@ -131,7 +132,8 @@ def test_what_is_saved_opens_in_transformers(name, tmp_path):
     assert_same(ours, theirs)
     assert_same(WordPieceTokenizer.load(saved), theirs)
     (saved / "tokenizer.json").unlink()
-    if ours.clean_text and ours.max_word_characters == 100:  # which vocab.txt alone cannot say
+    # These two vocab.txt alone cannot say.
+    if ours.normalization.clean_text and ours.max_word_characters == 100:
         assert_same(ours, transformers.AutoTokenizer.from_pretrained(saved))
         assert_same(WordPieceTokenizer.load(saved), theirs)
 
