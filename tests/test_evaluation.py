@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from regard.recipes.errors import UserError
-from regard.recipes.runs.display import display_name, display_width, format_metrics
+from regard.recipes.names import display_name, display_width
+from regard.recipes.runs.display import format_metrics
 from regard.recipes.runs.evaluation import (
     calibration_bins,
     classification_metrics,

@@ -1,12 +1,12 @@
-"""How figures and names are shown in a terminal."""
+"""Lays figures out for a terminal."""
 
-import unicodedata
 from collections.abc import Sequence
 from statistics import mean, stdev
 from typing import Any
 
+from ..names import display_name, display_width
+
 PAGE_WIDTH = 80  # terminal columns
-NAME_WIDTH = 24  # terminal columns a class name may take before it is shortened
 HEADLINES = (
     ("accuracy", "accuracy"),
     ("macro-F1", "macro_f1"),
@@ -93,25 +93,3 @@ def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
         right = (pad + cell for pad, cell in zip(padding[1:], row[1:], strict=True))
         lines.append("  ".join([row[0] + padding[0], *right]))
     return lines
-
-
-def display_width(text: str) -> int:
-    """Terminal columns that `text` takes: wide East Asian characters two, combining marks none."""
-    return sum(map(_character_width, text))
-
-
-def _character_width(character: str) -> int:
-    if unicodedata.category(character) in ("Mn", "Me"):
-        return 0
-    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
-
-
-def display_name(name: str, width: int = NAME_WIDTH) -> str:
-    """Makes a class name fit to show: control characters escaped, at most `width` columns."""
-    name = "".join(c if c.isprintable() else repr(c)[1:-1] for c in name)
-    if display_width(name) <= width:
-        return name
-    name = name[:width]
-    while display_width(name) >= width:
-        name = name[:-1]
-    return name + "…"

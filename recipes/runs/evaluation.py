@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn.metrics import confusion_matrix, log_loss, precision_recall_fscore_support
 
-from .display import display_name
 from ..errors import UserError
+from ..names import display_name
 
 LISTED_NAMES = 10  # names an error message lists before it says "and N more"
 

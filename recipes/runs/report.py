@@ -19,7 +19,7 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.image import AxesImage
 from matplotlib.ticker import MaxNLocator
 
-from .display import display_name, display_width
+from ..names import display_name, display_width
 from .evaluation import calibration_bins
 
 DOTS_PER_INCH = 150

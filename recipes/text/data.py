@@ -12,7 +12,7 @@ from ..data.formats import Table, open_table
 from ..data.rows import read_rows
 from ..data.splitting import split
 from ..errors import UserError
-from ..runs.display import display_name
+from ..names import display_name
 
 logger = logging.getLogger("regard")
 

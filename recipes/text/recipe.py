@@ -14,9 +14,9 @@ from ...models import TextClassifier
 from ..devices.shards import Shard
 from ..devices.strategy import check_batch, choose, open_devices, strategy
 from ..errors import UserError
+from ..names import display_name
 from ..runs.checkpoints import open_checkpoint
 from ..runs.directories import RUN_CONTENTS, check_output, default_output
-from ..runs.display import display_name
 from ..runs.evaluation import classification_metrics, encode_labels
 from ..runs.report import write_report
 from ..runs.run import versions, write_history
