@@ -1,32 +1,32 @@
-"""BERT as Hugging Face writes it down."""
+"""Describes BERT as Hugging Face writes it down."""
 
 from .layout import Layout
+from .rows import bias, blocks, dense, embedding, fused, norm
 
-# fmt: off
+_BLOCK = [
+    *fused("attention.self.", ("query", "key", "value"), "attention/query_key_value", "DD"),
+    dense("attention.output.dense", "attention/output", "DD"),
+    norm("attention.output.LayerNorm", "attention_norm"),
+    dense("intermediate.dense", "feed_forward/intermediate", "FD"),
+    dense("output.dense", "feed_forward/output", "DF"),
+    norm("output.LayerNorm", "feed_forward_norm"),
+]
 _GROUPS = {
-    "encoder": (
-        ("bert.embeddings.word_embeddings", "embedding/token_embedding", "VD"),
-        ("bert.embeddings.position_embeddings", "embedding/position_embedding", "PD"),
-        ("bert.embeddings.token_type_embeddings", "embedding/segment_embedding", "SD"),
-        ("bert.embeddings.LayerNorm", "embedding/layer_norm", "D"),
-        ("bert.encoder.layer.*.attention.self.query", "encoder/block_*/attention/query_key_value[0]", "DD"),  # noqa: E501
-        ("bert.encoder.layer.*.attention.self.key", "encoder/block_*/attention/query_key_value[1]", "DD"),  # noqa: E501
-        ("bert.encoder.layer.*.attention.self.value", "encoder/block_*/attention/query_key_value[2]", "DD"),  # noqa: E501
-        ("bert.encoder.layer.*.attention.output.dense", "encoder/block_*/attention/output", "DD"),
-        ("bert.encoder.layer.*.attention.output.LayerNorm", "encoder/block_*/attention_norm", "D"),
-        ("bert.encoder.layer.*.intermediate.dense", "encoder/block_*/feed_forward/intermediate", "FD"),  # noqa: E501
-        ("bert.encoder.layer.*.output.dense", "encoder/block_*/feed_forward/output", "DF"),
-        ("bert.encoder.layer.*.output.LayerNorm", "encoder/block_*/feed_forward_norm", "D"),
-    ),
-    "pooler": (("bert.pooler.dense", "pooler/dense", "DD"),),
-    "classifier": (("classifier", "head", "CD"),),
-    "masked-LM head": (
-        ("cls.predictions.transform.dense", "head/dense", "DD"),
-        ("cls.predictions.transform.LayerNorm", "head/layer_norm", "D"),
-        ("cls.predictions", "head", "V"),
-    ),
+    "encoder": [
+        embedding("bert.embeddings.word_embeddings", "embedding/token_embedding", "VD"),
+        embedding("bert.embeddings.position_embeddings", "embedding/position_embedding", "PD"),
+        embedding("bert.embeddings.token_type_embeddings", "embedding/segment_embedding", "SD"),
+        norm("bert.embeddings.LayerNorm", "embedding/layer_norm"),
+        *blocks("bert.encoder.layer.*.", "encoder/block_*/", "num_layers", _BLOCK),
+    ],
+    "pooler": [dense("bert.pooler.dense", "pooler/dense", "DD")],
+    "classifier": [dense("classifier", "head", "CD")],
+    "masked-LM head": [
+        dense("cls.predictions.transform.dense", "head/dense", "DD"),
+        norm("cls.predictions.transform.LayerNorm", "head/layer_norm"),
+        bias("cls.predictions", "head", "V"),  # its weight is the token embedding
+    ],
 }
-# fmt: on
 
 BERT = Layout(
     model_type="bert",

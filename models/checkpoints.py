@@ -1,18 +1,16 @@
-"""The checkpoint codec: Hugging Face's layouts, read and written through one table of names each.
+"""Reads and writes checkpoints in Hugging Face's layouts.
 
 A checkpoint is a directory of `config.json` and `model.safetensors`, or shards of the latter with
 their index. A `Layout` pairs every module of a kind of model with the Keras layer that holds its
-weights; both directions follow it. All of it is checked against the config before any memory is
-asked for.
+weights, for reading and writing alike. All tensors are checked against the config before any memory
+is asked for.
 """
 
 import logging
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
@@ -20,106 +18,24 @@ from safetensors.numpy import save_file
 
 from . import vit_layout
 from .bert_layout import BERT
-from .checkpoint_files import CheckpointError, listed, read_headers, read_json, read_tensor
+from .checkpoint_files import (
+    CheckpointError,
+    StoredTensor,
+    listed,
+    read_headers,
+    read_json,
+    read_tensor,
+)
 from .hub import checkpoint_directory
 from .layout import Layout, one_of
 from .marian_layout import MARIAN
+from .tensors import Tensor, tensors_of
 
 LAYOUTS = {layout.model_type: layout for layout in (BERT, MARIAN, *vit_layout.LAYOUTS.values())}
 
 logger = logging.getLogger("regard")
 
 _DTYPES = ("F32", "F16", "BF16")
-
-
-@dataclass(frozen=True)
-class Tensor:
-    """One tensor of a checkpoint, and where it lives here.
-
-    Attributes:
-        name: Its name in the checkpoint.
-        path: The path of the Keras variable that holds it, or holds it among others.
-        shape: Its shape in the checkpoint.
-        third: Which third of the variable's last axis it is, or None for the whole variable.
-        is_row: Whether it has a first axis of 1 that ours has not.
-    """
-
-    name: str
-    path: str
-    shape: tuple[int, ...]
-    third: int | None
-    is_row: bool = False
-
-    @property
-    def is_kernel(self) -> bool:
-        """Whether it is a kernel: the sizes, then in, out here; out, in first in the checkpoint."""
-        return self.path.endswith("/kernel")
-
-    def to_keras(self, values: np.ndarray) -> np.ndarray:
-        """From the checkpoint's layout to ours."""
-        values = values[0] if self.is_row else values
-        return np.moveaxis(values, (1, 0), (-2, -1)) if self.is_kernel else values
-
-    def from_keras(self, values: np.ndarray) -> np.ndarray:
-        """From the values of the variable to those of the tensor."""
-        if self.third is not None:
-            values = np.split(values, 3, axis=-1)[self.third]
-        values = values[None] if self.is_row else values
-        return np.ascontiguousarray(
-            np.moveaxis(values, (-2, -1), (1, 0)) if self.is_kernel else values
-        )
-
-
-def tensors_of(
-    layout: Layout, group: str, arguments: dict[str, Any], num_classes: int | None = None
-) -> list[Tensor]:
-    """The tensors of a group of modules.
-
-    Args:
-        layout: The kind of model.
-        group: A key of `layout.groups`.
-        arguments: The sizes of the model, as its constructor takes them.
-        num_classes: Number of classes C; only for a classifier.
-    """
-    sizes = {
-        **layout.dimensions(arguments),
-        "D": arguments["hidden_dim"],
-        "F": arguments["intermediate_dim"],
-        "C": num_classes,
-        "1": 1,
-    }
-    tensors = []
-    for module, layer, letters in layout.groups[group]:
-        shape = tuple(sizes[letter] for letter in letters)
-        layer, _, third = layer.rstrip("]").partition("[")
-        blocks = "num_decoder_layers" if layer.startswith("decoder/") else "num_layers"
-        for index in range(arguments[blocks] if "*" in module else 1):
-            for theirs, ours, part in _weights(layer, letters, shape):
-                name = f"{module}{theirs}".replace("*", str(index))
-                path = f"{layer}{ours}".replace("*", str(index))
-                is_row = letters.startswith("1") and bool(ours)
-                tensors.append(Tensor(name, path, part, int(third) if third else None, is_row))
-    return tensors
-
-
-def _weights(
-    layer: str, letters: str, shape: tuple[int, ...]
-) -> Iterator[tuple[str, str, tuple[int, ...]]]:
-    """The weights of a layer: what its name goes on with in the checkpoint and here; shapes."""
-    is_bare = letters.startswith("1")  # a tensor by itself, not part of a module
-    if layer.endswith("token"):
-        yield "", "", shape
-    elif layer.endswith("norm"):
-        yield ".weight", "/gamma", shape
-        yield ".bias", "/beta", shape
-    elif layer.endswith("embedding"):
-        yield "" if is_bare else ".weight", "/embeddings", shape
-    elif is_bare:
-        yield "", "/bias", shape
-    else:
-        if len(shape) > 1:  # the masked-LM head has a bias alone: its weight is the embedding
-            yield ".weight", "/kernel", shape
-        yield ".bias", "/bias", shape[:1]
 
 
 class Checkpoint:
@@ -156,16 +72,7 @@ class Checkpoint:
             )
         self.layout = LAYOUTS[kind]
         self.arguments, self.class_names, required = self.layout.read_config(config, path)
-        self._stored = {}
-        doubles = []
-        for stored in read_headers(self.directory):
-            name = self._modern(stored.name)
-            if name in self._stored:
-                doubles.append(f"{stored.name} is {self._stored[name].name} once more")
-            self._stored[name] = stored
-        for copy, original in self.layout.copies.items():  # any of them will do
-            if copy in self._stored:
-                self._stored.setdefault(original, self._stored[copy])
+        self._stored, doubles = self._read_stored()
         self.groups = self._held() | required
         problems = [doubles, *self._misfits()]
         if any(problems):
@@ -176,25 +83,38 @@ class Checkpoint:
         if "classifier" not in self.groups:
             self.class_names = []
 
+    def _read_stored(self) -> tuple[dict[str, StoredTensor], list[str]]:
+        """Returns the headers of all tensors by today's names, and those that are there twice."""
+        found, doubles = {}, []
+        for stored in read_headers(self.directory):
+            name = self._modern(stored.name)
+            if name in found:
+                doubles.append(f"{stored.name} is {found[name].name} once more")
+            found[name] = stored
+        for copy, original in self.layout.copies.items():  # any of them will do
+            if copy in found:
+                found.setdefault(original, found[copy])
+        return found, doubles
+
     def _modern(self, name: str) -> str:
-        """A tensor's name as today's models have it: prefixed, norms with a weight and a bias."""
+        """Returns a tensor's name in today's models: prefixed, norms with a weight and a bias."""
         name = re.sub(r"LayerNorm\.gamma$", "LayerNorm.weight", name)
         name = re.sub(r"LayerNorm\.beta$", "LayerNorm.bias", name)
         is_bare = name.startswith(tuple(self.layout.prefixed))
         return f"{self.layout.prefix}{name}" if is_bare else name
 
     def _held(self) -> set[str]:
-        """The groups of which there is a tensor; a classifier of texts stands on a pooler."""
-        held = {
-            group
-            for group, rows in self.layout.groups.items()
-            if any(name.startswith(tuple(f"{row[0]}." for row in rows)) for name in self._stored)
-        }
+        """Returns the groups of which there is a tensor, and the pooler a classifier stands on."""
+        held = set()
+        for group, rows in self.layout.groups.items():
+            modules = tuple(f"{row.module}." for row in rows)
+            if any(name.startswith(modules) for name in self._stored):
+                held.add(group)
         stands_on = {"pooler"} & set(self.layout.groups) if "classifier" in held else set()
         return held | stands_on
 
     def _misfits(self) -> list[list[str]]:
-        """How the tensors differ from what the config says: in words, kind by kind."""
+        """Returns how the tensors differ from the config: in words, kind by kind."""
         counts = ("num_layers", "num_decoder_layers")
         num_layers = max(self.arguments.get(name, 0) for name in counts)
         if num_layers > len(self._stored):  # too long a table to be made
@@ -246,7 +166,10 @@ class Checkpoint:
             variables[path].assign(np.concatenate(values, axis=-1))
 
     def _check_copies(self) -> None:
-        """Where a checkpoint trained untied ends: its scores come from a table of their own."""
+        """Raises `CheckpointError` for an output that does not score with the token embedding.
+
+        A checkpoint that was trained untied has a table of its own for that.
+        """
         for name, original_name in self.layout.copies.items():
             copy, original = self._stored.get(name), self._stored[original_name]
             if copy is None or copy is original:
@@ -288,7 +211,7 @@ def as_checkpoint(source: "str | Path | Checkpoint", *layouts: Layout) -> Checkp
 def load_checkpoint(
     model: keras.Model, checkpoint: Checkpoint, replaced: Sequence[str] = ()
 ) -> None:
-    """Takes the weights of a checkpoint of a model's sizes; says what stays random.
+    """Copies the weights of a checkpoint into a model of its sizes, and logs what stays random.
 
     Args:
         model: One of `regard.models`.

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..layers import gelu_tanh
 from .checkpoint_files import CheckpointError
+from .rows import Row
 
 _ACTIVATIONS = {
     "gelu": "gelu",
@@ -31,9 +32,7 @@ class Layout:
         architectures: The architectures that are read, and the groups of tensors that each has for
             sure beside `always`.
         always: The groups that every checkpoint has.
-        groups: The tables of names. A row has the module in the checkpoint, the layer here, and the
-            shape of its weight there in the letters of `regard.models.checkpoints`. A star runs
-            over the blocks; [0], [1] and [2] are the thirds of a fused layer.
+        groups: The tables of names, each of rows as `regard.models.rows` makes them.
         sizes: Our constructor arguments that are sizes, and what the config calls them.
         rates: Those in [0, 1), likewise.
         token_ids: Those that are ids of tokens, likewise.
@@ -58,7 +57,7 @@ class Layout:
     model_type: str
     architectures: Mapping[str, Sequence[str]]
     always: Sequence[str]
-    groups: Mapping[str, Sequence[tuple[str, str, str]]]
+    groups: Mapping[str, Sequence[Row]]
     sizes: Mapping[str, str]
     rates: Mapping[str, str]
     activation: str

@@ -1,38 +1,36 @@
-"""Marian, the Transformer of the OPUS-MT models, as Hugging Face writes it down."""
+"""Describes Marian, the Transformer of the OPUS-MT models, as Hugging Face writes it down."""
 
 from ..layers import sinusoids
 from .layout import Layout
+from .rows import bare, blocks, dense, embedding, fused, norm
 
 LARGEST_LENGTH = 2**16  # tokens: no tensor has as many rows, so nothing else bounds it
 
-# fmt: off
-_ATTENTION = (
-    ("self_attn.q_proj", "attention/query_key_value[0]", "DD"),
-    ("self_attn.k_proj", "attention/query_key_value[1]", "DD"),
-    ("self_attn.v_proj", "attention/query_key_value[2]", "DD"),
-    ("self_attn.out_proj", "attention/output", "DD"),
-    ("self_attn_layer_norm", "attention_norm", "D"),
-)
-_CROSS_ATTENTION = (
-    ("encoder_attn.q_proj", "cross_attention/query", "DD"),
-    ("encoder_attn.k_proj", "cross_attention/key", "DD"),
-    ("encoder_attn.v_proj", "cross_attention/value", "DD"),
-    ("encoder_attn.out_proj", "cross_attention/output", "DD"),
-    ("encoder_attn_layer_norm", "cross_attention_norm", "D"),
-)
-_FEED_FORWARD = (
-    ("fc1", "feed_forward/intermediate", "FD"),
-    ("fc2", "feed_forward/output", "DF"),
-    ("final_layer_norm", "feed_forward_norm", "D"),
-)
-# fmt: on
-
-
-def _blocks(stack, rows):
-    return tuple(
-        (f"model.{stack}.layers.*.{theirs}", f"{stack}/block_*/{ours}", letters)
-        for theirs, ours, letters in rows
-    )
+_ATTENTION = [
+    *fused("self_attn.", ("q_proj", "k_proj", "v_proj"), "attention/query_key_value", "DD"),
+    dense("self_attn.out_proj", "attention/output", "DD"),
+    norm("self_attn_layer_norm", "attention_norm"),
+]
+_CROSS_ATTENTION = [
+    dense("encoder_attn.q_proj", "cross_attention/query", "DD"),
+    dense("encoder_attn.k_proj", "cross_attention/key", "DD"),
+    dense("encoder_attn.v_proj", "cross_attention/value", "DD"),
+    dense("encoder_attn.out_proj", "cross_attention/output", "DD"),
+    norm("encoder_attn_layer_norm", "cross_attention_norm"),
+]
+_FEED_FORWARD = [
+    dense("fc1", "feed_forward/intermediate", "FD"),
+    dense("fc2", "feed_forward/output", "DF"),
+    norm("final_layer_norm", "feed_forward_norm"),
+]
+_ENCODER = [*_ATTENTION, *_FEED_FORWARD]
+_DECODER = [*_ATTENTION, *_CROSS_ATTENTION, *_FEED_FORWARD]
+_TRANSLATOR = [
+    embedding("model.shared", "embedding/token_embedding", "VD"),
+    *blocks("model.encoder.layers.*.", "encoder/block_*/", "num_layers", _ENCODER),
+    *blocks("model.decoder.layers.*.", "decoder/block_*/", "num_decoder_layers", _DECODER),
+    bare("final_logits_bias", "head/bias", "1V", is_row=True),
+]
 
 
 def _positions(arguments):
@@ -40,7 +38,7 @@ def _positions(arguments):
 
 
 def _problems(config):
-    """What the positions and the special tokens of a config must be, beyond numbers."""
+    """Yields what is wrong with the positions and special tokens of a config, in words."""
     ids = size, end_id, pad_id = [
         config.get(name) for name in ("vocab_size", "eos_token_id", "pad_token_id")
     ]
@@ -62,14 +60,7 @@ MARIAN = Layout(
     further_problems=_problems,
     architectures={"MarianMTModel": ()},
     always=("translator",),
-    groups={
-        "translator": (
-            ("model.shared", "embedding/token_embedding", "VD"),
-            *_blocks("encoder", (*_ATTENTION, *_FEED_FORWARD)),
-            *_blocks("decoder", (*_ATTENTION, *_CROSS_ATTENTION, *_FEED_FORWARD)),
-            ("final_logits_bias", "head", "1V"),
-        )
-    },
+    groups={"translator": _TRANSLATOR},
     sizes={
         "vocabulary_size": "vocab_size",
         "hidden_dim": "d_model",

@@ -1,36 +1,41 @@
-"""ViT as Hugging Face writes it down, and what is here alone: other stems, other pooling."""
+"""Describes ViT as Hugging Face writes it down, and our variants: other stems, other pooling."""
 
 from dataclasses import replace
 
 from .layout import Layout
+from .rows import bare, blocks, convolution, dense, fused, norm
 
-# fmt: off
-_PATCHES = (
-    ("vit.embeddings.patch_embeddings.projection", "embedding/patches", "DIpp"),
-)
-_CONVOLUTIONS = (
-    ("vit.embeddings.convolutional_stem.first", "embedding/convolutions/first", "QI33"),
-    ("vit.embeddings.convolutional_stem.first_norm", "embedding/convolutions/first_norm", "Q"),
-    ("vit.embeddings.convolutional_stem.second", "embedding/convolutions/second", "EQ33"),
-    ("vit.embeddings.convolutional_stem.second_norm", "embedding/convolutions/second_norm", "E"),
-    ("vit.embeddings.convolutional_stem.third", "embedding/convolutions/third", "DEkk"),
-)
-_CLASS_TOKEN = (
-    ("vit.embeddings.cls_token", "embedding/class_token", "11D"),
-)
-_ENCODER = (
-    ("vit.embeddings.position_embeddings", "embedding/position_embedding", "1PD"),
-    ("vit.encoder.layer.*.layernorm_before", "encoder/block_*/attention_norm", "D"),
-    ("vit.encoder.layer.*.attention.attention.query", "encoder/block_*/attention/query_key_value[0]", "DD"),  # noqa: E501
-    ("vit.encoder.layer.*.attention.attention.key", "encoder/block_*/attention/query_key_value[1]", "DD"),  # noqa: E501
-    ("vit.encoder.layer.*.attention.attention.value", "encoder/block_*/attention/query_key_value[2]", "DD"),  # noqa: E501
-    ("vit.encoder.layer.*.attention.output.dense", "encoder/block_*/attention/output", "DD"),
-    ("vit.encoder.layer.*.layernorm_after", "encoder/block_*/feed_forward_norm", "D"),
-    ("vit.encoder.layer.*.intermediate.dense", "encoder/block_*/feed_forward/intermediate", "FD"),
-    ("vit.encoder.layer.*.output.dense", "encoder/block_*/feed_forward/output", "DF"),
-    ("vit.layernorm", "encoder/final_norm", "D"),
-)
-# fmt: on
+_STEM = "vit.embeddings.convolutional_stem"
+_PATCHES = [
+    convolution("vit.embeddings.patch_embeddings.projection", "embedding/patches", "DIpp"),
+]
+_CONVOLUTIONS = [
+    convolution(f"{_STEM}.first", "embedding/convolutions/first", "QI33"),
+    norm(f"{_STEM}.first_norm", "embedding/convolutions/first_norm", "Q"),
+    convolution(f"{_STEM}.second", "embedding/convolutions/second", "EQ33"),
+    norm(f"{_STEM}.second_norm", "embedding/convolutions/second_norm", "E"),
+    convolution(f"{_STEM}.third", "embedding/convolutions/third", "DEkk"),
+]
+_CLASS_TOKEN = [bare("vit.embeddings.cls_token", "embedding/class_token", "11D")]
+_BLOCK = [
+    norm("layernorm_before", "attention_norm"),
+    *fused("attention.attention.", ("query", "key", "value"), "attention/query_key_value", "DD"),
+    dense("attention.output.dense", "attention/output", "DD"),
+    norm("layernorm_after", "feed_forward_norm"),
+    dense("intermediate.dense", "feed_forward/intermediate", "FD"),
+    dense("output.dense", "feed_forward/output", "DF"),
+]
+_ENCODER = [
+    bare(
+        "vit.embeddings.position_embeddings",
+        "embedding/position_embedding/embeddings",
+        "1PD",
+        is_row=True,
+    ),
+    *blocks("vit.encoder.layer.*.", "encoder/block_*/", "num_layers", _BLOCK),
+    norm("vit.layernorm", "encoder/final_norm"),
+]
+_CLASSIFIER = [dense("classifier", "head", "CD")]
 
 
 def _read_image_shape(config):
@@ -63,7 +68,7 @@ def _dimensions(arguments):
 
 
 def _problems(config):
-    """What the image of a config must be, beyond numbers."""
+    """Yields what is wrong with the image of a config, in words."""
     sides, patch = config.get("image_size"), config.get("patch_size")
     sides = sides if isinstance(sides, list) else [sides, sides]
     is_good = len(sides) == 2 and all(type(side) is int and side > 0 for side in sides)
@@ -88,7 +93,7 @@ VIT = Layout(
         "patches": _PATCHES,
         "class token": _CLASS_TOKEN,
         "encoder": _ENCODER,
-        "classifier": (("classifier", "head", "CD"),),
+        "classifier": _CLASSIFIER,
     },
     sizes={
         "patch_size": "patch_size",
@@ -138,7 +143,10 @@ VIT = Layout(
 
 
 def _variant(stem, pooling):
-    """A model that `transformers` has not: of a type of its own, so that it says so."""
+    """Returns the layout of a model that `transformers` has not.
+
+    It has a type of its own, so that other programs refuse it.
+    """
     groups = {"patches": _PATCHES} if stem == "patches" else {"stem": _CONVOLUTIONS}
     if pooling == "class":
         groups["class token"] = _CLASS_TOKEN
@@ -150,7 +158,7 @@ def _variant(stem, pooling):
         model_type="_".join(["regard", *parts, "vit"]),
         architectures={"ViTForImageClassification": ("classifier",)},
         always=tuple(groups),
-        groups={**groups, "classifier": VIT.groups["classifier"]},
+        groups={**groups, "classifier": _CLASSIFIER},
         constants={"stem": stem, "pooling": pooling},
         idle=(),
     )

@@ -1,0 +1,121 @@
+"""Pairs the modules of a checkpoint with the layers that hold their weights here, row by row.
+
+A layout is a table of such rows. Each function below makes the rows of one kind of module, and
+`blocks` repeats rows over the blocks of a stack. The shape of a weight is written in letters, one
+an axis, as it is in the checkpoint: "FD" for a kernel of F outputs and D inputs. D is the width of
+the model, F that of its feed-forward layers and C the number of classes; `Layout.dimensions` says
+what other letters stand for.
+"""
+
+from typing import NamedTuple
+
+
+class Weight(NamedTuple):
+    """One weight of a row.
+
+    Attributes:
+        theirs: What follows the module's name in the checkpoint, such as ".weight".
+        ours: What follows the layer's path here, such as "/kernel".
+        letters: Its shape in the checkpoint.
+        is_kernel: Whether it has its axes in another order here: in Keras sizes, in, out; in the
+            checkpoint out, in, sizes.
+    """
+
+    theirs: str
+    ours: str
+    letters: str
+    is_kernel: bool = False
+
+
+class Row(NamedTuple):
+    """A module of a checkpoint, and the layer that holds its weights here.
+
+    Attributes:
+        module: The module's name in the checkpoint.
+        layer: The layer's path here.
+        weights: The weights of both.
+        third: Which third of the layer's last axis they are, or None for the whole layer.
+        is_row: Whether the checkpoint's tensor has a first axis of 1 that ours has not.
+        num_blocks: The constructor argument that says how often the row is repeated, or None for
+            once. A star in both names then stands for the index of the block.
+    """
+
+    module: str
+    layer: str
+    weights: tuple[Weight, ...]
+    third: int | None = None
+    is_row: bool = False
+    num_blocks: str | None = None
+
+
+def dense(module: str, layer: str, letters: str) -> Row:
+    """Returns the row of a dense layer with a kernel (out, in) and a bias (out,)."""
+    kernel = Weight(".weight", "/kernel", letters, is_kernel=True)
+    return Row(module, layer, (kernel, _bias(letters[0])))
+
+
+def fused(modules: str, names: tuple[str, str, str], layer: str, letters: str) -> list[Row]:
+    """Returns the rows of three dense layers that are one here, side by side in its last axis.
+
+    Args:
+        modules: What the names of the three begin with in the checkpoint.
+        names: What they end with, in the order of the thirds.
+        layer: The path of the one layer here.
+        letters: The shape of each kernel in the checkpoint.
+    """
+    rows = [dense(f"{modules}{name}", layer, letters) for name in names]
+    return [row._replace(third=third) for third, row in enumerate(rows)]
+
+
+def convolution(module: str, layer: str, letters: str) -> Row:
+    """Returns the row of a convolution with a kernel (out, in, height, width) and a bias (out,)."""
+    return dense(module, layer, letters)  # the same weights, only of more axes
+
+
+def norm(module: str, layer: str, letters: str = "D") -> Row:
+    """Returns the row of a normalization, with a scale and an offset."""
+    weights = Weight(".weight", "/gamma", letters), Weight(".bias", "/beta", letters)
+    return Row(module, layer, weights)
+
+
+def embedding(module: str, layer: str, letters: str) -> Row:
+    """Returns the row of a table of vectors."""
+    return Row(module, layer, (Weight(".weight", "/embeddings", letters),))
+
+
+def bias(module: str, layer: str, letters: str) -> Row:
+    """Returns the row of a module of which only the bias is its own."""
+    return Row(module, layer, (_bias(letters),))
+
+
+def bare(tensor: str, variable: str, letters: str, is_row: bool = False) -> Row:
+    """Returns the row of a tensor that is no part of a module.
+
+    Args:
+        tensor: Its full name in the checkpoint.
+        variable: The path of the variable here.
+        letters: Its shape in the checkpoint.
+        is_row: Whether it has a first axis of 1 there that ours has not.
+    """
+    return Row(tensor, variable, (Weight("", "", letters),), is_row=is_row)
+
+
+def blocks(modules: str, layers: str, num_blocks: str, rows: list[Row]) -> list[Row]:
+    """Returns the rows of all blocks of a stack, given those of one.
+
+    Args:
+        modules: What the names of a block begin with in the checkpoint, a star for its index.
+        layers: What the paths of a block begin with here, likewise.
+        num_blocks: The constructor argument that gives the number of blocks.
+        rows: The rows of one block.
+    """
+    return [
+        row._replace(
+            module=f"{modules}{row.module}", layer=f"{layers}{row.layer}", num_blocks=num_blocks
+        )
+        for row in rows
+    ]
+
+
+def _bias(letters: str) -> Weight:
+    return Weight(".bias", "/bias", letters)

@@ -1,0 +1,77 @@
+"""Lists the tensors of a checkpoint: their names and shapes, and the variables that hold them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .layout import Layout
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """One tensor of a checkpoint, and the variable that holds it here.
+
+    Attributes:
+        name: Its name in the checkpoint.
+        path: The path of the Keras variable that holds it, or holds it among others.
+        shape: Its shape in the checkpoint.
+        is_kernel: Whether its axes are out, in, sizes there and sizes, in, out here.
+        third: Which third of the variable's last axis it is, or None for the whole variable.
+        is_row: Whether it has a first axis of 1 that ours has not.
+    """
+
+    name: str
+    path: str
+    shape: tuple[int, ...]
+    is_kernel: bool
+    third: int | None
+    is_row: bool
+
+    def to_keras(self, values: np.ndarray) -> np.ndarray:
+        """Returns the checkpoint's values in our order of axes."""
+        values = values[0] if self.is_row else values
+        return np.moveaxis(values, (1, 0), (-2, -1)) if self.is_kernel else values
+
+    def from_keras(self, values: np.ndarray) -> np.ndarray:
+        """Returns the values of the tensor, given those of the variable."""
+        if self.third is not None:
+            values = np.split(values, 3, axis=-1)[self.third]
+        values = values[None] if self.is_row else values
+        return np.ascontiguousarray(
+            np.moveaxis(values, (-2, -1), (1, 0)) if self.is_kernel else values
+        )
+
+
+def tensors_of(
+    layout: Layout, group: str, arguments: Mapping[str, Any], num_classes: int | None = None
+) -> list[Tensor]:
+    """Lists the tensors of a group of modules.
+
+    Args:
+        layout: The kind of model.
+        group: A key of `layout.groups`.
+        arguments: The sizes of the model, as its constructor takes them.
+        num_classes: Number of classes C; only for a classifier.
+    """
+    sizes = {
+        **layout.dimensions(arguments),
+        "D": arguments["hidden_dim"],
+        "F": arguments["intermediate_dim"],
+        "C": num_classes,
+        "1": 1,
+    }
+    return [
+        Tensor(
+            f"{row.module}{weight.theirs}".replace("*", str(index)),
+            f"{row.layer}{weight.ours}".replace("*", str(index)),
+            tuple(sizes[letter] for letter in weight.letters),
+            weight.is_kernel,
+            row.third,
+            row.is_row,
+        )
+        for row in layout.groups[group]
+        for index in range(arguments[row.num_blocks] if row.num_blocks else 1)
+        for weight in row.weights
+    ]
