@@ -8,8 +8,8 @@ from regard.recipes.text.distillation import (
     Lesson,
     can_teach,
     distill,
-    glue,
     lesson_batches,
+    splice,
     with_evidence,
     with_no_evidence,
 )
@@ -38,9 +38,9 @@ def tiny_classifier(num_classes=2):
     )
 
 
-def test_glued_texts_are_stretches_of_two():
+def test_spliced_texts_are_stretches_of_two():
     texts = [np.arange(100, 110), np.arange(200, 205), np.array([], int)]
-    for text in glue(texts, 200, np.random.default_rng(0)):
+    for text in splice(texts, 200, np.random.default_rng(0)):
         assert len(text) <= 10
         jumps = np.flatnonzero(np.diff(text) != 1)
         assert len(jumps) <= 1

@@ -1,4 +1,4 @@
-"""Adversarial training: a classifier that small perturbations of its embeddings do not mislead."""
+"""Trains a classifier that small perturbations of its embeddings do not mislead."""
 
 import keras
 import tensorflow as tf
@@ -10,10 +10,10 @@ from ..devices.patch_keras import sum_over_replicas
 class AdversarialClassifier(keras.Model):
     """Learns from every batch twice: as it is, and with its embeddings perturbed.
 
-    Each text's embeddings move, as one vector, along the gradient of the loss, which is where it
-    hurts most. On a few thousand texts that keeps a pretrained model from growing sure of what it
-    has merely seen. A step takes twice the time. It trains the classifier that it is given, which
-    is used without it afterwards.
+    All embeddings of a text move, as one vector, along the gradient of the loss, where it hurts
+    most. On a few thousand texts that keeps a pretrained model from growing sure of texts that it
+    has merely seen. A step takes twice the time. Only training needs this model: the classifier
+    that it trains is used by itself afterwards.
 
     Args:
         classifier: The classifier.
@@ -21,8 +21,9 @@ class AdversarialClassifier(keras.Model):
 
     References:
         Miyato et al., "Adversarial Training Methods for Semi-Supervised Text Classification",
-        section 3, https://arxiv.org/abs/1605.07725. There the embeddings are those of words, and
-        the perturbations have one norm; here they are normalized, with positions and segments in.
+        section 3, https://arxiv.org/abs/1605.07725. The paper perturbs word embeddings, all by the
+        same norm. Here positions and segments are in the embeddings, and the norm is a share of
+        theirs.
     """
 
     def __init__(self, classifier: TextClassifier, epsilon: float):
@@ -37,28 +38,26 @@ class AdversarialClassifier(keras.Model):
         return self.classifier(inputs, training=training)
 
     def train_step(self, data):
+        """Learns from a batch as it is and perturbed, by the sum of both gradients."""
         inputs, targets, weights = keras.utils.unpack_x_y_sample_weight(data)
         mask, embedding = inputs["padding_mask"], self.classifier.embedding
 
-        def loss_of(embedded):
-            logits = self.rest([embedded, mask], training=True)
-            loss = self.compute_loss(inputs, targets, logits, weights, training=True)
-            return logits, loss, self.optimizer.scale_loss(loss)
-
         below = embedding.trainable_variables
         above = self.trainable_variables[len(below) :]  # the embedding's come first
+
+        def differentiate(embedded):
+            with tf.GradientTape() as tape:
+                tape.watch(embedded)
+                logits = self.rest([embedded, mask], training=True)
+                loss = self.compute_loss(inputs, targets, logits, weights, training=True)
+                scaled_loss = self.optimizer.scale_loss(loss)
+            return logits, loss, *tape.gradient(scaled_loss, [embedded, *above])
+
         with tf.GradientTape() as lookup:
             embedded = embedding(inputs["token_ids"], inputs["segment_ids"], training=True)
-        with tf.GradientTape() as tape:
-            tape.watch(embedded)
-            logits, loss, scaled_loss = loss_of(embedded)
-        gradient, *gradients = tape.gradient(scaled_loss, [embedded, *above])
+        logits, loss, gradient, *gradients = differentiate(embedded)
         perturbed = embedded + self._perturbation(embedded, gradient, mask)
-        with tf.GradientTape() as tape:
-            tape.watch(perturbed)
-            _, _, scaled_loss = loss_of(perturbed)
-        second_gradient, *second_gradients = tape.gradient(scaled_loss, [perturbed, *above])
-
+        _, _, second_gradient, *second_gradients = differentiate(perturbed)
         gradients = [
             *lookup.gradient(embedded, below, output_gradients=gradient + second_gradient),
             *(a + b for a, b in zip(gradients, second_gradients, strict=True)),
@@ -69,7 +68,7 @@ class AdversarialClassifier(keras.Model):
         return self.compute_metrics(inputs, targets, logits, weights)
 
     def _perturbation(self, embedded, gradient, mask):
-        """Along the gradient, `epsilon` times as long as the embeddings of each text: (B, T, D)."""
+        """Scales the gradient to `epsilon` times the norm of each text's embeddings: (B, T, D)."""
         is_real = tf.cast(mask, "float32")[:, :, None]  # (B, T, 1)
         gradient = tf.cast(gradient, "float32") * is_real
         norm = _norm(tf.cast(embedded, "float32") * is_real)
@@ -78,5 +77,5 @@ class AdversarialClassifier(keras.Model):
 
 
 def _norm(vectors):
-    """The Euclidean norm of all of a text's vectors together: (B, T, D) to (B, 1, 1)."""
+    """Returns the Euclidean norm of all of a text's vectors together: (B, T, D) to (B, 1, 1)."""
     return tf.sqrt(tf.reduce_sum(tf.square(vectors), axis=[1, 2], keepdims=True))

@@ -1,10 +1,10 @@
-"""What a linear teacher tells a transformer: probabilities of texts, and evidence of their tokens.
+"""Teaches a transformer what a linear teacher knows: distillation (Hinton et al., 2015).
 
 A few thousand texts are too few for a transformer to find out by itself which words and phrases
-matter; it remembers the texts instead. So a teacher, which has learned from the same texts, labels
-new ones, made of stretches of the training texts, with probabilities: distillation (Hinton et al.,
-2015). And it says of every token how much the n-grams that end there speak for each class: the
-transformer's first block learns to say the same, so that the others need but sum up.
+matter; it remembers the texts instead. A linear teacher can learn from them. It then labels new
+texts, spliced of stretches of the training texts, with probabilities. For every token it also gives
+the evidence: how much the n-grams that end there speak for each class. The transformer's first
+block learns to give the same evidence, so that the other blocks need only sum it up.
 
 References:
     Hinton et al., "Distilling the Knowledge in a Neural Network",
@@ -13,11 +13,13 @@ References:
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 import keras
 import numpy as np
 import tensorflow as tf
+from scipy import sparse
 from sklearn.model_selection import cross_val_predict
 
 from ...models import TextClassifier
@@ -38,14 +40,14 @@ _ASKED_AT_ONCE = 5000  # texts: their n-grams take a few hundred bytes a token
 
 
 class Lesson(NamedTuple):
-    """What to learn in all epochs together.
+    """Holds the texts, targets and evidence of all epochs together.
 
     Attributes:
         texts: Token ids of each text, without special tokens.
         targets: Probabilities: float32, (number of texts, C).
         evidence: How much each token, with those before it, speaks for each class, with a standard
             deviation of about 1: float32, (tokens of all texts, C), or (tokens, 1) for two classes.
-        piece_evidence: The same of each piece of the vocabulary alone: (V, C), or (V, 1).
+        piece_evidence: The evidence of each piece of the vocabulary alone: (V, C), or (V, 1).
     """
 
     texts: list[np.ndarray]
@@ -55,7 +57,7 @@ class Lesson(NamedTuple):
 
 
 def can_teach(labels: Iterable[str]) -> bool:
-    """Whether there are few enough texts to need a teacher, and enough of each class for one."""
+    """Returns whether the texts are few enough to need a teacher, and each class has enough."""
     counts = Counter(labels)
     is_small = counts.total() <= LARGEST_DATA and 2 <= len(counts) <= LARGEST_NUM_CLASSES
     return is_small and min(counts.values()) >= FOLDS
@@ -71,20 +73,19 @@ def distill(
 ) -> Lesson:
     """Asks a teacher about the real texts, once an epoch, and about synthetic ones, always new.
 
-    What the teacher says of a real text comes from a teacher that has not seen it.
+    The probabilities of a real text come from a teacher that has not seen it.
 
     Args:
         texts: Token ids of each text, without special tokens.
         labels: Class of each text, integers in [0, C), each class at least five times.
-        targets: What the labels alone ask for: (number of texts, C).
+        targets: Probabilities by the labels alone, (number of texts, C).
         pieces: The vocabulary, in the order of the token ids.
         epochs: Number of epochs.
         seed: Seed of the synthetic texts.
     """
     texts = list(texts)
     reader = NGramReader(pieces).fit(texts)
-    occurrences = reader.occurrences(texts)
-    counts = group_sums(_lengths(texts)) @ occurrences
+    occurrences, counts = _count(reader, texts)
     teacher = make_teacher()
     unseen = cross_val_predict(teacher, counts, labels, cv=FOLDS, method="predict_proba")
     real_targets = TEACHER_SHARE * unseen + (1 - TEACHER_SHARE) * targets
@@ -92,23 +93,24 @@ def distill(
     teacher.fit(counts, labels)
     weights = ngram_weights(teacher)
     weights /= (occurrences @ weights).std(axis=0)
-    evidence = occurrences @ weights
-    all_texts = texts * epochs
-    all_targets = [real_targets] * epochs
-    all_evidence = [evidence] * epochs
+    parts = [(texts, real_targets, occurrences @ weights)] * epochs
     for synthetic in _synthetic_texts(texts, epochs, seed):
-        occurrences = reader.occurrences(synthetic)
-        counts = group_sums(_lengths(synthetic)) @ occurrences
-        all_texts += synthetic
-        all_targets.append(teacher.predict_proba(counts))
-        all_evidence.append(occurrences @ weights)
+        occurrences, counts = _count(reader, synthetic)
+        parts.append((synthetic, teacher.predict_proba(counts), occurrences @ weights))
+    all_texts, all_targets, all_evidence = zip(*parts, strict=True)
     alone = reader.occurrences([np.array([token_id]) for token_id in range(len(pieces))])
     return Lesson(
-        all_texts,
+        list(chain.from_iterable(all_texts)),
         np.concatenate(all_targets).astype("float32"),
         np.concatenate(all_evidence),
         alone @ weights,
     )
+
+
+def _count(reader, texts) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
+    """Counts the n-grams that end in each piece, and those of each text."""
+    occurrences = reader.occurrences(texts)
+    return occurrences, group_sums(_lengths(texts)) @ occurrences
 
 
 def _synthetic_texts(texts: list[np.ndarray], epochs: int, seed: int):
@@ -117,18 +119,20 @@ def _synthetic_texts(texts: list[np.ndarray], epochs: int, seed: int):
     mean_length = max(1, sum(_lengths(texts)) // len(texts))
     count = epochs * min(SYNTHETIC_PER_TEXT * len(texts), SYNTHETIC_TOKENS // mean_length)
     for start in range(0, count, _ASKED_AT_ONCE):
-        yield glue(texts, min(_ASKED_AT_ONCE, count - start), random)
+        yield splice(texts, min(_ASKED_AT_ONCE, count - start), random)
 
 
-def glue(texts: Sequence[np.ndarray], count: int, random: np.random.Generator) -> list[np.ndarray]:
-    """Makes texts, each of a random stretch of one text followed by one of another.
+def splice(
+    texts: Sequence[np.ndarray], count: int, random: np.random.Generator
+) -> list[np.ndarray]:
+    """Splices `count` new texts, each of a random stretch of one text and a stretch of another.
 
     None is longer than the longest of the texts.
     """
     longest = max(_lengths(texts))
     pairs = random.integers(len(texts), size=(count, 2))
-    glued = (np.concatenate([_stretch(texts[i], random) for i in pair]) for pair in pairs)
-    return [text[:longest] for text in glued]
+    spliced = (np.concatenate([_stretch(texts[i], random) for i in pair]) for pair in pairs)
+    return [text[:longest] for text in spliced]
 
 
 def _stretch(text: np.ndarray, random: np.random.Generator) -> np.ndarray:
@@ -144,14 +148,15 @@ def _lengths(texts: Sequence[np.ndarray]) -> list[int]:
 
 
 def with_evidence(model: TextClassifier, num_columns: int) -> keras.Model:
-    """The same classifier, of the very same layers, with the evidence of its first block beside.
+    """Makes a model of the classifier's own layers that also gives its first block's evidence.
 
     Args:
         model: The classifier.
         num_columns: Width E of the evidence.
 
     Returns:
-        A model of the classifier's inputs that gives `logits` (B, C) and `evidence` (B, T, E).
+        A model with the classifier's inputs and two outputs, `logits` (B, C) and `evidence`
+        (B, T, E).
     """
     inputs = model.input
     first, *others = model.encoder.blocks
@@ -164,7 +169,13 @@ def with_evidence(model: TextClassifier, num_columns: int) -> keras.Model:
 
 
 def with_no_evidence(learner: keras.Model):
-    """Makes labelled batches into some for what `with_evidence` made, with none to compare with."""
+    """Returns a function that makes labelled batches fit a learner that gives evidence as well.
+
+    The batches hold no evidence of their own, so it has no weight in the loss.
+
+    Args:
+        learner: The model that `with_evidence` made.
+    """
     num_columns = learner.output["evidence"].shape[-1]
 
     def finish(inputs, targets):
@@ -188,9 +199,11 @@ def lesson_batches(
     token_dropout: float,
     seed: int,
 ) -> tuple[TokenBudget, Callable[[int, Shard], tf.data.Dataset]]:
-    """The plan of the batches for what `with_evidence` makes, and what gives the endless dataset.
+    """Makes the batches of a lesson, for a model that `with_evidence` made.
 
-    The latter takes the step to begin with, and the shard of each batch to give.
+    Returns:
+        The plan of the batches, and a function that gives the endless dataset, from the step to
+        begin with and the shard of each batch to give.
     """
     lengths = _lengths(lesson.texts)
     tokens = np.concatenate(lesson.texts).astype("int32")
@@ -198,13 +211,30 @@ def lesson_batches(
     token_ids = tokenizer.enclose(plain, max_sequence_length)
     evidence = tf.RaggedTensor.from_row_lengths(lesson.evidence, lengths)  # (texts, None, E)
 
-    special_ids = [tokenizer.pad_id, tokenizer.start_id, tokenizer.end_id, tokenizer.mask_id]
-
     def targets_of(indices):
         return {
             "logits": tf.gather(lesson.targets, indices),
             "evidence": tf.gather(evidence, indices),
         }
+
+    # Of little data the batches are smaller, so that there are enough steps.
+    batch_tokens = max(1, min(batch_tokens, len(tokens) // FEWEST_STEPS))
+    plan = TokenBudget(sequence_lengths(token_ids).numpy(), batch_tokens, seed)
+    ones = np.ones(len(lengths), "float32")
+    finish = _evidence_by_token(tokenizer)
+
+    def batches(first_step: int = 0, shard: Shard = WHOLE) -> tf.data.Dataset:
+        batches = training_dataset(
+            plan, token_ids, targets_of, ones, tokenizer, token_dropout, first_step, shard
+        )
+        return read_ahead(batches.map(finish), tf.data.INFINITE_CARDINALITY)
+
+    return plan, batches
+
+
+def _evidence_by_token(tokenizer: WordPieceTokenizer):
+    """Returns a function that pads evidence to (B, T, E), and gives special tokens no weight."""
+    special_ids = [tokenizer.pad_id, tokenizer.start_id, tokenizer.end_id, tokenizer.mask_id]
 
     def finish(inputs, targets, weights):
         token_ids = inputs["token_ids"]
@@ -217,15 +247,4 @@ def lesson_batches(
             {"logits": weights, "evidence": tf.cast(is_shown, tf.float32)},
         )
 
-    # Of little data the batches are smaller, for there to be steps enough.
-    batch_tokens = max(1, min(batch_tokens, len(tokens) // FEWEST_STEPS))
-    plan = TokenBudget(sequence_lengths(token_ids).numpy(), batch_tokens, seed)
-    ones = np.ones(len(lengths), "float32")
-
-    def batches(first_step: int = 0, shard: Shard = WHOLE) -> tf.data.Dataset:
-        batches = training_dataset(
-            plan, token_ids, targets_of, ones, tokenizer, token_dropout, first_step, shard
-        )
-        return read_ahead(batches.map(finish), tf.data.INFINITE_CARDINALITY)
-
-    return plan, batches
+    return finish

@@ -1,7 +1,7 @@
-"""Hotel reviews in English and Chinese, written by a small grammar: the data of `regard demo text`.
+"""Writes hotel reviews in English and Chinese by a small grammar: the data of `regard demo text`.
 
 Every sentence below is written as a *positive* review; exchanging its good and bad words makes the
-negative one. So both labels share their sentences and nearly all their words, and what decides is
+negative one. So both labels share their sentences and nearly all their words. The label depends on
 how the words are put together: negation, contrast, degree, and opinions that prove right or wrong.
 """
 
@@ -15,7 +15,7 @@ EXTRA_PLAIN = 0.25  # share of added plain sentences: they teach the words, the 
 
 @dataclass(frozen=True)
 class Grammar:
-    """What one language says of a hotel: aspects with their adjectives, sentences, surroundings."""
+    """Holds the words and sentences in which one language speaks of a hotel."""
 
     aspects: dict[str, tuple[str, str]]  # aspect: good adjectives, bad adjectives
     constructions: dict[str, tuple[str, ...]]  # name: sentences about aspect A, and perhaps B
@@ -178,8 +178,8 @@ CHINESE = Grammar(
 def generate_reviews(num_reviews: int, seed: int, *, held_out: bool) -> tuple[list[str], list[str]]:
     """Writes reviews, half of them positive and half in each language, in random order.
 
-    A combination of construction, aspects and adjectives is kept for evaluation or for training,
-    whatever the seed: held-out reviews use known words together as no training review does.
+    Each combination of construction, aspects and adjectives is used either for training or for
+    evaluation, whatever the seed. So held-out reviews combine known words in new ways.
 
     Args:
         num_reviews: How many reviews to write.
@@ -187,7 +187,7 @@ def generate_reviews(num_reviews: int, seed: int, *, held_out: bool) -> tuple[li
         held_out: Whether to write reviews for evaluation, a fifth of all combinations.
 
     Returns:
-        The texts, and for each its label, "positive" or "negative".
+        The texts, and the label of each, "positive" or "negative".
     """
     rng = random.Random(seed)
     kinds = [(grammar, label) for grammar in (ENGLISH, CHINESE) for label in LABELS]
@@ -200,9 +200,10 @@ def generate_reviews(num_reviews: int, seed: int, *, held_out: bool) -> tuple[li
 def bag_of_words_accuracy(
     train_texts: list[str], train_labels: list[str], test_texts: list[str], test_labels: list[str]
 ) -> float:
-    """The test accuracy in [0, 1] of logistic regression on single words and Chinese characters.
+    """Measures logistic regression on single words and Chinese characters, for comparison.
 
-    Of plain counts and TF-IDF it takes whichever does better on the test.
+    Returns:
+        The test accuracy in [0, 1], with plain counts or TF-IDF, whichever does better on the test.
     """
     from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
@@ -217,12 +218,13 @@ def bag_of_words_accuracy(
 
 
 def _is_held_out(construction: str, sentence: str, words: dict[str, str]) -> bool:
-    """Whether the construction, with those of the words that the sentence uses, is held out."""
+    """Returns whether a construction, with the words that the sentence uses, is held out."""
     used = [word for slot, word in words.items() if f"{{{slot}}}" in sentence]
     return zlib.crc32("|".join([construction, *used]).encode()) % 5 == 0
 
 
 def _write_review(rng: random.Random, grammar: Grammar, label: str, held_out: bool) -> str:
+    """Draws sentences until one is held out, or not held out, as asked, and frames it."""
     while True:
         plain = rng.random() < EXTRA_PLAIN
         construction = "plain" if plain else rng.choice(list(grammar.constructions))
@@ -237,7 +239,7 @@ def _write_review(rng: random.Random, grammar: Grammar, label: str, held_out: bo
 
 
 def _choose_words(rng: random.Random, grammar: Grammar, label: str) -> dict[str, str]:
-    """Fills the slots of a sentence; in a negative review, good and bad change places."""
+    """Draws words for the slots of a sentence; in a negative review, good and bad are exchanged."""
     words = {}
     for slot, aspect in zip("AB", rng.sample(list(grammar.aspects), 2), strict=True):
         good, bad = (rng.choice(adjectives.split()) for adjectives in grammar.aspects[aspect])

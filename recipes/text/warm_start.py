@@ -1,16 +1,16 @@
-"""First weights for a classifier without pre-training: what can be known is not left to chance.
+"""Sets the first weights of a classifier without pre-training, as far as they can be known.
 
-Random weights take long to find two things that are plain: where the neighbours of a token are, and
-that a text is what its tokens are together. Here the first block begins with a head that looks at
-the previous token and one that looks at the next, the others with a plain mean of all tokens, and
-every token with what a teacher says of it. All of it goes on learning.
+Random weights take long to find two plain things: where the neighbours of a token are, and that a
+text is the sum of its tokens. Here the first block begins with one head that looks at the previous
+token and one that looks at the next. The other blocks begin with a plain mean of all tokens. Every
+token begins with a teacher's evidence for each class. All of these weights go on learning.
 """
 
 import numpy as np
 
 SCALE = 0.05  # of the embedding: root mean square of an entry
 SHARPNESS = 2.0  # of the heads that look at neighbours
-EVIDENCE_DIM = 8  # of the width: what a piece says by itself
+EVIDENCE_DIM = 8  # of the width: the evidence of a piece by itself
 
 
 def warm_start(model, pieces, evidence, seed):
@@ -20,7 +20,7 @@ def warm_start(model, pieces, evidence, seed):
         model: The classifier, of at least two heads.
         pieces: The vocabulary, in the order of the token ids.
         evidence: How much each piece speaks for each class, (V, E) for any number E of columns.
-        seed: Seed of what remains random.
+        seed: Seed of the weights that remain random.
     """
     random = np.random.default_rng(seed)
     first, *others = model.encoder.blocks
@@ -41,7 +41,7 @@ def warm_start(model, pieces, evidence, seed):
 
 
 def _tokens(pieces, evidence, hidden_dim, random):
-    """Random vectors (V, D), alike for both forms of a piece, with its evidence at the end."""
+    """Draws vectors (V, D), the same for a piece with and without "##", and adds its evidence."""
     tokens = random.normal(scale=SCALE, size=(len(pieces), hidden_dim))
     ids = {piece: token_id for token_id, piece in enumerate(pieces)}
     for piece, token_id in ids.items():
@@ -53,17 +53,17 @@ def _tokens(pieces, evidence, hidden_dim, random):
 
 
 def _waves(length, frequencies):
-    """Sines, then cosines, with a mean square of 1: (T, H).
+    """Computes sines, then cosines, with a mean square of 1: (T, H).
 
-    The paper's frequencies fall to nothing, so that neighbours look alike in most of them; these
-    are drawn up to pi, so that no two places do.
+    The frequencies of "Attention Is All You Need" fall to nothing, so that neighbours look alike in
+    most of them. These are drawn from 0 to pi, so that no two positions look alike.
     """
     angles = np.arange(length)[:, None] * frequencies  # (T, H/2)
     return np.sqrt(2) * np.concatenate([np.sin(angles), np.cos(angles)], axis=1)
 
 
 def _look_at_neighbours(attention, frequencies):
-    """Lets one head look at the previous token and one at the next, by the positions' waves."""
+    """Makes one head look at the previous token and one at the next, by the positions' waves."""
     heads = _heads(attention)  # (D, 3, N, H)
     key_dim = attention.key_dim
     for head, distance in enumerate((-1, 1)):
@@ -75,7 +75,7 @@ def _look_at_neighbours(attention, frequencies):
 
 
 def _look_everywhere(attention, random):
-    """Lets all heads take about the mean of all tokens, each entry of which stays in its place."""
+    """Makes all heads together pass on about the mean of all tokens, entry by entry."""
     heads = _heads(attention)  # (D, 3, N, H)
     heads[:, :2] *= 0.1
     value, _ = np.linalg.qr(random.normal(size=(len(heads), len(heads))))
@@ -85,6 +85,6 @@ def _look_everywhere(attention, random):
 
 
 def _heads(attention):
-    """A copy of the kernel of queries, keys and values: (D, 3, N, H)."""
+    """Copies the kernel of queries, keys and values: (D, 3, N, H)."""
     kernel = np.array(attention.query_key_value.kernel)
     return kernel.reshape(len(kernel), 3, attention.num_heads, attention.key_dim)
