@@ -12,7 +12,7 @@ from tokenizers import AddedToken, BertWordPieceTokenizer, Tokenizer
 
 from regard.recipes.errors import UserError
 from regard.recipes.serving.verify_export import TEXT_OPS
-from regard.recipes.tokenizers.files import UNLIMITED
+from regard.recipes.tokenizers.checkpoint_files import UNLIMITED
 from regard.recipes.tokenizers.normalization import BertNormalization
 from regard.recipes.tokenizers.ragged import sequence_lengths
 from regard.recipes.tokenizers.special_tokens import SPECIAL_TOKENS, SpecialTokens

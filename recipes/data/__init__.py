@@ -1,1 +1,1 @@
-"""Reading data, and cutting it into batches."""
+"""Reads examples from files of any format, and holds some of them out."""

@@ -1,4 +1,4 @@
-"""Which column holds the texts and which the labels: guessed where there is one sensible guess."""
+"""Finds the columns of texts, labels and the like; guesses where there is one sensible guess."""
 
 import logging
 import reprlib
@@ -20,7 +20,7 @@ LABEL_COLUMNS = frozenset([
 SOURCE_COLUMNS = frozenset(["source", "src", "原文", "源文"])
 TARGET_COLUMNS = frozenset(["target", "tgt", "translation", "译文", "翻译"])
 IMAGE_COLUMNS = frozenset(["image", "path", "file", "filename", "file_name", "filepath", "图片"])
-# These number the rows, so they are never "the other one" of two columns.
+# These number the rows, so they are never guessed to hold texts or labels.
 INDEX_COLUMNS = frozenset(["", "id", "idx", "index", "unnamed: 0", "__index_level_0__"])
 
 
@@ -31,7 +31,7 @@ def choose_columns(
     label_column: str | None,
     pair_column: str | None,
 ) -> tuple[str, str]:
-    """The columns of the texts and of the labels, guessed where they are not given.
+    """Chooses the columns of texts and labels, and guesses those that are not given.
 
     Args:
         source: The table, for messages.
@@ -60,7 +60,7 @@ def choose_columns(
 
 
 def choose_text_column(source: str, columns: list[str], text_column: str | None) -> str:
-    """The column of the texts in a table that needs no labels, guessed if it is not given.
+    """Chooses the column of texts in a table that needs no labels, and guesses it if not given.
 
     Args:
         source: The table, for messages.
@@ -84,7 +84,7 @@ def choose_text_column(source: str, columns: list[str], text_column: str | None)
 def choose_parallel_columns(
     source: str, columns: list[str], source_column: str | None, target_column: str | None
 ) -> tuple[str, str]:
-    """The columns of sources and targets, guessed where they are not given.
+    """Chooses the columns of sources and targets, and guesses those that are not given.
 
     Args:
         source: The table, for messages.
@@ -102,7 +102,17 @@ def choose_parallel_columns(
 def choose_image_columns(
     source: str, columns: list[str], image_column: str | None, label_column: str | None
 ) -> tuple[str, str]:
-    """The columns of the paths of images and of their labels, likewise."""
+    """Chooses the columns of images' paths and labels, and guesses those that are not given.
+
+    Args:
+        source: The table, for messages.
+        columns: Its columns.
+        image_column: The column of the paths, if given.
+        label_column: The column of the labels, if given.
+
+    Raises:
+        UserError: If a column cannot be told, is not there, or is to hold both.
+    """
     given = {"image": image_column, "label": label_column}
     return _choose_both(source, columns, given, (IMAGE_COLUMNS, LABEL_COLUMNS))
 
@@ -113,7 +123,7 @@ def _choose_both(
     given: dict[str, str | None],
     known: tuple[frozenset[str], frozenset[str]],
 ) -> tuple[str, str]:
-    """Two columns by role, those that are not given by the names that are known for it."""
+    """Chooses two columns by role; one that is not given is found by the names known for it."""
     _check_given(source, columns, given)
     chosen = []
     for (role, name), names in zip(given.items(), known, strict=True):
@@ -125,7 +135,7 @@ def _choose_both(
 
 
 def _check_given(source: str, columns: list[str], given: dict[str, str | None]) -> None:
-    """Checks the columns that are given, before a guess rests on them."""
+    """Checks the given columns, before any guess depends on them."""
     role_of = {}
     for role, name in given.items():
         if name is None:
@@ -148,7 +158,7 @@ def _without_index(columns: list[str]) -> list[str]:
 
 
 def _only(source: str, columns: list[str], candidates: list[str], role: str) -> str:
-    """The one candidate; an error if there are none, or several, or it names no single column."""
+    """Returns the one candidate; raises if there are none or several, or it is no single column."""
     names = sorted(set(candidates))
     if not names:
         problem = f"no column is known to hold the {role}s"

@@ -1,4 +1,4 @@
-"""The formats that texts come in: each is opened, and read column by column.
+"""Opens the formats that texts come in, and reads them column by column.
 
 Rows are numbered as a spreadsheet shows them: in CSV and TSV the header is row 1, blank lines
 count, and a quoted field with line breaks in it stays in one row. A row of JSON Lines or of a text
@@ -21,10 +21,10 @@ TABLE_SUFFIXES = f"{', '.join(TABLE_FORMATS[:-1])} or {TABLE_FORMATS[-1]}"
 
 
 class Table(NamedTuple):
-    """A source, opened: its columns, and a way to read some of them.
+    """Holds an opened source: its columns, and a function that reads some of them.
 
-    `read(columns)` gives (row number, problem, cells) for every row. The cells are unchecked; where
-    the row itself is bad, problem says why, and the cells mean nothing.
+    `read(columns)` gives (row number, problem, cells) for every row. The cells are unchecked. If
+    the row itself is bad, the problem says why, and the cells mean nothing.
     """
 
     columns: list[str]
@@ -64,11 +64,11 @@ def open_table(source: str, encoding: str) -> Table:
 
 
 def open_lines(source: str, encoding: str, skip_blank: bool = True) -> Table:
-    """Opens a text file: every line is a row of one cell, in a column "".
+    """Opens a text file: every line is a row with one cell, in a column named "".
 
     Args:
         source: The file.
-        encoding: How it is encoded.
+        encoding: Its encoding.
         skip_blank: Whether to pass over blank lines. Defaults to True.
 
     Raises:
@@ -86,6 +86,7 @@ def open_lines(source: str, encoding: str, skip_blank: bool = True) -> Table:
 
 
 def _check_file(source: str) -> None:
+    """Refuses what is no file, or an empty one."""
     path = Path(source)
     try:
         size = path.stat().st_size
@@ -101,6 +102,7 @@ def _check_file(source: str) -> None:
 
 @contextmanager
 def _open_text(source: str, encoding: str, newline: str = "") -> Iterator[TextIO]:
+    """Opens a text file, and turns errors within the `with` block into the user's."""
     try:
         "".encode(encoding)
     except LookupError:
@@ -119,21 +121,22 @@ def _open_text(source: str, encoding: str, newline: str = "") -> Iterator[TextIO
 
 
 def _decoding_error(source: str, encoding: str) -> UserError:
-    """Says where the file cannot be decoded: a stream's own error knows only its last chunk."""
+    """Makes an error that names the line; a stream's own error knows only its last chunk."""
     data = Path(source).read_bytes()
-    place, fit = "", "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "gb18030 or cp1252"
+    position, fit = "", "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "gb18030 or cp1252"
     try:
         data.decode(encoding)
     except UnicodeDecodeError as error:
         line = data[: error.start].decode(encoding, "replace").count("\n") + 1
-        place = f", line {line}: byte 0x{data[error.start]:02X}"
+        position = f", line {line}: byte 0x{data[error.start]:02X}"
     return UserError(
-        f"{source}{place} is not {encoding}. Save the file as UTF-8, or name its encoding with "
+        f"{source}{position} is not {encoding}. Save the file as UTF-8, or name its encoding with "
         f"--encoding, such as {fit}."
     )
 
 
 def _open_delimited(source: str, encoding: str, is_tsv: bool) -> Table:
+    """Opens a CSV or TSV file, whose first record is the header."""
     clean = _unquote if is_tsv else str
     records = _records(source, encoding, is_tsv)
     _, header = next(records, (1, None))
@@ -148,10 +151,10 @@ def _open_delimited(source: str, encoding: str, is_tsv: bool) -> Table:
     delimiter = "tab" if is_tsv else "comma outside quotes"
 
     def read(names: Sequence[str]) -> Iterator[tuple[int, str, Sequence[Any]]]:
-        places = [columns.index(name) for name in names]
+        indices = [columns.index(name) for name in names]
         for row, record in records:
             if len(record) == len(columns):
-                yield row, "", [clean(record[place]) for place in places]
+                yield row, "", [clean(record[index]) for index in indices]
             else:
                 problem = f"its fields number {len(record)}, not {len(columns)} as in the header"
                 yield row, f"{problem} (each {delimiter} begins a new one)", []
@@ -160,7 +163,7 @@ def _open_delimited(source: str, encoding: str, is_tsv: bool) -> Table:
 
 
 def _records(source: str, encoding: str, is_tsv: bool) -> Iterator[tuple[int, list[str]]]:
-    """The rows that are not blank, with their numbers."""
+    """Yields the rows that are not blank, with their numbers."""
     csv.field_size_limit(2**31 - 1)  # the default refuses texts above 128 kB
     dialect = {"delimiter": "\t", "quoting": csv.QUOTE_NONE} if is_tsv else {"strict": True}
     row = 0
@@ -185,6 +188,7 @@ def _unquote(field: str) -> str:
 
 
 def _open_jsonl(source: str, encoding: str) -> Table:
+    """Opens a file of JSON Lines; its columns are the names in all of its objects."""
     with _open_text(source, encoding) as file:
         lines = enumerate(file, start=1)
         records = [(row, *_parse_object(line)) for row, line in lines if not line.isspace()]
@@ -201,7 +205,7 @@ def _open_jsonl(source: str, encoding: str) -> Table:
 
 
 def _parse_object(line: str) -> tuple[str, dict[str, Any]]:
-    """What is wrong with a line, and its object, which is empty if something is."""
+    """Returns a problem and the object of a line; one of the two is empty."""
     try:
         value = _JSON.decode(line)
     except (ValueError, RecursionError) as error:

@@ -1,4 +1,4 @@
-"""Tables in Parquet files.
+"""Opens tables in Parquet files.
 
 Importing this module takes time: only `formats` imports it, when a source is a Parquet file.
 """
@@ -22,9 +22,9 @@ def open_parquet(source: str) -> Table:
     """Opens a Parquet file.
 
     Returns:
-        The file's columns. Where Hugging Face's `datasets` wrote into the file which names the
-        numbers in a column stand for, the names are its cells; a number without a name, such as
-        the -1 of a row without a label, becomes None.
+        The file's columns. If Hugging Face's `datasets` wrote into the file what the numbers in a
+        column are called, the names are its cells. A number without a name, such as the -1 of a row
+        without a label, becomes None.
 
     Raises:
         UserError: If it is not a Parquet file.
@@ -50,7 +50,7 @@ def open_parquet(source: str) -> Table:
 
 
 def _class_names(schema: pa.Schema, column: str) -> dict[int, str] | None:
-    """The names that the numbers in a column stand for, if the file tells them."""
+    """Returns the names for the numbers in a column, if the file holds any."""
     if not pa.types.is_integer(schema.field(column).type):
         return None
     try:
@@ -62,6 +62,7 @@ def _class_names(schema: pa.Schema, column: str) -> dict[int, str] | None:
 
 @contextmanager
 def _errors(source: str) -> Iterator[None]:
+    """Turns errors of reading a file into one for the user."""
     try:
         yield
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:

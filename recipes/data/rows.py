@@ -1,4 +1,4 @@
-"""The rows of a table, checked cell by cell: a bad one stops the reading or is left out."""
+"""Reads the rows of a table, cell by cell: a bad row stops the reading or is left out."""
 
 import logging
 import math
@@ -24,10 +24,10 @@ def read_rows(
         table: The table, opened.
         columns: The name of each column by what it holds: "text", "second text" and "label", or
             "source" and "target". The column of a table whose columns have no names is "".
-        skip_bad_rows: Leave out, and count, bad rows.
+        skip_bad_rows: Whether to leave out, and count, bad rows.
 
     Returns:
-        The cells of the good rows, at least one, by what they hold; and how many rows were bad.
+        The cells of the good rows, at least one, by what they hold; and the number of bad rows.
 
     Raises:
         UserError: If a row is bad, or none is good.
@@ -58,7 +58,7 @@ def read_rows(
 
 
 def _clean(what: str, value: Any) -> Any:
-    """A label that is a boolean or a whole number as a string; other values as they came."""
+    """Turns a label that is a boolean or a whole number into a string; keeps other values."""
     if what != "label":
         return value
     if isinstance(value, str):
@@ -71,7 +71,7 @@ def _clean(what: str, value: Any) -> Any:
 
 
 def _first_problem(columns: dict[str, str], cells: list[Any]) -> str:
-    """What is wrong with a row's cells, in words; empty if nothing is."""
+    """Says in words what is wrong with a row's cells; empty if nothing is."""
     for (what, column), value in zip(columns.items(), cells, strict=True):
         problem = _problem(what, value)
         if problem:
@@ -80,6 +80,7 @@ def _first_problem(columns: dict[str, str], cells: list[Any]) -> str:
 
 
 def _problem(what: str, value: Any) -> str:
+    """Says in words what is wrong with a cell; empty if nothing is."""
     if isinstance(value, str):
         if not value or value.isspace():
             return "is empty"

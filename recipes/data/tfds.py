@@ -1,4 +1,4 @@
-"""Tables from TensorFlow Datasets (TFDS).
+"""Opens tables from TensorFlow Datasets (TFDS).
 
 Importing this module takes seconds: only `formats` imports it, when a source is named `tfds:...`.
 """
@@ -25,13 +25,13 @@ def open_tfds(source: str, as_encoded: bool = False) -> Table:
 
     Args:
         source: `tfds:NAME[/CONFIG][:SPLIT]`. SPLIT is "train" by default and may be a slice, such
-            as "train[:10%]". Data sets lie where `TFDS_DATA_DIR` says, or in
+            as "train[:10%]". Data sets lie in the folder `TFDS_DATA_DIR`, by default
             `~/tensorflow_datasets`.
         as_encoded: Whether images are given as the bytes of their files. Defaults to False.
 
     Returns:
-        The data set's features as columns. Class ids become their names, and -1, with which TFDS
-        marks a row without a label, becomes None.
+        The data set's features as columns. Class ids become their names; -1, TFDS' mark of a row
+        without a label, becomes None.
 
     Raises:
         UserError: If there is no such data set, configuration or split, or no way to prepare it.
@@ -63,6 +63,7 @@ def open_tfds(source: str, as_encoded: bool = False) -> Table:
 
 
 def _open_builder(source: str, name: str) -> tfds.core.DatasetBuilder:
+    """Finds a data set, and downloads and prepares it if need be."""
     try:
         # Given, because TFDS itself reads the variable only once, when it is imported.
         builder = tfds.builder(name, data_dir=os.environ.get("TFDS_DATA_DIR"))
@@ -82,7 +83,7 @@ def _open_builder(source: str, name: str) -> tfds.core.DatasetBuilder:
 
 
 def _known_configs(name: str) -> str:
-    """The configurations there are, if the name asks for one that is not among them."""
+    """Lists the configurations, if the name asks for one that is not among them."""
     dataset, _, config = name.partition("/")
     try:
         configs = tfds.builder_cls(dataset).builder_configs
@@ -92,6 +93,7 @@ def _known_configs(name: str) -> str:
 
 
 def _check_split(source: str, builder: tfds.core.DatasetBuilder, split: str) -> None:
+    """Refuses a split that the data set has not."""
     splits = builder.info.splits
     try:
         _ = splits[split]
@@ -103,7 +105,7 @@ def _check_split(source: str, builder: tfds.core.DatasetBuilder, split: str) -> 
 
 
 def _converter(feature: tfds.features.FeatureConnector) -> Callable[[Any], Any]:
-    """What turns a feature's NumPy value into a Python one: a string, a number or None."""
+    """Returns a function that turns a feature's NumPy value into a string, a number or None."""
     if isinstance(feature, tfds.features.ClassLabel):
         return lambda value: None if value == -1 else feature.int2str(int(value))
     return _to_python

@@ -1,4 +1,4 @@
-"""What is done to images in training, so that a model sees each of them in many ways.
+"""Changes images in training, so that a model sees each of them in many ways.
 
 Four strengths, each with what the one before has:
 
@@ -28,12 +28,12 @@ CHANGES = {"num_ops": 2, "factor": 0.3}  # of RandAugment
 class Augmentation:
     """Changes images in training.
 
-    Every change is a pure function of the seed and of the image's number in the stream of images,
-    or of the step. So a training may go on from any step.
+    Every change is a pure function of the seed and of the step, or of the image's number in the
+    stream of images. So a training may go on from any step.
 
     Args:
         strength: One of `STRENGTHS`.
-        height: Height of what a model reads, in pixels.
+        height: Height of a model's input, in pixels.
         width: Its width.
         seed: Decides every change.
     """
@@ -58,7 +58,7 @@ class Augmentation:
                 layer.generator = self.seeds
 
     def move(self, number, image):
-        """Moves the frame of an image, uint8 (H, W, 3), the one of this number in the stream."""
+        """Moves the frame of an image, uint8 (H, W, 3), by its number in the stream."""
         if self.crop is None:
             return image
         self.seeds.start(tf.stack([0, number]))
@@ -67,10 +67,10 @@ class Augmentation:
         return self.crop(tf.pad(image, padding, "REFLECT"))
 
     def change(self, step, images, targets, part: int = 0):
-        """Changes a step's images, (B, H, W, 3), with targets (B, C), or a numbered part of them.
+        """Changes the images (B, H, W, 3) and targets (B, C) of a step, or of a part of one.
 
         Returns:
-            Float32 images, from 0 to 255 still, and targets.
+            Float32 images, still from 0 to 255, and targets.
         """
         self.seeds.start(tf.stack([1 + part, step]))
         images = tf.cast(images, tf.float32)
@@ -99,10 +99,11 @@ class SeedsByNumber(keras.random.SeedGenerator):
         self._seed = seed
 
     def start(self, numbers):
-        """The seeds from here on follow from these two numbers, int64 (2,)."""
+        """Makes the seeds from here on follow from two numbers, int64 (2,)."""
         first = tf.random.experimental.stateless_fold_in(numbers, self._seed)
         self._first, self._drawn = first, 0
 
     def next(self, ordered=True):
+        """Returns the next seed."""
         self._drawn += 1
         return tf.random.experimental.stateless_fold_in(self._first, self._drawn)

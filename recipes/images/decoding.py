@@ -1,8 +1,8 @@
-"""From encoded images to pixels, in a graph: what training reads, and what a server is sent.
+"""Decodes images to pixels in a graph, in training and behind a server.
 
-JPEG, PNG, GIF (its first frame) and BMP, of any size up to a bound; gray, with a palette, with
-transparency (which is dropped), of 16 bits, or CMYK: all become RGB. A JPEG of a camera that was
-held sideways is turned upright, as its EXIF says.
+JPEG, PNG, GIF (its first frame) and BMP, of any size up to a bound, all become RGB: also gray
+images, those with a palette, with transparency (which is dropped), of 16 bits, or in CMYK. A JPEG
+of a camera that was held sideways is turned upright, as its EXIF says.
 """
 
 import tensorflow as tf
@@ -29,8 +29,9 @@ def decode_image(contents: tf.Tensor) -> tf.Tensor:
         uint8, (H, W, 3).
 
     Raises:
-        tf.errors.InvalidArgumentError: When it runs: if it is no whole image of a known format, or
-            has too many pixels, which its header tells before any memory is asked for.
+        tf.errors.InvalidArgumentError: When the graph runs, if the string is no whole image of a
+            known format, or has too many pixels. The header tells their number before any memory
+            is asked for.
     """
     contents = tf.convert_to_tensor(contents)
     kinds = {
@@ -58,19 +59,19 @@ def _read_jpeg(contents):
 
 
 def _read_png(contents):
-    width, height = (_integer(contents, place, 4, little_endian=False) for place in (16, 20))
+    width, height = (_integer(contents, at, 4, little_endian=False) for at in (16, 20))
     with tf.control_dependencies([_check_pixels(height, width)]):
         return tf.io.decode_png(contents, channels=3)
 
 
 def _read_gif(contents):
-    width, height = (_integer(contents, place, 2) for place in (6, 8))
+    width, height = (_integer(contents, at, 2) for at in (6, 8))
     with tf.control_dependencies([_check_pixels(height, width)]):
         return tf.io.decode_image(contents, channels=3, expand_animations=False)
 
 
 def _read_bmp(contents):
-    width, height = (_integer(contents, place, 4) for place in (18, 22))
+    width, height = (_integer(contents, at, 4) for at in (18, 22))
     bits = _integer(contents, 28, 2)
     known = tf.Assert(
         tf.reduce_any(bits == [8, 24, 32]), ["a BMP must have 8, 24 or 32 bits a pixel, not", bits]
@@ -84,33 +85,34 @@ def _read_bmp(contents):
 
 
 def _with_palette(contents):
-    """A BMP of 8 bits; TensorFlow takes the places in its palette for shades of gray."""
+    """Decodes a BMP of 8 bits; TensorFlow takes the indices into its palette for shades of gray."""
     start = 14 + _integer(contents, 14, 4)  # after the two headers
     end = _integer(contents, 10, 4)  # where the pixels begin
     colours = tf.io.decode_raw(tf.strings.substr(contents, start, end - start), tf.uint8)
     colours = tf.reshape(colours, (-1, 4))[:, 2::-1]  # blue, green, red and nothing, to RGB
-    places = tf.cast(tf.io.decode_bmp(contents)[..., 0], tf.int32)  # (H, W)
-    return tf.gather(colours, places)
+    indices = tf.cast(tf.io.decode_bmp(contents)[..., 0], tf.int32)  # (H, W)
+    return tf.gather(colours, indices)
 
 
 def _starts(contents, beginning):
     return tf.strings.substr(contents, 0, len(beginning)) == beginning
 
 
-def _integer(contents, place, size, little_endian=True):
-    """The unsigned integer of so many bytes that stands at a place; -1 beyond the end."""
+def _integer(contents, start, size, little_endian=True):
+    """Reads an unsigned integer of `size` bytes from byte `start` on; -1 beyond the end."""
     weights = [256**power for power in range(size)]
     weights = tf.constant(weights if little_endian else weights[::-1], tf.int64)
 
     def read():
-        parts = tf.io.decode_raw(tf.strings.substr(contents, place, size), tf.uint8)
+        parts = tf.io.decode_raw(tf.strings.substr(contents, start, size), tf.uint8)
         return tf.reduce_sum(tf.cast(parts, tf.int64) * weights)
 
-    is_there = tf.strings.length(contents) >= place + size
+    is_there = tf.strings.length(contents) >= start + size
     return tf.cond(is_there, read, lambda: tf.constant(-1, tf.int64))
 
 
 def _check_pixels(height, width):
+    """Asserts that an image has pixels, and not too many."""
     height, width = (tf.cast(side, tf.int64) for side in (height, width))
     height = tf.where(height >= 2**31, 2**32 - height, height)  # a BMP from the top down
     is_good = (height > 0) & (width > 0) & (height < 2**31) & (width < 2**31)
@@ -119,7 +121,7 @@ def _check_pixels(height, width):
 
 
 def _orientation(contents):
-    """1 to 8, as EXIF counts; 1 where it says nothing."""
+    """Returns the orientation of a JPEG, 1 to 8 as EXIF counts; 1 if it has none."""
     found = tf.strings.regex_replace(tf.strings.substr(contents, 0, 8192), _ORIENTATION, r"\1\2")
     is_found = tf.strings.length(found) == 1
     return tf.cond(is_found, lambda: _integer(found, 0, 1), lambda: tf.constant(1, tf.int64))
@@ -138,15 +140,15 @@ def decode_batch(contents: tf.Tensor, prepare, shape: tuple[int, int, int]) -> t
 
     Args:
         contents: Strings, (B,).
-        prepare: From an image, uint8 (H, W, 3), to what the model reads.
-        shape: The shape of that.
+        prepare: Turns an image, uint8 (H, W, 3), into a model's input.
+        shape: The shape of that input.
 
     Returns:
         float32, (B, *shape).
 
     Raises:
-        tf.errors.InvalidArgumentError: When it runs: if one cannot be decoded; the message says
-            which, counted from 0.
+        tf.errors.InvalidArgumentError: When the graph runs, if an image cannot be decoded. The
+            message says which, counted from 0.
     """
     numbered = tf.data.Dataset.from_tensor_slices(contents).enumerate()
     images = numbered.map(

@@ -1,4 +1,4 @@
-"""What stands between an image and a model, as `preprocessor_config.json` writes it down."""
+"""Turns images into a model's input, as `preprocessor_config.json` writes it down."""
 
 import json
 from dataclasses import dataclass, replace
@@ -16,21 +16,21 @@ _HALF = (0.5, 0.5, 0.5)
 
 @dataclass(frozen=True)
 class ImagePreprocessing:
-    """Resizing, cropping, rescaling and normalizing: what an image of any size goes through.
+    """Resizes, crops, rescales and normalizes an image of any size.
 
-    It computes what `transformers`' image processors do: resizing as Pillow does it, with the edges
-    smoothed and each of its two passes rounded to whole numbers.
+    It computes what `transformers`' image processors compute. It resizes as Pillow does,
+    with the edges smoothed and each of its two passes rounded to whole numbers.
 
     Attributes:
-        height: Height of what a model reads, in pixels.
+        height: Height of a model's input, in pixels.
         width: Its width.
-        resize: Height and width to resize to, or one number for the shorter side, the longer one in
-            proportion; None for an image that is cropped alone.
+        resize: Height and width to resize to, in pixels, or one number for the shorter side, the
+            longer one in proportion. None if an image is cropped only.
         crop: Whether `height` and `width` are then cut out of the middle.
         resample: Pillow's number of the way to resize: 0 nearest, 1 Lanczos, 2 bilinear, 3 bicubic.
-        rescale: What pixels of 0 to 255 are multiplied by.
-        mean: What is then subtracted from red, green and blue.
-        deviation: What they are then divided by.
+        rescale: Factor of pixels of 0 to 255.
+        mean: Means of red, green and blue, subtracted from the rescaled pixels.
+        deviation: Standard deviations by which the differences are divided.
     """
 
     height: int
@@ -44,11 +44,11 @@ class ImagePreprocessing:
 
     @classmethod
     def for_shape(cls, height: int, width: int) -> "ImagePreprocessing":
-        """That of ViT, for a size."""
+        """Makes ViT's preprocessing for a size."""
         return cls(height, width, (height, width))
 
     def __call__(self, image: tf.Tensor) -> tf.Tensor:
-        """From an image, uint8 (H, W, 3), to what a model reads, float32 (height, width, 3)."""
+        """Turns an image, uint8 (H, W, 3), into a model's input, float32 (height, width, 3)."""
         return self.normalize(self.fit(image))
 
     def fit(self, image: tf.Tensor) -> tf.Tensor:
@@ -60,12 +60,13 @@ class ImagePreprocessing:
         return tf.ensure_shape(image, (self.height, self.width, 3))
 
     def normalize(self, images: tf.Tensor) -> tf.Tensor:
-        """From pixels of 0 to 255, of any shape, to what a model reads, float32."""
+        """Turns pixels of 0 to 255, of any shape, into a model's input, float32."""
         scale = [self.rescale / deviation for deviation in self.deviation]
         shift = [m / deviation for m, deviation in zip(self.mean, self.deviation, strict=True)]
         return tf.cast(images, tf.float32) * scale - shift
 
     def _resized(self, image):
+        """Resizes an image as Pillow does."""
         height, width = tf.unstack(tf.shape(image)[:2])
         if isinstance(self.resize, tuple):
             new_height, new_width = self.resize
@@ -85,7 +86,7 @@ class ImagePreprocessing:
         return tf.cast(image, tf.uint8)
 
     def _cropped(self, image):
-        """The middle; what an image lacks is black."""
+        """Cuts out the middle; if an image is too small, its margin is black."""
         height, width = tf.unstack(tf.shape(image)[:2])
         missing = [tf.maximum(0, wanted - side) for wanted, side in self._pairs(height, width)]
         before = [(side + 1) // 2 for side in missing]
@@ -99,7 +100,7 @@ class ImagePreprocessing:
         return (self.height, height), (self.width, width)
 
     def resized(self, height: int, width: int) -> "ImagePreprocessing":
-        """The same for another size; what is cut off stays the same share."""
+        """Makes the same preprocessing for another size, with the same share cut off."""
         if not self.crop or self.resize is None:
             return replace(self, height=height, width=width, resize=(height, width), crop=False)
         old = self.resize if isinstance(self.resize, tuple) else (self.resize, self.resize)
@@ -134,13 +135,13 @@ class ImagePreprocessing:
         """Reads `preprocessor_config.json`.
 
         Args:
-            directory: Where it is.
+            directory: The folder of the file.
             height: Height of the images that the model beside it reads.
             width: Their width.
 
         Raises:
-            UserError: If it is missing, damaged, gives images of another size, or asks for what is
-                not done here.
+            UserError: If the file is missing or damaged, gives images of another size, or asks for
+                something that is not done here.
         """
         path = directory / "preprocessor_config.json"
         try:
@@ -154,6 +155,7 @@ class ImagePreprocessing:
 
     @classmethod
     def _from_config(cls, config: dict[str, Any], height: int, width: int):
+        """Makes the preprocessing of a config, or raises an error that says what is wrong in it."""
         resize, crop = None, None
         if config.get("do_resize", True):
             resize = _size(config.get("size", 224))
@@ -185,12 +187,12 @@ class ImagePreprocessing:
 
 
 def _nearest(size, new_size):
-    """Which of the old rows or columns each new one is, in whole numbers: none is a near miss."""
+    """Returns the old row or column of each new one, in whole numbers: none is a near miss."""
     return (2 * tf.range(new_size) + 1) * size // (2 * new_size)
 
 
 def _size(size: Any) -> tuple[int, int] | int:
-    """A size as configs write it: two sides, or the shorter one; old ones a number for both."""
+    """Reads a size as configs write it: both sides or the shorter one; old ones, one for both."""
     if isinstance(size, int):
         return size, size
     if "shortest_edge" in size:

@@ -1,4 +1,4 @@
-"""BERT's tokenizer inside the TensorFlow graph.
+"""Tokenizes as BERT does, inside the TensorFlow graph.
 
 Every operation here is one that the stock TensorFlow Serving binary has, so that the very same
 graph prepares text in training and behind a server.
@@ -15,7 +15,8 @@ from tokenizers import AddedToken
 
 from ..errors import UserError
 from .backend import write_tokenizer
-from .files import UNLIMITED, read_tokenizer
+from .checkpoint_files import UNLIMITED
+from .files import read_tokenizer
 from .normalization import END, START, BertNormalization
 from .pieces import (
     MAX_WORD_CHARACTERS,
@@ -87,8 +88,7 @@ class WordPieceTokenizer:
             added.setdefault(name, AddedToken(name, special=True))
         self.added_tokens = list(added.values())
         self.base_vocabulary = list(vocabulary)
-        known = set(vocabulary)
-        self.vocabulary = [*vocabulary, *(content for content in added if content not in known)]
+        self.vocabulary = list(dict.fromkeys([*vocabulary, *added]))
         self.is_continuation = np.array([piece.startswith("##") for piece in self.vocabulary])
 
         ids = {piece: index for index, piece in enumerate(self.vocabulary)}

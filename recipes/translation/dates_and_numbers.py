@@ -1,8 +1,8 @@
-"""English dates and numbers with their Chinese: the data of `regard demo translation`.
+"""Writes English dates and numbers with their Chinese: the data of `regard demo translation`.
 
-"20 November 2026" is "2026年11月20日", "three hundred and five" is "三百零五". Many ways to write a
-date have one translation, and a number's words come in another order and grouped otherwise: English
-counts in thousands, Chinese in ten thousands.
+"20 November 2026" is "2026年11月20日", "three hundred and five" is "三百零五". A date can be
+written in many ways, which have one translation. The words of a number have another order and other
+groups: English counts in thousands, Chinese in ten thousands.
 """
 
 import random
@@ -32,7 +32,7 @@ CHINESE_DIGITS = "零一二三四五六七八九"
 
 
 def english_number(number: int) -> str:
-    """A number below a million in words: "three hundred and five"."""
+    """Writes a number below a million in words: "three hundred and five"."""
     thousands, rest = divmod(number, 1000)
     if not thousands:
         return _below_thousand(rest)
@@ -58,7 +58,7 @@ def _below_hundred(number: int) -> str:
 
 
 def chinese_number(number: int) -> str:
-    """A number below a million in Chinese numerals: "三百零五"."""
+    """Writes a number below a million in Chinese numerals: "三百零五"."""
     if number == 0:
         return CHINESE_DIGITS[0]
     upper, lower = divmod(number, 10_000)
@@ -71,7 +71,7 @@ def chinese_number(number: int) -> str:
 
 
 def _below_ten_thousand(number: int, after: bool = False) -> str:
-    """Numerals of a number of at most four digits; ten is 十, but 一十 after other numerals."""
+    """Writes at most four digits in numerals; ten is 十, but 一十 after other numerals."""
     numerals, has_gap = "", False
     for value, unit in ((1000, "千"), (100, "百"), (10, "十"), (1, "")):
         digit = number // value % 10
@@ -86,7 +86,7 @@ def _below_ten_thousand(number: int, after: bool = False) -> str:
 
 
 def english_dates(day: date) -> Iterator[str]:
-    """The ways to write a day."""
+    """Yields the ways to write a day."""
     month, short = MONTHS[day.month - 1], MONTHS[day.month - 1][:3]
     ordinal = f"{day.day}{_ordinal_ending(day.day)}"
     yield f"{day.day} {month} {day.year}"
@@ -107,7 +107,7 @@ def _ordinal_ending(day: int) -> str:
 
 
 def chinese_date(day: date, with_weekday: bool = False) -> str:
-    """A day in Chinese: "2026年11月20日", with "星期五" after it if the weekday is named."""
+    """Writes a day in Chinese: "2026年11月20日", with "星期五" after it if asked for."""
     weekday = f"星期{CHINESE_WEEKDAYS[day.weekday()]}" if with_weekday else ""
     return f"{day.year}年{day.month}月{day.day}日{weekday}"
 
@@ -115,15 +115,15 @@ def chinese_date(day: date, with_weekday: bool = False) -> str:
 def generate_pairs(count: int, seed: int, held_out: bool) -> tuple[list[str], list[str]]:
     """Draws dates and numbers with their translations.
 
-    No number and no day that is held out ever occurs among those that are not.
+    A number or day that is held out never occurs in pairs that are not.
 
     Args:
         count: Number of pairs.
-        seed: Seed of what is drawn.
+        seed: Seed of the draw.
         held_out: Whether to draw from the tenth of all numbers and days that is held out.
 
     Returns:
-        The English, and the Chinese.
+        The English texts, and the Chinese ones.
     """
     draw = random.Random(f"{seed} {held_out}")
     pairs = [_pair(draw, held_out) for _ in range(count)]
@@ -137,7 +137,7 @@ def _pair(draw: random.Random, held_out: bool) -> tuple[str, str]:
         # A random number of digits, so that small numbers are as usual as large ones.
         largest = min(10 ** draw.randint(1, 6) - 1, LARGEST_NUMBER)
         value = draw.randint(0, largest if is_number else (LAST_DAY - FIRST_DAY).days)
-        # Of numbers below a hundred all are learned: they are what the others are made of.
+        # Numbers below a hundred are never held out: the others are made of them.
         is_held_out = random.Random(value).random() < 0.1 and not (is_number and value < 100)
         if is_held_out == held_out:
             break
