@@ -1,22 +1,15 @@
-"""Writing translations: greedy, beam search and sampling, over one step with a cache.
+"""Writes translations: greedily, by beam search or by sampling, over one step with a cache.
 
-Each is a `while_loop`, so that it runs in a graph as it does eagerly, and stops when every sequence
-has ended.
+Each way is a `while_loop`, so that it runs in a graph as it does eagerly. It stops when every
+sequence has ended.
 """
 
 import keras
 from keras import ops
 
 from ..layers.checks import check_positive
-from .writer import (
-    NEVER,
-    Continuations,
-    Sequences,
-    Translations,
-    Writer,
-    best_of,
-    take_sequences,
-)
+from .sequences import NEVER, Translations
+from .writer import Writer
 
 __all__ = ["Translations", "beam_search", "greedy", "sample"]
 
@@ -77,21 +70,13 @@ def sample(
     vocabulary_size = translator.config["vocabulary_size"]
     top_k = vocabulary_size if top_k is None else top_k
     check_positive(num_samples=num_samples, top_k=top_k)
-    if not (temperature > 0 and 0 < top_p <= 1 and top_k <= vocabulary_size):
-        raise ValueError(
-            "`temperature` must be above 0, `top_p` in (0, 1], and `top_k` at most the size of the "
-            f"vocabulary, {vocabulary_size}. Received: temperature={temperature}, top_p={top_p}, "
-            f"top_k={top_k}"
-        )
+    _check_sampling(temperature, top_k, top_p, vocabulary_size)
     writer = Writer(translator, encoder_token_ids, encoder_padding_mask, num_samples, max_length)
     shape = (writer.batch_size, num_samples, writer.length)
     chances = keras.random.uniform(shape, seed=seed)  # (B, K, L)
 
     def draw(logits, position):
-        logits, tokens = ops.top_k(logits / temperature, top_k)  # (B, K, top_k), falling
-        shares = ops.softmax(logits)
-        below = ops.cumsum(shares, axis=-1) - shares  # what the tokens before each have together
-        shares = ops.where(below < top_p, shares, 0.0)
+        tokens, shares = _nucleus(logits / temperature, top_k, top_p)  # (B, K, top_k)
         chance = ops.take(chances, position, axis=2)[..., None]  # (B, K, 1)
         up_to = ops.cumsum(shares, axis=-1)
         rank = ops.sum(ops.cast(up_to <= chance * up_to[..., -1:], "int32"), axis=-1)
@@ -99,6 +84,26 @@ def sample(
         return ops.squeeze(ops.take_along_axis(tokens, rank[..., None], axis=-1), axis=-1)
 
     return writer.write(draw)
+
+
+def _check_sampling(temperature, top_k, top_p, vocabulary_size):
+    if not (temperature > 0 and 0 < top_p <= 1 and top_k <= vocabulary_size):
+        raise ValueError(
+            "`temperature` must be above 0, `top_p` in (0, 1], and `top_k` at most the size of the "
+            f"vocabulary, {vocabulary_size}. Received: temperature={temperature}, top_p={top_p}, "
+            f"top_k={top_k}"
+        )
+
+
+def _nucleus(logits, top_k, top_p):
+    """Returns the tokens to draw from, most probable first, and their shares.
+
+    Tokens that are not among the most probable ones of `top_p` have a share of 0.
+    """
+    logits, tokens = ops.top_k(logits, top_k)  # (B, K, top_k), falling
+    shares = ops.softmax(logits)
+    below = ops.cumsum(shares, axis=-1) - shares  # what the tokens before each have together
+    return tokens, ops.where(below < top_p, shares, 0.0)
 
 
 def beam_search(
@@ -149,26 +154,9 @@ def beam_search(
         candidates = writer.best_continuations(beams, logits)  # (B, 2K)
         is_over = writer.is_over(sources, candidates.tokens, position)  # (B, 2K)
         penalty = ops.cast(position + 1, "float32") ** length_penalty
-        # Only the K best of all may be found: the others are there to go on in their place.
-        best = Continuations(*(part[:, :num_beams] for part in candidates))
-        is_found = ops.logical_and(is_over[:, :num_beams], is_open[:, None])  # (B, K)
-        scores = ops.where(is_found, best.scores / penalty, NEVER)
-        token_ids = writer.written(beams, best, position)  # (B, K, L)
-        found = best_of(
-            Translations(
-                ops.concatenate([found.token_ids, token_ids], axis=1),
-                ops.concatenate([found.scores, scores], axis=1),
-            ),
-            num_beams,
-        )
-        scores = ops.where(is_over, candidates.scores + NEVER, candidates.scores)
-        chosen = best_of(candidates._replace(scores=scores), num_beams)  # (B, K)
-        beams = Sequences(
-            chosen.tokens,
-            writer.written(beams, chosen, position),
-            writer.own_from(take_sequences(beams.entries, chosen.parents), position + 1),
-            chosen.scores,
-        )
+        is_found = ops.logical_and(is_over, is_open[:, None])  # (B, 2K)
+        found = writer.with_found(found, beams, candidates, is_found, position, penalty)
+        beams = writer.go_on(beams, candidates, is_over, position)
         worst = found.scores[:, -1]
         hope = worst <= NEVER if early_stopping else beams.scores[:, 0] / penalty > worst
         return position + 1, ops.logical_and(is_open, hope), beams, found, caches

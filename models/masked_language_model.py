@@ -1,10 +1,11 @@
-"""A BERT-style model that says which tokens are hidden: what BERT is pre-trained as."""
+"""Predicts masked tokens, the task that BERT is pre-trained on."""
 
 import keras
 from keras import ops
 
 from ..layers import MaskedLMHead
 from .checkpoints import as_checkpoint, load_checkpoint
+from .configured_model import own_arguments
 from .text_encoder import TextModel, encode_text
 
 
@@ -70,18 +71,7 @@ class MaskedLanguageModel(TextModel):
         dtype=None,
         **kwargs,
     ):
-        config = {
-            "vocabulary_size": vocabulary_size,
-            "hidden_dim": hidden_dim,
-            "num_layers": num_layers,
-            "num_heads": num_heads,
-            "intermediate_dim": intermediate_dim,
-            "max_sequence_length": max_sequence_length,
-            "num_segments": num_segments,
-            "dropout": dropout,
-            "activation": activation,
-            "layer_norm_epsilon": layer_norm_epsilon,
-        }
+        config = own_arguments(locals())
         inputs, hidden_states, embedding, encoder = encode_text(config, dtype)
         positions = keras.Input((None,), dtype="int32", name="masked_positions")
         masked_states = ops.take_along_axis(hidden_states, positions[:, :, None], 1)  # (B, M, D)

@@ -1,10 +1,11 @@
-"""A BERT-style classifier of texts."""
+"""Classifies texts as BERT does."""
 
 import keras
 
 from ..layers import FirstTokenPooling
 from ..layers.checks import check_positive
 from .checkpoints import CheckpointError, as_checkpoint, load_checkpoint
+from .configured_model import own_arguments
 from .text_encoder import TextModel, encode_text
 
 
@@ -71,20 +72,8 @@ class TextClassifier(TextModel):
         dtype=None,
         **kwargs,
     ):
+        config = own_arguments(locals())
         check_positive(num_classes=num_classes)
-        config = {
-            "vocabulary_size": vocabulary_size,
-            "num_classes": num_classes,
-            "hidden_dim": hidden_dim,
-            "num_layers": num_layers,
-            "num_heads": num_heads,
-            "intermediate_dim": intermediate_dim,
-            "max_sequence_length": max_sequence_length,
-            "num_segments": num_segments,
-            "dropout": dropout,
-            "activation": activation,
-            "layer_norm_epsilon": layer_norm_epsilon,
-        }
         inputs, hidden_states, embedding, encoder = encode_text(config, dtype, first_only=True)
         pooler = FirstTokenPooling(dtype=dtype, name="pooler")
         head_dropout = keras.layers.Dropout(dropout, dtype=dtype, name="head_dropout")

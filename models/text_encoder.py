@@ -1,36 +1,22 @@
-"""What every model of text begins with: token ids in, hidden states out."""
+"""Turns token ids into hidden states: the part that all models of text begin with."""
 
 import keras
 
 from ..layers import Encoder, TextEmbedding
 from ..layers.checks import check_rate
 from .bert_layout import BERT
+from .configured_model import ConfiguredModel
 from .presets import text_preset
 
 
-class TextModel(keras.Model):
-    """A text encoder with a head on top: what `TextClassifier` and the like have in common.
+class TextModel(ConfiguredModel):
+    """A text encoder with a head on top, the base of `TextClassifier` and the like.
 
-    A subclass says in `architecture` what Hugging Face calls it, and in `checkpoint_groups` what a
-    checkpoint of it consists of; see `regard.models.checkpoints`.
-
-    Args:
-        inputs: The symbolic inputs, by name.
-        outputs: The symbolic output.
-        config: The arguments of the subclass's constructor, by name.
-        embedding: The `TextEmbedding`.
-        encoder: The `Encoder`.
-        **kwargs: `name` and the like, for `keras.Model`.
+    A subclass names in `architecture` its class in Hugging Face's `transformers`, and in
+    `checkpoint_groups` the groups of tensors of its checkpoints; see `regard.models.checkpoints`.
     """
 
     layout = BERT
-
-    def __init__(self, inputs, outputs, config, embedding, encoder, **kwargs):
-        super().__init__(inputs=inputs, outputs=outputs, **kwargs)
-        activation = keras.activations.get(config["activation"])
-        self.config = {**config, "activation": keras.activations.serialize(activation)}
-        self.embedding = embedding
-        self.encoder = encoder
 
     @classmethod
     def from_preset(cls, preset, *args, **kwargs):
@@ -47,21 +33,9 @@ class TextModel(keras.Model):
         """
         return cls(*args, **{**text_preset(preset), **kwargs})
 
-    def get_config(self):
-        return {
-            "name": self.name,
-            "trainable": self.trainable,
-            "dtype": keras.dtype_policies.serialize(self.embedding.dtype_policy),
-            **self.config,
-        }
-
-    @classmethod
-    def from_config(cls, config, custom_objects=None):
-        return cls(**config)
-
 
 def encode_text(config, dtype, first_only=False):
-    """The part from tokens to hidden states, as BERT computes it.
+    """Builds the part from tokens to hidden states, as BERT computes it.
 
     Args:
         config: The sizes, `dropout`, `activation` and `layer_norm_epsilon`, by name.
@@ -73,6 +47,20 @@ def encode_text(config, dtype, first_only=False):
         in between: a `TextEmbedding` and an `Encoder`.
     """
     check_rate(dropout=config["dropout"])
+    embedding, encoder = _make_layers(config, dtype)
+    inputs = {
+        "token_ids": keras.Input((None,), dtype="int32", name="token_ids"),
+        "segment_ids": keras.Input((None,), dtype="int32", name="segment_ids"),
+        "padding_mask": keras.Input((None,), dtype="bool", name="padding_mask"),
+    }
+    x = embedding(inputs["token_ids"], inputs["segment_ids"])  # (B, T, D)
+    hidden_states = encoder(
+        x, padding_mask=inputs["padding_mask"], first_only=first_only
+    )  # (B, T, D)
+    return inputs, hidden_states, embedding, encoder
+
+
+def _make_layers(config, dtype):
     # Embeddings start as BERT's do. Kernels keep Keras' Glorot initializer, which follows the
     # width: BERT's 0.02 suits a width of 768, and starts narrow models too close to nothing.
     embedding = TextEmbedding(
@@ -96,13 +84,4 @@ def encode_text(config, dtype, first_only=False):
         dtype=dtype,
         name="encoder",
     )
-    inputs = {
-        "token_ids": keras.Input((None,), dtype="int32", name="token_ids"),
-        "segment_ids": keras.Input((None,), dtype="int32", name="segment_ids"),
-        "padding_mask": keras.Input((None,), dtype="bool", name="padding_mask"),
-    }
-    x = embedding(inputs["token_ids"], inputs["segment_ids"])  # (B, T, D)
-    hidden_states = encoder(
-        x, padding_mask=inputs["padding_mask"], first_only=first_only
-    )  # (B, T, D)
-    return inputs, hidden_states, embedding, encoder
+    return embedding, encoder

@@ -1,4 +1,4 @@
-"""The Transformer of "Attention Is All You Need": a source in, the next token of its target out."""
+"""Translates with the Transformer of "Attention Is All You Need"."""
 
 import keras
 from keras import ops
@@ -6,12 +6,13 @@ from keras import ops
 from ..layers import Decoder, Encoder, SinusoidalEmbedding, TiedOutput, new_cache
 from ..layers.checks import check_positive, check_rate
 from .checkpoints import as_checkpoint
+from .configured_model import ConfiguredModel, own_arguments
 from .marian_layout import MARIAN
 from .presets import translation_preset
 
 
 @keras.saving.register_keras_serializable("regard")
-class Translator(keras.Model):
+class Translator(ConfiguredModel):
     """Encoder and decoder around one token embedding: logits of the next token at every position.
 
     An ordinary Keras model: `compile`, `fit`, `evaluate`, `predict`, `.keras` save and load. It
@@ -82,62 +83,16 @@ class Translator(keras.Model):
         dtype=None,
         **kwargs,
     ):
-        check_rate(dropout=dropout, attention_dropout=attention_dropout)
-        check_positive(vocabulary_size=vocabulary_size)
-        pad_id = vocabulary_size - 1 if pad_id is None else pad_id
-        _check_ids(vocabulary_size, end_id, pad_id)
-        num_decoder_layers = num_layers if num_decoder_layers is None else num_decoder_layers
-        check_positive(num_layers=num_layers, num_decoder_layers=num_decoder_layers)
-        activation = keras.activations.get(activation)
-        embedding = SinusoidalEmbedding(
-            vocabulary_size,
-            hidden_dim,
-            max_sequence_length,
-            dropout,
-            pad_id,
-            dtype=dtype,
-            name="embedding",
-        )
-        stack = {
-            "num_heads": num_heads,
-            "intermediate_dim": intermediate_dim,
-            "dropout": dropout,
-            "attention_dropout": attention_dropout,
-            "activation": activation,
-            "layer_norm_epsilon": 1e-5,  # as in Marian
-            "dtype": dtype,
-        }
-        encoder = Encoder(num_layers, name="encoder", **stack)
-        decoder = Decoder(num_decoder_layers, name="decoder", **stack)
-        inputs = {
-            "encoder_token_ids": keras.Input((None,), dtype="int32", name="encoder_token_ids"),
-            "encoder_padding_mask": keras.Input((None,), dtype="bool", name="encoder_padding_mask"),
-            "decoder_token_ids": keras.Input((None,), dtype="int32", name="decoder_token_ids"),
-        }
+        config = _completed(own_arguments(locals()))
+        embedding, encoder, decoder = _make_layers(config, dtype)
+        inputs = _make_inputs()
         mask = inputs["encoder_padding_mask"]
         memory = encoder(embedding(inputs["encoder_token_ids"]), padding_mask=mask)  # (B, S, D)
-        x = decoder(
-            embedding(inputs["decoder_token_ids"]), memory, memory_padding_mask=mask
-        )  # (B, T, D)
+        x = embedding(inputs["decoder_token_ids"])  # (B, T, D)
+        x = decoder(x, memory, memory_padding_mask=mask)  # (B, T, D)
         head = TiedOutput(embedding.token_embedding, dtype=dtype, name="head")
         logits = ops.cast(head(x), "float32")  # (B, T, V)
-        super().__init__(inputs=inputs, outputs=logits, **kwargs)
-        self.config = {
-            "vocabulary_size": vocabulary_size,
-            "hidden_dim": hidden_dim,
-            "num_layers": num_layers,
-            "num_heads": num_heads,
-            "intermediate_dim": intermediate_dim,
-            "num_decoder_layers": num_decoder_layers,
-            "max_sequence_length": max_sequence_length,
-            "dropout": dropout,
-            "attention_dropout": attention_dropout,
-            "activation": keras.activations.serialize(activation),
-            "end_id": end_id,
-            "pad_id": pad_id,
-        }
-        self.embedding = embedding
-        self.encoder = encoder
+        super().__init__(inputs, logits, config, embedding, encoder, **kwargs)
         self.decoder = decoder
         self.head = head
 
@@ -174,25 +129,25 @@ class Translator(keras.Model):
         return model
 
     def encode(self, encoder_token_ids, encoder_padding_mask):
-        """What the decoder reads of sources (B, S): the memory, (B, S, D)."""
+        """Returns the memory (B, S, D) that the decoder reads, given sources (B, S)."""
         x = self.embedding(encoder_token_ids)  # (B, S, D)
         return self.encoder(x, padding_mask=encoder_padding_mask)
 
     def new_caches(self, sources, num_sequences, length):
-        """Empty caches for `step`: for K sequences of each source (B, S), of at most L tokens."""
+        """Makes empty caches for `step`: K sequences of each source (B, S), of at most L tokens."""
         attention = self.decoder.blocks[0].attention
         sizes = (attention.num_heads, length, num_sequences, attention.key_dim)
         return [new_cache(sources, *sizes, self.decoder.compute_dtype) for _ in self.decoder.blocks]
 
     def step(self, token_ids, caches, position, attention_mask, memory, memory_padding_mask):
-        """Logits of the token after the newest ones of K sequences; it is never `pad_id`.
+        """Returns the logits of the token after the newest of K sequences; it is never `pad_id`.
 
         Args:
             token_ids: (B, K): the newest tokens.
-            caches: Those of the tokens before.
-            position: Where the tokens stand, an integer or a scalar tensor.
+            caches: The caches with the tokens before.
+            position: The tokens' position, an integer or a scalar tensor.
             attention_mask: (B, K, L·K), as in `regard.layers.Decoder.step`.
-            memory: What `decoder.project_memory` makes of what `encode` gives.
+            memory: The result of `decoder.project_memory` for the memory of `encode`.
             memory_padding_mask: (B, S), True at real tokens.
 
         Returns:
@@ -206,7 +161,7 @@ class Translator(keras.Model):
         return ops.cast(logits, "float32"), caches
 
     def alignments(self, inputs):
-        """How much each position of a target reads of each token of its source.
+        """Returns the weights with which each position of a target reads the tokens of its source.
 
         Args:
             inputs: As in a call.
@@ -220,17 +175,18 @@ class Translator(keras.Model):
         x = self.embedding(inputs["decoder_token_ids"])
         return self.decoder.attention_weights(x, memory, mask)
 
-    def get_config(self):
-        return {
-            "name": self.name,
-            "trainable": self.trainable,
-            "dtype": keras.dtype_policies.serialize(self.embedding.dtype_policy),
-            **self.config,
-        }
 
-    @classmethod
-    def from_config(cls, config, custom_objects=None):
-        return cls(**config)
+def _completed(config):
+    """Checks the arguments, and returns them with defaults for those that were left out."""
+    check_rate(dropout=config["dropout"], attention_dropout=config["attention_dropout"])
+    vocabulary_size, num_layers = config["vocabulary_size"], config["num_layers"]
+    check_positive(vocabulary_size=vocabulary_size)
+    pad_id, num_decoder_layers = config["pad_id"], config["num_decoder_layers"]
+    pad_id = vocabulary_size - 1 if pad_id is None else pad_id
+    _check_ids(vocabulary_size, config["end_id"], pad_id)
+    num_decoder_layers = num_layers if num_decoder_layers is None else num_decoder_layers
+    check_positive(num_layers=num_layers, num_decoder_layers=num_decoder_layers)
+    return {**config, "num_decoder_layers": num_decoder_layers, "pad_id": pad_id}
 
 
 def _check_ids(vocabulary_size, end_id, pad_id):
@@ -240,3 +196,35 @@ def _check_ids(vocabulary_size, end_id, pad_id):
             "`end_id` and `pad_id` must be two different ids below `vocabulary_size`. Received: "
             f"end_id={end_id}, pad_id={pad_id}, vocabulary_size={vocabulary_size}"
         )
+
+
+def _make_layers(config, dtype):
+    embedding = SinusoidalEmbedding(
+        config["vocabulary_size"],
+        config["hidden_dim"],
+        config["max_sequence_length"],
+        config["dropout"],
+        config["pad_id"],
+        dtype=dtype,
+        name="embedding",
+    )
+    stack = {
+        "num_heads": config["num_heads"],
+        "intermediate_dim": config["intermediate_dim"],
+        "dropout": config["dropout"],
+        "attention_dropout": config["attention_dropout"],
+        "activation": config["activation"],
+        "layer_norm_epsilon": 1e-5,  # as in Marian
+        "dtype": dtype,
+    }
+    encoder = Encoder(config["num_layers"], name="encoder", **stack)
+    decoder = Decoder(config["num_decoder_layers"], name="decoder", **stack)
+    return embedding, encoder, decoder
+
+
+def _make_inputs():
+    return {
+        "encoder_token_ids": keras.Input((None,), dtype="int32", name="encoder_token_ids"),
+        "encoder_padding_mask": keras.Input((None,), dtype="bool", name="encoder_padding_mask"),
+        "decoder_token_ids": keras.Input((None,), dtype="int32", name="decoder_token_ids"),
+    }

@@ -1,4 +1,4 @@
-"""The Vision Transformer: an image in, one logit a class out."""
+"""Classifies images with a Vision Transformer."""
 
 import keras
 from keras import ops
@@ -6,6 +6,7 @@ from keras import ops
 from ..layers import Encoder, ImageEmbedding, resize_positions
 from ..layers.checks import check_positive, check_rate
 from .checkpoints import CheckpointError, as_checkpoint, load_checkpoint
+from .configured_model import ConfiguredModel, own_arguments
 from .presets import image_preset
 from .vit_layout import LAYOUTS
 
@@ -13,7 +14,7 @@ POOLINGS = ("class", "average")
 
 
 @keras.saving.register_keras_serializable("regard")
-class VisionTransformer(keras.Model):
+class VisionTransformer(ConfiguredModel):
     """Patches, encoder, head: a classifier of images, as ViT computes it.
 
     An ordinary Keras model: `compile`, `fit`, `evaluate`, `predict`, `.keras` save and load. With a
@@ -79,72 +80,26 @@ class VisionTransformer(keras.Model):
         dtype=None,
         **kwargs,
     ):
-        check_positive(num_classes=num_classes)
-        check_rate(dropout=dropout, attention_dropout=attention_dropout)
-        if pooling not in POOLINGS:
-            raise ValueError(
-                f"`pooling` must be one of {', '.join(POOLINGS)}. Received: pooling={pooling!r}"
-            )
-        image_shape = tuple(image_shape)
-        activation = keras.activations.get(activation)
-        embedding = ImageEmbedding(
-            image_shape,
-            hidden_dim,
-            patch_size,
-            class_token=pooling == "class",
-            stem=stem,
-            dropout=dropout,
-            dtype=dtype,
-            name="embedding",
-        )
-        encoder = Encoder(
-            num_layers,
-            num_heads,
-            intermediate_dim,
-            dropout,
-            attention_dropout,
-            activation,
-            layer_norm_epsilon,
-            normalize_first=True,
-            stochastic_depth=stochastic_depth,
-            dtype=dtype,
-            name="encoder",
-        )
+        config = _checked(own_arguments(locals()))
+        embedding, encoder = _make_layers(config, dtype)
         head = keras.layers.Dense(num_classes, dtype="float32", name="head")
-        images = keras.Input(image_shape, name="images")
+        images = keras.Input(config["image_shape"], name="images")
+        x = embedding(images)  # (B, 1 + P, D), or (B, P, D) without a class token
         if pooling == "class":
-            x = encoder(embedding(images), first_only=True)[:, 0]  # (B, D)
+            x = encoder(x, first_only=True)[:, 0]  # (B, D)
         else:
-            x = ops.mean(encoder(embedding(images)), axis=1)  # (B, D)
-        super().__init__(images, head(x), **kwargs)
-        self.config = {
-            "image_shape": image_shape,
-            "num_classes": num_classes,
-            "patch_size": patch_size,
-            "hidden_dim": hidden_dim,
-            "num_layers": num_layers,
-            "num_heads": num_heads,
-            "intermediate_dim": intermediate_dim,
-            "dropout": dropout,
-            "attention_dropout": attention_dropout,
-            "stochastic_depth": stochastic_depth,
-            "activation": keras.activations.serialize(activation),
-            "layer_norm_epsilon": layer_norm_epsilon,
-            "stem": stem,
-            "pooling": pooling,
-        }
-        self.embedding = embedding
-        self.encoder = encoder
+            x = ops.mean(encoder(x), axis=1)  # (B, D)
+        super().__init__(images, head(x), config, embedding, encoder, **kwargs)
         self.head = head
 
     @property
     def layout(self):
-        """How its checkpoints are written down."""
+        """Returns the layout of its checkpoints."""
         return LAYOUTS[self.config["stem"], self.config["pooling"]]
 
     @property
     def checkpoint_groups(self):
-        """The groups of tensors that its checkpoints hold."""
+        """Returns the groups of tensors that its checkpoints hold."""
         return tuple(self.layout.groups)
 
     @classmethod
@@ -198,7 +153,7 @@ class VisionTransformer(keras.Model):
         return model.resized(image_shape)
 
     def resized(self, image_shape):
-        """The same classifier for images of another size, its positions interpolated.
+        """Makes the same classifier for images of another size, with interpolated positions.
 
         Args:
             image_shape: Height, width and channels; the channels must stay.
@@ -224,14 +179,43 @@ class VisionTransformer(keras.Model):
         return tuple(side // self.config["patch_size"] for side in image_shape[:2])
 
     def get_config(self):
-        return {
-            "name": self.name,
-            "trainable": self.trainable,
-            "dtype": keras.dtype_policies.serialize(self.embedding.dtype_policy),
-            **self.config,
-            "image_shape": list(self.config["image_shape"]),
-        }
+        return {**super().get_config(), "image_shape": list(self.config["image_shape"])}
 
-    @classmethod
-    def from_config(cls, config, custom_objects=None):
-        return cls(**config)
+
+def _checked(config):
+    """Returns the arguments, once those that no layer checks have been found good."""
+    check_positive(num_classes=config["num_classes"])
+    check_rate(dropout=config["dropout"], attention_dropout=config["attention_dropout"])
+    pooling = config["pooling"]
+    if pooling not in POOLINGS:
+        raise ValueError(
+            f"`pooling` must be one of {', '.join(POOLINGS)}. Received: pooling={pooling!r}"
+        )
+    return {**config, "image_shape": tuple(config["image_shape"])}
+
+
+def _make_layers(config, dtype):
+    embedding = ImageEmbedding(
+        config["image_shape"],
+        config["hidden_dim"],
+        config["patch_size"],
+        class_token=config["pooling"] == "class",
+        stem=config["stem"],
+        dropout=config["dropout"],
+        dtype=dtype,
+        name="embedding",
+    )
+    encoder = Encoder(
+        config["num_layers"],
+        config["num_heads"],
+        config["intermediate_dim"],
+        config["dropout"],
+        config["attention_dropout"],
+        config["activation"],
+        config["layer_norm_epsilon"],
+        normalize_first=True,
+        stochastic_depth=config["stochastic_depth"],
+        dtype=dtype,
+        name="encoder",
+    )
+    return embedding, encoder

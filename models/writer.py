@@ -1,81 +1,36 @@
-"""What every way of writing translations shares: sequences, a step with a cache, and the loops.
+"""Provides the step and the loops that all ways of writing translations share.
 
-The K sequences of a source are queries of one and the same memory, and the keys and values that
-they have left behind stay where they were written: `entries` says which of them a sequence consists
-of, and is all that moves when a beam goes on from another.
+The K sequences of a source are queries of one and the same memory. The keys and values that they
+have left behind stay where they were written. `entries` says which of them a sequence consists of:
+where a beam goes on from another, it is all that moves.
 """
-
-from typing import Any, NamedTuple
 
 import keras
 from keras import ops
 
 from ..layers.cache import GROWS
 from ..layers.checks import check_positive
-
-NEVER = -1e9  # the score of what does not exist
-
-
-class Translations(NamedTuple):
-    """Translations of B sources, K of each, the best first.
-
-    Attributes:
-        token_ids: (B, K, L), integers: each ends with the model's `end_id`, unless it was cut off
-            before, and has its `pad_id` after that. L is the largest number of tokens asked for.
-        scores: (B, K), float32: the logarithm of a translation's probability, divided by its number
-            of tokens, the end included, to the power of the length penalty.
-    """
-
-    token_ids: Any
-    scores: Any
-
-
-class Sequences(NamedTuple):
-    """Sequences that are being written, K of each source.
-
-    Attributes:
-        newest: (B, K), the token to go on from.
-        token_ids: (B, K, L), `pad_id` where nothing is written yet.
-        entries: (B, K, L), which of the K keys of a position the sequence has.
-        scores: (B, K), logarithms of probabilities.
-    """
-
-    newest: Any
-    token_ids: Any
-    entries: Any
-    scores: Any
-
-
-class Continuations(NamedTuple):
-    """How sequences may go on.
-
-    Attributes:
-        tokens: (B, K), the next tokens.
-        parents: (B, K), which of the sequences they go on from.
-        scores: (B, K), logarithms of probabilities.
-    """
-
-    tokens: Any
-    parents: Any
-    scores: Any
-
-
-class Sources(NamedTuple):
-    """What is translated.
-
-    Attributes:
-        memory: For each decoder block keys and values of its cross-attention, (B, N, S, H).
-        padding_mask: (B, S), True at real tokens.
-        limits: (B,), the largest number of tokens to write.
-    """
-
-    memory: Any
-    padding_mask: Any
-    limits: Any
+from .sequences import (
+    NEVER,
+    Continuations,
+    Sequences,
+    Sources,
+    Translations,
+    best_of,
+    take_sequences,
+)
 
 
 class Writer:
-    """Writes K sequences of each source, token by token."""
+    """Writes K sequences of each source, token by token.
+
+    Args:
+        translator: A `Translator`.
+        encoder_token_ids: (B, S): the sources.
+        encoder_padding_mask: (B, S), True at real tokens.
+        num_sequences: Number of sequences K of each source.
+        max_length: Largest number of tokens to write, as in `regard.models.decoding.greedy`.
+    """
 
     def __init__(
         self, translator, encoder_token_ids, encoder_padding_mask, num_sequences, max_length
@@ -94,63 +49,15 @@ class Writer:
         self.sources = Sources(memory, ops.cast(encoder_padding_mask, "bool"), limits)
 
     def new_caches(self):
+        """Returns an empty cache for each decoder block."""
         mask = self.sources.padding_mask
         return self.translator.new_caches(mask, self.num_sequences, self.length)
 
-    def search(self, write_next, is_open, beams, found):
-        """Writes on until no source is open; gives what has been found.
-
-        Whenever half of the sources have been closed, the others go on by themselves, but not in
-        JAX, where a shape cannot depend on values.
-
-        Args:
-            write_next: From sources, position, which of them are open, beams, what has been found,
-                and caches, to the same after one more token, but for the sources.
-            is_open: (B,), booleans.
-            beams: The first `Sequences`.
-            found: The first `Translations`.
-        """
-
-        def write(enough, sources, position, *state):
-            """Writes until no more than so many sources are open, or there is no more room."""
-
-            def is_going_on(position, is_open, *_):
-                count = ops.sum(ops.cast(is_open, "int32"))
-                return ops.logical_and(position < self.length, count > enough)
-
-            return ops.while_loop(
-                is_going_on, lambda *state: write_next(sources, *state), (position, *state)
-            )
-
-        state = (is_open, beams, found, self.new_caches())
-        if not GROWS:
-            return write(0, self.sources, 0, *state)[3]
-
-        def open_ones(is_open, *parts):
-            """The parts of what is open, each (B, ...)."""
-            (places,) = ops.nonzero(is_open)
-            return keras.tree.map_structure(lambda part: ops.take(part, places, axis=0), parts)
-
-        def write_some(results, position, places, sources, *state):
-            half = ops.shape(places)[0] // 2
-            position, is_open, beams, found, caches = write(half, sources, position, *state)
-            results = [
-                ops.scatter_update(result, places[:, None], part)
-                for result, part in zip(results, found, strict=True)
-            ]
-            parts = (places, sources, is_open, beams, found, caches)
-            return (results, position, *open_ones(is_open, *parts))
-
-        def is_going_on(results, position, places, *_):
-            return ops.logical_and(position < self.length, ops.shape(places)[0] > 0)
-
-        parts = (ops.arange(self.batch_size), self.sources, *state)
-        state = (list(found), 0, *open_ones(is_open, *parts))
-        results, *_ = ops.while_loop(is_going_on, write_some, state)
-        return Translations(*results)
-
     def nothing_written(self):
-        """All sequences before the first token. Only the first counts: the others are the same."""
+        """Returns all sequences before the first token.
+
+        The K of a source are equal, so only the first of them has a score that counts.
+        """
         shape = (self.batch_size, self.num_sequences)
         pad_id = self.translator.config["pad_id"]
         order = ops.arange(self.num_sequences)
@@ -162,7 +69,7 @@ class Writer:
         )
 
     def step(self, sources, sequences, caches, position):
-        """Logits (B, K, V) of what comes after the newest tokens, and the caches with these."""
+        """Returns logits (B, K, V) of the tokens after the newest, and caches with the newest."""
         entries = sequences.entries[:, :, : position + 1] if GROWS else sequences.entries
         sees = entries[..., None] == ops.arange(self.num_sequences)  # (B, K, t, K)
         if not GROWS:
@@ -177,34 +84,8 @@ class Writer:
             sources.padding_mask,
         )
 
-    def best_continuations(self, beams, logits):
-        """The 2K most probable of all that the K beams can go on to."""
-        batch_size, count = ops.shape(logits)[0], 2 * self.num_sequences
-        of_each = min(count, self.translator.config["vocabulary_size"])
-        values, tokens = ops.top_k(logits, of_each)  # (B, K, 2K)
-        values, highest = values - values[..., :1], values[..., :1]
-        total = ops.sum(ops.exp(logits - highest), axis=-1, keepdims=True)
-        values = values - ops.log(total) + beams.scores[..., None]  # log-probabilities
-        scores, order = ops.top_k(ops.reshape(values, (batch_size, -1)), count)  # (B, 2K)
-        tokens = ops.take_along_axis(ops.reshape(tokens, (batch_size, -1)), order, axis=1)
-        return Continuations(tokens, order // of_each, scores)
-
-    def written(self, beams, continuations, position):
-        """What beams have written with continuations at a position: (B, K, L)."""
-        token_ids = take_sequences(beams.token_ids, continuations.parents)
-        return self.with_tokens(token_ids, continuations.tokens, position)
-
-    def with_tokens(self, token_ids, newest, position):
-        """Puts the newest tokens (B, K) into sequences (B, K, L)."""
-        return ops.where(ops.arange(self.length) == position, newest[..., None], token_ids)
-
-    def own_from(self, entries, position):
-        """Makes all entries (B, K, L) from a position on those of the sequence itself."""
-        order = ops.arange(self.num_sequences)[:, None]  # (K, 1)
-        return ops.where(ops.arange(self.length) >= position, order, entries)
-
     def is_over(self, sources, newest, position):
-        """Which sequences end with the newest token, or have no room for another."""
+        """Tells which sequences end with the newest token, or have no room for another."""
         is_last = position >= sources.limits[:, None] - 1  # (B, 1)
         return ops.logical_or(newest == self.translator.config["end_id"], is_last)
 
@@ -238,21 +119,114 @@ class Writer:
         _, _, sequences, lengths, _ = ops.while_loop(is_going_on, write_next, state)
         return Translations(sequences.token_ids, sequences.scores / lengths**length_penalty)
 
+    def search(self, write_next, is_open, beams, found):
+        """Writes on until no source is open, and returns the translations found.
 
-def best_of(sequences, count):
-    """So many of the sequences, by their scores: each field is (B, more than that, ...)."""
-    scores, order = ops.top_k(sequences.scores, count)
-    others = {
-        name: take_sequences(values, order)
-        for name, values in sequences._asdict().items()
-        if name != "scores"
-    }
-    return type(sequences)(scores=scores, **others)
+        Whenever half of the sources have been closed, the loop goes on with the others alone, but
+        not in JAX, where a shape cannot depend on values.
+
+        Args:
+            write_next: A function that writes one more token. It takes the `Sources`, the
+                position, `is_open`, the beams, the translations found and the caches. It returns
+                all of these but the sources, as they then are.
+            is_open: (B,), booleans.
+            beams: The first `Sequences`.
+            found: The first `Translations`.
+        """
+        state = (is_open, beams, found, self.new_caches())
+        if not GROWS:
+            return self._write_until(0, write_next, self.sources, 0, *state)[3]
+
+        def is_going_on(results, position, indices, *_):
+            return ops.logical_and(position < self.length, ops.shape(indices)[0] > 0)
+
+        def write_some(results, position, indices, sources, *state):
+            half = ops.shape(indices)[0] // 2
+            position, *state = self._write_until(half, write_next, sources, position, *state)
+            is_open, _, found, _ = state
+            results = [
+                ops.scatter_update(result, indices[:, None], part)
+                for result, part in zip(results, found, strict=True)
+            ]
+            return results, position, *_take_open(is_open, indices, sources, *state)
+
+        parts = _take_open(is_open, ops.arange(self.batch_size), self.sources, *state)
+        results, *_ = ops.while_loop(is_going_on, write_some, (list(found), 0, *parts))
+        return Translations(*results)
+
+    def _write_until(self, enough, write_next, sources, position, *state):
+        """Writes until at most `enough` sources are open, or there is no more room."""
+
+        def is_going_on(position, is_open, *_):
+            count = ops.sum(ops.cast(is_open, "int32"))
+            return ops.logical_and(position < self.length, count > enough)
+
+        return ops.while_loop(
+            is_going_on, lambda *state: write_next(sources, *state), (position, *state)
+        )
+
+    def best_continuations(self, beams, logits):
+        """Returns the 2K most probable continuations of the K beams of each source."""
+        batch_size, count = ops.shape(logits)[0], 2 * self.num_sequences
+        of_each = min(count, self.translator.config["vocabulary_size"])
+        values, tokens = ops.top_k(logits, of_each)  # (B, K, 2K)
+        values, highest = values - values[..., :1], values[..., :1]
+        total = ops.sum(ops.exp(logits - highest), axis=-1, keepdims=True)
+        values = values - ops.log(total) + beams.scores[..., None]  # log-probabilities
+        scores, order = ops.top_k(ops.reshape(values, (batch_size, -1)), count)  # (B, 2K)
+        tokens = ops.take_along_axis(ops.reshape(tokens, (batch_size, -1)), order, axis=1)
+        return Continuations(tokens, order // of_each, scores)
+
+    def with_found(self, found, beams, candidates, is_found, position, penalty):
+        """Returns the K best of the translations found before and those found now.
+
+        Only the K best candidates may be found. The others are there to go on in their place.
+
+        Args:
+            found: The `Translations` found before.
+            beams: The `Sequences` that the candidates go on from.
+            candidates: `Continuations` (B, 2K), the best first.
+            is_found: (B, 2K), True where a candidate ends a translation.
+            position: The position of the candidates' tokens.
+            penalty: The divisor of the candidates' scores.
+        """
+        best = Continuations(*(part[:, : self.num_sequences] for part in candidates))  # (B, K)
+        is_found = is_found[:, : self.num_sequences]
+        scores = ops.where(is_found, best.scores / penalty, NEVER)
+        token_ids = self.written(beams, best, position)  # (B, K, L)
+        both = Translations(
+            ops.concatenate([found.token_ids, token_ids], axis=1),
+            ops.concatenate([found.scores, scores], axis=1),
+        )
+        return best_of(both, self.num_sequences)
+
+    def go_on(self, beams, candidates, is_over, position):
+        """Returns the K best beams that go on, of all candidates (B, 2K)."""
+        scores = ops.where(is_over, candidates.scores + NEVER, candidates.scores)
+        chosen = best_of(candidates._replace(scores=scores), self.num_sequences)  # (B, K)
+        return Sequences(
+            chosen.tokens,
+            self.written(beams, chosen, position),
+            self.own_from(take_sequences(beams.entries, chosen.parents), position + 1),
+            chosen.scores,
+        )
+
+    def written(self, beams, continuations, position):
+        """Returns the tokens (B, K, L) of beams with continuations at a position."""
+        token_ids = take_sequences(beams.token_ids, continuations.parents)
+        return self.with_tokens(token_ids, continuations.tokens, position)
+
+    def with_tokens(self, token_ids, newest, position):
+        """Puts the newest tokens (B, K) into sequences (B, K, L)."""
+        return ops.where(ops.arange(self.length) == position, newest[..., None], token_ids)
+
+    def own_from(self, entries, position):
+        """Makes all entries (B, K, L) from a position on those of the sequence itself."""
+        order = ops.arange(self.num_sequences)[:, None]  # (K, 1)
+        return ops.where(ops.arange(self.length) >= position, order, entries)
 
 
-def take_sequences(values, order):
-    """The sequences (B, K', ...) at the places (B, K) of those of each source."""
-    batch_size, count = ops.shape(values)[:2]
-    rows = ops.arange(batch_size)[:, None] * count + order  # (B, K)
-    flat = ops.reshape(values, (batch_size * count, *ops.shape(values)[2:]))
-    return ops.take(flat, rows, axis=0)
+def _take_open(is_open, *parts):
+    """Takes the open sources of parts that are each (B, ...)."""
+    (indices,) = ops.nonzero(is_open)
+    return keras.tree.map_structure(lambda part: ops.take(part, indices, axis=0), parts)

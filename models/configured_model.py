@@ -1,0 +1,45 @@
+"""Keeps a model's config, which Keras saves and loads it by."""
+
+import keras
+
+
+class ConfiguredModel(keras.Model):
+    """A functional model that knows the arguments of its constructor.
+
+    Args:
+        inputs: The symbolic inputs.
+        outputs: The symbolic output.
+        config: The arguments of the subclass's constructor, by name.
+        embedding: The layer that turns the inputs into vectors.
+        encoder: The `Encoder`.
+        **kwargs: `name` and the like, for `keras.Model`.
+    """
+
+    def __init__(self, inputs, outputs, config, embedding, encoder, **kwargs):
+        super().__init__(inputs=inputs, outputs=outputs, **kwargs)
+        activation = keras.activations.get(config["activation"])
+        self.config = {**config, "activation": keras.activations.serialize(activation)}
+        self.embedding = embedding
+        self.encoder = encoder
+
+    def get_config(self):
+        return {
+            "name": self.name,
+            "trainable": self.trainable,
+            "dtype": keras.dtype_policies.serialize(self.embedding.dtype_policy),
+            **self.config,
+        }
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        return cls(**config)
+
+
+def own_arguments(variables):
+    """Returns the arguments of a constructor by name, but for those that are Keras' own.
+
+    Args:
+        variables: The constructor's `locals()`, before it has made any other variable.
+    """
+    others = ("self", "dtype", "kwargs", "__class__")  # the last is there because of `super`
+    return {name: value for name, value in variables.items() if name not in others}
