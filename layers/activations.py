@@ -1,11 +1,11 @@
-"""Activations that Keras names only with an argument."""
+"""Names activations that Keras has only with an argument."""
 
 import keras
 
 
 @keras.saving.register_keras_serializable("regard")
 def gelu_tanh(x):
-    """Gaussian error linear unit by its tanh approximation, "gelu_new" in Hugging Face's configs.
+    """Computes the tanh approximation of gelu, "gelu_new" in Hugging Face's configs.
 
     Args:
         x: A tensor of any shape.

@@ -1,4 +1,4 @@
-"""Multi-head attention (Vaswani et al., 2017): two pure functions under a thin layer."""
+"""Computes multi-head attention, with two pure functions under a thin layer."""
 
 import keras
 from keras import ops
@@ -13,7 +13,7 @@ from .shapes import reshape
 
 
 def attention_weights(query, key, mask=None):
-    """How much each query attends to each key: softmax(Q Kᵀ / √H), in float32.
+    """Returns the weight that each query gives to each key: softmax(Q Kᵀ / √H), in float32.
 
     Args:
         query: (B, N, T, H).
@@ -44,10 +44,10 @@ def merge_heads(heads):
 class MultiHeadAttention(keras.layers.Layer):
     """Multi-head attention with biases, as in BERT, ViT and Marian.
 
-    Called with a query alone it is self-attention and projects query, key and value in one matrix
-    product. Called with a key (the memory that a decoder reads, say) it is cross-attention and
-    has a projection for each. Which of the two is settled by the first call. Scores and softmax
-    are computed in float32 whatever the precision of the rest.
+    Called with a query alone, it is self-attention and projects query, key and value in one matrix
+    product. Called with a key (the memory that a decoder reads, say), it is cross-attention and has
+    a projection for each. The first call settles which of the two it is. Scores and softmax are
+    computed in float32 whatever the precision of the rest.
 
     Args:
         num_heads: Number of heads N.
@@ -136,7 +136,7 @@ class MultiHeadAttention(keras.layers.Layer):
         return self._attend(queries, keys, values, mask, training)  # (B, T, D)
 
     def project_memory(self, key, value=None):
-        """The keys and values of a memory that is read many times, for `read`.
+        """Returns the keys and values of a memory that `read` reads many times.
 
         Args:
             key: (B, S, E).
@@ -151,7 +151,7 @@ class MultiHeadAttention(keras.layers.Layer):
         return keys, self._split_heads(values, self.num_heads)  # (B, N, S, H)
 
     def read(self, query, memory, padding_mask=None):
-        """Cross-attention to a memory that `project_memory` has made keys and values of.
+        """Computes cross-attention to the keys and values that `project_memory` returns.
 
         Args:
             query: (B, T, D).
@@ -159,21 +159,22 @@ class MultiHeadAttention(keras.layers.Layer):
             padding_mask: (B, S), True at real keys.
 
         Returns:
-            What `call` would: (B, T, D).
+            A tensor of shape (B, T, D), as from `call`.
         """
         queries = self._split_heads(self.query(query), self.num_heads)  # (B, N, T, H)
         mask = combine_masks(None, None, padding_mask)
         return self._attend(queries, *memory, mask)
 
     def step(self, inputs, cache, position, attention_mask):
-        """Self-attention of the newest tokens of K sequences, to these and all before them.
+        """Computes self-attention of the newest tokens of K sequences, to these and all before.
 
         Args:
             inputs: (B, K, D): one token of each sequence, all at one position.
             cache: Keys and values of earlier positions; `new_cache` makes an empty one.
-            position: Where they stand, an integer or a scalar tensor.
-            attention_mask: (B, K, L·K), True where a sequence may see an entry of the cache: of as
-                many positions as it then holds, or more, K entries each.
+            position: The tokens' position, an integer or a scalar tensor.
+            attention_mask: (B, K, L·K), True where a sequence may see an entry of the cache. The
+                cache has K entries for each position. L is at least the number of positions that
+                the cache holds once these tokens are in it.
 
         Returns:
             A tensor of shape (B, K, D), and the cache with the tokens in it.
@@ -189,7 +190,7 @@ class MultiHeadAttention(keras.layers.Layer):
     def attention_weights(
         self, query, key=None, padding_mask=None, attention_mask=None, causal=False
     ):
-        """The weights that `call` would use, without dropout: float32, (B, N, T, S)."""
+        """Returns the weights that `call` uses without dropout: float32, (B, N, T, S)."""
         queries, keys, _ = self._project(query, key, None)
         mask = combine_masks(
             ops.shape(queries)[2], ops.shape(keys)[2], padding_mask, attention_mask, causal

@@ -1,10 +1,11 @@
-"""Keys or values of sequences that are still being written, a position at a time.
+"""Keeps the keys and values of sequences that are still being written, position by position.
 
-K sequences of each example are written together. Their entries stay where they were written: where
-one sequence goes on from another, as in beam search, a mask says whose entries it sees, and nothing
-is put into another order. The cache grows by the K entries of a position, (B, N, t·K, H), so that a
-step reads no more than has been written; but not in JAX, where a shape cannot depend on values, and
-there is room for all L positions from the beginning.
+K sequences of each example are written together, and their entries are never reordered. Where one
+sequence goes on from another, as in beam search, a mask says whose entries it sees.
+
+The cache grows by the K entries of a position, (B, N, t·K, H), so that a step reads no more than
+has been written. In JAX a shape cannot depend on values, so there the cache has room for all L
+positions from the beginning.
 """
 
 import keras
@@ -14,10 +15,10 @@ GROWS = keras.backend.backend() != "jax"
 
 
 def new_cache(examples, num_heads, length, num_sequences, key_dim, dtype):
-    """Empty keys and values, for `MultiHeadAttention.step`.
+    """Makes empty keys and values for `MultiHeadAttention.step`.
 
     Args:
-        examples: Any numbers of each of the B examples, (B, ...).
+        examples: Any tensor of numbers (B, ...), for its batch size alone.
         num_heads: Number of heads N.
         length: Number of positions L that there may be, an integer or a scalar tensor.
         num_sequences: Number of sequences K of each example.

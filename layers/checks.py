@@ -1,4 +1,4 @@
-"""Checks of constructor arguments, with one grammar for their errors."""
+"""Checks constructor arguments, with one grammar for their errors."""
 
 
 def check_positive(**values):

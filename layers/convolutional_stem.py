@@ -13,13 +13,14 @@ from .patches import num_patches
 class ConvolutionalStem(keras.layers.Layer):
     """Three overlapping convolutions in place of patches: for small images learned from scratch.
 
-    The first reads the image pixel by pixel, the second halves it, and the third does the rest of
-    the way down to one vector a patch; each doubles the width, up to D, and in between there are
-    normalization and a rectifier.
+    The first convolution has stride 1, the second stride 2, and the third goes the rest of the way
+    down to one vector a patch. Each doubles the width, up to D. A normalization and a rectifier
+    follow the first and the second.
 
     Args:
         hidden_dim: Width D, a multiple of 4.
-        patch_size: Height and width, in pixels, of what one vector stands for: even, at least 4.
+        patch_size: Height and width, in pixels, of the part of an image that becomes one vector:
+            even, at least 4.
         kernel_initializer: Initializer of all kernels. Defaults to "he_normal".
         **kwargs: `name`, `dtype` and the like, for `keras.layers.Layer`.
 

@@ -9,7 +9,7 @@ from .normalization import LayerNorm
 
 @keras.saving.register_keras_serializable("regard")
 class Decoder(keras.layers.Layer):
-    """A stack of decoder blocks; pre-norm stacks end with one more normalization.
+    """A stack of decoder blocks. A pre-norm stack ends with one more normalization.
 
     Args:
         num_layers: Number of blocks.

@@ -1,4 +1,4 @@
-"""A dense layer that TensorFlow can fuse."""
+"""Provides a dense layer that TensorFlow can fuse."""
 
 import keras
 from keras import ops
@@ -8,10 +8,10 @@ from .shapes import reshape
 
 @keras.saving.register_keras_serializable("regard")
 class Dense(keras.layers.Dense):
-    """Keras' dense layer, which takes every position as a row of one matrix.
+    """Keras' dense layer, computed with every position as a row of one matrix.
 
     Keras multiplies (B, T, D) by the kernel and puts a reshape between the product and the bias.
-    Without one, TensorFlow's graph optimizer makes product, bias and activation one operation.
+    Without that reshape, TensorFlow's graph optimizer fuses product, bias and activation.
 
     Args:
         units: Width F of the outputs.

@@ -1,4 +1,4 @@
-"""Dropout that draws no more random bits than it needs."""
+"""Drops units in training, and draws no more random bits than it needs."""
 
 import keras
 from keras import ops
@@ -8,9 +8,8 @@ from keras import ops
 class Dropout(keras.layers.Dropout):
     """Keras' dropout, with 16 random bits for a unit in place of 32.
 
-    On a CPU the generator is what takes the time. The rate is met to within 1/131,072 at any
-    precision, whereas Keras compares bfloat16 numbers, multiples of 1/128, where that is the
-    precision of the layer.
+    On a CPU the random numbers take most of the time. The rate is met to within 1/131,072 at any
+    precision. Keras' own dropout of a layer in bfloat16 compares multiples of 1/128.
 
     Args:
         rate: Probability in [0, 1) of dropping a unit in training.
@@ -37,7 +36,7 @@ class Dropout(keras.layers.Dropout):
         return inputs * (ops.cast(kept, inputs.dtype) * (1 / (1 - self.rate)))
 
     def _random_bits(self, inputs):
-        """An integer of 16 bits for every unit, each as likely as any other."""
+        """Draws an integer of 16 bits for every unit, each as likely as any other."""
         size = ops.size(inputs)
         words = keras.random.randint(
             ((size + 1) // 2, 1), -(2**31), 2**31 - 1, seed=self.seed_generator
@@ -47,7 +46,7 @@ class Dropout(keras.layers.Dropout):
 
 @keras.saving.register_keras_serializable("regard")
 class StochasticDepth(keras.layers.Dropout):
-    """Drops what a sub-layer adds to its residual, for whole examples at a time.
+    """Drops the output of a sub-layer for whole examples, which leaves them their residual.
 
     Args:
         rate: Probability in [0, 1) of dropping it in training.

@@ -1,4 +1,4 @@
-"""What enters an encoder or decoder of text: tokens as vectors, and where they stand."""
+"""Turns token ids into the vectors that an encoder or decoder reads, with their positions."""
 
 import keras
 from keras import ops
@@ -130,8 +130,8 @@ class SinusoidalEmbedding(keras.layers.Layer):
         hidden_dim: Width D, even.
         max_sequence_length: Largest number of tokens in a sequence.
         dropout: Probability in [0, 1) of dropping a unit in training. Defaults to 0.
-        pad_id: Token id whose vector starts as zero and stays so in training, as that of padding,
-            which is also the start of a target, does in Marian. Defaults to none.
+        pad_id: Token id whose vector is zero and stays so in training. In Marian it is that of
+            padding, which also starts a target. Defaults to none.
         **kwargs: `name`, `dtype` and the like, for `keras.layers.Layer`.
 
     Call arguments:

@@ -1,4 +1,4 @@
-"""The two dense layers that follow attention in every block."""
+"""Computes the two dense layers that follow attention in every block."""
 
 import keras
 import numpy as np
@@ -85,10 +85,11 @@ class FeedForward(keras.layers.Layer):
 
 @ops.custom_gradient
 def _gelu(x):
-    """The exact Gaussian error linear unit, in the order of operations that TensorFlow fuses.
+    """Computes the exact Gaussian error linear unit, in operations that TensorFlow fuses.
 
-    After a `MatMul` and a `BiasAdd`, its graph optimizer makes the three one where no gradient is
-    asked for; Keras' own has `erfc`, which it does not know, and which is slow in bfloat16.
+    Where no gradient is asked for, TensorFlow's graph optimizer fuses them with the `MatMul` and
+    `BiasAdd` before them. It does not know `erfc`, which Keras' own gelu uses, and which is slow in
+    bfloat16.
     """
     scaled = x * 0.5**0.5
     share = (ops.erf(scaled) + 1.0) * 0.5  # P(X <= x)

@@ -14,7 +14,7 @@ STEMS = ("patches", "convolutions")
 
 @keras.saving.register_keras_serializable("regard")
 class ImageEmbedding(keras.layers.Layer):
-    """ViT's embedding: patches, a class token before them, where each stands, then dropout.
+    """ViT's embedding: patches after a class token, plus positions, then dropout.
 
     Args:
         image_shape: Height, width and channels of the images, in pixels; both sides multiples of

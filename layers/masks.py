@@ -1,4 +1,4 @@
-"""Attention masks: True means attend. This is the one place where they meet."""
+"""Makes and combines attention masks, in which True means attend."""
 
 from keras import ops
 

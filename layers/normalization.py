@@ -1,4 +1,4 @@
-"""Layer normalization, written for as few passes over the tensor as can be."""
+"""Normalizes the last axis, with as few passes over the tensor as possible."""
 
 import keras
 from keras import ops
@@ -6,10 +6,10 @@ from keras import ops
 
 @keras.saving.register_keras_serializable("regard")
 class LayerNorm(keras.layers.LayerNormalization):
-    """Normalization over the last axis, in float32 at least, with a gradient by hand.
+    """Layer normalization over the last axis, in float32 at least, with a hand-written gradient.
 
-    It computes what `keras.layers.LayerNormalization` does, of which it is a drop-in replacement
-    for the last axis; on a CPU it takes three quarters of the time.
+    It computes the same as `keras.layers.LayerNormalization` over the last axis, and may replace
+    it. On a CPU it takes three quarters of the time.
 
     Args:
         epsilon: Added to the variance before its root is taken. Defaults to 1e-12.

@@ -1,4 +1,4 @@
-"""From a sequence to one vector."""
+"""Pools a sequence into one vector."""
 
 import keras
 

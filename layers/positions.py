@@ -1,4 +1,4 @@
-"""Where a token stands in its sequence: fixed sinusoids, or a learned table."""
+"""Turns positions in a sequence into vectors: fixed sinusoids, or a learned table."""
 
 import keras
 import numpy as np
@@ -9,7 +9,7 @@ from .initializers import clone_initializer
 
 
 def sinusoids(length, hidden_dim):
-    """The paper's sinusoids, laid out in two halves: sines, then cosines.
+    """Computes the paper's sinusoids, laid out in two halves: sines, then cosines.
 
     Position p and frequency i give sin and cos of p / 10000^(2i / D). The paper interleaves the
     two; halves hold the same numbers in another order, as Tensor2Tensor and Marian lay them out.
@@ -36,7 +36,7 @@ def sinusoids(length, hidden_dim):
 
 @keras.saving.register_keras_serializable("regard")
 class SinusoidalPositionEmbedding(keras.layers.Layer):
-    """Fixed sinusoids for the positions of a sequence: nothing to learn, any length up to a bound.
+    """Fixed sinusoids for the positions of a sequence, with nothing to learn.
 
     Args:
         max_sequence_length: Largest number of positions, in tokens.
@@ -137,17 +137,17 @@ class PositionEmbedding(keras.layers.Layer):
 def resize_positions(table, grid, new_grid):
     """Interpolates the vectors of the patches' positions for another number of patches.
 
-    By cubic convolution, as PyTorch does it and so `transformers`: with a = -0.75, pixels as
-    areas, no smoothing, and what is beyond the edge as at the edge.
+    It interpolates by cubic convolution as PyTorch does, and so `transformers`: with a = -0.75,
+    pixels as areas and no smoothing. Beyond an edge it repeats the values at the edge.
 
     Args:
         table: A NumPy array (P, D) or (1 + P, D): a class token's vector stays as it is.
         grid: Rows and columns of the P patches.
-        new_grid: Those to come.
+        new_grid: Rows and columns of the patches to come.
 
     Returns:
-        A NumPy array of float32 with as many rows as the new grid has patches, and the class
-        token's if there is one.
+        A NumPy array of float32 with a row for each patch of the new grid, after the class token's
+        if there is one.
 
     References:
         Keys, "Cubic Convolution Interpolation for Digital Image Processing", 1981; Dosovitskiy et
@@ -162,12 +162,12 @@ def resize_positions(table, grid, new_grid):
 
 
 def _cubic(size, new_size):
-    """What each of the new places takes of each old one: (new, old)."""
+    """Returns the weight of each old position in each new one: (new, old)."""
     weights = np.zeros((new_size, size))
-    for place in range(new_size):
-        centre = (place + 0.5) * size / new_size - 0.5
+    for new in range(new_size):
+        centre = (new + 0.5) * size / new_size - 0.5
         for old in range(int(np.floor(centre)) - 1, int(np.floor(centre)) + 3):
-            weights[place, min(max(old, 0), size - 1)] += _cubic_kernel(abs(centre - old))
+            weights[new, min(max(old, 0), size - 1)] += _cubic_kernel(abs(centre - old))
     return weights
 
 
@@ -178,7 +178,7 @@ def _cubic_kernel(x, a=-0.75):
 
 
 def check_length(length, max_sequence_length):
-    """Raises `ValueError` for a sequence that is known to have more tokens than positions."""
+    """Raises `ValueError` for a sequence known to have more tokens than there are positions."""
     if length is not None and length > max_sequence_length:
         raise ValueError(
             "A sequence must be no longer than `max_sequence_length`. Received: "

@@ -1,15 +1,15 @@
-"""Shapes of which a graph knows some sizes, and others not."""
+"""Reshapes tensors of which a graph knows some sizes and not others."""
 
 from keras import ops
 
 
 def reshape(tensor, sizes):
-    """Reshapes a tensor, and leaves out what a graph need not compute.
+    """Reshapes a tensor, without operations for a size that follows from the others.
 
     Args:
         tensor: The tensor.
         sizes: Its new sizes: integers, or scalar tensors where the graph does not know them, as in
-            `ops.shape`. Where that is one alone it follows from the others.
+            `ops.shape`. If there is only one scalar tensor, it is not used.
     """
     unknown = [index for index, size in enumerate(sizes) if not isinstance(size, int)]
     if len(unknown) == 1:

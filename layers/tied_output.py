@@ -8,7 +8,7 @@ from .shapes import reshape
 
 @keras.saving.register_keras_serializable("regard")
 class TiedOutput(keras.layers.Layer):
-    """A score for every token: the dot product with its embedding, plus a bias.
+    """Scores every token: the dot product with its embedding, plus a bias.
 
     Args:
         token_embedding: The `keras.layers.Embedding` that the model reads tokens with, built: its
@@ -56,7 +56,7 @@ class TiedOutput(keras.layers.Layer):
         return self._score(inputs, self.bias)  # (B, T, V)
 
     def without(self, token_id, inputs):
-        """What `call` returns, with one token that is as good as impossible."""
+        """Returns the outputs of `call`, with one token made as good as impossible."""
         is_out = ops.arange(self.token_embedding.input_dim) == token_id
         return self._score(inputs, ops.where(is_out, -1e9, self.bias))  # (B, T, V)
 

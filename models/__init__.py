@@ -1,4 +1,4 @@
-"""Models made of `regard.layers`: ordinary Keras models, in the sizes of the published ones."""
+"""Provides models made of `regard.layers`, in the sizes of the published ones."""
 
 from importlib import import_module
 
@@ -26,3 +26,7 @@ def __getattr__(name):
     if name in _HOMES:  # on first use: the presets alone must not import Keras
         return getattr(import_module(f".{_HOMES[name]}", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted({*globals(), *__all__})

@@ -1,4 +1,4 @@
-"""The files of a checkpoint: what their headers say, and one tensor at a time."""
+"""Reads the files of a checkpoint: their headers, then one tensor at a time."""
 
 import json
 import os
@@ -17,12 +17,12 @@ _LARGEST_JSON = 2**23  # bytes, in a header or a file: a hundred times what a la
 
 
 class CheckpointError(ValueError):
-    """A checkpoint that cannot be used, and why."""
+    """Says why a checkpoint cannot be used."""
 
 
 @dataclass(frozen=True)
 class StoredTensor:
-    """What the header of a file says of a tensor."""
+    """A tensor as the header of its file describes it."""
 
     path: Path
     name: str
@@ -31,7 +31,7 @@ class StoredTensor:
 
 
 def read_headers(directory: Path) -> list[StoredTensor]:
-    """What the weight files of a checkpoint hold, without reading any of it.
+    """Lists the tensors in the weight files of a checkpoint, without reading their values.
 
     Raises:
         CheckpointError: If there are none, one is damaged, or the index and the shards differ.
@@ -79,14 +79,14 @@ def _read_header(path: Path) -> list[StoredTensor]:
 
 
 def read_tensor(stored: StoredTensor) -> np.ndarray:
-    """The values of a tensor, as float32."""
+    """Reads the values of a tensor, as float32."""
     with _opened(stored.path) as file:
         return file.get_tensor(stored.name).astype("float32")
 
 
 @contextmanager
 def _opened(path: Path) -> Iterator[Any]:
-    """A safetensors file, open; its header has been found to cover it exactly."""
+    """Opens a safetensors file, whose header must cover it exactly."""
     _check_is_file(path)
     try:
         with path.open("rb") as file:
@@ -130,7 +130,7 @@ def _no_weights(directory: Path) -> str:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """The JSON object in a file.
+    """Reads the JSON object in a file.
 
     Raises:
         CheckpointError: If there is none.
@@ -150,7 +150,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def listed(items: Sequence[str]) -> str:
-    """Items in a row, the first twenty of them, as one line that is safe to print."""
+    """Lists the first twenty items in one line that is safe to print."""
     more = f"; and {len(items) - 20} more" if len(items) > 20 else ""
     shown = (item if len(item) < 300 else f"{item[:200]}...{item[-90:]}" for item in items[:20])
     return "; ".join(item if item.isprintable() else ascii(item) for item in shown) + more

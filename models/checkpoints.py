@@ -48,8 +48,8 @@ class Checkpoint:
 
     Attributes:
         source: The same.
-        directory: Where its files are.
-        layout: Which kind of model it is.
+        directory: The directory of its files.
+        layout: The `Layout` of its kind of model.
         arguments: The constructor arguments of a model of this kind.
         groups: The groups of tensors that it holds, of those of its layout.
         class_names: The names of its classes in the order of its classifier's rows; empty if it
@@ -114,7 +114,7 @@ class Checkpoint:
         return held | stands_on
 
     def _misfits(self) -> list[list[str]]:
-        """Returns how the tensors differ from the config: in words, kind by kind."""
+        """Returns the differences between tensors and config, in words, kind by kind."""
         counts = ("num_layers", "num_decoder_layers")
         num_layers = max(self.arguments.get(name, 0) for name in counts)
         if num_layers > len(self._stored):  # too long a table to be made
@@ -193,7 +193,7 @@ class Checkpoint:
 
 
 def as_checkpoint(source: "str | Path | Checkpoint", *layouts: Layout) -> Checkpoint:
-    """Opens a checkpoint of one of some kinds of model, unless it is open already.
+    """Opens a checkpoint that must have one of the given layouts, unless it is open already.
 
     Raises:
         CheckpointError: If it cannot be used, or is of another kind.

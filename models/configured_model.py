@@ -1,4 +1,4 @@
-"""Keeps a model's config, which Keras saves and loads it by."""
+"""Keeps the config by which Keras saves and loads a model."""
 
 import keras
 

@@ -41,7 +41,7 @@ def sample(
     top_p=1.0,
     seed=None,
 ):
-    """Draws translations at random, as probable as the model finds them.
+    """Draws translations at random, with the probabilities that the model gives them.
 
     Args:
         translator: A `Translator`.
@@ -49,11 +49,11 @@ def sample(
         encoder_padding_mask: (B, S), True at real tokens.
         max_length: As for `greedy`.
         num_samples: Number of translations K of each source. Defaults to 1.
-        temperature: Divides the logits; below 1 it favours what is probable. Above 0. Defaults to
-            1.
+        temperature: Divisor of the logits, above 0; below 1 it favours probable tokens. Defaults
+            to 1.
         top_k: Number of tokens to draw from, the most probable ones. Defaults to all.
-        top_p: Draw from the most probable tokens that together have at least this probability, in
-            (0, 1]. Defaults to 1.
+        top_p: Probability in (0, 1] that the tokens to draw from, the most probable ones, must
+            have together. Defaults to 1.
         seed: An integer or a `keras.random.SeedGenerator`. Defaults to another one in each call.
 
     Returns:
@@ -127,8 +127,8 @@ def beam_search(
         num_beams: Number of beams K, and of translations of each source. Defaults to 4.
         length_penalty: Power of the length that scores are divided by; above 0 it favours long
             translations. Defaults to 1.
-        early_stopping: Whether to stop at the first K translations. Defaults to False: search goes
-            on while the best beginning has a better score, at its length, than the worst of them.
+        early_stopping: Whether to stop once K translations are found. Defaults to False: search
+            goes on while the best beginning, at its length, scores above the worst of the K.
 
     Returns:
         `Translations`, the best first.

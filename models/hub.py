@@ -1,4 +1,4 @@
-"""Where a checkpoint is: a directory, or a repository on the Hugging Face hub."""
+"""Finds a checkpoint: in a directory, or in a repository on the Hugging Face hub."""
 
 import logging
 import os
@@ -30,7 +30,7 @@ _FILES = (
 
 
 def checkpoint_directory(source: str | Path) -> Path:
-    """The directory of a checkpoint, downloaded first if it is on the hub.
+    """Returns the directory of a checkpoint, and downloads it first if it is on the hub.
 
     Downloads go to the cache of `huggingface_hub`, which also knows about tokens, proxies and
     `HF_ENDPOINT`; a second call finds them there.

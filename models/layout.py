@@ -1,4 +1,4 @@
-"""How Hugging Face writes down a kind of model: its `config.json`, and the names of its tensors."""
+"""Describes how Hugging Face writes down a kind of model: its `config.json` and its tensors."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -25,32 +25,35 @@ _ACTIVATIONS = {
 
 @dataclass(frozen=True)
 class Layout:
-    """One kind of model, as data: what its config and its tensors are called, here and there.
+    """Holds the names of one kind of model: those of its config and tensors, theirs and ours.
 
     Attributes:
         model_type: Its name in a config.
-        architectures: The architectures that are read, and the groups of tensors that each has for
-            sure beside `always`.
+        architectures: The architectures that are read, and the groups of tensors that each must
+            have beside `always`.
         always: The groups that every checkpoint has.
         groups: The tables of names, each of rows as `regard.models.rows` makes them.
-        sizes: Our constructor arguments that are sizes, and what the config calls them.
-        rates: Those in [0, 1), likewise.
-        token_ids: Those that are ids of tokens, likewise.
-        dimensions: What the letters of shapes stand for, beyond D, F and C, for the arguments.
-        further_arguments: Constructor arguments that take more than another name, of a config.
+        sizes: Our constructor arguments that are sizes, and their names in the config.
+        rates: Our arguments in [0, 1), likewise.
+        token_ids: Our arguments that are ids of tokens, likewise.
+        dimensions: A function from the arguments to the sizes that letters of shapes stand for,
+            beyond D, F and C.
+        further_arguments: A function from a config to the arguments that need more than another
+            name.
         constants: Constructor arguments that are the same for all models of this kind.
-        activation: What the config calls the activation.
-        defaults: The values of what a config leaves out.
+        activation: The name of the activation in the config.
+        defaults: The values of entries that a config leaves out.
         allowed: Entries of a config with the only values that can be computed here.
         equal: Entries that must have the value of another, which is also their default.
-        further_problems: What else may be wrong with a config, in words.
-        written: Entries of a config that are always the same, or a function of the arguments.
-        tied: The group that is read with the token embedding, if any. Where it is loaded, `copies`
+        further_problems: A function from a config to further faults in it, in words.
+        written: Entries of a config to write: a value, or a function of the arguments.
+        tied: The group that scores with the token embedding, if any. Where it is loaded, `copies`
             and `fixed` must hold.
-        copies: Tensors that may be there, or even be there alone, each equal to another.
-        fixed: Tensors that may be there, each made by a function of the arguments.
-        idle: Tensors that may be there and say nothing.
-        prefix: What the names of some checkpoints lack, before names that begin as `prefixed` says.
+        copies: Tensors that may be there, each equal to another, which it may replace.
+        fixed: Tensors that may be there, each with a function that computes it from the arguments.
+        idle: Tensors that may be there and are not used.
+        prefix: The prefix that some checkpoints lack before names that begin as in `prefixed`.
+        prefixed: The beginnings of such names.
         has_classes: Whether a model of this kind may be a classifier.
     """
 
@@ -81,7 +84,7 @@ class Layout:
     def read_config(
         self, config: Mapping[str, Any], path: Path
     ) -> tuple[dict[str, Any], list[str], set[str]]:
-        """Understands a `config.json`, which is data and nothing else.
+        """Returns the model that a `config.json` describes; nothing in it is run.
 
         Returns:
             The constructor arguments of a model, the names of the classes that a classifier would
@@ -107,7 +110,7 @@ class Layout:
         return arguments, class_names, {*self.always, *groups}
 
     def _problems(self, config: Mapping[str, Any]) -> Iterator[str]:
-        """What is wrong with a config, in words."""
+        """Yields what is wrong with a config, in words."""
         for name, values in {**self.allowed, self.activation: _ACTIVATIONS}.items():
             if config.get(name) not in list(values):
                 yield f"{name} must be {one_of(values)}, not {config.get(name)!r:.40}"
@@ -183,13 +186,13 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def one_of(values: Iterable) -> str:
-    """Values in words, but for None."""
+    """Returns values in words, but for None."""
     names = [repr(value) for value in values if value is not None]
     return names[0] if len(names) == 1 else f"one of {', '.join(names)}"
 
 
 def _class_names(config: Mapping[str, Any]) -> list[str]:
-    """The names of the classes in order; empty if they are not as they must be."""
+    """Returns the names of the classes in order; none if they are not as they must be."""
     labels = config.get("id2label")
     if labels is None:
         count = config["num_labels"] if type(config["num_labels"]) is int else 0
@@ -206,7 +209,7 @@ def _numbered_labels(count: int) -> list[str]:
 
 
 def _activation_name(activation: str | dict[str, Any]) -> str:
-    """What a config calls an activation."""
+    """Returns the name of an activation in a config."""
     for name, serialized in _ACTIVATIONS.items():
         if serialized == activation:
             return name
@@ -216,7 +219,7 @@ def _activation_name(activation: str | dict[str, Any]) -> str:
 
 
 def _checked_class_names(names: Sequence[str] | None, num_classes: int) -> Sequence[str]:
-    """The names of a classifier's classes, `transformers`' own if there are none."""
+    """Returns the names of a classifier's classes, by default as `transformers` numbers them."""
     names = _numbered_labels(num_classes) if names is None else names
     if len(names) != num_classes or len(set(names)) != num_classes:
         raise CheckpointError(

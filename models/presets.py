@@ -1,4 +1,4 @@
-"""Sizes of models, by name."""
+"""Names the sizes of models."""
 
 from difflib import get_close_matches
 
@@ -76,7 +76,7 @@ IMAGE_PRESETS = {
 
 
 def image_preset(name):
-    """The sizes of a classifier of images.
+    """Returns the sizes of a classifier of images.
 
     Args:
         name: A key of `IMAGE_PRESETS`.
@@ -91,7 +91,7 @@ def image_preset(name):
 
 
 def text_preset(name):
-    """The sizes of a text encoder.
+    """Returns the sizes of a text encoder.
 
     Args:
         name: A key of `TEXT_PRESETS`.
@@ -106,7 +106,7 @@ def text_preset(name):
 
 
 def translation_preset(name):
-    """The sizes of a translator, and its dropout.
+    """Returns the sizes of a translator, and its dropout.
 
     Args:
         name: A key of `TRANSLATION_PRESETS`.

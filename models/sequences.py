@@ -1,4 +1,4 @@
-"""Defines the sequences that are written: sources, beginnings, continuations and translations."""
+"""Holds sequences of tokens that are written: unfinished, continued and finished ones."""
 
 from typing import Any, NamedTuple
 

@@ -32,13 +32,13 @@ class VisionTransformer(ConfiguredModel):
         dropout: Probability in [0, 1) of dropping, in training, a unit of the embedding or of a
             sub-layer's output. Defaults to 0.
         attention_dropout: Likewise of dropping an attention weight. Defaults to 0.
-        stochastic_depth: Likewise of leaving out a sub-layer of an example, in the last block;
-            linearly less before. Defaults to 0.
+        stochastic_depth: Likewise of leaving out a sub-layer of the last block, drawn for each
+            example. It falls linearly towards the first block. Defaults to 0.
         activation: Activation of the feed-forward layers. Defaults to "gelu".
         layer_norm_epsilon: Added to the variance before its root is taken. Defaults to 1e-12.
         stem: "patches", or "convolutions" for a `ConvolutionalStem`. Defaults to "patches".
-        pooling: "class" for what a class token has gathered, or "average" for the mean of the
-            patches, without such a token. Defaults to "class".
+        pooling: "class" for the output of a class token, or "average" for the mean of the patches,
+            without such a token. Defaults to "class".
         **kwargs: `name` and `dtype`, for `keras.Model`.
 
     Call arguments:
@@ -183,7 +183,7 @@ class VisionTransformer(ConfiguredModel):
 
 
 def _checked(config):
-    """Returns the arguments, once those that no layer checks have been found good."""
+    """Checks the arguments that no layer checks, and returns all of them."""
     check_positive(num_classes=config["num_classes"])
     check_rate(dropout=config["dropout"], attention_dropout=config["attention_dropout"])
     pooling = config["pooling"]

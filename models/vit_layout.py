@@ -143,7 +143,7 @@ VIT = Layout(
 
 
 def _variant(stem, pooling):
-    """Returns the layout of a model that `transformers` has not.
+    """Returns the layout of a model that `transformers` does not have.
 
     It has a type of its own, so that other programs refuse it.
     """
