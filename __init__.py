@@ -10,6 +10,29 @@ What is named here is imported on first use, so that `import regard` itself take
 """
 
 from importlib import import_module
+from typing import TYPE_CHECKING
+
+from wrapt import register_post_import_hook
+
+if TYPE_CHECKING:  # for editors
+    from . import layers, models, recipes
+    from .recipes.errors import UserError
+    from .recipes.images.checks import read_labelled_images
+    from .recipes.images.data import LabelledImages
+    from .recipes.images.recipe import fit_images
+    from .recipes.images.run import ImageRun
+    from .recipes.images.settings import ImageSettings
+    from .recipes.pretraining.recipe import pretrain_text
+    from .recipes.pretraining.run import MaskedLMRun
+    from .recipes.pretraining.settings import PretrainingSettings
+    from .recipes.text.data import LabelledTexts, read_labelled_texts
+    from .recipes.text.recipe import fit_text
+    from .recipes.text.run import TextRun
+    from .recipes.text.settings import TextSettings
+    from .recipes.translation.data import ParallelTexts, read_parallel_texts
+    from .recipes.translation.recipe import fit_translation
+    from .recipes.translation.run import TranslationRun
+    from .recipes.translation.settings import TranslationSettings
 
 __version__ = "0.1.0"
 __all__ = [
@@ -38,22 +61,10 @@ __all__ = [
 ]
 
 _HOMES = {
-    "ImageRun": "recipes.images.run",
-    "ImageSettings": "recipes.images.settings",
     "LabelledImages": "recipes.images.data",
     "LabelledTexts": "recipes.text.data",
-    "MaskedLMRun": "recipes.pretraining.run",
     "ParallelTexts": "recipes.translation.data",
-    "PretrainingSettings": "recipes.pretraining.settings",
-    "TextRun": "recipes.text.run",
-    "TextSettings": "recipes.text.settings",
-    "TranslationRun": "recipes.translation.run",
-    "TranslationSettings": "recipes.translation.settings",
     "UserError": "recipes.errors",
-    "fit_images": "recipes.images.recipe",
-    "fit_text": "recipes.text.recipe",
-    "fit_translation": "recipes.translation.recipe",
-    "pretrain_text": "recipes.pretraining.recipe",
     "read_labelled_images": "recipes.images.checks",
     "read_labelled_texts": "recipes.text.data",
     "read_parallel_texts": "recipes.translation.data",
@@ -65,8 +76,21 @@ def __getattr__(name):
         return import_module(f".{name}", __name__)
     if name in _HOMES:
         return getattr(import_module(f".{_HOMES[name]}", __name__), name)
+    if name in __all__:
+        return import_module(".recipes.tasks", __name__).find(name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__():
     return sorted([*globals(), *__all__])
+
+
+def _register(keras) -> None:
+    """Registers every layer and model, so that `keras.models.load_model` knows them."""
+    for name in ("layers", "models"):
+        package = import_module(f".{name}", __name__)
+        for each in package.__all__:
+            getattr(package, each)
+
+
+register_post_import_hook(_register, "keras")  # now, if Keras is there, else once it is

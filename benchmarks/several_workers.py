@@ -186,8 +186,8 @@ def train_regard(options: argparse.Namespace):
 
     from regard.models import TextClassifier
     from regard.recipes.devices.strategy import distributed, open_devices, strategy
-    from regard.recipes.training.fit import compile_classifier
-    from regard.recipes.training.optimizers import make_optimizer
+    from regard.recipes.training.losses import compile_classifier
+    from regard.recipes.training.optimizers import bert_optimizer
     from regard.recipes.training.token_budget import read_ahead
 
     open_devices("auto")
@@ -202,7 +202,7 @@ def train_regard(options: argparse.Namespace):
     batches = read_ahead(batch, tf.data.INFINITE_CARDINALITY)
     with strategy("auto"):
         model = TextClassifier.from_preset("small", vocabulary_size=VOCABULARY, num_classes=2)
-        compile_classifier(model, make_optimizer(1e-4, 10_000))
+        compile_classifier(model, bert_optimizer(1e-4, 10_000))
         data = distributed(lambda share: batches)
 
     def train(num_steps: int) -> None:

@@ -41,22 +41,23 @@ class RegardFineTuner:
         training.compile_classifier(self.start.model, optimizer)
 
     def prepare(self, texts: Sequence[str], labels: np.ndarray):
-        from regard.recipes.text.plans import labelled_course
+        from regard.recipes.text.plans import labelled_plan
 
         model, tokenizer, _, settings = self.start
-        return labelled_course(model, texts, labels, tokenizer, settings)
+        return labelled_plan(model, texts, labels, tokenizer, settings)
 
     def train(self, course) -> None:
         steps = course.steps_per_epoch
         course.learner.fit(course.batches(), steps_per_epoch=steps, shuffle=False, verbose=0)
 
     def classify(self, texts: Sequence[str]) -> np.ndarray:
-        from regard.recipes.training.token_budget import TokenBudget, ordered_dataset
+        from regard.recipes.text.batches import ordered_batches
+        from regard.recipes.training.token_budget import TokenBudget
 
         model, tokenizer, _, settings = self.start
         token_ids = tokenizer.encode_all(texts, settings.max_sequence_length)
         plan = TokenBudget(token_ids.row_lengths().numpy(), settings.batch_tokens)
-        inputs = ordered_dataset(plan, token_ids, tokenizer).map(lambda inputs, _: inputs)
+        inputs = ordered_batches(plan, token_ids, tokenizer).map(lambda inputs, _: inputs)
         classes = np.empty(len(texts), int)
         classes[np.concatenate(plan.in_order())] = model.predict(inputs, verbose=0).argmax(axis=1)
         return classes

@@ -1,5 +1,7 @@
 """Recipes: data, training, evaluation, serving and the command line."""
 
+__all__ = ["strategy"]
+
 
 def __getattr__(name):
     if name == "strategy":  # on first use: it needs TensorFlow, which takes seconds to import
@@ -7,3 +9,7 @@ def __getattr__(name):
 
         return strategy
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted([*globals(), *__all__])

@@ -1,11 +1,11 @@
-"""What decides a training: checked before any work, complete, and written down in `run.json`."""
+"""The settings and the data options that several tasks have; each task's own are beside it."""
 
-import math
-from dataclasses import dataclass, fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
 from ..models.presets import text_preset
+from .declarations import Declared, amended, declared, setting
 from .errors import UserError
 
 STRATEGIES = ("auto", "single", "mirrored", "multiworker")
@@ -16,114 +16,122 @@ EPOCHS_FROM_CHECKPOINT = 3
 BATCH_TOKENS = 1024
 
 
-@dataclass(frozen=True)
-class Settings:
-    """The settings that every training has; None is a default that depends.
+@declared
+class Settings(Declared):
+    """The settings that every training has; None is a default that depends."""
 
-    Attributes:
-        checkpoint: What to start from: a directory, or `hf://ORG/NAME[@REVISION]`. Defaults to
-            nothing: random weights.
-        preset: Size of a model from scratch, by name.
-        epochs: Largest number of passes over the training data.
-        learning_rate: Highest learning rate.
-        dropout: Probability in [0, 1) of dropping a unit in training. Defaults to the checkpoint's
-            or the preset's.
-        precision: "float32", "bfloat16" or "float16": matrix products of that precision in
-            training, with weights and results in float32 all the same. Defaults to "bfloat16" on
-            GPUs that have it, else "float32".
-        strategy: What to train on: "single", one device; "mirrored", all GPUs of this machine;
-            "multiworker", the machines that `TF_CONFIG` names; "auto", the last if there is a
-            `TF_CONFIG`, the second if there are several GPUs, else the first. Defaults to "auto".
-        xla: Whether XLA compiles the model, for every shape of a batch. Defaults to True on GPUs
-            where all batches are of one shape, as those of images are, else False.
-        accumulate: Number of batches whose gradients make one step. Defaults to 1.
-        patience: Epochs without a better one after which training stops. Defaults to 10.
-        seed: Seed of everything random. Defaults to 0.
-
-    Raises:
-        UserError: If a setting is out of range, or two exclude each other.
-    """
-
-    checkpoint: str | None = None
-    preset: str | None = None
-    epochs: int | None = None
-    learning_rate: float | None = None
-    dropout: float | None = None
-    precision: str | None = None
-    strategy: str = "auto"
-    xla: bool | None = None
-    accumulate: int = 1
-    patience: int = 10
-    seed: int = 0
+    checkpoint: str | None = setting(
+        "Start from a pretrained model in Hugging Face's layout, or from a run.",
+        default_is="nothing: random weights",
+        metavar="DIR|hf://ORG/NAME",
+    )
+    preset: str | None = setting("Size of a model from scratch, by name.")
+    epochs: int | None = setting("Most passes over the training data.", at_least=1)
+    learning_rate: float | None = setting("Highest learning rate.", above=0)
+    dropout: float | None = setting(
+        "Probability of dropping a unit in training.",
+        default_is="the checkpoint's or the preset's",
+        at_least=0,
+        below=1,
+    )
+    precision: str | None = setting(
+        "Precision of matrix products in training; weights and results are float32 all the same.",
+        default_is="bfloat16 on GPUs that have it, else float32",
+        choices=PRECISIONS,
+    )
+    strategy: str = setting(
+        "Train on one device, on all GPUs of this machine, or on the machines that TF_CONFIG "
+        "names; auto takes the most that there are.",
+        "auto",
+        choices=STRATEGIES,
+    )
+    xla: bool | None = setting(
+        "Let XLA compile the model, for every shape of a batch.",
+        default_is="on GPUs, where all are of one shape",
+    )
+    accumulate: int = setting(
+        "Add up the gradients of N batches for each step.", 1, at_least=1, metavar="N"
+    )
+    patience: int = setting(
+        "Epochs without a better one after which training stops.", 10, at_least=1, flag=False
+    )
+    seed: int = setting("Seed of all chance.", 0, at_least=0, below=2**31)
 
     def __post_init__(self):
         if isinstance(self.checkpoint, Path):
             object.__setattr__(self, "checkpoint", str(self.checkpoint))
-        self._check()
+        super().__post_init__()
 
-    def _check(self) -> None:
-        for name in ("epochs", "patience", "accumulate"):
-            self._must(name, lambda value: value >= 1, "at least 1")
-        self._must("learning_rate", lambda rate: 0 < rate < math.inf, "finite and above 0")
-        self._must("dropout", lambda rate: 0 <= rate < 1, "in [0, 1)")
-        self._must("precision", PRECISIONS.__contains__, f"one of {', '.join(PRECISIONS)}")
-        self._must("strategy", STRATEGIES.__contains__, f"one of {', '.join(STRATEGIES)}")
-        self._must("seed", lambda seed: 0 <= seed < 2**31, "at least 0 and below 2**31")
+    def _check_together(self) -> None:
         if self.checkpoint is not None and self.preset is not None:
             raise UserError(
                 "A checkpoint has its own size: name a checkpoint or a preset, not both. "
                 f"Received: checkpoint={self.checkpoint}, preset={self.preset}"
             )
 
-    def _must(self, name: str, is_good, what: str) -> None:
-        value = getattr(self, name)
-        if value is not None and not is_good(value):
-            raise UserError(f"`{name}` must be {what}. Received: {name}={value}")
-
     def model_options(self) -> dict[str, Any]:
-        """Arguments of a model's constructor that the settings decide."""
+        """Returns the arguments of a model's constructor that the settings decide."""
         dtype = "float32" if self.precision in (None, "float32") else f"mixed_{self.precision}"
         return (
             {"dtype": dtype} if self.dropout is None else {"dtype": dtype, "dropout": self.dropout}
         )
 
-    def with_defaults(self, **defaults: Any) -> Self:
-        """The same with values for the settings that are None."""
-        given = {field.name: getattr(self, field.name) for field in fields(self)}
-        return replace(self, **{n: value for n, value in defaults.items() if given[n] is None})
 
+def find_preset(find, name: str) -> dict[str, Any]:
+    """Looks a preset up.
 
-@dataclass(frozen=True)
-class TrainingSettings(Settings):
-    """The settings that every training of a text model has.
-
-    Attributes:
-        preset: A key of `regard.models.TEXT_PRESETS`. Defaults to "scratch".
-        learning_rate: Highest learning rate. Defaults to 0.128 / width from scratch, 0.0384 / width
-            from a checkpoint, so 5e-5 for BERT's 768; to fine-tune, twice that.
-        batch_tokens: Tokens in a batch, padding included. Defaults to 1,024, or 4,096 with a
-            teacher.
-        max_sequence_length: Tokens of a text that are read, [CLS] and [SEP] included; a longer
-            text is cut. Defaults to 256, or less where a checkpoint reads less.
-        dropout: Probability in [0, 1) of dropping a unit in training. Defaults to the
-            checkpoint's, or from scratch to 0.1, but 0 with a teacher.
-        vocabulary_size: Word pieces to learn from scratch. Defaults to 8,000.
-
-    The rest is that of `Settings`.
+    Raises:
+        UserError: If there is no such preset; the message names the nearest.
     """
+    try:
+        return find(name)
+    except ValueError as error:
+        raise UserError(str(error)) from error
 
-    batch_tokens: int | None = None
-    max_sequence_length: int = 256
-    vocabulary_size: int = 8000
 
-    def _check(self) -> None:
-        super()._check()
-        for name in ("batch_tokens", "vocabulary_size"):
-            self._must(name, lambda value: value >= 1, "at least 1")
-        self._must("max_sequence_length", lambda length: length >= 3, "at least 3")
+def preset_name(find):
+    """Makes what checks the name of a preset as it is typed."""
+
+    def parse(name: str) -> str:
+        find(name)
+        return name
+
+    return parse
+
+
+@declared
+class TokenSettings(Settings):
+    """The settings that every training of a text model has."""
+
+    batch_tokens: int | None = setting("Tokens in a batch, with padding.", at_least=1)
+    max_sequence_length: int = setting(
+        "Tokens of a text that are read at once, special ones included.", 256, at_least=3
+    )
+    vocabulary_size: int | None = setting(
+        "Word pieces to learn from scratch.", 8000, at_least=1, flag=False
+    )
+
+
+@declared
+class BertSettings(TokenSettings):
+    """The settings that every training of a BERT has."""
+
+    checkpoint: str | None = amended(
+        Settings,
+        "checkpoint",
+        help="Start from a pretrained BERT in Hugging Face's layout, or from a run.",
+    )
+    preset: str | None = amended(
+        Settings,
+        "preset",
+        help="Size from scratch: scratch, tiny, mini, small, medium, base or large.",
+        default_is="scratch",
+        parse=preset_name(text_preset),
+        metavar="NAME",
+    )
 
     def completed(self) -> Self:
-        """The same from scratch with what the preset decides filled in.
+        """Returns the same from scratch with what the preset decides filled in.
 
         Raises:
             UserError: If there is no such preset; the message names the nearest.
@@ -131,14 +139,39 @@ class TrainingSettings(Settings):
         if self.checkpoint is not None:
             return self
         preset = self.preset or "scratch"
-        try:
-            width = text_preset(preset)["hidden_dim"]
-        except ValueError as error:
-            raise UserError(str(error)) from error
+        width = find_preset(text_preset, preset)["hidden_dim"]
         return self.with_defaults(preset=preset, learning_rate=0.128 / width)
 
+    def checkpoint_rate(self) -> float:
+        """Returns the highest learning rate from a checkpoint, times the width."""
+        return 0.0384  # 5e-5 for BERT's 768
+
     def for_checkpoint(self, width: int, longest: int) -> Self:
-        """The same with what a checkpoint's width and its longest text, in tokens, decide."""
-        settings = self.with_defaults(learning_rate=0.0384 / width)
-        longest = min(settings.max_sequence_length, longest)
-        return replace(settings, max_sequence_length=longest)
+        """Returns the same with what a checkpoint's width and longest text, in tokens, decide."""
+        settings = self.with_defaults(learning_rate=self.checkpoint_rate() / width)
+        return replace(settings, max_sequence_length=min(self.max_sequence_length, longest))
+
+
+@declared
+class Reading(Declared):
+    """How files are read."""
+
+    encoding: str = setting("Encoding of the files.", "utf-8")
+
+
+@declared
+class TableReading(Reading):
+    """How tables are read, and files of lines."""
+
+    skip_bad_rows: bool = setting("Count and skip bad rows, not stop.", False)
+
+
+def file_or_fraction(text: str) -> str | float:
+    """Makes a file's name, or a share of the training data, of what is typed."""
+    try:
+        fraction = float(text)
+    except ValueError:
+        return text
+    if not 0 < fraction < 1:
+        raise ValueError(f"a fraction must be between 0 and 1. Received: {text}")
+    return fraction

@@ -9,12 +9,12 @@ from unittest import mock
 
 import pytest
 
-from regard.recipes.cli.main import main
+from regard.recipes.cli import main
 
 
 def regard(*arguments, text=None, **options):
     """Runs `regard` in a process of its own."""
-    command = [sys.executable, "-m", "regard.recipes.cli.main", *map(str, arguments)]
+    command = [sys.executable, "-m", "regard.recipes.cli", *map(str, arguments)]
     return subprocess.run(
         command, input=text, capture_output=True, text=True, encoding="utf-8", **options
     )

@@ -4,6 +4,7 @@ import os
 import sys
 
 import pytest
+from filelock import FileLock
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 pytest.register_assert_rewrite("layer_checks")
@@ -23,3 +24,56 @@ def seeded():
         from tensorflow.python.framework.config import disable_op_determinism
 
         disable_op_determinism()
+
+
+@pytest.fixture(scope="session")
+def once(tmp_path_factory):
+    """Makes something once in the whole suite, for all of its processes; nobody may change it.
+
+    `once(name, make)` returns the path that `make(path)` is called with, the first time.
+    """
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "made-once"
+
+    def path_of(name, make):
+        folder.mkdir(exist_ok=True)
+        path, done = folder / name, folder / f"{name}.done"
+        with FileLock(folder / f"{name}.lock"):
+            if not done.exists():
+                make(path)
+                done.touch()
+        return path
+
+    return path_of
+
+
+@pytest.fixture(scope="session")
+def small_run(once):
+    """Gives the directory of a small run, which is trained once: `small_run(task, **settings)`."""
+    import small_runs
+
+    def directory(task, **settings):
+        name = " ".join([task, *(f"{key}={value}" for key, value in settings.items())])
+        return once(name, lambda path: small_runs.fit(task, path, **settings))
+
+    return directory
+
+
+@pytest.fixture(scope="session")
+def plain_run(small_run):
+    """Gives the directory of a task's run on one device, without dropout: `plain_run(task)`."""
+    return lambda task: small_run(task, dropout=0.0)
+
+
+@pytest.fixture(scope="session")
+def plain_export(once, plain_run):
+    """Gives an export of that run, with its version: `plain_export(task)`."""
+    from commands import regard, regard_here
+
+    def export(task, path):
+        command = regard if task == "text" else regard_here  # as people do it, once
+        done = command("export", plain_run(task), path)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout == f"{path / '1'}\n"
+
+    return lambda task: once(f"export of {task}", lambda path: export(task, path)) / "1"

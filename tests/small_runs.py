@@ -17,7 +17,8 @@ from safetensors.numpy import load_file
 
 from image_files import write_folder
 
-COLOURS = {"green": 24, "red": 32, "blue": 24}  # a quarter of them is even
+COLOURS = {"green": 24, "red": 32, "Ünïcödé 蓝": 24}  # a quarter of them is even
+COLUMNS = ("review", "sentiment")
 VIT = {
     "image_shape": (16, 16, 3),
     "patch_size": 4,
@@ -37,7 +38,7 @@ def _reviews(count, seed=0):
     from regard import LabelledTexts
     from regard.recipes.text.reviews import generate_reviews
 
-    return LabelledTexts("reviews", *generate_reviews(count, seed, held_out=False), "a", "b")
+    return LabelledTexts("reviews", *generate_reviews(count, seed, held_out=False), *COLUMNS)
 
 
 def fit_text(output, **settings):
@@ -57,13 +58,17 @@ def fit_adversarial(output, **settings):
     return fit_text(output, **{"adversarial": 0.02, **settings})
 
 
-def fit_pretraining(output, **settings):
-    from regard import pretrain_text
+def corpus():
     from regard.recipes.pretraining.data import Texts
 
-    small = {"preset": "scratch", "batch_tokens": 256, "vocabulary_size": 300, "epochs": 2}
-    texts = Texts(["reviews.txt"], list(_reviews(220).texts))
-    return pretrain_text(texts, output=output, **{**small, **settings})
+    return Texts(["reviews.txt"], list(_reviews(220).texts))
+
+
+def fit_pretraining(output, **settings):
+    from regard import pretrain_text
+
+    small = {"preset": "scratch", "batch_tokens": 256, "vocabulary_size": 300, "epochs": 3}
+    return pretrain_text(corpus(), output=output, **{**small, **settings})
 
 
 def fit_translation(output, **settings):

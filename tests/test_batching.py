@@ -2,16 +2,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from regard.recipes.text.batches import hide_tokens, ordered_batches, training_batches
 from regard.recipes.tokenizers.special_tokens import SPECIAL_TOKENS
 from regard.recipes.tokenizers.wordpiece import WordPieceTokenizer
-from regard.recipes.training.token_budget import (
-    BUCKET_LENGTHS,
-    TokenBudget,
-    bucket_lengths,
-    hide_tokens,
-    ordered_dataset,
-    training_dataset,
-)
+from regard.recipes.training.token_budget import BUCKET_LENGTHS, TokenBudget, bucket_lengths
 
 LENGTHS = np.random.default_rng(0).integers(2, 300, size=500)
 
@@ -88,7 +82,7 @@ def test_training_dataset_gives_each_text_its_target_and_weight(tokenizer):
     token_ids = tokenizer.encode(tf.constant(texts), 16)
     plan = TokenBudget(token_ids.row_lengths().numpy(), batch_tokens=16, seed=0)
     weights = np.array([1.0, 2.0, 3.0])
-    dataset = training_dataset(
+    dataset = training_batches(
         plan, token_ids, lambda indices: tf.one_hot(indices, 3), weights, tokenizer
     )
     seen = {}
@@ -104,7 +98,7 @@ def test_training_dataset_gives_each_text_its_target_and_weight(tokenizer):
 def test_ordered_dataset_covers_everything_in_order(tokenizer):
     token_ids = tokenizer.encode(tf.constant(["a b", "a b c d e f g h", "c"]), 16)
     plan = TokenBudget(token_ids.row_lengths().numpy(), batch_tokens=16)
-    indices = [batch.numpy().tolist() for _, batch in ordered_dataset(plan, token_ids, tokenizer)]
+    indices = [batch.numpy().tolist() for _, batch in ordered_batches(plan, token_ids, tokenizer)]
     assert indices == [batch.tolist() for batch in plan.in_order()]
 
 
@@ -124,8 +118,8 @@ def test_hidden_tokens_are_ordinary_ones_and_follow_the_seed(tokenizer):
 def test_no_pass_has_a_tuner_to_wait_for(tokenizer):
     token_ids = tokenizer.encode_all(["a b", "c"], 16)
     plan = TokenBudget(token_ids.row_lengths().numpy(), batch_tokens=64)
-    once = ordered_dataset(plan, token_ids, tokenizer)
-    endless = training_dataset(plan, token_ids, lambda i: i, np.ones(2), tokenizer)
+    once = ordered_batches(plan, token_ids, tokenizer)
+    endless = training_batches(plan, token_ids, lambda i: i, np.ones(2), tokenizer)
     for dataset in (once, endless):
         assert dataset.options().autotune.enabled is False
     assert once.cardinality() == plan.num_batches

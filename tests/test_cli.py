@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from commands import mistake, regard, regard_here
-from regard.recipes.cli.main import main
+from regard.recipes.cli import main
 from regard.recipes.text.demo import write_reviews
 from regard.recipes.text.reviews import generate_reviews
 
@@ -189,7 +189,7 @@ def test_a_defect_of_ours_exits_with_1(tmp_path, monkeypatch, capsys):
     def fail(*args, **kwargs):
         raise RuntimeError("out of luck")
 
-    monkeypatch.setattr("regard.recipes.cli.main.read_metadata", fail)
+    monkeypatch.setattr("regard.recipes.cli.commands.read_metadata", fail)
     with pytest.raises(SystemExit) as exit_:
         main(["predict", str(tmp_path), "x"])
     assert exit_.value.code == 1
@@ -230,7 +230,7 @@ def test_label_that_training_never_saw(run, tmp_path):
 
 def test_reader_that_goes_away(run, tmp_path):
     (tmp_path / "lines.txt").write_text("a line\n" * 5000)
-    command = [sys.executable, "-m", "regard.recipes.cli.main", "predict", str(run), "--input"]
+    command = [sys.executable, "-m", "regard.recipes.cli", "predict", str(run), "--input"]
     with subprocess.Popen(
         [*command, tmp_path / "lines.txt"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:

@@ -8,14 +8,14 @@ import pytest
 
 from regard.models import IMAGE_PRESETS
 from regard.recipes.images import demo as image_demo
-from regard.recipes.runs.directories import IMAGE_DEMO_CONTENTS, TRANSLATION_DEMO_CONTENTS
+from regard.recipes.tasks import TASKS
 from regard.recipes.translation import demo as translation_demo
 from regard.recipes.translation.dates_and_numbers import generate_pairs
 
 
 @pytest.mark.slow
 def test_demo_beats_its_baseline(tmp_path):
-    command = [sys.executable, "-m", "regard.recipes.cli.main", "demo", "text", "--output", "demo"]
+    command = [sys.executable, "-m", "regard.recipes.cli", "demo", "text", "--output", "demo"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, encoding="utf-8")
     assert done.returncode == 0, done.stderr
     ours, baseline = (float(figure) for figure in re.findall(r"([\d.]+)%", done.stdout))
@@ -33,12 +33,12 @@ def test_demo_of_translation_writes_everything(tmp_path, monkeypatch):
     monkeypatch.setattr(translation_demo, "NUM_HELD_OUT_PAIRS", 10)
     small = {"epochs": 1, "hidden_dim": 16, "num_heads": 2, "intermediate_dim": 32}
     monkeypatch.setattr(translation_demo, "SETTINGS", {**translation_demo.SETTINGS, **small})
-    lines = list(translation_demo.run_translation_demo(tmp_path / "demo"))
+    lines = list(translation_demo.run_demo(tmp_path / "demo"))
     assert lines[0] == "10 dates and numbers that were not in the training data:"
     assert lines[1].startswith("  exact   ")
     answers = [line.split("\t")[0] for line in lines if "\t" in line]
     assert answers == list(translation_demo.QUESTIONS)
-    assert {path.name for path in (tmp_path / "demo").iterdir()} == TRANSLATION_DEMO_CONTENTS
+    assert {path.name for path in (tmp_path / "demo").iterdir()} == TASKS["translation"].demo
     held_out = (tmp_path / "demo/held_out.en").read_text("utf-8").splitlines()
     assert held_out == generate_pairs(10, seed=0, held_out=True)[0]
     assert (tmp_path / "demo/served/1/saved_model.pb").is_file()
@@ -51,13 +51,13 @@ def test_demo_of_images_writes_everything(tmp_path, monkeypatch):
     monkeypatch.setitem(IMAGE_PRESETS, "vit_compact", small)
     monkeypatch.setattr(image_demo, "SETTINGS", {**image_demo.SETTINGS, "epochs": 1})
     demo = tmp_path / "demo"
-    lines = list(image_demo.run_image_demo(demo))
+    lines = list(image_demo.run_demo(demo))
     assert lines[0] == "digits: 1437 to learn from, 360 to test on"
     assert lines[1].startswith("accuracy on 360 digits that it has not seen: ")
     files = [line.split("\t")[2] for line in lines if "\t" in line]
     assert len(files) == 3
     assert all(file.startswith(f"{demo}/digits/test/0/") for file in files)
     assert all((tmp_path / file).is_file() for file in files)
-    assert {path.name for path in demo.iterdir()} == IMAGE_DEMO_CONTENTS
+    assert {path.name for path in demo.iterdir()} == TASKS["images"].demo
     assert len(list(demo.glob("digits/*/*/*.png"))) == 1797
     assert (demo / "served/1/saved_model.pb").is_file()

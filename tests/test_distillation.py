@@ -13,10 +13,11 @@ from regard.recipes.text.distillation import (
     with_evidence,
     with_no_evidence,
 )
+from regard.recipes.text.plans import compile_student
 from regard.recipes.tokenizers.special_tokens import SPECIAL_TOKENS
 from regard.recipes.tokenizers.wordpiece import WordPieceTokenizer
-from regard.recipes.training.fit import compile_student, fit
-from regard.recipes.training.optimizers import make_optimizer
+from regard.recipes.training.fit import fit
+from regard.recipes.training.optimizers import bert_optimizer
 
 PIECES = [*SPECIAL_TOKENS, *(f"p{index}" for index in range(5, 50))]
 
@@ -184,14 +185,13 @@ def test_a_student_learns_and_keeps_the_mean_of_its_weights():
     plan, batches = lesson_batches(
         lesson, tokenizer, max_sequence_length=16, batch_tokens=512, token_dropout=0.1, seed=0
     )
-    optimizer = make_optimizer(1e-3, 2 * plan.num_batches, average_every=1)
+    optimizer = bert_optimizer(1e-3, 2 * plan.num_batches, average_every=1)
     compile_student(learner, optimizer)
     inputs, _, _ = next(iter(batches()))
     targets = tf.one_hot(tf.zeros(len(inputs["token_ids"]), tf.int32), 2)
-    held_out = tf.data.Dataset.from_tensors((inputs, targets)).map(with_no_evidence(learner))
-    history, kept = fit(
-        learner, batches, lambda share: held_out, plan.num_batches, epochs=2, best=None
-    )
+    labelled = tf.data.Dataset.from_tensors((inputs, targets))
+    held_out = with_no_evidence(learner, lambda shard: labelled)
+    history, kept = fit(learner, batches, held_out, plan.num_batches, epochs=2, best=None)
     assert kept == 2
     assert history[1]["loss"] < history[0]["loss"]
     assert {"val_accuracy", "val_macro_f1", "val_loss"} <= set(history[0])

@@ -12,9 +12,15 @@ import tensorflow as tf
 import small_runs
 from regard import TextSettings, UserError
 from regard.recipes.devices import strategy as distribution
-from regard.recipes.devices.patch_keras import sum_gradients
+from regard.recipes.devices.gradients import sum_gradients
 from regard.recipes.devices.shards import Shard
-from regard.recipes.devices.strategy import check_batch, choose, distributed, num_replicas, strategy
+from regard.recipes.devices.strategy import (
+    check_batch,
+    distributed,
+    num_replicas,
+    strategy,
+    with_hardware_defaults,
+)
 from regard.recipes.training import fit as training
 from regard.recipes.training.token_budget import read_ahead
 
@@ -160,7 +166,7 @@ def test_devices_drop_different_units():
 
 @pytest.mark.parametrize("num_rows", [5, 100])  # of a table: more than occur, and fewer
 def test_a_table_of_which_some_rows_occur(num_rows, monkeypatch):
-    monkeypatch.setattr("regard.recipes.devices.patch_keras.PACK_BYTES", 4)
+    monkeypatch.setattr("regard.recipes.devices.gradients.PACK_BYTES", 4)
     occurring = np.array([[3, 0, 3, 4], [4, 4, 4, 2]])
     values = np.random.default_rng(0).normal(size=(2, 4, 6)).astype("float32")
     with strategy("mirrored") as two:
@@ -240,13 +246,13 @@ def test_a_batch_for_more_devices_than_rows():
 
 def test_the_hardware_decides(caplog):
     with caplog.at_level(logging.INFO, logger="regard"), strategy("mirrored"):
-        settings = choose(TextSettings())
+        settings = with_hardware_defaults(TextSettings())
     assert (settings.precision, settings.xla) == ("float32", False)
     assert "Training on 2 CPUs, in float32, no XLA." in caplog.messages
 
 
 def test_what_is_asked_for_stays():
-    settings = choose(TextSettings(precision="float16", xla=True))
+    settings = with_hardware_defaults(TextSettings(precision="float16", xla=True))
     assert (settings.precision, settings.xla) == ("float16", True)
 
 

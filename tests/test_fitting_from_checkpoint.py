@@ -12,7 +12,7 @@ from safetensors.numpy import load_file
 import regard
 from regard.models import MaskedLanguageModel, TextClassifier
 from regard.models.checkpoints import save_checkpoint
-from regard.recipes.cli.main import run_command
+from regard.recipes.cli import run_command
 from regard.recipes.errors import UserError
 from regard.recipes.text.data import LabelledTexts
 from regard.recipes.text.reviews import generate_reviews

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from regard.recipes.devices.patch_keras import FIXES, mend_keras
+from regard.recipes.devices.patch_keras import PATCHES, patch_keras
 from regard.recipes.devices.strategy import strategy
 from regard.recipes.training.fit import set_seed
 
-mend_keras()
+patch_keras()
 
-BY_NAME = {f"{fix.owner.__name__.rpartition('.')[2]}.{fix.name}": fix for fix in FIXES}
+BY_NAME = {f"{fix.owner.__name__.rpartition('.')[2]}.{fix.name}": fix for fix in PATCHES}
 
 # Of the source of each function, as Keras 3.15.1 and TensorFlow 2.21 have it.
 SOURCES = {

@@ -5,9 +5,9 @@ import tensorflow as tf
 from regard.recipes.pretraining.batches import (
     cut,
     hide_words,
-    masked_dataset,
     masked_positions,
-    masked_validation_dataset,
+    training_batches,
+    validation_batches,
 )
 from regard.recipes.tokenizers.special_tokens import SPECIAL_TOKENS
 from regard.recipes.tokenizers.wordpiece import WordPieceTokenizer
@@ -74,7 +74,7 @@ def test_targets_stand_where_the_positions_say():
     token_ids = encode("a b c d", "e f g h i j k", "l", "m n")
     plan = TokenBudget(token_ids.row_lengths().numpy(), batch_tokens=32, seed=3)
     rows = {tuple(row) for row in token_ids.to_list()}
-    for inputs, targets, weights in masked_dataset(plan, token_ids, TOKENIZER, 0.4).take(9):
+    for inputs, targets, weights in training_batches(plan, token_ids, TOKENIZER, 0.4).take(9):
         restored = inputs["token_ids"].numpy()
         for row, (at, ids, ws) in enumerate(
             zip(inputs["masked_positions"].numpy(), targets.numpy(), weights.numpy(), strict=True)
@@ -92,10 +92,10 @@ def test_masks_are_drawn_anew_each_epoch_but_not_in_validation():
     plan = TokenBudget(token_ids.row_lengths().numpy(), batch_tokens=10**4, seed=3)
     training = [
         np.sort(inputs["token_ids"].numpy(), axis=0).tolist()
-        for inputs, _, _ in masked_dataset(plan, token_ids, TOKENIZER, 0.3).take(2)
+        for inputs, _, _ in training_batches(plan, token_ids, TOKENIZER, 0.3).take(2)
     ]
     assert training[0] != training[1]
-    validation = masked_validation_dataset(plan, token_ids, TOKENIZER, 0.3)
+    validation = validation_batches(plan, token_ids, TOKENIZER, 0.3)
     first, again = (
         [inputs["token_ids"].numpy().tolist() for inputs, _, _ in validation] for _ in range(2)
     )

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from regard.recipes.training.optimizers import LayerwiseAdamW, LinearWarmupDecay, make_optimizer
+from regard.recipes.training.optimizers import LayerwiseAdamW, LinearWarmupDecay, bert_optimizer
 
 
 def test_schedule_by_hand():
@@ -24,7 +24,7 @@ def test_schedule_errors():
 
 @pytest.mark.parametrize("total_steps", [1, 2, 1000])
 def test_optimizer_takes_any_number_of_steps(total_steps):
-    assert float(make_optimizer(1e-3, total_steps).learning_rate) > 0
+    assert float(bert_optimizer(1e-3, total_steps).learning_rate) > 0
 
 
 def test_weight_decay_spares_biases_and_norms():
@@ -33,7 +33,7 @@ def test_weight_decay_spares_biases_and_norms():
     )
     for weight in model.weights:
         weight.assign(np.ones(weight.shape))
-    optimizer = make_optimizer(0.1, 100)
+    optimizer = bert_optimizer(0.1, 100)
     gradients = [np.zeros(weight.shape, "float32") for weight in model.trainable_weights]
     optimizer.build(model.trainable_weights)
     optimizer.apply(gradients, model.trainable_weights)
@@ -44,7 +44,7 @@ def test_weight_decay_spares_biases_and_norms():
 
 
 def test_gradients_are_clipped_by_their_global_norm():
-    assert make_optimizer(1e-3, 10).global_clipnorm == 1.0
+    assert bert_optimizer(1e-3, 10).global_clipnorm == 1.0
 
 
 def test_optimizer_is_the_adamw_of_keras():

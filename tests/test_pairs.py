@@ -10,8 +10,8 @@ from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
 
 import regard
 from regard.models import TextClassifier
-from regard.recipes.cli import main as cli
-from regard.recipes.cli.main import run_command
+from regard.recipes.cli import commands as cli
+from regard.recipes.cli import run_command
 from regard.recipes.errors import UserError
 from regard.recipes.serving.export import AWKWARD_TEXTS
 from regard.recipes.text.data import LabelledTexts

@@ -7,8 +7,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from regard.recipes.data.columns import choose_parallel_columns
+from regard.recipes.data.splitting import split
 from regard.recipes.errors import UserError
-from regard.recipes.translation.data import ParallelTexts, read_parallel_texts, split_parallel
+from regard.recipes.translation.data import ParallelTexts, read_parallel_texts
 
 PAIRS = [("A dog runs.", "Ein Hund rennt."), ("two, three", "zwei, drei"), ("狗", "犬")]
 SOURCES, TARGETS = map(list, zip(*PAIRS, strict=True))
@@ -289,7 +290,7 @@ def made(count):
 )
 def test_a_part_is_held_out(count, fraction, expected):
     data = made(count)
-    rest, held_out = split_parallel(data, fraction, seed=1)
+    rest, held_out = split(data, fraction, seed=1)
     assert (len(rest), len(held_out)) == (count - expected, expected)
     for part in (rest, held_out):
         assert part.sources == sorted(part.sources, key=data.sources.index)
@@ -300,20 +301,20 @@ def test_a_part_is_held_out(count, fraction, expected):
 
 
 def test_the_seed_decides_what_is_held_out():
-    first = split_parallel(made(100), 0.2, seed=1)
-    assert split_parallel(made(100), 0.2, seed=1) == first
-    assert split_parallel(made(100), 0.2, seed=2)[1].sources != first[1].sources
+    first = split(made(100), 0.2, seed=1)
+    assert split(made(100), 0.2, seed=1) == first
+    assert split(made(100), 0.2, seed=2)[1].sources != first[1].sources
 
 
 @pytest.mark.parametrize("fraction", [0.0, 1.0, -0.5, 1.5, float("nan")])
 def test_a_share_that_is_none(fraction):
     with pytest.raises(UserError, match=rf"between 0 and 1\. Received: {fraction}\."):
-        split_parallel(made(10), fraction, seed=0)
+        split(made(10), fraction, seed=0)
 
 
 def test_one_pair_cannot_be_split():
     with pytest.raises(UserError, match=r"x\.en: there must be at least two pairs\. Received: 1"):
-        split_parallel(made(1), 0.5, seed=0)
+        split(made(1), 0.5, seed=0)
 
 
 def test_fingerprint_depends_on_texts_and_their_order_alone():

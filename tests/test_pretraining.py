@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import regard
-from regard.recipes.cli.main import run_command
+from regard.recipes.cli import run_command
 from regard.recipes.errors import UserError
 from regard.recipes.pretraining.data import Texts
 from regard.recipes.pretraining.recipe import pretrain_text

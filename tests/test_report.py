@@ -7,14 +7,10 @@ import numpy as np
 import pytest
 from matplotlib import font_manager
 
+from regard.recipes.runs.drawing import with_codes
 from regard.recipes.runs.evaluation import classification_metrics
-from regard.recipes.runs.report import (
-    Alignment,
-    _learning_curves,
-    _with_codes,
-    write_alignment,
-    write_report,
-)
+from regard.recipes.runs.report import _learning_curves, write_report
+from regard.recipes.translation.report import Alignment, write_alignment
 
 PICTURES = ("learning_curves.png", "confusion_matrix.png", "reliability.png")
 ASCII = set(map(chr, range(32, 127)))
@@ -106,7 +102,7 @@ def test_names_are_text_and_not_mathematics(tmp_path):
 
 
 def test_names_no_font_can_draw_are_numbered_and_said_once(tmp_path, monkeypatch, caplog, recwarn):
-    monkeypatch.setattr("regard.recipes.runs.report._characters_in", lambda path: ASCII)
+    monkeypatch.setattr("regard.recipes.runs.drawing._characters_in", lambda path: ASCII)
     with caplog.at_level(logging.INFO, logger="regard"):
         report(tmp_path, ["plain", "差评", "好评"], epochs(1))
     (record,) = caplog.records
@@ -123,7 +119,7 @@ def test_chinese_names_never_flood_stderr(tmp_path, capfd, recwarn):
 def test_a_font_that_has_the_characters_is_used(tmp_path, monkeypatch, caplog):
     other = next(font for font in font_manager.fontManager.ttflist if font.name == "cmr10")
     monkeypatch.setattr(
-        "regard.recipes.runs.report._characters_in",
+        "regard.recipes.runs.drawing._characters_in",
         lambda path: {"评"} if path == other.fname else ASCII,
     )
     # The stand-in font does not really have the character: the warning shows that it was asked.
@@ -156,7 +152,7 @@ def test_alignment_is_drawn_with_the_fonts_there_are(tmp_path):
 
 
 def test_characters_without_a_font_are_given_by_their_codes():
-    assert _with_codes("a年b", {"a", "b"}) == "a<5E74>b"
+    assert with_codes("a年b", {"a", "b"}) == "a<5E74>b"
 
 
 def test_learning_curves_of_a_translator_show_bleu(tmp_path):

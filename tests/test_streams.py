@@ -12,9 +12,10 @@ from regard.recipes.images.augmentation import Augmentation
 from regard.recipes.images.batches import ordered_batches as ordered_images
 from regard.recipes.images.batches import training_batches as image_batches
 from regard.recipes.images.preprocessing import ImagePreprocessing
-from regard.recipes.pretraining.batches import masked_dataset
+from regard.recipes.pretraining.batches import training_batches as masked_batches
+from regard.recipes.text.batches import ordered_batches, training_batches
 from regard.recipes.tokenizers.wordpiece import WordPieceTokenizer
-from regard.recipes.training.token_budget import TokenBudget, ordered_dataset, training_dataset
+from regard.recipes.training.token_budget import TokenBudget
 from regard.recipes.translation.batches import ordered_batches as ordered_pairs
 from regard.recipes.translation.batches import training_batches as pair_batches
 
@@ -38,11 +39,11 @@ PREPROCESSING = ImagePreprocessing.for_shape(12, 12)
 
 def texts(**which):
     ones = np.arange(29, dtype="float32")
-    return training_dataset(PLAN, IDS, lambda i: i, ones, TOKENIZER, token_dropout=0.3, **which)
+    return training_batches(PLAN, IDS, lambda i: i, ones, TOKENIZER, token_dropout=0.3, **which)
 
 
 def masked(**which):
-    return masked_dataset(PLAN, IDS, TOKENIZER, 0.3, **which)
+    return masked_batches(PLAN, IDS, TOKENIZER, 0.3, **which)
 
 
 def pairs(**which):
@@ -73,7 +74,7 @@ def test_a_stream_begins_anywhere(stream):
 @pytest.mark.parametrize("stream", [texts, masked, pairs, images])
 @pytest.mark.parametrize("count", [2, 3])
 def test_shares_make_the_whole(stream, count):
-    shares = [iter(stream(share=Shard(index, count))) for index in range(count)]
+    shares = [iter(stream(shard=Shard(index, count))) for index in range(count)]
     for expected in stream().take(30):
         found = [next(share) for share in shares]
         keras.tree.map_structure(together, expected, *found)
@@ -97,7 +98,7 @@ def test_shares_of_what_is_validated_make_the_whole():
         return [len(keras.tree.flatten(batch)[0]) for batch in stream]
 
     def streams(share):
-        yield ordered_dataset(PLAN, IDS, TOKENIZER, share)
+        yield ordered_batches(PLAN, IDS, TOKENIZER, share)
         yield ordered_pairs(PAIRS, 64, 0, share)
         yield ordered_images(IMAGES, PREPROCESSING, np.zeros((23, 2)), share)
 
@@ -110,7 +111,7 @@ def test_shares_of_what_is_validated_make_the_whole():
 def test_a_share_with_no_rows():
     share = Shard(1, 3).rows(1)
     assert [len(np.arange(1)[Shard(index, 3).rows(1)]) for index in range(3)].count(1) == 1
-    inputs, targets, weights = next(iter(pairs(share=Shard(0, 40))))
+    inputs, targets, weights = next(iter(pairs(shard=Shard(0, 40))))
     assert inputs["encoder_token_ids"].shape[0] in (0, 1) and share.start in (0, 1)
     assert targets.shape[0] == weights.shape[0] == inputs["decoder_token_ids"].shape[0]
 

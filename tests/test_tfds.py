@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from regard.recipes.cli.main import run_command
+from regard.recipes.cli import run_command
 from regard.recipes.errors import UserError
 from regard.recipes.images.checks import read_labelled_images
 from regard.recipes.pretraining.data import read_texts

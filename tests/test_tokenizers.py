@@ -11,7 +11,7 @@ import tensorflow as tf
 from tokenizers import AddedToken, BertWordPieceTokenizer, Tokenizer
 
 from regard.recipes.errors import UserError
-from regard.recipes.serving.verify_export import TEXT_OPS
+from regard.recipes.serving.server_ops import TEXT_OPS
 from regard.recipes.tokenizers.checkpoint_files import UNLIMITED
 from regard.recipes.tokenizers.normalization import BertNormalization
 from regard.recipes.tokenizers.ragged import sequence_lengths

@@ -3,17 +3,15 @@ import numpy as np
 import pytest
 
 from regard.recipes.errors import UserError
-from regard.recipes.training.fit import (
-    BestEpoch,
-    Progress,
+from regard.recipes.training.fit import BestEpoch, Progress, check_converged
+from regard.recipes.training.losses import (
     TokenAccuracy,
     TokenCrossentropy,
-    check_converged,
     class_weights,
     compile_classifier,
     smooth,
 )
-from regard.recipes.training.optimizers import make_optimizer
+from regard.recipes.training.optimizers import bert_optimizer
 
 
 def test_class_weights_by_hand():
@@ -66,7 +64,7 @@ def test_the_best_epoch_is_kept_as_it_was_validated():
 def test_progress_notes_every_epoch(caplog):
     caplog.set_level("INFO", logger="regard")
     model = keras.Sequential([keras.layers.Input((2,)), keras.layers.Dense(2)])
-    compile_classifier(model, make_optimizer(1e-3, 6))
+    compile_classifier(model, bert_optimizer(1e-3, 6))
     x, y = np.random.default_rng(0).normal(size=(12, 2)), np.eye(2)[[0, 1] * 6]
     progress = Progress()
     model.fit(x, y, batch_size=4, epochs=2, validation_data=(x, y), verbose=0, callbacks=[progress])

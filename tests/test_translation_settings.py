@@ -26,7 +26,7 @@ def test_a_checkpoint_has_gentler_defaults():
     assert (settings.epochs, settings.learning_rate) == (10, 2e-4)
     assert (settings.subword_dropout, settings.batch_tokens) == (0.0, 4096)
     assert (settings.preset, settings.checkpoint) == (None, "dir")
-    settings = settings.for_checkpoint(width=512, longest=128)
+    settings = settings.for_checkpoint(longest=128)
     assert (settings.learning_rate, settings.max_sequence_length) == (2e-4, 128)
 
 

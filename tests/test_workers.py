@@ -12,9 +12,8 @@ import tensorflow as tf
 
 import small_runs
 from regard import TextRun
-from regard.recipes.cli import launcher
+from regard.recipes.cli import launcher, run_command
 from regard.recipes.cli.launcher import launch
-from regard.recipes.cli.main import run_command
 
 COMMAND = (sys.executable, str(Path(__file__).with_name("small_runs.py")))
 

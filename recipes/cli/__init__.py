@@ -1,0 +1,5 @@
+"""The command line: `regard`."""
+
+from .commands import main, run_command
+
+__all__ = ["main", "run_command"]

@@ -1,15 +1,12 @@
-"""The demos: `regard demo`."""
+"""The demos, one for each task that has one: `regard demo`."""
 
 from pathlib import Path
 
 import click
 
-from ..runs.directories import (
-    DEMO_CONTENTS,
-    IMAGE_DEMO_CONTENTS,
-    TRANSLATION_DEMO_CONTENTS,
-    check_output,
-)
+from ..runs.directories import check_output
+from ..tasks import TASKS, Task
+from . import options
 from .support import quiet
 
 
@@ -18,54 +15,22 @@ from .support import quiet
 def demo(context) -> None:
     """See a recipe at work on data that it makes itself; `text` if none is named."""
     if context.invoked_subcommand is None:
-        context.invoke(demo_text, output=Path("runs/demo-text"), overwrite=False)
+        context.invoke(demo.commands["text"], output=Path("runs/demo-text"), overwrite=False)
 
 
-def output(default: str):
-    """The directory to write, and whether to replace it."""
+def add_demo(task: Task) -> None:
+    """Adds the demo of a task."""
 
-    def add(command):
-        option = click.option(
-            "--output",
-            type=click.Path(path_type=Path),
-            default=default,
-            metavar="DIR",
-            help="Directory to write.",
-        )
-        overwrite = click.option("--overwrite", is_flag=True, help="Replace DIR if it exists.")
-        return option(overwrite(command))
-
-    return add
+    @demo.command(task.folder, help=task.demo_help)
+    @options.output("DIR", "Directory to write.", Path("runs", f"demo-{task.folder}"))
+    def command(output, overwrite) -> None:
+        check_output(output, task.demo, overwrite)
+        with quiet():
+            run_demo = task.load("demo", "run_demo")
+        for line in run_demo(output, overwrite):
+            click.echo(line)
 
 
-@demo.command("text")
-@output("runs/demo-text")
-def demo_text(output, overwrite) -> None:
-    """Train, evaluate, predict and export on generated reviews, in English and Chinese."""
-    check_output(output, DEMO_CONTENTS, overwrite)
-    with quiet():
-        from ..text.demo import run_text_demo
-    for line in run_text_demo(output, overwrite):
-        click.echo(line)
-
-
-@demo.command("translation")
-@output("runs/demo-translation")
-def demo_translation(output, overwrite) -> None:
-    """Learn to write English dates and numbers in Chinese; show what the model looks at."""
-    check_output(output, TRANSLATION_DEMO_CONTENTS, overwrite)
-    with quiet():
-        from ..translation.demo import run_translation_demo
-    for line in run_translation_demo(output, overwrite):
-        click.echo(line)
-
-
-@demo.command("images")
-@output("runs/demo-images")
-def demo_images(output, overwrite) -> None:
-    """Learn handwritten digits from a folder of files, and export what reads them."""
-    check_output(output, IMAGE_DEMO_CONTENTS, overwrite)
-    with quiet():
-        from ..images.demo import run_image_demo
-    for line in run_image_demo(output, overwrite):
-        click.echo(line)
+for task in TASKS.values():
+    if task.demo:
+        add_demo(task)

@@ -1,11 +1,12 @@
-"""What the commands have in common: TensorFlow without its noise, and a word on stderr."""
+"""Helps the commands: TensorFlow without its noise, and a word on stderr."""
 
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -50,8 +51,13 @@ def quiet() -> Iterator[None]:
             os.close(terminal)
 
 
-def load_tfds(*sources) -> None:
+def load_tfds(sources: Mapping[str, Any]) -> None:
     """Imports TensorFlow Datasets, without its noise, if one of the sources needs it."""
-    if any(str(source).startswith("tfds:") for source in sources):
+    named = (
+        each
+        for value in sources.values()
+        for each in (value if isinstance(value, tuple) else [value])
+    )
+    if any(str(each).startswith("tfds:") for each in named):
         with quiet():
             from ..data import tfds  # noqa: F401

@@ -9,26 +9,16 @@ import codecs
 import csv
 import json
 import reprlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple, TextIO
+from typing import Any, TextIO
 
 from ..errors import UserError
+from .table import Table
 
 TABLE_FORMATS = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".pq")
 TABLE_SUFFIXES = f"{', '.join(TABLE_FORMATS[:-1])} or {TABLE_FORMATS[-1]}"
-
-
-class Table(NamedTuple):
-    """Holds an opened source: its columns, and a function that reads some of them.
-
-    `read(columns)` gives (row number, problem, cells) for every row. The cells are unchecked. If
-    the row itself is bad, the problem says why, and the cells mean nothing.
-    """
-
-    columns: list[str]
-    read: Callable[[Sequence[str]], Iterable[tuple[int, str, Sequence[Any]]]]
 
 
 def open_table(source: str, encoding: str) -> Table:

@@ -13,7 +13,7 @@ import pyarrow as pa
 from pyarrow.parquet import ParquetFile
 
 from ..errors import UserError
-from .formats import Table
+from .table import Table
 
 logger = logging.getLogger("regard")
 

@@ -7,7 +7,7 @@ import reprlib
 from typing import Any
 
 from ..errors import UserError
-from .formats import Table
+from .table import Table
 
 logger = logging.getLogger("regard")
 

@@ -1,47 +1,88 @@
-"""Holding out a part of labelled examples, to validate on."""
+"""Validation data: what is named, or a part of the training data that is held out."""
 
+import logging
 import random
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from ..errors import UserError
 
-Labelled = TypeVar("Labelled")
+SomeExamples = TypeVar("SomeExamples")
+
+logger = logging.getLogger("regard")
 
 
-def split(table: Labelled, fraction: float, seed: int) -> tuple[Labelled, Labelled]:
-    """Holds out a part of the rows, every label in proportion.
-
-    Each label keeps at least one row in the rest, so a label with one row is never held out.
+def with_validation(
+    train: SomeExamples,
+    validation: Any,
+    seed: int,
+    read: Callable[[Any], SomeExamples],
+) -> tuple[SomeExamples, SomeExamples]:
+    """Returns the training data, and what to validate on.
 
     Args:
-        table: What to split: labelled texts or images.
-        fraction: The part of all rows to hold out, in (0, 1). At least one row is held out.
-        seed: Decides which rows. The same seed on the same table gives the same split.
-
-    Returns:
-        The rest and the held-out rows, each in the order of the table.
+        train: The training data.
+        validation: The validation data; what `read` takes; or the part of the training data to
+            hold out, in (0, 1).
+        seed: Decides what is held out.
+        read: Reads the validation data.
 
     Raises:
-        UserError: If the fraction is not in (0, 1), or if every label has one row only.
+        UserError: As `read` and `split`.
+    """
+    if isinstance(validation, float):
+        return split(train, validation, seed)
+    if not isinstance(validation, type(train)):
+        validation = read(validation)
+    if validation.fingerprint() == train.fingerprint():
+        logger.warning(
+            "%s is validated on its own training data: the figures flatter", train.source
+        )
+    return train, validation
+
+
+def split(examples: SomeExamples, fraction: float, seed: int) -> tuple[SomeExamples, SomeExamples]:
+    """Holds out a part of the examples; where they have labels, every label in proportion.
+
+    Each label keeps at least one example in the rest, so a label with one is never held out.
+
+    Args:
+        examples: What to split.
+        fraction: The part to hold out, in (0, 1). At least one example is held out.
+        seed: Decides which. The same seed on the same examples gives the same split.
+
+    Returns:
+        The rest and the held-out examples, each in the order that they had.
+
+    Raises:
+        UserError: If the fraction is not in (0, 1), or none can be held out.
     """
     if not 0 < fraction < 1:
         raise UserError(f"The fraction to hold out must be between 0 and 1. Received: {fraction}.")
-    candidates = _spread_by_label(table.labels, random.Random(seed))
-    if not candidates:
-        raise UserError(
-            f"{table.source}: none can be held out, because each label has only one example. "
-            "Add some, or name data to validate on with --validation."
-        )
-    held_out = set(candidates[: max(1, round(fraction * len(table)))])
-    rest = set(range(len(table))) - held_out
-    return table.take(sorted(rest)), replace(table.take(sorted(held_out)), num_skipped=0)
+    count = max(1, round(fraction * len(examples)))
+    if hasattr(examples, "labels"):
+        candidates = _spread_by_label(examples.labels, random.Random(seed))
+        if not candidates:
+            raise UserError(
+                f"{examples.source}: none can be held out, because each label has only one "
+                "example. Add some, or name data to validate on with --validation."
+            )
+        held_out = set(candidates[:count])
+    else:
+        if len(examples) < 2:
+            raise UserError(
+                f"{examples.source}: there must be at least two pairs. Received: {len(examples)}"
+            )
+        count = min(count, len(examples) - 1)
+        held_out = set(random.Random(seed).sample(range(len(examples)), count))
+    rest = set(range(len(examples))) - held_out
+    return examples.take(sorted(rest)), replace(examples.take(sorted(held_out)), num_skipped=0)
 
 
 def _spread_by_label(labels: Sequence[str], rng: random.Random) -> list[int]:
-    """All rows but one of each label, in such an order that any first part is stratified.
+    """Returns all rows but one of each label, ordered so that any first part is stratified.
 
     scikit-learn's `train_test_split(stratify=...)` will not do: it refuses a label with one row,
     and a part with fewer rows than there are labels.

@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from ..errors import UserError
-from .formats import Table
+from .table import Table
 
 logger = logging.getLogger("regard")
 

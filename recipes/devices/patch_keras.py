@@ -1,7 +1,7 @@
-"""What Keras 3.15 lacks for training on several devices, mended in one place.
+"""Patches what Keras 3.15 lacks for training on several devices, in one place.
 
-Each of `FIXES` takes the place of a function of Keras, and one of TensorFlow. All but the last two
-do something else only under a strategy that `recipes.distribution` made, and there make three
+Each of `PATCHES` takes the place of a function of Keras, and one of TensorFlow. All but the last
+two do something else only under a strategy that `devices.strategy` made, and there make three
 things true:
 
 - Each replica computes its share of the loss of the global batch: sums are divided by the number of
@@ -16,9 +16,8 @@ things true:
 """
 
 import functools
-import math
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -34,12 +33,12 @@ from keras.src.random.seed_generator import SeedGenerator
 from keras.src.trainers import trainer as base_trainer
 from tensorflow.python.data.ops import multi_device_iterator_ops as iterators
 
-PACK_BYTES = 2**22  # gradients are sent in packs of about this size
+from .gradients import current_replica, is_ours, sum_gradients, sum_over_replicas
 
 _tracing = threading.local()  # replicas are traced in threads of their own
 
 
-class Fix(NamedTuple):
+class Patch(NamedTuple):
     """A function, by its owner and name, what takes its place, and why."""
 
     owner: Any
@@ -49,40 +48,18 @@ class Fix(NamedTuple):
 
 
 @functools.cache
-def mend_keras() -> None:
-    """Puts every fix in its place, once in a process."""
-    for fix in FIXES:
-        original = getattr(fix.owner, fix.name)
-        setattr(fix.owner, fix.name, functools.wraps(original)(fix.make(original)))
+def patch_keras() -> None:
+    """Puts every patch in its place, once in a process."""
+    for patch in PATCHES:
+        original = getattr(patch.owner, patch.name)
+        setattr(patch.owner, patch.name, functools.wraps(original)(patch.make(original)))
 
 
 def take_over(strategy: tf.distribute.Strategy) -> None:
-    """Marks a strategy as one that Keras is mended for."""
+    """Marks a strategy as one that Keras is patched for."""
     # Replicas then update their variables and sum their gradients without leaving their own
     # context, which they could not do from within a condition; TensorFlow does so on GPUs itself.
     strategy.extended._use_merge_call = lambda: False
-
-
-def _is_ours(strategy: tf.distribute.Strategy) -> bool:
-    return "_use_merge_call" in vars(strategy.extended)
-
-
-def _replica() -> tf.distribute.ReplicaContext | None:
-    """The replica that is being computed, under a strategy of ours."""
-    strategy = tf.distribute.get_strategy()
-    return tf.distribute.get_replica_context() if _is_ours(strategy) else None
-
-
-def sum_over_replicas(value):
-    """The sum of a number over all replicas; the number itself where there is one replica."""
-    replica = _replica()
-    return value if replica is None else replica.all_reduce("SUM", value)
-
-
-def mean_over_replicas(value):
-    """The mean of a number over all replicas, likewise."""
-    replica = _replica()
-    return value if replica is None else sum_over_replicas(value) / replica.num_replicas_in_sync
 
 
 # The loss of a global batch.
@@ -91,7 +68,7 @@ def mean_over_replicas(value):
 def _reduce_values(original):
     def reduce_values(values, sample_weight=None, reduction="sum_over_batch_size"):
         means = ("sum_over_batch_size", "mean", "mean_with_sample_weight")
-        replica = _replica()
+        replica = current_replica()
         if replica is None or reduction not in means:
             return original(values, sample_weight, reduction)
         if values.shape.rank == 0:  # a mean already, of the part of one replica
@@ -108,7 +85,7 @@ def _reduce_values(original):
 
 def _unscale_loss(original):
     def unscale_loss_for_distribution(value):
-        return original(value) if _replica() is None else sum_over_replicas(value)
+        return original(value) if current_replica() is None else sum_over_replicas(value)
 
     return unscale_loss_for_distribution
 
@@ -131,7 +108,7 @@ def _are_global() -> bool:
 
 def _apply(original):
     def apply(self, grads, trainable_variables=None):
-        if _replica() is None or _are_global():
+        if current_replica() is None or _are_global():
             return original(self, grads, trainable_variables)
         grads = sum_gradients(grads, trainable_variables or self._trainable_variables)
         with _global_gradients():
@@ -147,75 +124,9 @@ def _all_reduce_sum_gradients(original):
     return all_reduce_sum_gradients
 
 
-def sum_gradients(gradients: Sequence, variables: Sequence[keras.Variable]) -> list:
-    """Gradients summed over all replicas, small ones in one message; None stays None.
-
-    Of a large table each replica sends the rows that occur in its part of the batch.
-    """
-    summed: dict[int, tf.Tensor] = {}
-    dense: list[tf.Tensor | None] = []
-    for place, (gradient, variable) in enumerate(zip(gradients, variables, strict=True)):
-        if isinstance(gradient, tf.IndexedSlices) and _num_bytes(gradient, variable) > PACK_BYTES:
-            summed[place], gradient = _sum_rows(gradient, variable.shape), None
-        dense.append(None if gradient is None else tf.ensure_shape(gradient, variable.shape))
-    for pack in _packs(dense):
-        flat = tf.concat([tf.reshape(dense[place], [-1]) for place in pack], axis=0)
-        parts = tf.split(
-            sum_over_replicas(flat), [dense[place].shape.num_elements() for place in pack]
-        )
-        for place, part in zip(pack, parts, strict=True):
-            summed[place] = tf.reshape(part, dense[place].shape)
-    return [summed.get(place) for place in range(len(dense))]
-
-
-def _num_bytes(gradient, variable: keras.Variable) -> int:
-    return gradient.dtype.size * math.prod(variable.shape)
-
-
-def _sum_rows(gradient: tf.IndexedSlices, shape: Sequence[int]) -> tf.Tensor:
-    """The sum over all replicas of gradients of some rows of a table, as one of all rows."""
-    indices, places = tf.unique(gradient.indices)
-    count = tf.size(indices)
-    rows = tf.math.unsorted_segment_sum(gradient.values, places, count)
-    counts = sum_over_replicas(tf.IndexedSlices(count[None], tf.zeros(1, tf.int32))).values
-
-    def by_rows():
-        # The rows of one replica after those of the other, and so added, for the same bits on all.
-        everyones = sum_over_replicas(tf.IndexedSlices(rows, indices))
-        number = tf.distribute.get_strategy().num_replicas_in_sync
-        parts = (
-            tf.split(part, counts, num=number) for part in (everyones.indices, everyones.values)
-        )
-        total = tf.zeros(shape, rows.dtype)
-        for its_indices, its_rows in zip(*parts, strict=True):
-            total = tf.tensor_scatter_nd_add(total, its_indices[:, None], its_rows)
-        return total
-
-    def whole():
-        table = tf.zeros(shape, rows.dtype)
-        return sum_over_replicas(tf.tensor_scatter_nd_add(table, indices[:, None], rows))
-
-    return tf.cond(tf.reduce_sum(counts) < shape[0], by_rows, whole)
-
-
-def _packs(tensors: list) -> Iterator[list[int]]:
-    """Places of tensors of one dtype, about `PACK_BYTES` at a time."""
-    pack, size = [], 0
-    for place, tensor in enumerate(tensors):
-        if tensor is None:
-            continue
-        if pack and (size > PACK_BYTES or tensor.dtype != tensors[pack[-1]].dtype):
-            yield pack
-            pack, size = [], 0
-        pack.append(place)
-        size += tensor.shape.num_elements() * tensor.dtype.size
-    if pack:
-        yield pack
-
-
 def _direct_assign(original):
     def direct_assign(self, value):
-        replica = _replica()
+        replica = current_replica()
         if replica is None or not isinstance(self._value, tf.distribute.DistributedValues):
             return original(self, value)
         value = tf.cast(value, self._value.dtype)
@@ -227,7 +138,7 @@ def _direct_assign(original):
 
 def _next_seed(original):
     def next_seed(self, ordered=True):
-        seed, replica = original(self, ordered), _replica()
+        seed, replica = original(self, ordered), current_replica()
         if replica is None:
             return seed
         number = tf.cast(replica.replica_id_in_sync_group, seed.dtype)
@@ -241,7 +152,7 @@ def _next_seed(original):
 
 def _make_function(original):
     def make_function(self, step_function):
-        if not _is_ours(self.distribute_strategy) or not self.jit_compile:
+        if not is_ours(self.distribute_strategy) or not self.jit_compile:
             return original(self, step_function)
 
         def step(data):
@@ -272,7 +183,7 @@ def compiled_parts(model: keras.Model) -> Iterator[None]:
 
 def _reduce_per_replica(original):
     def reduce_per_replica(values, strategy, reduction):
-        if not _is_ours(strategy) or reduction == "concat":
+        if not is_ours(strategy) or reduction == "concat":
             return original(values, strategy, reduction)
         return keras.tree.map_structure(
             lambda value: strategy.experimental_local_results(value)[0], values
@@ -284,7 +195,7 @@ def _reduce_per_replica(original):
 def _maybe_symbolic_build(original):
     def maybe_symbolic_build(self, iterator=None, data_batch=None):
         strategy = self.distribute_strategy
-        if iterator is None or not _is_ours(strategy):
+        if iterator is None or not is_ours(strategy):
             return original(self, iterator, data_batch)
         for _, _, batches in iterator:
             data_batch = keras.tree.map_structure(
@@ -312,29 +223,31 @@ def _model_supports_jit(original):
     return model_supports_jit
 
 
-FIXES = (
-    Fix(losses, "reduce_values", _reduce_values, "means are taken of each replica's part"),
-    Fix(losses, "unscale_loss_for_distribution", _unscale_loss, "shows one replica's part"),
-    Fix(BaseOptimizer, "apply", _apply, "clips and accumulates one replica's gradients"),
-    Fix(LossScaleOptimizer, "apply", _apply, "calls one replica's gradients finite"),
-    Fix(TFOptimizer, "_all_reduce_sum_gradients", _all_reduce_sum_gradients, "sums once more"),
-    Fix(core.Variable, "_direct_assign", _direct_assign, "leaves the replica within a condition"),
-    Fix(SeedGenerator, "next", _next_seed, "drops the same units on every device"),
-    Fix(TensorFlowTrainer, "_make_function", _make_function, "XLA cannot compile several devices"),
-    Fix(trainer, "reduce_per_replica", _reduce_per_replica, "takes the mean of scalars' axis 0"),
-    Fix(
+PATCHES = (
+    Patch(losses, "reduce_values", _reduce_values, "means are taken of each replica's part"),
+    Patch(losses, "unscale_loss_for_distribution", _unscale_loss, "shows one replica's part"),
+    Patch(BaseOptimizer, "apply", _apply, "clips and accumulates one replica's gradients"),
+    Patch(LossScaleOptimizer, "apply", _apply, "calls one replica's gradients finite"),
+    Patch(TFOptimizer, "_all_reduce_sum_gradients", _all_reduce_sum_gradients, "sums once more"),
+    Patch(core.Variable, "_direct_assign", _direct_assign, "leaves the replica within a condition"),
+    Patch(SeedGenerator, "next", _next_seed, "drops the same units on every device"),
+    Patch(
+        TensorFlowTrainer, "_make_function", _make_function, "XLA cannot compile several devices"
+    ),
+    Patch(trainer, "reduce_per_replica", _reduce_per_replica, "takes the mean of scalars' axis 0"),
+    Patch(
         TensorFlowTrainer,
         "_maybe_symbolic_build",
         _maybe_symbolic_build,
         "reduces batches over machines, to learn their shapes",
     ),
-    Fix(
+    Patch(
         iterators,
         "_create_device_dataset",
         _create_device_dataset,
         "waits, at the end of a pass, for a sleeping thread that has nothing to tune",
     ),
-    Fix(
+    Patch(
         base_trainer,
         "model_supports_jit",
         _model_supports_jit,

@@ -20,7 +20,7 @@ import tensorflow as tf
 from ..errors import UserError, WorkerLost
 from ..settings import STRATEGIES, Settings
 from .cluster import meet, read_cluster
-from .patch_keras import mend_keras, take_over
+from .patch_keras import patch_keras, take_over
 from .shards import WHOLE, Shard
 
 logger = logging.getLogger("regard")
@@ -76,7 +76,7 @@ def resolve(kind: str) -> str:
 
 
 def _open(kind: str) -> tf.distribute.Strategy:
-    mend_keras()
+    patch_keras()
     if kind == "single":
         return tf.distribute.get_strategy()
     if kind == "multiworker":
@@ -198,8 +198,8 @@ def distributed(make: Callable[[Shard], tf.data.Dataset]):
     return current.distribute_datasets_from_function(make_own)
 
 
-def choose(settings: SomeSettings, one_shape: bool = False) -> SomeSettings:
-    """The settings with precision and XLA as the hardware has it, said in one line.
+def with_hardware_defaults(settings: SomeSettings, one_shape: bool = False) -> SomeSettings:
+    """Returns the settings with precision and XLA as the hardware has it, said in one line.
 
     Args:
         settings: The settings.

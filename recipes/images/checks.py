@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from ..data.splitting import split
+from ..data.splitting import with_validation
 from ..errors import UserError
 from .batches import encoded
 from .data import (
@@ -78,15 +78,12 @@ def read_train_and_validation(
             f"{train.source}: a classifier needs at least two classes to tell apart, but there is "
             f"only {train.labels[0]!r}."
         )
-    if isinstance(validation, float):
-        return split(train, validation, seed)
-    if not isinstance(validation, LabelledImages):
-        validation = read_labelled_images(validation, "validation", **reading)
-    if validation.fingerprint() == train.fingerprint():
-        logger.warning(
-            "%s is validated on its own training data: the figures flatter", train.source
-        )
-    return train, validation
+    return with_validation(
+        train,
+        validation,
+        seed,
+        lambda source: read_labelled_images(source, "validation", **reading),
+    )
 
 
 def read_images(images: LabelledImages, skip_bad_files: bool) -> LabelledImages:

@@ -8,9 +8,10 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from ..data.columns import choose_image_columns
-from ..data.examples import fingerprint, sorted_labels
+from ..data.examples import describe, fingerprint, sorted_labels
 from ..data.formats import TABLE_FORMATS, TABLE_SUFFIXES, open_table
 from ..data.rows import NOT_TEXT, read_rows
 from ..errors import UserError
@@ -54,8 +55,12 @@ class LabelledImages:
         """The distinct labels, sorted as `sorted_labels` does."""
         return sorted_labels(self.labels)
 
+    def describe(self) -> dict[str, Any]:
+        """Returns what `run.json` says of them."""
+        return describe(self, source=self.source, columns=self.columns)
+
     def take(self, rows: Sequence[int]) -> "LabelledImages":
-        """Some of the images."""
+        """Returns some of the images."""
         return replace(
             self,
             files=[self.files[row] for row in rows],

@@ -9,7 +9,8 @@ import tensorflow as tf
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
-from ..runs.directories import IMAGE_DEMO_CONTENTS, written_aside
+from ..runs.directories import written_aside
+from ..tasks import TASKS
 from .checks import read_labelled_images
 from .recipe import fit_images
 
@@ -24,7 +25,7 @@ SETTINGS = {
 }
 
 
-def run_image_demo(output: Path, overwrite: bool = False) -> Iterator[str]:
+def run_demo(output: Path, overwrite: bool = False) -> Iterator[str]:
     """Trains, evaluates, predicts and exports; says at each step what came of it.
 
     Args:
@@ -37,7 +38,7 @@ def run_image_demo(output: Path, overwrite: bool = False) -> Iterator[str]:
     Raises:
         UserError: If the directory exists and may not be replaced, or cannot be written.
     """
-    with written_aside(output, IMAGE_DEMO_CONTENTS, overwrite) as directory:
+    with written_aside(output, TASKS["images"].demo, overwrite) as directory:
         counts = write_digits(directory / "digits")
         yield f"digits: {counts['train']} to learn from, {counts['test']} to test on"
         run = fit_images(directory / "digits", output=directory / "run", **SETTINGS)

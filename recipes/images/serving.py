@@ -1,4 +1,4 @@
-"""The export of a classifier of images: encoded images in, labels with scores out."""
+"""Exports a classifier of images: encoded images in, labels with scores out."""
 
 import base64
 from collections.abc import Sequence
@@ -7,18 +7,12 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from ..errors import UserError
-from ..serving.export import in_precision, write_export
+from ..serving.classifier import STRINGS, labelled, promise, signature, strings, write_classifier
+from ..serving.export import in_precision
 from ..serving.warmup_requests import predict_request
 from .decoding import decode_batch
 from .preprocessing import ImagePreprocessing
 
-# In probability: how far scores may be from those of the live model, and how much the company in a
-# batch may change them.
-TOLERANCES = {
-    "float32": {"model": 1e-5, "company": 1e-5},
-    "bfloat16": {"model": 0.02, "company": 0.005},
-}
 SAMPLE_SIZES = ((1, 1), (7, 31), (32, 32), (64, 48), (300, 200), (480, 640))  # pixels
 WARMUP_BATCHES = (1, 8)
 
@@ -56,29 +50,28 @@ def export_image_classifier(
             answers otherwise than the model. Nothing of it is left then.
     """
     exported = in_precision(model, precision)
-    signatures = _signatures(exported, preprocessing, class_names)
     samples = sample_images()
-    expected = {
-        "task": "images",
-        "columns": {"image_bytes": [image.decode("latin-1") for image in samples]},
-        "classes": list(class_names),
-        "scores": _ask_model(model, preprocessing, samples),
-        "tolerances": TOLERANCES[precision],
-    }
-    requests = [
-        predict_request({"image_bytes": (samples * size)[:size]}) for size in WARMUP_BATCHES
-    ]
-    assets = {"labels.txt": class_names}
-    try:
-        return write_export(destination, signatures, exported, assets, requests, expected)
-    except RuntimeError as error:
-        if precision == "float32":
-            raise
-        raise UserError(f"{error} Pass --precision float32.") from error
+    pixels = {"images": ["float32", [None, None, None, 3]]}
+    return write_classifier(
+        destination,
+        class_names,
+        _ask_model(model, preprocessing, samples),
+        precision,
+        model=exported,
+        signatures=_signatures(exported, preprocessing, class_names),
+        promises={
+            "serving_default": promise({"image_bytes": STRINGS}, class_names),
+            "images": promise(pixels, class_names),
+        },
+        columns={"image_bytes": samples},
+        requests=[
+            predict_request({"image_bytes": (samples * size)[:size]}) for size in WARMUP_BATCHES
+        ],
+    )
 
 
 def sample_images() -> list[bytes]:
-    """Encoded images of several sizes and formats, to try and warm up an export with."""
+    """Encodes images of several sizes and formats, to try and warm up an export with."""
     random = np.random.default_rng(0)
     samples = []
     for height, width in SAMPLE_SIZES:
@@ -94,40 +87,30 @@ GIF = "R0lGODlhAwACAPAAAAAAAP///yH5BAAKAAAALAAAAAADAAIAAAIDhI8VADs="
 
 
 def _signatures(model, preprocessing: ImagePreprocessing, class_names: Sequence[str]) -> dict:
-    names = tf.constant(class_names)  # (C,)
+    """Returns the functions that a server calls, by name."""
 
     def answer(inputs):
         scores = tf.nn.softmax(tf.cast(model(inputs, training=False), tf.float32))  # (B, C)
-        return {
-            "label": tf.gather(names, tf.argmax(scores, axis=1)),
-            "score": tf.reduce_max(scores, axis=1),
-            "classes": tf.tile(names[tf.newaxis], [tf.shape(scores)[0], 1]),
-            "scores": scores,
-        }
+        return labelled(scores, class_names)
 
-    @tf.function(autograph=False)
     def predict(image_bytes):
         shape = (preprocessing.height, preprocessing.width, 3)
         return answer(decode_batch(image_bytes, preprocessing, shape))
 
-    @tf.function(autograph=False)
     def predict_pixels(images):
         pixels = tf.saturate_cast(tf.round(images), tf.uint8)
         inputs = tf.map_fn(preprocessing, pixels, fn_output_signature=tf.float32)
         return answer(inputs)
 
+    pixels = tf.TensorSpec([None, None, None, 3], tf.float32, "images")
     return {
-        "serving_default": predict.get_concrete_function(
-            tf.TensorSpec([None], tf.string, "image_bytes")
-        ),
-        "images": predict_pixels.get_concrete_function(
-            tf.TensorSpec([None, None, None, 3], tf.float32, "images")
-        ),
+        "serving_default": signature(predict, image_bytes=strings("image_bytes")),
+        "images": signature(predict_pixels, images=pixels),
     }
 
 
 def _ask_model(model, preprocessing: ImagePreprocessing, samples: Sequence[bytes]) -> list:
-    """Scores of the live model, an image at a time."""
+    """Asks the live model, an image at a time."""
     shape = (preprocessing.height, preprocessing.width, 3)
     with tf.device("CPU"):  # where the export is tried: an accelerator may round otherwise
         logits = [

@@ -1,11 +1,11 @@
-"""What decides the training of a classifier of images."""
+"""What decides the training of a classifier of images, and what its data is."""
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
-from ...models.presets import image_preset
+from ...models.presets import IMAGE_PRESETS, image_preset
+from ..declarations import Declared, amended, declared, setting
 from ..errors import UserError
-from ..settings import Settings
+from ..settings import Reading, Settings, file_or_fraction, find_preset, preset_name
 
 STRENGTHS = ("none", "light", "medium", "strong")  # of augmentation
 
@@ -32,59 +32,98 @@ FROM_CHECKPOINT = {
 }
 
 
-@dataclass(frozen=True)
+def _either(name: str) -> str:
+    return f"{FROM_SCRATCH[name]} from scratch, {FROM_CHECKPOINT[name]} from a checkpoint"
+
+
+def image_size(text: str) -> int | tuple[int, int]:
+    """Makes a side, or height and width, of what is typed: 224, or 192x256."""
+    parts = text.split("x")
+    if not (1 <= len(parts) <= 2 and all(part.isdecimal() and int(part) for part in parts)):
+        raise ValueError(f"must be a number of pixels, or two as in 192x256. Received: {text}")
+    return int(parts[0]) if len(parts) == 1 else tuple(map(int, parts))
+
+
+@declared
 class ImageSettings(Settings):
-    """The settings of a training of a classifier of images.
+    """The settings of a training of a classifier of images."""
 
-    Attributes:
-        preset: A key of `regard.models.IMAGE_PRESETS`. Defaults to "vit_compact".
-        image_size: Side of the square that a model reads, in pixels, or height and width. Defaults
-            to the preset's, or the checkpoint's, whose positions are interpolated for another.
-        patch_size: Side of a patch, in pixels. Defaults to the preset's.
-        epochs: Largest number of passes over the training data. Defaults to 30 from scratch, 5 from
-            a checkpoint.
-        learning_rate: Highest learning rate, which falls as a cosine. Defaults to 1e-3 from
-            scratch, 1e-4 from a checkpoint.
-        batch_size: Images in a batch. Defaults to 128 from scratch, 32 from a checkpoint.
-        augmentation: What is done to images in training, "none" or in rising strength "light",
-            "medium" or "strong"; see `regard.recipes.augmentation`. Defaults to "medium" from
-            scratch, "light" from a checkpoint.
-        label_smoothing: Shard of a target, in [0, 1), that is spread over all classes. Defaults to
-            0.1.
-        stochastic_depth: Probability in [0, 1) of leaving out a sub-layer of an example in the last
-            block, less before. Defaults to 0.1 from scratch, 0 from a checkpoint.
-        layer_decay: Learning rate of a layer as a multiple of that of the layer above, in (0, 1].
-            Defaults to 1 from scratch, 0.75 from a checkpoint.
-        weight_decay: Shard of a weight that a step takes away, times the learning rate. Defaults to
-            0.05.
+    checkpoint: str | None = amended(
+        Settings,
+        "checkpoint",
+        help="Start from a pretrained ViT in Hugging Face's layout, or from a run.",
+    )
+    preset: str | None = amended(
+        Settings,
+        "preset",
+        help=f"Size from scratch: {', '.join(IMAGE_PRESETS)}.",
+        default_is=FROM_SCRATCH["preset"],
+        parse=preset_name(image_preset),
+        metavar="NAME",
+    )
+    epochs: int | None = amended(Settings, "epochs", default_is=_either("epochs"))
+    learning_rate: float | None = amended(
+        Settings,
+        "learning_rate",
+        help="Highest learning rate, which falls as a cosine.",
+        default_is=_either("learning_rate"),
+    )
+    patience: int = amended(
+        Settings,
+        "patience",
+        help="Epochs without a better macro-F1 after which training stops.",
+        flag=True,
+    )
+    image_size: tuple[int, int] | int | None = setting(
+        "Side of the square that is read, in pixels, or height x width; a checkpoint's positions "
+        "are interpolated for another size than its own.",
+        default_is="the checkpoint's or the preset's",
+        parse=image_size,
+        metavar="PIXELS",
+    )
+    patch_size: int | None = setting(
+        "Side of a patch, in pixels, from scratch.", default_is="the preset's", at_least=1
+    )
+    batch_size: int | None = setting(
+        "Images in a batch.", default_is=_either("batch_size"), at_least=1
+    )
+    augmentation: str | None = setting(
+        "What is done to images in training, in rising strength; medium and strong mirror them "
+        "too.",
+        default_is=_either("augmentation"),
+        choices=STRENGTHS,
+    )
+    label_smoothing: float = setting(
+        "Share of a target that is spread over all classes.", 0.1, at_least=0, below=1
+    )
+    stochastic_depth: float | None = setting(
+        "Probability of leaving out a sub-layer of an example in the last block, less before.",
+        default_is=_either("stochastic_depth"),
+        at_least=0,
+        below=1,
+    )
+    layer_decay: float | None = setting(
+        "Learning rate of a layer as a multiple of that of the layer above.",
+        default_is=_either("layer_decay"),
+        above=0,
+        at_most=1,
+    )
+    weight_decay: float | None = setting(
+        "Share of a weight that a step takes away, times the learning rate.",
+        default_is=f"{FROM_SCRATCH['weight_decay']}",
+        at_least=0,
+        below=1,
+    )
 
-    The rest is that of `Settings`.
-    """
-
-    image_size: int | tuple[int, int] | None = None
-    patch_size: int | None = None
-    batch_size: int | None = None
-    augmentation: str | None = None
-    label_smoothing: float = 0.1
-    stochastic_depth: float | None = None
-    layer_decay: float | None = None
-    weight_decay: float | None = None
-
-    def _check(self) -> None:
-        super()._check()
-        self._must("image_size", lambda size: min(_sides(size)) >= 1, "at least 1")
-        for name in ("patch_size", "batch_size"):
-            self._must(name, lambda value: value >= 1, "at least 1")
-        self._must("augmentation", STRENGTHS.__contains__, f"one of {', '.join(STRENGTHS)}")
-        for name in ("label_smoothing", "stochastic_depth"):
-            self._must(name, lambda share: 0 <= share < 1, "in [0, 1)")
-        self._must("layer_decay", lambda decay: 0 < decay <= 1, "in (0, 1]")
-        self._must("weight_decay", lambda share: 0 <= share < 1, "in [0, 1)")
+    def _check_together(self) -> None:
+        super()._check_together()
+        if self.image_size is not None and min(_sides(self.image_size)) < 1:
+            raise UserError(f"`image_size` must be at least 1. Received: {self.image_size}")
         if self.checkpoint is not None and self.patch_size is not None:
             raise UserError("A checkpoint has its own patches: leave out patch_size.")
 
-    def completed(self) -> "ImageSettings":
-        """The same with what is not given filled in.
+    def completed(self) -> Self:
+        """Returns the same with what is not given filled in.
 
         Raises:
             UserError: If there is no such preset; the message names the nearest.
@@ -92,18 +131,15 @@ class ImageSettings(Settings):
         if self.checkpoint is not None:
             return self.with_defaults(**FROM_CHECKPOINT)
         settings = self.with_defaults(**FROM_SCRATCH)
-        try:
-            image_preset(settings.preset)
-        except ValueError as error:
-            raise UserError(str(error)) from error
+        find_preset(image_preset, settings.preset)
         return settings
 
     def image_shape(self) -> dict[str, Any]:
-        """The shape of the images as a model's constructor takes it, if it is given."""
+        """Returns the shape of images as a model's constructor takes it, if it is given."""
         return {} if self.image_size is None else {"image_shape": (*_sides(self.image_size), 3)}
 
     def model_options(self) -> dict[str, Any]:
-        options = super().model_options()
+        options = {**super().model_options(), **self.image_shape()}
         if self.patch_size is not None:
             options["patch_size"] = self.patch_size
         return {**options, "stochastic_depth": self.stochastic_depth}
@@ -111,3 +147,37 @@ class ImageSettings(Settings):
 
 def _sides(size: int | tuple[int, int]) -> tuple[int, int]:
     return (size, size) if isinstance(size, int) else tuple(size)
+
+
+@declared
+class ImageReading(Reading):
+    """How labelled images are read."""
+
+    encoding: str = amended(Reading, "encoding", help="Encoding of a table.")
+    image_column: str | None = setting(
+        "Column of the paths of images, in a table.", default_is="guessed", metavar="NAME"
+    )
+    label_column: str | None = setting(
+        "Column of the labels.", default_is="guessed", metavar="NAME"
+    )
+    skip_bad_files: bool = setting("Count and skip images that cannot be read, not stop.", False)
+
+
+@declared
+class ImageSources(ImageReading):
+    """What a classifier of images learns from, and is validated on."""
+
+    train: str = setting("", is_argument=True)
+    validation: str | float | None = setting(
+        "Images to validate on, likewise, or the share of TRAIN to hold out for it.",
+        default_is="TRAIN/validation if it is there, else 0.1",
+        parse=file_or_fraction,
+        metavar="FILE|FRACTION",
+    )
+
+
+@declared
+class ImageInputs(Declared):
+    """How images are taken that are to be classified."""
+
+    skip_bad_files: bool | None = amended(ImageReading, "skip_bad_files", None)

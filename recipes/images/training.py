@@ -1,14 +1,12 @@
-"""How a classifier of images learns: loss, optimizer and learning rate."""
+"""Trains a classifier of images: its optimizer and its learning rate."""
 
 import keras
 
-from ..training.fit import compile_classifier
-from ..training.optimizers import LayerwiseAdamW, scaled
+from ..training.losses import compile_classifier
+from ..training.optimizers import UNDECAYED, make_optimizer, mean_momentum
 from .settings import ImageSettings
 
 WARMUP_SHARE = 0.1  # of the steps
-MOST_AVERAGED_STEPS = 1000
-AVERAGED_SHARE = 0.05  # of all steps, at most
 AVERAGE_EVERY = 4  # steps: each time is a pass over all weights
 
 
@@ -28,24 +26,21 @@ def compile_image_classifier(
     """
     total_steps = settings.epochs * steps_per_epoch
     warmup_steps = max(1, round(WARMUP_SHARE * total_steps))
-    updates = total_steps / settings.accumulate
-    averaged_steps = max(1, min(MOST_AVERAGED_STEPS, AVERAGED_SHARE * updates))
     schedule = keras.optimizers.schedules.CosineDecay(
         0.0,
         max(1, total_steps - warmup_steps),
         warmup_target=settings.learning_rate,
         warmup_steps=warmup_steps,
     )
-    optimizer = LayerwiseAdamW(
+    optimizer = make_optimizer(
         schedule,
-        settings.layer_decay,
+        mean_momentum(total_steps, settings.accumulate),
         AVERAGE_EVERY,
+        settings.accumulate,
+        settings.precision,
+        (*UNDECAYED, "class_token", "position_embedding"),
+        layer_decay=settings.layer_decay,
         weight_decay=settings.weight_decay,
         global_clipnorm=1.0,
-        use_ema=True,
-        ema_momentum=(1 - 1 / averaged_steps) ** AVERAGE_EVERY,
-        gradient_accumulation_steps=settings.accumulate if settings.accumulate > 1 else None,
     )
-    undecayed = ["bias", "gamma", "beta", "class_token", "position_embedding"]
-    optimizer.exclude_from_weight_decay(var_names=undecayed)
-    compile_classifier(model, scaled(optimizer, settings.precision), bool(settings.xla))
+    compile_classifier(model, optimizer, bool(settings.xla))

@@ -1,16 +1,53 @@
-"""Masked language modelling as BERT does it: which tokens are hidden, and behind what."""
+"""Makes batches for masked language modelling as BERT does it: some words hidden in each."""
 
 import numpy as np
 import tensorflow as tf
 
 from ..devices.shards import WHOLE, Shard
-from ..training.token_budget import TokenBudget, read_ahead
+from ..errors import UserError
+from ..tokenizers.wordpiece import WordPieceTokenizer
+from ..training.token_budget import TokenBudget, endless, in_order
+from .data import Texts
+from .settings import PretrainingSettings
 
+VALIDATION_SHARE = 0.05  # of the stretches of text, to tell the best epoch by
+LARGEST_VALIDATION = 2000  # stretches
+WHOLE_TEXT = 2**31 - 1  # tokens: longer than any text
 BEHIND_MASK = 0.8  # share of the hidden tokens that [MASK] replaces
 BEHIND_ANOTHER = 0.1  # share that a random token replaces; the rest stays as it is
 
 
-def masked_dataset(
+def split_stretches(
+    texts: Texts, tokenizer: WordPieceTokenizer, settings: PretrainingSettings
+) -> tuple[tf.RaggedTensor, tf.RaggedTensor]:
+    """Cuts texts into stretches that fit the model, and holds some of them out.
+
+    Args:
+        texts: The texts.
+        tokenizer: What encodes them.
+        settings: Complete settings.
+
+    Returns:
+        Encoded stretches to learn from, and to validate on.
+
+    Raises:
+        UserError: If there are fewer than two.
+    """
+    whole = tokenizer.encode_all(texts.texts, WHOLE_TEXT)[:, 1:-1]
+    token_ids = cut(whole, settings.max_sequence_length - 2)
+    stretches = tokenizer.enclose(token_ids, settings.max_sequence_length)
+    count = int(stretches.nrows())
+    if count < 2:
+        raise UserError(
+            f"{', '.join(texts.sources)}: there must be at least two texts, one to learn from and "
+            f"one to validate on. Received: {count}"
+        )
+    order = np.random.default_rng(settings.seed).permutation(count)
+    held_out = min(LARGEST_VALIDATION, max(1, round(VALIDATION_SHARE * count)))
+    return tf.gather(stretches, order[held_out:]), tf.gather(stretches, order[:held_out])
+
+
+def training_batches(
     plan: TokenBudget,
     token_ids: tf.RaggedTensor,
     tokenizer,
@@ -18,7 +55,7 @@ def masked_dataset(
     first_step: int = 0,
     shard: Shard = WHOLE,
 ) -> tf.data.Dataset:
-    """An endless stream of batches to pre-train on, its masks drawn anew each time.
+    """Returns the endless stream of batches to pre-train on, its masks drawn anew each time.
 
     What is hidden depends on the plan's seed and the step alone.
 
@@ -26,7 +63,7 @@ def masked_dataset(
         plan: What goes into each batch.
         token_ids: Encoded texts, (number of texts, None).
         tokenizer: The `WordPieceTokenizer` that encoded them.
-        masked_share: Shard of the words, in (0, 1), to hide.
+        masked_share: Share of the words, in (0, 1), to hide.
         first_step: The batch to begin with. Defaults to 0.
         shard: The shard of each batch to give. Defaults to the whole.
 
@@ -39,34 +76,27 @@ def masked_dataset(
         batch = tf.gather(token_ids, indices)
         return _hide(batch, length, seed, tokenizer, masked_share, shard)
 
-    signature = tuple(tf.TensorSpec(shape, tf.int64) for shape in ([], [], [None]))
-    steps = tf.data.Dataset.from_generator(
-        lambda: plan.steps(first_step), output_signature=signature
-    )
-    return read_ahead(steps.map(hide), tf.data.INFINITE_CARDINALITY)
+    return endless(plan, first_step, hide)
 
 
-def masked_validation_dataset(
+def validation_batches(
     plan: TokenBudget,
     token_ids: tf.RaggedTensor,
     tokenizer,
     masked_share: float,
     shard: Shard = WHOLE,
 ) -> tf.data.Dataset:
-    """One pass over all texts, the same tokens hidden each time; otherwise as `masked_dataset`."""
+    """Returns one pass over all texts, the same tokens hidden each time.
 
-    def batches():
-        for number, indices in enumerate(plan.in_order()):
-            yield -1 - number, int(plan.padded_lengths[indices[0]]), indices
+    The arguments are those of `training_batches`.
+    """
 
     def hide(number, length, indices):
-        seed = tf.stack([plan.seed, number])  # below 0: no step of training has it
+        seed = tf.stack([plan.seed, -1 - number])  # below 0: no step of training has it
         batch = tf.gather(token_ids, indices)
         return _hide(batch, length, seed, tokenizer, masked_share, shard)
 
-    signature = tuple(tf.TensorSpec(shape, tf.int64) for shape in ([], [], [None]))
-    dataset = tf.data.Dataset.from_generator(batches, output_signature=signature)
-    return read_ahead(dataset.map(hide), plan.num_batches)
+    return in_order(plan, hide)
 
 
 def _hide(token_ids, length, seed, tokenizer, masked_share, shard):

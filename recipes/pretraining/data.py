@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ..data.columns import choose_text_column
-from ..data.examples import fingerprint
+from ..data.examples import describe, fingerprint
 from ..data.formats import open_lines, open_table
 from ..data.rows import read_rows
 from ..errors import UserError
@@ -29,8 +30,12 @@ class Texts:
         return len(self.texts)
 
     def fingerprint(self) -> str:
-        """SHA-256 over the texts, in hexadecimal: the same data, the same fingerprint."""
+        """Returns the SHA-256 over the texts, in hexadecimal: the same for the same data."""
         return fingerprint(self.texts)
+
+    def describe(self) -> dict[str, Any]:
+        """Returns what `run.json` says of them."""
+        return describe(self, sources=self.sources)
 
 
 def read_texts(

@@ -1,15 +1,15 @@
 """A pre-training's run: a masked language model, which says what stands behind [MASK]."""
 
-import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from typing import Any
 
 import tensorflow as tf
 
 from ...models import MaskedLanguageModel
 from ..errors import UserError
 from ..runs.checkpoints import open_checkpoint
-from ..runs.run import LanguageRun
+from ..runs.run import Answer, LanguageRun
 from ..tokenizers.strings import as_bytes
 from .batches import masked_positions
 
@@ -18,25 +18,21 @@ TOP = 5  # guesses for each [MASK]
 
 @dataclass(frozen=True)
 class Guess:
-    """What may stand behind a [MASK], and its probability."""
+    """A piece that may stand behind a [MASK], and its probability."""
 
     token: str
     score: float
 
 
 @dataclass(frozen=True)
-class FilledText:
+class FilledText(Answer):
     """A text with guesses for each [MASK] in it, the most probable first."""
 
     text: str
     masks: list[list[Guess]]
 
-    def to_json(self) -> str:
-        """One line of JSON."""
-        return json.dumps(asdict(self), ensure_ascii=False)
-
     def to_line(self) -> str:
-        """The guesses of each mask with their probabilities, then the text; tabs in between."""
+        """Returns the guesses of each mask with their probabilities, then the text, by tabs."""
         guesses = (", ".join(f"{g.token} {g.score:.4f}" for g in mask) for mask in self.masks)
         return "\t".join([*guesses, " ".join(self.text.split())])
 
@@ -59,6 +55,13 @@ class MaskedLMRun(LanguageRun):
     task = "masked_lm"
     model_class = MaskedLanguageModel
     open = staticmethod(open_checkpoint)
+    next_steps = "regard fit text DATA --checkpoint {run}"
+
+    @staticmethod
+    def format_metrics(metrics: dict[str, Any]) -> str:
+        """Lays metrics out for a terminal."""
+        perplexity, accuracy = (metrics[name] for name in ("perplexity", "accuracy"))
+        return f"perplexity  {perplexity:.2f}\naccuracy    {accuracy:.4f}"
 
     def predict(self, texts: Sequence[str], top: int = TOP) -> list[FilledText]:
         """Says what may stand behind each [MASK].

@@ -1,29 +1,60 @@
-"""What decides a pre-training."""
+"""What decides a pre-training, and what its data is."""
 
-from dataclasses import dataclass
 from typing import Self
 
-from ..settings import BATCH_TOKENS, EPOCHS, EPOCHS_FROM_CHECKPOINT, TrainingSettings
+from ..declarations import amended, declared, setting
+from ..settings import (
+    BATCH_TOKENS,
+    EPOCHS,
+    EPOCHS_FROM_CHECKPOINT,
+    BertSettings,
+    Settings,
+    TableReading,
+    TokenSettings,
+)
 
 
-@dataclass(frozen=True)
-class PretrainingSettings(TrainingSettings):
+@declared
+class PretrainingSettings(BertSettings):
     """The settings of masked language modelling.
 
-    Attributes:
-        masked_share: Shard of the words, in (0, 1), to hide. Defaults to 0.15, as in BERT.
-
-    `epochs` defaults to 20 from scratch and 3 from a checkpoint. The rest is that of
-    `TrainingSettings`; texts longer than `max_sequence_length` are cut into several, and
-    nothing of them is lost.
+    Texts longer than `max_sequence_length` are cut into several, and nothing of them is lost.
     """
 
-    masked_share: float = 0.15
-
-    def _check(self) -> None:
-        super()._check()
-        self._must("masked_share", lambda share: 0 < share < 1, "in (0, 1)")
+    epochs: int | None = amended(
+        Settings,
+        "epochs",
+        default_is=f"{EPOCHS} from scratch, {EPOCHS_FROM_CHECKPOINT} from a checkpoint",
+    )
+    learning_rate: float | None = amended(
+        Settings,
+        "learning_rate",
+        default_is="0.128 / width from scratch, 0.0384 / width from a checkpoint",
+    )
+    dropout: float | None = amended(
+        Settings, "dropout", default_is="the checkpoint's; from scratch 0.1"
+    )
+    batch_tokens: int | None = amended(TokenSettings, "batch_tokens", default_is=f"{BATCH_TOKENS}")
+    masked_share: float = setting(
+        "Share of the words to hide.", 0.15, above=0, below=1, flag=False
+    )  # as in BERT
 
     def completed(self) -> Self:
         epochs = EPOCHS if self.checkpoint is None else EPOCHS_FROM_CHECKPOINT
         return super().completed().with_defaults(epochs=epochs, batch_tokens=BATCH_TOKENS)
+
+
+@declared
+class UnlabelledReading(TableReading):
+    """How texts without labels are read."""
+
+    text_column: str | None = setting(
+        "Column of the texts, in tables.", default_is="guessed", metavar="NAME"
+    )
+
+
+@declared
+class UnlabelledSources(UnlabelledReading):
+    """What a masked language model learns from."""
+
+    sources: tuple[str, ...] = setting("", is_argument=True, metavar="FILE...")

@@ -1,4 +1,4 @@
-"""Directories that appear whole or not at all, and never in place of what was not given up."""
+"""Writes directories whole or not at all, and never in place of what was not given up."""
 
 import json
 import logging
@@ -12,14 +12,10 @@ from tempfile import mkdtemp
 from typing import Any
 
 from ..errors import UserError
+from ..tasks import TASKS
 
 # What regard itself writes into a directory: only such a one is ever replaced.
 RUN_CONTENTS = frozenset(["run.json", "model", "metrics.json", "history.csv", "report"])
-DEMO_CONTENTS = frozenset(["reviews.csv", "held_out.csv", "run", "served"])
-IMAGE_DEMO_CONTENTS = frozenset(["digits", "run", "served"])
-TRANSLATION_DEMO_CONTENTS = frozenset(
-    ["train.en", "train.zh", "held_out.en", "held_out.zh", "alignment.png", "run", "served"]
-)
 
 logger = logging.getLogger("regard")
 
@@ -147,31 +143,23 @@ def _free_name(place: Path) -> Path:
 
 
 def default_output(source: str | Path, prefix: str = "") -> Path:
-    """`runs/` and the name of the data: `runs/reviews` for `reviews.csv`."""
+    """Returns `runs/` and the name of the data: `runs/reviews` for `reviews.csv`."""
     source = str(source)
     name = source.removeprefix("tfds:").replace("/", "-").replace(":", "-")
     return Path("runs") / (prefix + (name if source.startswith("tfds:") else Path(source).stem))
 
 
 def state_directory(output: Path) -> Path:
-    """Where the state of a training of several workers is, until its run is written."""
+    """Returns where the state of a training of several workers is, until its run is written."""
     return output.with_name(f".{output.name}.state")
 
 
-TASKS = {
-    "text": ("a text classifier", "regard fit text"),
-    "masked_lm": ("a masked language model", "regard pretrain text"),
-    "translation": ("a translator", "regard fit translation"),
-    "images": ("an image classifier", "regard fit images"),
-}
-
-
 def read_metadata(directory: Path, *tasks: str) -> dict[str, Any]:
-    """What `run.json` of a run directory holds.
+    """Reads what `run.json` of a run directory holds.
 
     Args:
         directory: The run.
-        *tasks: The tasks that it may be a run of, keys of `TASKS`. Defaults to all.
+        *tasks: The tasks that it may be a run of, by their names. Defaults to all.
 
     Raises:
         UserError: If the directory is not a run, or is a run of another task.
@@ -179,12 +167,9 @@ def read_metadata(directory: Path, *tasks: str) -> dict[str, Any]:
     path = directory / "run.json"
     try:
         metadata = json.loads(path.read_text(encoding="utf-8"))
-        found = metadata["task"]
-        is_whole = found in TASKS and isinstance(metadata["settings"], dict)
-        if found == "text":
-            is_whole &= {"text_column", "label_column"} <= set(metadata["data"]["train"])
-        if found != "images":
-            is_whole &= isinstance(metadata["settings"]["max_sequence_length"], int)
+        task = TASKS[metadata["task"]]
+        needed = {"settings": dict, **task.needs}
+        is_whole = all(isinstance(_find(metadata, name), kind) for name, kind in needed.items())
     except OSError as error:
         raise UserError(
             f"{directory} is not a run: there is no run.json in it. "
@@ -194,21 +179,29 @@ def read_metadata(directory: Path, *tasks: str) -> dict[str, Any]:
         is_whole = False
     if not is_whole:
         raise UserError(f"{path} does not describe a run as `regard` writes it.")
-    if tasks and found not in tasks:
-        wanted, commands = zip(*(TASKS[task] for task in tasks), strict=True)
+    if tasks and task.name not in tasks:
+        wanted = [TASKS[name] for name in tasks]
+        commands = " or ".join(f"`regard {each.command}`" for each in wanted)
         raise UserError(
-            f"{directory} is a run of {TASKS[found][0]}, but this needs {' or '.join(wanted)}. "
-            f"Name one that {' or '.join(f'`{command}`' for command in commands)} wrote."
+            f"{directory} is a run of {task.noun}, but this needs "
+            f"{' or '.join(each.noun for each in wanted)}. Name one that {commands} wrote."
         )
     return metadata
 
 
+def _find(metadata: dict[str, Any], name: str) -> Any:
+    """Returns what stands under a dotted name."""
+    for part in name.split("."):
+        metadata = metadata[part]
+    return metadata
+
+
 def takes_pairs(metadata: dict[str, Any]) -> bool:
-    """Whether a run, by what its `run.json` holds, classifies pairs of texts."""
+    """Returns whether a run, by what its `run.json` holds, classifies pairs of texts."""
     return metadata["task"] == "text" and metadata["data"]["train"].get("pair_column") is not None
 
 
 def model_directory(source: str | Path) -> str:
-    """Where a checkpoint is, if it may be a run: `source`, or the `model/` of a run."""
+    """Returns where a checkpoint is that may be a run: `source`, or the `model/` of a run."""
     is_run = not str(source).startswith("hf://") and (Path(source) / "run.json").exists()
     return str(Path(source) / "model") if is_run else str(source)

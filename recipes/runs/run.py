@@ -7,13 +7,10 @@ history.csv    one row an epoch
 report/        learning curves, and what else shows how good it is
 """
 
-import csv
-import hashlib
 import json
-import platform
 import random
-from collections.abc import Iterable, Sequence
-from importlib.metadata import version
+from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
 
@@ -21,17 +18,27 @@ import keras
 
 from ...models.checkpoints import save_checkpoint
 from ...models.layout import write_json
-from .directories import model_directory, read_metadata
 from ..errors import UserError
+from .directories import read_metadata
 
 SAMPLE_LENGTHS = (3, 8, 12, 16, 20, 28, 40, 60, 120, 240)  # words
+
+
+class Answer:
+    """What a model says of one example; each task has a dataclass of its own."""
+
+    def to_json(self) -> str:
+        """Returns one line of JSON, without the fields that are None."""
+        fields = {name: value for name, value in asdict(self).items() if value is not None}
+        return json.dumps(fields, ensure_ascii=False)
 
 
 class Run:
     """A trained model with what stands before it, as a run directory holds the two.
 
-    A task's class has the `task`, which `run.json` names, the `model_class`, and `open`, which
-    gives the checkpoint in a run directory and its preprocessor.
+    A task's class has the `task`, which `run.json` names, the `model_class`, `open`, which gives
+    the checkpoint in a run directory and its preprocessor, and `format_metrics`, which lays out
+    metrics for a terminal.
 
     Args:
         model: The model.
@@ -43,13 +50,20 @@ class Run:
     task: str
     model_class: type[keras.Model]
 
+    next_steps = "regard predict {run} {example}, or regard export {run} DEST"
+    example = '"some text"'
+
     def __init__(
-        self, model: keras.Model, preprocessor, metadata: dict[str, Any], metrics: dict[str, Any]
+        self,
+        model: keras.Model,
+        preprocessor,
+        metadata: dict[str, Any],
+        metrics: dict[str, Any] | None = None,
     ):
         self.model = model
         self.preprocessor = preprocessor
         self.metadata = metadata
-        self.metrics = metrics
+        self.metrics = metrics or {}
 
     @classmethod
     def load(cls, directory: str | Path) -> Self:
@@ -67,6 +81,10 @@ class Run:
             return cls(model, preprocessor, metadata, metrics)
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise UserError(f"{directory} is damaged, it cannot be read: {error}") from error
+
+    def what_next(self, directory: str) -> str:
+        """Returns the commands that go on from the run in a directory."""
+        return self.next_steps.format(run=directory, example=self.example)
 
     def save(self, directory: Path) -> None:
         """Writes `run.json`, `metrics.json` and `model/` into an existing directory."""
@@ -87,12 +105,12 @@ class LanguageRun(Run):
 
     @property
     def tokenizer(self):
-        """What makes token ids of texts."""
+        """Returns what makes token ids of texts."""
         return self.preprocessor
 
     @property
     def max_sequence_length(self) -> int:
-        """The longest text the model reads, in tokens; the rest of a longer one is cut off."""
+        """Returns the longest text the model reads, in tokens; a longer one is cut off there."""
         return self.metadata["settings"]["max_sequence_length"]
 
     def save_model(self, directory: Path) -> None:
@@ -100,57 +118,8 @@ class LanguageRun(Run):
         self.tokenizer.save(directory, self.max_sequence_length)
 
 
-def class_names_of(model: keras.Model, metadata: dict[str, Any]) -> list[str]:
-    """The names of a classifier's classes, in the order of its logits.
-
-    Raises:
-        ValueError: If there are more or fewer than classes.
-    """
-    names, count = metadata["class_names"], model.config["num_classes"]
-    if len(names) != count:
-        raise ValueError(f"run.json must name {count} classes. Received: class_names={names}")
-    return list(names)
-
-
 def sample_texts(pieces: Iterable[str]) -> list[str]:
-    """Texts of several lengths: a model's own words, nobody's data."""
+    """Makes texts of several lengths, of a model's own words: nobody's data."""
     words = [piece for piece in pieces if piece[:1].isalnum()] or ["?"]
     draw = random.Random(0)
     return [" ".join(draw.choices(words, k=length)) for length in SAMPLE_LENGTHS]
-
-
-def write_history(path: Path, history: Sequence[dict[str, float]]) -> None:
-    """Writes one row an epoch."""
-    with open(path, "w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=list(history[0]))
-        writer.writeheader()
-        writer.writerows(history)
-
-
-def versions() -> dict[str, str]:
-    """The versions that a result depends on."""
-    packages = ("regard", "keras", "tensorflow", "tensorflow-text", "tokenizers", "numpy")
-    return {"python": platform.python_version(), **{name: version(name) for name in packages}}
-
-
-def code_fingerprint() -> str:
-    """Of this package's own code, so that several machines can tell whether they run the same."""
-    root = Path(__file__).resolve().parents[2]
-    rooms = (path for room in ("layers", "models", "recipes") for path in (root / room).rglob("*.py"))
-    return _digest(sorted([*root.glob("*.py"), *rooms]))
-
-
-def fingerprint(checkpoint: str | None) -> str | None:
-    """Of the files of a checkpoint in a directory; any other is told by its name."""
-    if checkpoint is None or checkpoint.startswith("hf://"):
-        return checkpoint
-    directory = Path(model_directory(checkpoint))
-    return _digest(path for path in sorted(directory.iterdir()) if path.is_file())
-
-
-def _digest(paths: Iterable[Path]) -> str:
-    digest = hashlib.sha256()
-    for path in paths:
-        digest.update(path.name.encode() + b"\0")
-        digest.update(hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()

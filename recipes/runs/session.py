@@ -1,47 +1,160 @@
-"""Where a training writes: its run, and with several workers its state, to go on from."""
+"""One training, from its first second to the run that it leaves behind.
 
-import fcntl
-import os
+    with session("text", output, settings) as run:
+        ...  # read the data
+        with run.training(settings, data) as (settings, resume):
+            ...  # make a model, compile it and fit it
+        run.write(trained, history, report)
+
+The session has what all trainings have: devices, hardware defaults, the seed, the clock, the state
+to resume from, the agreement of workers, and the run directory, which appears whole or not at all.
+"""
+
+import csv
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
+import filelock
 import numpy as np
 
+from ..devices.strategy import is_chief, open_devices, resolve, strategy, with_hardware_defaults
 from ..devices.worker_checks import begin_alike, gather
-from .directories import RUN_CONTENTS, state_directory, written_aside
-from ..devices.strategy import is_chief, resolve, strategy
 from ..errors import UserError, WorkerLost
-from ..training.resuming import Resume
-from .run import code_fingerprint, fingerprint, versions
 from ..settings import Settings
+from ..training.fit import set_seed
+from ..training.resuming import Resume
+from .directories import RUN_CONTENTS, check_output, state_directory, written_aside
+from .provenance import checkpoint_fingerprint, code_fingerprint, versions
+
+SomeSettings = TypeVar("SomeSettings", bound=Settings)
 
 
-class Places(NamedTuple):
-    """Where a training may write.
+class Session:
+    """A training under way.
 
-    Attributes:
-        run: The new run directory; None on all workers but the chief.
-        state: The directory of its state, to go on from; None where nothing is interrupted.
+    Args:
+        task: What `run.json` calls the task.
+        directory: The new run directory; None on all workers but the chief.
+        state: The directory of the training's state; None where it is not kept.
     """
+
+    def __init__(self, task: str, directory: Path | None, state: Path | None):
+        self.task = task
+        self.directory = directory
+        self.state = state
+
+    @contextmanager
+    def training(
+        self, settings: SomeSettings, data: Mapping[str, Any], one_shape: bool = False
+    ) -> Iterator[tuple[SomeSettings, Resume | None]]:
+        """Gives the scope in which a model is made, compiled and fitted.
+
+        Args:
+            settings: Complete settings, but for what the hardware decides.
+            data: What `describe` of the data gives, by what the data is for.
+            one_shape: Whether all batches are of one shape, which XLA compiles once.
+
+        Yields:
+            Complete settings, and where to keep the state of the training.
+
+        Raises:
+            UserError: If the workers do not have the same settings, data, code or state.
+        """
+        self.data = data
+        self._began = time.perf_counter()
+        with strategy(settings.strategy):
+            settings = with_hardware_defaults(settings, one_shape)
+            set_seed(settings.seed)
+            yield settings, None if self.state is None else self._resume(settings)
+
+    def _resume(self, settings: Settings) -> Resume:
+        """Returns where to keep the state, once all workers are seen to begin alike."""
+        parts = self.data if "sha256" not in self.data else {"train": self.data}
+        facts = {
+            **asdict(settings),
+            "checkpoint": checkpoint_fingerprint(settings.checkpoint),
+            "data": {name: part["sha256"] for name, part in parts.items()},  # wherever it lies
+            "versions": versions(),
+            "code": code_fingerprint(),
+        }
+        # The seed tells trainings of one run apart.
+        path = self.state / f"seed-{settings.seed}.safetensors"
+        resume = Resume(path, facts, writes=is_chief())
+        begin_alike({**facts, "interrupted training": resume.fingerprint()})
+        return resume
+
+    def metadata(self, settings: Settings, **more: Any) -> dict[str, Any]:
+        """Returns what `run.json` is to hold, once a model is trained."""
+        return {
+            "task": self.task,
+            "settings": asdict(settings),
+            "seconds": round(time.perf_counter() - self._began, 1),
+            **more,
+            "data": self.data,
+            "versions": versions(),
+        }
+
+    def write(
+        self, run, history: Sequence[dict[str, float]], report: Callable[[Path], None]
+    ) -> None:
+        """Writes the run directory, on the worker that writes.
+
+        Args:
+            run: The trained `Run`.
+            history: One dict of figures an epoch.
+            report: Draws the pictures of `report/`, whose path it is given.
+        """
+        if self.directory is None:
+            return
+        run.save(self.directory)
+        write_history(self.directory / "history.csv", history)
+        report(self.directory / "report")
+
+
+@contextmanager
+def session(
+    task: str, output: Path, settings: Settings, overwrite: bool = False
+) -> Iterator[Session]:
+    """Opens a training that writes a run directory.
+
+    Args:
+        task: What `run.json` calls the task.
+        output: The run directory.
+        settings: The settings of the training.
+        overwrite: Whether to replace a run that is there already. Defaults to False.
+
+    Raises:
+        UserError: If the directory may not be written, or there are no such devices.
+        WorkerLost: If another worker does not come, or does not answer any more.
+    """
+    check_output(output, RUN_CONTENTS, overwrite)
+    open_devices(settings.strategy)  # before the data is read, for that may use TensorFlow
+    with _directories(output, overwrite, settings.strategy) as directories:
+        yield Session(task, *directories)
+
+
+class Directories(NamedTuple):
+    """Where a session writes: its run and its state, as in `Session`."""
 
     run: Path | None
     state: Path | None
 
 
 @contextmanager
-def run_directory(output: Path, overwrite: bool, settings: Settings) -> Iterator[Places]:
-    """Where a training may write: what the chief writes appears when all is written.
+def _directories(output: Path, overwrite: bool, kind: str) -> Iterator[Directories]:
+    """Makes the directories of a session; what the chief writes appears when all is written.
 
     With several workers, the state of the training is kept beside it, on a disk that all of them
     see, until then.
     """
-    if resolve(settings.strategy) != "multiworker":
+    if resolve(kind) != "multiworker":
         with written_aside(output, RUN_CONTENTS, overwrite) as directory:
-            yield Places(directory, None)
+            yield Directories(directory, None)
         return
     state = state_directory(output)
     with strategy("multiworker"):
@@ -51,10 +164,10 @@ def run_directory(output: Path, overwrite: bool, settings: Settings) -> Iterator
             written_aside(output, RUN_CONTENTS, overwrite, aside=state) as directory,
             _locked(state),
         ):
-            yield Places(directory, state)
+            yield Directories(directory, state)
         shutil.rmtree(state, ignore_errors=True)
     else:
-        yield Places(None, state)
+        yield Directories(None, state)
     try:
         with strategy("multiworker"):
             gather(np.zeros(1, "int64"))  # so that they leave together
@@ -66,47 +179,25 @@ def run_directory(output: Path, overwrite: bool, settings: Settings) -> Iterator
 @contextmanager
 def _locked(directory: Path) -> Iterator[None]:
     """Keeps other trainings out of a directory; where its disk has no locks, it does not."""
-    handle = os.open(directory, os.O_RDONLY)
+    lock = filelock.FileLock(directory / "lock", blocking=False)
     try:
-        with suppress(OSError):
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise UserError(
-                    f"{directory} is in use: another training writes the same run. Wait for it, or "
-                    "name another directory with --output."
-                ) from error
+        lock.acquire()
+    except filelock.Timeout as error:
+        raise UserError(
+            f"{directory} is in use: another training writes the same run. Wait for it, or name "
+            "another directory with --output."
+        ) from error
+    except NotImplementedError:  # by the disk
+        pass
+    try:
         yield
     finally:
-        os.close(handle)
+        lock.release()
 
 
-def resume_in(state: Path | None, settings: Settings, data: Mapping[str, Any]) -> Resume | None:
-    """Where to keep the state of one training, once all workers are seen to begin alike.
-
-    Args:
-        state: As in `Places`.
-        settings: Complete settings; the seed tells trainings of one run apart.
-        data: What the data is, with its fingerprint.
-
-    Raises:
-        UserError: If the workers do not have the same of these, of the code, or of the state.
-    """
-    if state is None:
-        return None
-    facts = {
-        **asdict(settings),
-        "checkpoint": fingerprint(settings.checkpoint),
-        "data": _fingerprints(data),
-        "versions": versions(),
-        "code": code_fingerprint(),
-    }
-    resume = Resume(state / f"seed-{settings.seed}.safetensors", facts, writes=is_chief())
-    begin_alike({**facts, "interrupted training": resume.fingerprint()})
-    return resume
-
-
-def _fingerprints(data: Mapping[str, Any]) -> dict[str, str]:
-    """The fingerprints of data, wherever a machine has it."""
-    parts = data if "sha256" not in data else {"train": data}
-    return {name: part["sha256"] for name, part in parts.items()}
+def write_history(path: Path, history: Sequence[dict[str, float]]) -> None:
+    """Writes one row an epoch."""
+    with open(path, "w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=list(history[0]))
+        writer.writeheader()
+        writer.writerows(history)

@@ -19,13 +19,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, NamedTuple
 
+import keras
 import tensorflow as tf
 from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
 
 from ..errors import UserError
-from .warmup_requests import write_warmup_requests
+from .server_ops import TEXT_OPS
+from .warmup_requests import FEATURES, Columns, write_warmup_requests
 
 PRECISIONS = ("float32", "bfloat16")
 
@@ -40,47 +42,84 @@ AWKWARD_TEXTS = (
 )
 
 
-def write_export(
-    destination: Path,
-    signatures: Mapping[str, Any],
-    model,
-    assets: Mapping[str, Sequence[str]],
-    requests: Sequence[PredictionLog],
-    expected: Mapping[str, Any],
-    resources: Sequence[Any] = (),
-) -> Path:
+class Export(NamedTuple):
+    """A model with all that a server needs of it.
+
+    Attributes:
+        model: The model, in the precision to export. Its optimizer is not stored.
+        signatures: The functions that a server calls, by name.
+        promises: Of each signature its method, "predict" or "classify", and its inputs and outputs,
+            each with a dtype and a shape.
+        columns: Inputs to try it with: byte strings by the name of the input.
+        answers: What the live model answers to them, by the name of the output: lists of numbers,
+            or of texts.
+        tolerances: How far answers may be from these; see `verify_export.py`.
+        requests: The warm-up requests.
+        assets: The lines of text files that go with it, by name.
+        resources: What else the functions hold on to, such as tables.
+    """
+
+    model: keras.Model
+    signatures: Mapping[str, Any]
+    promises: Mapping[str, Sequence[Any]]
+    columns: Columns
+    answers: Mapping[str, list]
+    tolerances: Mapping[str, float]
+    requests: Sequence[PredictionLog]
+    assets: Mapping[str, Sequence[str]]
+    resources: Sequence[Any] = ()
+
+
+def write_export(destination: Path, export: Export, precision: str) -> Path:
     """Writes the next version of a model that TensorFlow Serving's stock server can load.
 
     Args:
         destination: The directory that holds all versions, made if missing: a server's
             `--model_base_path`. The new version is one more than the largest there.
-        signatures: The functions that a server calls, by name.
-        model: The model in them. Its optimizer is not stored.
-        assets: The lines of text files that go with it, by name.
-        requests: Its warm-up requests.
-        expected: What `verify_export.py` is to find.
-        resources: What else the functions hold on to, such as tables.
+        export: The model.
+        precision: What it computes in.
 
     Returns:
         The directory written, `destination/<version>`.
 
     Raises:
-        UserError: If `destination` is not a directory that can be written.
+        UserError: If `destination` is not a directory that can be written, or if a precision other
+            than float32 changes the answers too much.
         RuntimeError: If the export does not load, has an operation that the server lacks, or
             answers otherwise than expected. Nothing of it is left then.
     """
-    with _workspace(destination) as workspace:
-        export = workspace / "export"
-        files = [_asset(workspace / name, lines) for name, lines in assets.items()]
-        _save(signatures, model, [*files, *resources], export)
-        write_warmup_requests(export, requests)
-        _verify(export, expected)
-        _flush(export)
-        return _publish(export, destination)
+    try:
+        with _workspace(destination) as workspace:
+            directory = workspace / "export"
+            files = [_asset(workspace / name, lines) for name, lines in export.assets.items()]
+            _save(export.signatures, export.model, [*files, *export.resources], directory)
+            write_warmup_requests(directory, export.requests)
+            _verify(directory, _expected(export))
+            _flush(directory)
+            return _publish(directory, destination)
+    except RuntimeError as error:
+        if precision == "float32":
+            raise
+        raise UserError(f"{error} Pass --precision float32.") from error
+
+
+def _expected(export: Export) -> dict[str, Any]:
+    """Returns what `verify_export.py` is to find."""
+    return {
+        "text_ops": sorted(TEXT_OPS),
+        "signatures": export.promises,
+        "columns": {
+            name: [value.decode("latin-1") for value in values]
+            for name, values in export.columns.items()
+        },
+        "features": FEATURES,
+        "answers": export.answers,
+        "tolerances": export.tolerances,
+    }
 
 
 def in_precision(model, precision: str):
-    """The same model with its weights in that precision, so that no call has to convert them.
+    """Returns the same model with its weights in a precision, so that no call converts them.
 
     Raises:
         UserError: If there is no such precision.
@@ -96,7 +135,7 @@ def in_precision(model, precision: str):
 
 @contextmanager
 def _workspace(destination: Path) -> Iterator[Path]:
-    """A directory beside the versions, which the server passes over since it is not a number."""
+    """Makes a directory beside the versions, which servers pass over: its name is no number."""
     try:
         destination.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(prefix=".partial-", dir=destination) as workspace:
@@ -110,7 +149,7 @@ def _workspace(destination: Path) -> Iterator[Path]:
 
 
 def _asset(path: Path, lines: Sequence[str]) -> tf.saved_model.Asset:
-    """A text file that goes into `assets/`; a line break within a label becomes a space."""
+    """Writes a text file for `assets/`; a line break within a label becomes a space."""
     text = "".join(" ".join(line.splitlines()) + "\n" for line in lines)
     path.write_text(text, encoding="utf-8", newline="\n")
     return tf.saved_model.Asset(str(path))
@@ -138,7 +177,7 @@ def _verify(export: Path, expected: Mapping[str, Any]) -> None:
     path.write_text(json.dumps(expected), encoding="utf-8")
     script = Path(__file__).with_name("verify_export.py")
     result = subprocess.run(
-        # -P: nothing beside the script, such as our tokenizers.py, goes before installed packages.
+        # -P: nothing beside the script goes before installed packages.
         [sys.executable, "-P", script, export, path],
         env={**os.environ, "CUDA_VISIBLE_DEVICES": "-1"},
         capture_output=True,
@@ -165,7 +204,7 @@ def _flush(export: Path) -> None:
 
 
 def _publish(export: Path, destination: Path) -> Path:
-    """Gives the export the next version, in one step."""
+    """Renames the export to the next version, in one step."""
     while True:
         versions = [path.name for path in destination.iterdir() if path.name.isdecimal()]
         version = destination / str(max(map(int, versions), default=0) + 1)

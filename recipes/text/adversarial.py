@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 
 from ...models import TextClassifier
-from ..devices.patch_keras import sum_over_replicas
+from ..devices.gradients import sum_over_replicas
 
 
 class AdversarialClassifier(keras.Model):

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from ..data.columns import choose_columns
-from ..data.examples import fingerprint, sorted_labels
-from ..data.formats import Table, open_table
+from ..data.examples import describe, fingerprint, sorted_labels
+from ..data.formats import open_table
 from ..data.rows import read_rows
-from ..data.splitting import split
+from ..data.splitting import with_validation
+from ..data.table import Table
 from ..errors import UserError
 from ..names import display_name
 
@@ -60,11 +61,17 @@ class LabelledTexts:
         return fingerprint(self.texts, self.labels, *([] if self.pairs is None else [self.pairs]))
 
     def class_names(self) -> list[str]:
-        """The distinct labels, sorted as `sorted_labels` does."""
+        """Returns the distinct labels, sorted as `sorted_labels` does."""
         return sorted_labels(self.labels)
 
+    def describe(self) -> dict[str, Any]:
+        """Returns what `run.json` says of them."""
+        columns = ("text_column", "label_column", "pair_column")
+        origin = {name: getattr(self, name) for name in ("source", *columns)}
+        return describe(self, **origin)
+
     def take(self, rows: Sequence[int]) -> "LabelledTexts":
-        """Some of the rows."""
+        """Returns some of the rows."""
         return replace(
             self,
             texts=[self.texts[row] for row in rows],
@@ -168,20 +175,10 @@ def read_train_and_validation(
     if not isinstance(train, LabelledTexts):
         train = read_labelled_texts(train, **reading)
     _check_labels(train)
-    if isinstance(validation, float):
-        return split(train, validation, seed)
-    if not isinstance(validation, LabelledTexts):
-        trained = {
-            "text_column": train.text_column,
-            "label_column": train.label_column,
-            "pair_column": train.pair_column,
-        }
-        validation = read_like(trained, validation, **reading)
+    train, validation = with_validation(
+        train, validation, seed, lambda source: read_like(train.describe(), source, **reading)
+    )
     check_pairs(validation, trained_on_pairs=train.pairs is not None)
-    if validation.fingerprint() == train.fingerprint():
-        logger.warning(
-            "%s is validated on its own training data: the figures flatter", train.source
-        )
     return train, validation
 
 

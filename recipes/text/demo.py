@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from ..runs.directories import DEMO_CONTENTS, written_aside
+from ..runs.directories import written_aside
+from ..tasks import TASKS
 from .data import read_labelled_texts
 from .recipe import fit_text
 from .reviews import bag_of_words_accuracy, generate_reviews
@@ -24,7 +25,7 @@ QUESTIONS = (
 )
 
 
-def run_text_demo(output: Path, overwrite: bool = False) -> Iterator[str]:
+def run_demo(output: Path, overwrite: bool = False) -> Iterator[str]:
     """Trains, evaluates, predicts and exports; says at each step what came of it.
 
     Args:
@@ -37,7 +38,7 @@ def run_text_demo(output: Path, overwrite: bool = False) -> Iterator[str]:
     Raises:
         UserError: If the directory exists and may not be replaced, or cannot be written.
     """
-    with written_aside(output, DEMO_CONTENTS, overwrite) as directory:
+    with written_aside(output, TASKS["text"].demo, overwrite) as directory:
         train = directory / "reviews.csv"
         test = directory / "held_out.csv"
         write_reviews(train, *generate_reviews(NUM_TRAINING_REVIEWS, seed=0, held_out=False))

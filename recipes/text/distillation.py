@@ -26,7 +26,8 @@ from ...models import TextClassifier
 from ..devices.shards import WHOLE, Shard
 from ..tokenizers.ragged import sequence_lengths
 from ..tokenizers.wordpiece import WordPieceTokenizer
-from ..training.token_budget import TokenBudget, read_ahead, training_dataset
+from ..training.token_budget import TokenBudget, read_ahead
+from .batches import training_batches
 from .teacher import NGramReader, group_sums, make_teacher, ngram_weights
 
 FOLDS = 5
@@ -168,13 +169,16 @@ def with_evidence(model: TextClassifier, num_columns: int) -> keras.Model:
     return keras.Model(inputs, {"logits": model.classify(x), "evidence": evidence})
 
 
-def with_no_evidence(learner: keras.Model):
-    """Returns a function that makes labelled batches fit a learner that gives evidence as well.
+def with_no_evidence(
+    learner: keras.Model, batches: Callable[[Shard], tf.data.Dataset]
+) -> Callable[[Shard], tf.data.Dataset]:
+    """Makes labelled batches fit a learner that gives evidence as well.
 
     The batches hold no evidence of their own, so it has no weight in the loss.
 
     Args:
         learner: The model that `with_evidence` made.
+        batches: Gives the labelled batches, of a shard.
     """
     num_columns = learner.output["evidence"].shape[-1]
 
@@ -187,7 +191,7 @@ def with_no_evidence(learner: keras.Model):
             {"logits": tf.ones(tf.shape(targets)[:1]), "evidence": is_asked},
         )
 
-    return finish
+    return lambda shard: batches(shard).map(finish)
 
 
 def lesson_batches(
@@ -209,27 +213,32 @@ def lesson_batches(
     tokens = np.concatenate(lesson.texts).astype("int32")
     plain = tf.RaggedTensor.from_row_lengths(tokens, lengths)
     token_ids = tokenizer.enclose(plain, max_sequence_length)
-    evidence = tf.RaggedTensor.from_row_lengths(lesson.evidence, lengths)  # (texts, None, E)
-
-    def targets_of(indices):
-        return {
-            "logits": tf.gather(lesson.targets, indices),
-            "evidence": tf.gather(evidence, indices),
-        }
-
     # Of little data the batches are smaller, so that there are enough steps.
     batch_tokens = max(1, min(batch_tokens, len(tokens) // FEWEST_STEPS))
     plan = TokenBudget(sequence_lengths(token_ids).numpy(), batch_tokens, seed)
+    targets_of, finish = _targets_of(lesson), _evidence_by_token(tokenizer)
     ones = np.ones(len(lengths), "float32")
-    finish = _evidence_by_token(tokenizer)
 
     def batches(first_step: int = 0, shard: Shard = WHOLE) -> tf.data.Dataset:
-        batches = training_dataset(
+        batches = training_batches(
             plan, token_ids, targets_of, ones, tokenizer, token_dropout, first_step, shard
         )
         return read_ahead(batches.map(finish), tf.data.INFINITE_CARDINALITY)
 
     return plan, batches
+
+
+def _targets_of(lesson: Lesson):
+    """Returns a function that gives the targets of the texts with some indices."""
+    evidence = tf.RaggedTensor.from_row_lengths(lesson.evidence, _lengths(lesson.texts))
+
+    def targets_of(indices):
+        return {
+            "logits": tf.gather(lesson.targets, indices),
+            "evidence": tf.gather(evidence, indices),  # (B, None, E)
+        }
+
+    return targets_of
 
 
 def _evidence_by_token(tokenizer: WordPieceTokenizer):

@@ -1,4 +1,4 @@
-"""What a text classifier is trained on: labelled texts, or what a teacher makes of them."""
+"""Plans the training of a text classifier: on labelled texts, or on what a teacher says of them."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -13,19 +13,22 @@ from ...models import TextClassifier
 from ..devices.shards import Shard
 from ..tokenizers.ragged import sequence_lengths
 from ..tokenizers.wordpiece import WordPieceTokenizer
-from ..training.fit import class_weights, smooth
-from ..training.token_budget import TokenBudget, ordered_dataset, training_dataset
+from ..training.losses import class_weights, classifier_metrics, compile_classifier
+from ..training.optimizers import bert_optimizer
+from ..training.token_budget import TokenBudget
 from .adversarial import AdversarialClassifier
+from .batches import one_hot_targets, training_batches
 from .distillation import distill, lesson_batches, with_evidence
-from .run import PREDICTION_BATCH_TOKENS
 from .settings import TextSettings
 from .warm_start import warm_start
 
 logger = logging.getLogger("regard")
 
+EVIDENCE_WEIGHT = 0.3  # of its loss, beside that of the logits
 
-class Course(NamedTuple):
-    """What to train, on which batches, and the number of them to call an epoch.
+
+class TrainingPlan(NamedTuple):
+    """A model with the batches that it is trained on.
 
     Attributes:
         learner: The model.
@@ -40,19 +43,19 @@ class Course(NamedTuple):
     steps_per_epoch: int
 
 
-def labelled_course(
+def labelled_plan(
     model: TextClassifier,
     texts: Sequence[str] | Sequence[tuple[str, str]],
     labels: np.ndarray,
     tokenizer: WordPieceTokenizer,
     settings: TextSettings,
-) -> Course:
-    """The texts and their labels, and nothing else, with adversarial training if asked for."""
+) -> TrainingPlan:
+    """Plans to learn the texts and their labels, with adversarial training if asked for."""
     num_classes = model.config["num_classes"]
     token_ids = tokenizer.encode_all(texts, settings.max_sequence_length)
     plan = TokenBudget(sequence_lengths(token_ids).numpy(), settings.batch_tokens, settings.seed)
     batches = partial(
-        training_dataset,
+        training_batches,
         plan,
         token_ids,
         one_hot_targets(labels, num_classes, settings.label_smoothing),
@@ -62,17 +65,17 @@ def labelled_course(
     )
     is_adversarial = settings.adversarial > 0
     learner = AdversarialClassifier(model, settings.adversarial) if is_adversarial else model
-    return Course(learner, plan, batches, plan.num_batches)
+    return TrainingPlan(learner, plan, batches, plan.num_batches)
 
 
-def taught_course(
+def taught_plan(
     model: TextClassifier,
     texts: Sequence[str],
     labels: np.ndarray,
     tokenizer: WordPieceTokenizer,
     settings: TextSettings,
-) -> Course:
-    """The texts with what a teacher makes of them and of synthetic ones, in first weights too."""
+) -> TrainingPlan:
+    """Plans to learn what a teacher says of the texts and of synthetic ones."""
     logger.info("Asking linear models of n-grams to teach.")
     token_ids = tokenizer.encode_all(texts, settings.max_sequence_length)
     target_of = one_hot_targets(labels, model.config["num_classes"], settings.label_smoothing)
@@ -95,33 +98,34 @@ def taught_course(
         seed=settings.seed,
     )
     learner = with_evidence(model, lesson.evidence.shape[1])
-    return Course(learner, plan, batches, -(-plan.num_batches // settings.epochs))
+    return TrainingPlan(learner, plan, batches, -(-plan.num_batches // settings.epochs))
 
 
-def validation_batches(
-    texts: Sequence[str] | Sequence[tuple[str, str]],
-    labels: np.ndarray,
-    num_classes: int,
-    tokenizer: WordPieceTokenizer,
-    settings: TextSettings,
-) -> Callable[[Shard], tf.data.Dataset]:
-    """Gives one pass over a share of the validation data, with one-hot targets."""
-    token_ids = tokenizer.encode_all(texts, settings.max_sequence_length)
-    plan = TokenBudget(sequence_lengths(token_ids).numpy(), PREDICTION_BATCH_TOKENS)
-    target_of = one_hot_targets(labels, num_classes)
-
-    def batches(shard: Shard) -> tf.data.Dataset:
-        batches = ordered_dataset(plan, token_ids, tokenizer, shard)
-        return batches.map(lambda inputs, indices: (inputs, target_of(indices)))
-
-    return batches
+def compile_plan(plan: TrainingPlan, settings: TextSettings) -> None:
+    """Compiles the model of a plan."""
+    optimizer = bert_optimizer(
+        settings.learning_rate,
+        settings.epochs * plan.steps_per_epoch,
+        settings.layer_decay,
+        settings.average_every(),
+        settings.accumulate,
+        settings.precision,
+    )
+    compile_it = compile_student if settings.teacher else compile_classifier
+    compile_it(plan.learner, optimizer, settings.xla)
 
 
-def one_hot_targets(
-    labels: np.ndarray, num_classes: int, label_smoothing: float = 0.0
-) -> Callable[[tf.Tensor], tf.Tensor]:
-    """A function from indices (B,) to one-hot targets (B, C)."""
-    labels = tf.constant(labels)
-    return lambda indices: smooth(
-        tf.one_hot(tf.gather(labels, indices), num_classes), label_smoothing
+def compile_student(
+    model: keras.Model, optimizer: keras.optimizers.Optimizer, xla: bool = False
+) -> None:
+    """Compiles what `with_evidence` makes, for `lesson_batches`."""
+    model.compile(
+        optimizer,
+        {
+            "logits": keras.losses.CategoricalCrossentropy(from_logits=True),
+            "evidence": keras.losses.MeanSquaredError(reduction="mean_with_sample_weight"),
+        },
+        loss_weights={"logits": 1.0, "evidence": EVIDENCE_WEIGHT},
+        metrics={"logits": classifier_metrics()},
+        jit_compile=xla,
     )

@@ -1,4 +1,4 @@
-"""The export of a text classifier: raw text in, labels with scores out.
+"""Exports a text classifier: raw text in, labels with scores out.
 
 A model of pairs of texts takes two columns of them, `texts` and `pairs`, and any other only the
 first. Everything here works on such columns, by name, so that there is one story for both.
@@ -9,8 +9,17 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from ..errors import UserError
-from ..serving.export import AWKWARD_TEXTS, in_precision, write_export
+from ..serving.classifier import (
+    STRINGS,
+    labelled,
+    promise,
+    ranked,
+    ranked_promise,
+    signature,
+    strings,
+    write_classifier,
+)
+from ..serving.export import AWKWARD_TEXTS, in_precision
 from ..serving.micro_batches import answer_in_parts
 from ..serving.warmup_requests import (
     FEATURES,
@@ -21,13 +30,6 @@ from ..serving.warmup_requests import (
 )
 from ..tokenizers.ragged import sequence_lengths
 from ..tokenizers.strings import Text, as_bytes
-
-# In probability: how far scores may be from those of the live model, and how much padding and the
-# company in a batch may change them.
-TOLERANCES = {
-    "float32": {"model": 1e-5, "company": 1e-5},
-    "bfloat16": {"model": 0.02, "company": 0.005},
-}
 
 
 def export_text_classifier(
@@ -78,27 +80,28 @@ def export_text_classifier(
         raise ValueError("An export needs at least one example to warm up with. Received: none")
     examples = _as_columns(examples)
     exported = in_precision(model, precision)
-    signatures = _signatures(exported, tokenizer, class_names, max_sequence_length, list(examples))
     columns = _with_awkward_texts(examples)
-    expected = {
-        "task": "text",
-        "columns": {n: [text.decode("latin-1") for text in texts] for n, texts in columns.items()},
-        "classes": list(class_names),
-        "scores": _ask_model(model, tokenizer, max_sequence_length, columns),
-        "tolerances": TOLERANCES[precision],
-    }
-    assets = {"labels.txt": class_names, "vocab.txt": tokenizer.vocabulary}
-    requests = [
-        make(batch)
-        for batch in warmup_batches(examples)
-        for make in (predict_request, classify_request)
-    ]
-    try:
-        return write_export(destination, signatures, exported, assets, requests, expected)
-    except RuntimeError as error:
-        if precision == "float32":
-            raise
-        raise UserError(f"{error} Pass --precision float32.") from error
+    return write_classifier(
+        destination,
+        class_names,
+        _ask_model(model, tokenizer, max_sequence_length, columns),
+        precision,
+        model=exported,
+        signatures=_signatures(
+            exported, tokenizer, class_names, max_sequence_length, list(examples)
+        ),
+        promises={
+            "serving_default": promise(dict.fromkeys(columns, STRINGS), class_names),
+            "classify": ["classify", {"inputs": STRINGS}, ranked_promise(class_names)],
+        },
+        columns=columns,
+        requests=[
+            make(batch)
+            for batch in warmup_batches(examples)
+            for make in (predict_request, classify_request)
+        ],
+        assets={"vocab.txt": tokenizer.vocabulary},
+    )
 
 
 def _as_columns(examples: Sequence[Text] | Sequence[tuple[Text, Text]]) -> Columns:
@@ -118,39 +121,29 @@ def _with_awkward_texts(examples: Columns) -> Columns:
 def _signatures(
     model, tokenizer, class_names: Sequence[str], max_sequence_length: int, columns: Sequence[str]
 ) -> dict:
-    """The functions that a server calls, by name."""
-    names = tf.constant(class_names)  # (C,)
+    """Returns the functions that a server calls, by name."""
     features = {FEATURES[name]: tf.io.FixedLenFeature([], tf.string) for name in columns}
 
-    def classify_texts(texts: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        scores = _probabilities(model, tokenizer, max_sequence_length, texts)  # (B, C)
-        classes = tf.tile(names[tf.newaxis], [tf.shape(scores)[0], 1])  # (B, C)
-        return {"classes": classes, "scores": scores}
+    def scores_of(texts: dict[str, tf.Tensor]) -> tf.Tensor:
+        return _probabilities(model, tokenizer, max_sequence_length, texts)  # (B, C)
 
-    @tf.function(autograph=False)
     def predict(**texts: tf.Tensor) -> dict[str, tf.Tensor]:
-        answer = classify_texts(texts)
-        label = tf.gather(names, tf.argmax(answer["scores"], axis=1))
-        return {"label": label, "score": tf.reduce_max(answer["scores"], axis=1), **answer}
+        return labelled(scores_of(texts), class_names)
 
-    @tf.function(autograph=False)
     def classify(inputs: tf.Tensor) -> dict[str, tf.Tensor]:
         parsed = tf.io.parse_example(inputs, features)
-        return classify_texts({name: parsed[FEATURES[name]] for name in columns})
+        return ranked(scores_of({name: parsed[FEATURES[name]] for name in columns}), class_names)
 
-    strings = {name: tf.TensorSpec([None], tf.string, name) for name in (*columns, "inputs")}
     return {
-        "serving_default": predict.get_concrete_function(
-            **{name: strings[name] for name in columns}
-        ),
-        "classify": classify.get_concrete_function(strings["inputs"]),
+        "serving_default": signature(predict, **{name: strings(name) for name in columns}),
+        "classify": signature(classify, inputs=strings("inputs")),
     }
 
 
 def _probabilities(
     model, tokenizer, max_sequence_length: int, texts: dict[str, tf.Tensor]
 ) -> tf.Tensor:
-    """Class probabilities (B, C), float32, of columns of texts (B,).
+    """Returns class probabilities (B, C), float32, of columns of texts (B,).
 
     Texts of like length go through the model together, a few at a time, so that the model takes no
     more memory for a thousand than for a few, and short texts wait for no long one.
@@ -169,7 +162,7 @@ def _probabilities(
 
 
 def _ask_model(model, tokenizer, max_sequence_length: int, columns: Columns) -> list:
-    """Scores of the live model, a row at a time: no padding, and no company in the batch."""
+    """Asks the live model a row at a time: no padding, and no company in the batch."""
     scores = []
     with tf.device("CPU"):  # where the export is tried: an accelerator may round otherwise
         for row in zip(*columns.values(), strict=True):

@@ -1,11 +1,20 @@
-"""What decides the training of a classifier of texts."""
+"""What decides the training of a classifier of texts, and what its data is."""
 
-import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Self
 
+from ..declarations import amended, declared, setting
 from ..errors import UserError
-from ..settings import BATCH_TOKENS, EPOCHS, EPOCHS_FROM_CHECKPOINT, TrainingSettings
+from ..settings import (
+    BATCH_TOKENS,
+    EPOCHS,
+    EPOCHS_FROM_CHECKPOINT,
+    BertSettings,
+    Settings,
+    TableReading,
+    TokenSettings,
+    file_or_fraction,
+)
 
 # What a classifier's settings are where nothing else decides. With a teacher, texts are plenty and
 # their targets soft, so nothing else keeps a model from remembering them: without dropout it comes
@@ -27,52 +36,88 @@ WITH_TEACHER = {
 }
 
 
-@dataclass(frozen=True)
-class TextSettings(TrainingSettings):
+@declared
+class TextSettings(BertSettings):
     """The settings of a training of a text classifier.
 
-    Attributes:
-        label_smoothing: Shard of a target, in [0, 1), that is spread over all classes. Defaults to
-            0 from a checkpoint or with a teacher, else to 0.1.
-        token_dropout: Probability in [0, 1) of hiding a token in training. Likewise.
-        layer_decay: Learning rate of a layer as a multiple of that of the layer above, in (0, 1].
-            Defaults to 0.8 from a checkpoint, 1 from scratch.
-        adversarial: Norm of the perturbation of a text's embeddings that misleads the model most,
-            as a share of theirs, at least 0; see `regard.recipes.adversarial`. A step takes twice
-            the time unless it is 0. Defaults to 0.02 from a checkpoint, but 0 from scratch, with
-            LoRA or with a teacher.
-        freeze: Number of layers, from below, that stay as they are, with the embedding. Defaults
-            to 0, which leaves the embedding free as well.
-        lora: Rank of the matrices that LoRA trains in place of the encoder's weights; they are
-            merged when training ends. Defaults to no LoRA.
-        teacher: Whether a linear model of n-grams teaches as well, where the data is small enough
-            to need it; see `regard.recipes.teacher`. It helps where words and phrases decide, as in
-            most real texts, and misleads where only their order does. Defaults to True from
-            scratch, False from a checkpoint or with `adversarial`.
-
-    `epochs` defaults to 3 from a checkpoint; from scratch to 4 with a teacher, each with synthetic
-    texts as well, and to 20 without; `vocabulary_size` to 16,000; `dropout` with a teacher to 0.
-    `patience` is not asked with a teacher, where the mean of the last steps' weights is kept. The
-    rest is that of `TrainingSettings`.
+    `patience` is not asked with a teacher, where the mean of the last steps' weights is kept.
     """
 
-    vocabulary_size: int = 16_000
-    label_smoothing: float | None = None
-    token_dropout: float | None = None
-    layer_decay: float | None = None
-    adversarial: float | None = None
-    freeze: int = 0
-    lora: int | None = None
-    teacher: bool | None = None
+    epochs: int | None = amended(
+        Settings,
+        "epochs",
+        default_is=f"{EPOCHS_FROM_CHECKPOINT} from a checkpoint; from scratch "
+        f"{WITH_TEACHER['epochs']} with a teacher, which makes new texts for each, else {EPOCHS}",
+    )
+    learning_rate: float | None = amended(
+        Settings,
+        "learning_rate",
+        default_is="0.128 / width from scratch; from a checkpoint 0.0768 / width, with LoRA "
+        "0.384 / width",
+    )
+    dropout: float | None = amended(
+        Settings, "dropout", default_is="the checkpoint's; from scratch 0.1, but 0 with a teacher"
+    )
+    batch_tokens: int | None = amended(
+        TokenSettings,
+        "batch_tokens",
+        default_is=f"{BATCH_TOKENS}, but {WITH_TEACHER['batch_tokens']} with a teacher",
+    )
+    vocabulary_size: int | None = amended(TokenSettings, "vocabulary_size", 16_000)
+    seeds: int = setting(
+        "Train with that many seeds in a row and keep the best; metrics have mean and spread.",
+        1,
+        at_least=1,
+    )
+    label_smoothing: float | None = setting(
+        "Share of a target that is spread over all classes.",
+        default_is="0 from a checkpoint or with a teacher, else 0.1",
+        at_least=0,
+        below=1,
+        flag=False,
+    )
+    token_dropout: float | None = setting(
+        "Probability of hiding a token in training.",
+        default_is="0 from a checkpoint or with a teacher, else 0.1",
+        at_least=0,
+        below=1,
+        flag=False,
+    )
+    layer_decay: float | None = setting(
+        "Learning rate of a layer as a multiple of that of the layer above.",
+        default_is="0.8 from a checkpoint, else 1",
+        above=0,
+        at_most=1,
+    )
+    adversarial: float | None = setting(
+        "Learn every batch once more with its embeddings moved against the model, by that share "
+        "of their norm; takes twice the time.",
+        default_is="0.02 from a checkpoint; 0 from scratch, with LoRA or with a teacher",
+        at_least=0,
+        metavar="SHARE",
+    )
+    freeze: int = setting(
+        "Keep the embedding and the lowest N layers of the checkpoint as they are; with 0 the "
+        "embedding learns, too.",
+        0,
+        at_least=0,
+        metavar="N",
+    )
+    lora: int | None = setting(
+        "Train matrices of that rank beside the encoder's, which stay as they are (LoRA); all are "
+        "merged in the end.",
+        default_is="no LoRA",
+        at_least=1,
+        metavar="RANK",
+    )
+    teacher: bool | None = setting(
+        "Let a linear model of n-grams teach as well, if the data is small. It helps where words "
+        "and phrases decide, as in most texts, and misleads where only their order does.",
+        default_is="only from scratch, and without --adversarial",
+    )
 
-    def _check(self) -> None:
-        super()._check()
-        for name in ("label_smoothing", "token_dropout"):
-            self._must(name, lambda share: 0 <= share < 1, "in [0, 1)")
-        self._must("layer_decay", lambda decay: 0 < decay <= 1, "in (0, 1]")
-        self._must("adversarial", lambda size: 0 <= size < math.inf, "finite and at least 0")
-        self._must("freeze", lambda layers: layers >= 0, "at least 0")
-        self._must("lora", lambda rank: rank >= 1, "at least 1")
+    def _check_together(self) -> None:
+        super()._check_together()
         received = f"Received: freeze={self.freeze}, lora={self.lora}"
         if self.checkpoint is None and (self.freeze or self.lora):
             raise UserError(
@@ -100,12 +145,12 @@ class TextSettings(TrainingSettings):
         )
 
     def for_lesson(self, has_teacher: bool) -> Self:
-        """The same with what depends on a teacher, once the data tells whether there is one."""
+        """Returns the same with what depends on a teacher, once the data tells if there is one."""
         defaults = WITH_TEACHER if has_teacher else WITHOUT_TEACHER
         return replace(self, teacher=has_teacher).with_defaults(**defaults)
 
     def average_every(self) -> int | None:
-        """Steps between those whose weights are averaged; None where no mean is kept.
+        """Returns the steps between those whose weights are averaged; None where no mean is kept.
 
         A pretrained model has so many weights that a mean of all steps would take a tenth of one.
         """
@@ -113,7 +158,32 @@ class TextSettings(TrainingSettings):
             return 1
         return None if self.checkpoint is None else 4
 
-    def for_checkpoint(self, width: int, longest: int) -> Self:
+    def checkpoint_rate(self) -> float:
         # LoRA's few weights start from nothing; the other rate is that of ELECTRA, as above.
-        settings = self.with_defaults(learning_rate=(0.384 if self.lora else 0.0768) / width)
-        return super(TextSettings, settings).for_checkpoint(width, longest)
+        return 0.384 if self.lora else 0.0768
+
+
+@declared
+class TextReading(TableReading):
+    """How labelled texts are read."""
+
+    text_column: str | None = setting("Column of the texts.", default_is="guessed", metavar="NAME")
+    pair_column: str | None = setting(
+        "Column of second texts, for pairs of texts.", default_is="single texts", metavar="NAME"
+    )
+    label_column: str | None = setting(
+        "Column of the labels.", default_is="guessed", metavar="NAME"
+    )
+
+
+@declared
+class TextSources(TextReading):
+    """What a text classifier learns from, and is validated on."""
+
+    train: str = setting("", is_argument=True)
+    validation: str | float = setting(
+        "Data to validate on, or the share of TRAIN to hold out for it.",
+        0.1,
+        parse=file_or_fraction,
+        metavar="FILE|FRACTION",
+    )

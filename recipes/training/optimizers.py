@@ -1,15 +1,22 @@
 """AdamW as BERT is trained with: warm-up and decay, and a rate for each layer."""
 
 import re
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 import tensorflow as tf
 from keras import ops
 
-from ..devices.patch_keras import mean_over_replicas
+from ..devices.gradients import mean_over_replicas
 
 WARMUP_SHARE = 0.1  # of the steps; this and the next as in Devlin et al., appendix A
 WEIGHT_DECAY = 0.01  # a step, times the learning rate
+UNDECAYED = ("bias", "gamma", "beta")
+
+# A mean of the weights is about that of the last so many steps: some epochs of small data.
+MOST_AVERAGED_STEPS = 1000
+AVERAGED_SHARE = 0.05  # of all steps, at most
 
 
 @keras.saving.register_keras_serializable("regard")
@@ -134,7 +141,7 @@ class LayerwiseAdamW(keras.optimizers.AdamW):
 
 
 def _sum_rows(gradient):
-    """A gradient of an embedding with one row for each token that occurs, for a true norm."""
+    """Sums the rows of each token of a sparse gradient, for a true norm."""
     if not isinstance(gradient, tf.IndexedSlices):
         return gradient
     indices, places = tf.unique(gradient.indices)
@@ -143,7 +150,7 @@ def _sum_rows(gradient):
 
 
 def _depth(path: str) -> int | None:
-    """How deep in the encoder a variable is: 0 in the embedding, 1 in the first block."""
+    """Returns how deep in the encoder a variable is: 0 in the embedding, 1 in the first block."""
     if path.startswith("embedding/"):
         return 0
     block = re.match(r"encoder/block_(\d+)/", path)
@@ -151,13 +158,56 @@ def _depth(path: str) -> int | None:
 
 
 def make_optimizer(
+    schedule: keras.optimizers.schedules.LearningRateSchedule,
+    momentum: float | None = None,
+    average_every: int = 1,
+    accumulate: int = 1,
+    precision: str = "float32",
+    undecayed: Sequence[str] = UNDECAYED,
+    **options: Any,
+) -> keras.optimizers.Optimizer:
+    """Makes the optimizer of a recipe.
+
+    In float16 small gradients would vanish, so the loss is scaled up, and gradients down again, by
+    a factor that is halved whenever something overflows.
+
+    Args:
+        schedule: The learning rate.
+        momentum: That of a mean of the weights, for a step; the model ends with that mean. Defaults
+            to no mean.
+        average_every: Number of steps from one update of the mean to the next. Defaults to 1.
+        accumulate: Number of batches whose gradients make one step. Defaults to 1.
+        precision: What the model computes in. Defaults to "float32".
+        undecayed: Parts of the names of weights that do not decay. Defaults to biases and norms.
+        **options: Further arguments of `LayerwiseAdamW`.
+
+    References:
+        Micikevicius et al., "Mixed Precision Training", section 3.2,
+        https://arxiv.org/abs/1710.03740
+    """
+    optimizer = LayerwiseAdamW(
+        schedule,
+        average_every=average_every,
+        use_ema=momentum is not None,
+        ema_momentum=0.99 if momentum is None else momentum**average_every,
+        gradient_accumulation_steps=accumulate if accumulate > 1 else None,
+        **options,
+    )
+    optimizer.exclude_from_weight_decay(var_names=list(undecayed))
+    if precision != "float16":
+        return optimizer
+    return keras.optimizers.LossScaleOptimizer(optimizer)
+
+
+def bert_optimizer(
     learning_rate: float,
     total_steps: int,
     layer_decay: float = 1.0,
     average_every: int | None = None,
     accumulate: int = 1,
+    precision: str = "float32",
 ) -> keras.optimizers.Optimizer:
-    """AdamW as BERT is trained: warm-up and decay, clipped gradients, norms and biases undecayed.
+    """Makes AdamW as BERT is trained: warm-up and decay, clipped gradients.
 
     Args:
         learning_rate: Highest learning rate.
@@ -166,6 +216,7 @@ def make_optimizer(
         average_every: Makes the model end with the exponential mean of its weights over about the
             last seventh of the steps, 200 at most, taken every so many steps. Defaults to no mean.
         accumulate: Number of batches whose gradients make one step. Defaults to 1.
+        precision: What the model computes in. Defaults to "float32".
 
     References:
         Loshchilov and Hutter, "Decoupled Weight Decay Regularization",
@@ -174,31 +225,25 @@ def make_optimizer(
     warmup_steps = max(1, round(WARMUP_SHARE * total_steps))
     schedule = LinearWarmupDecay(learning_rate, warmup_steps, max(total_steps, warmup_steps + 1))
     momentum = max(0.0, min(0.995, 1 - 7 * accumulate / total_steps))  # of a step
-    every = average_every or 1
-    optimizer = LayerwiseAdamW(
+    return make_optimizer(
         schedule,
-        layer_decay,
-        every,
+        None if average_every is None else momentum,
+        average_every or 1,
+        accumulate,
+        precision,
+        layer_decay=layer_decay,
         weight_decay=WEIGHT_DECAY,
         global_clipnorm=1.0,  # as in google-research/bert, optimization.py
-        use_ema=average_every is not None,
-        ema_momentum=momentum**every,
-        gradient_accumulation_steps=accumulate if accumulate > 1 else None,
     )
-    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-    return optimizer
 
 
-def scaled(optimizer: keras.optimizers.Optimizer, precision: str) -> keras.optimizers.Optimizer:
-    """An optimizer for a model that computes in some precision.
+def mean_momentum(total_steps: int, accumulate: int) -> float:
+    """Returns the momentum, for a step, of the mean of about the last twentieth of the weights.
 
-    In float16 small gradients would vanish, so the loss is scaled up, and gradients down again, by
-    a factor that is halved whenever something overflows.
-
-    References:
-        Micikevicius et al., "Mixed Precision Training", section 3.2,
-        https://arxiv.org/abs/1710.03740
+    Args:
+        total_steps: Number of batches of the whole training.
+        accumulate: Number of batches whose gradients make one step.
     """
-    if precision != "float16":
-        return optimizer
-    return keras.optimizers.LossScaleOptimizer(optimizer)
+    updates = total_steps / accumulate
+    averaged_steps = max(1, min(MOST_AVERAGED_STEPS, AVERAGED_SHARE * updates))
+    return 1 - 1 / averaged_steps

@@ -1,11 +1,9 @@
-"""Batches that hold about as many tokens each, in an order that depends on (seed, epoch) alone."""
+"""Plans batches that hold about as many tokens each, in an order that follows from the seed."""
 
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import tensorflow as tf
-
-from ..devices.shards import WHOLE, Shard
 
 # Lengths that batches are padded to, in tokens: few, so that few shapes are ever compiled, and
 # close enough together that less than a third of a batch is padding.
@@ -50,11 +48,11 @@ class TokenBudget:
         self.num_batches = len(self.in_order())
 
     def in_order(self) -> list[np.ndarray]:
-        """The batches without any shuffling, shortest texts first: for evaluation."""
+        """Returns the batches without any shuffling, shortest texts first: for evaluation."""
         return self._cut(np.arange(len(self.padded_lengths)))
 
     def epoch(self, epoch: int) -> list[np.ndarray]:
-        """The batches of an epoch, counted from 0, as arrays of indices into the texts."""
+        """Returns the batches of an epoch, counted from 0, as arrays of indices into the texts."""
         random = np.random.default_rng([self.seed, epoch])
         batches = self._cut(random.permutation(len(self.padded_lengths)))
         return [batches[index] for index in random.permutation(len(batches))]
@@ -68,7 +66,7 @@ class TokenBudget:
         return batches
 
     def steps(self, first_step: int = 0) -> Iterator[tuple[int, int, np.ndarray]]:
-        """All batches of all epochs, without end, as (step, padded length, indices)."""
+        """Yields all batches of all epochs, without end, as (step, padded length, indices)."""
         first_epoch, skipped = divmod(first_step, self.num_batches)
         step, epoch = first_step, first_epoch
         while True:
@@ -78,65 +76,36 @@ class TokenBudget:
             epoch, skipped = epoch + 1, 0
 
 
-def training_dataset(
-    plan: TokenBudget,
-    token_ids: tf.RaggedTensor,
-    target_of: Callable[[tf.Tensor], tf.Tensor],
-    weights: np.ndarray,
-    tokenizer,
-    token_dropout: float = 0.0,
-    first_step: int = 0,
-    shard: Shard = WHOLE,
-) -> tf.data.Dataset:
-    """The endless stream of batches that `model.fit(..., steps_per_epoch=plan.num_batches)` takes.
+def endless(plan: TokenBudget, first_step: int, make: Callable) -> tf.data.Dataset:
+    """Returns the endless stream of a plan's batches, for `fit(steps_per_epoch=plan.num_batches)`.
 
     Args:
         plan: What goes into each batch.
-        token_ids: Encoded texts, (number of texts, None).
-        target_of: Gives the targets (B, C) of the texts with the indices (B,).
-        weights: Weight of each text in the loss, (number of texts,).
-        tokenizer: The `WordPieceTokenizer` that encoded the texts.
-        token_dropout: Probability in [0, 1) of hiding a token behind [MASK], drawn anew each time
-            from the seed and the step. Defaults to 0.
-        first_step: The batch to begin with. Defaults to 0.
-        shard: The shard of each batch to give. Defaults to the whole.
-
-    Returns:
-        A dataset of (inputs, targets, weights).
+        first_step: The batch to begin with, counted from 0.
+        make: Makes a batch of its step, its padded length and the indices (B,) of its texts.
     """
-    weights = tf.constant(weights, tf.float32)
-
-    def gather(step, length, indices):
-        batch = tf.gather(token_ids, indices)
-        if token_dropout:
-            batch = hide_tokens(batch, token_dropout, tf.stack([plan.seed, step]), tokenizer)
-        rows = shard.rows(tf.size(indices))
-        inputs, own = tokenizer.pack(batch[rows], length), indices[rows]
-        return inputs, target_of(own), tf.gather(weights, own)
-
     signature = tuple(tf.TensorSpec(shape, tf.int64) for shape in ([], [], [None]))
     steps = tf.data.Dataset.from_generator(
         lambda: plan.steps(first_step), output_signature=signature
     )
-    return read_ahead(steps.map(gather), tf.data.INFINITE_CARDINALITY)
+    return read_ahead(steps.map(make), tf.data.INFINITE_CARDINALITY)
 
 
-def ordered_dataset(
-    plan: TokenBudget, token_ids: tf.RaggedTensor, tokenizer, shard: Shard = WHOLE
-) -> tf.data.Dataset:
-    """One pass over all texts, in the order of `plan.in_order()`, as (inputs, indices)."""
+def in_order(plan: TokenBudget, make: Callable) -> tf.data.Dataset:
+    """Returns one pass over a plan's batches, in the order of `plan.in_order()`.
+
+    Args:
+        plan: What goes into each batch.
+        make: As for `endless`; batches are counted from 0.
+    """
 
     def batches():
-        for indices in plan.in_order():
-            own = indices[shard.rows(len(indices))]
-            yield int(plan.padded_lengths[indices[0]]), own
+        for number, indices in enumerate(plan.in_order()):
+            yield number, int(plan.padded_lengths[indices[0]]), indices
 
-    def gather(length, indices):
-        return tokenizer.pack(tf.gather(token_ids, indices), length), indices
-
-    signature = tuple(tf.TensorSpec(shape, tf.int64) for shape in ([], [None]))
+    signature = tuple(tf.TensorSpec(shape, tf.int64) for shape in ([], [], [None]))
     dataset = tf.data.Dataset.from_generator(batches, output_signature=signature)
-    return read_ahead(dataset.map(gather), plan.num_batches)
+    return read_ahead(dataset.map(make), plan.num_batches)
 
 
 def read_ahead(dataset: tf.data.Dataset, num_batches: int) -> tf.data.Dataset:
@@ -149,13 +118,3 @@ def read_ahead(dataset: tf.data.Dataset, num_batches: int) -> tf.data.Dataset:
     options.autotune.enabled = False
     known = tf.data.experimental.assert_cardinality(num_batches)
     return dataset.prefetch(BATCHES_AHEAD).apply(known).with_options(options)
-
-
-def hide_tokens(
-    token_ids: tf.RaggedTensor, rate: float, seed: tf.Tensor, tokenizer
-) -> tf.RaggedTensor:
-    """Replaces ordinary tokens by [MASK] with probability `rate`; [CLS] and [SEP] always stay."""
-    flat = token_ids.flat_values
-    is_ordinary = (flat != tokenizer.start_id) & (flat != tokenizer.end_id)
-    is_hidden = is_ordinary & (tf.random.stateless_uniform(tf.shape(flat), seed) < rate)
-    return token_ids.with_flat_values(tf.where(is_hidden, tokenizer.mask_id, flat))

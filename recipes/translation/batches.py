@@ -1,12 +1,19 @@
-"""Batches of parallel text: about as many tokens each, of sources and targets of like length."""
+"""Makes batches of parallel text, of about as many tokens each, sorted by length."""
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import tensorflow as tf
 
 from ..devices.shards import WHOLE, Shard
+from ..errors import UserError
+from ..tokenizers.sentencepiece import SentencePieceTokenizer
 from ..training.token_budget import read_ahead
+from .data import ParallelTexts
+from .settings import TranslationSettings
+
+logger = logging.getLogger("regard")
 
 Pairs = tuple[Sequence[Sequence[int]], Sequence[Sequence[int]]]  # token ids of sources, of targets
 
@@ -44,6 +51,65 @@ def cut_batches(pairs: Pairs, batch_tokens: int, order: np.ndarray) -> list[np.n
     return [*batches, order[sorting[start:]]]
 
 
+def encoder_of_epochs(
+    data: ParallelTexts, tokenizer: SentencePieceTokenizer, settings: TranslationSettings
+) -> Callable[[int | None], Pairs]:
+    """Makes a function that gives the token ids of pairs as they are cut up in an epoch.
+
+    Args:
+        data: The pairs.
+        tokenizer: What encodes them.
+        settings: Complete settings.
+
+    Returns:
+        A function of the epoch, counted from 0; None for no subword dropout.
+
+    Raises:
+        UserError: If a text is too long, and the settings refuse such.
+    """
+    plain = encode_whole(data, tokenizer, settings)
+
+    def encode(epoch: int | None) -> Pairs:
+        if epoch is None or not settings.subword_dropout:
+            return plain
+        seed = settings.seed + 1_000_003 * epoch
+        length, dropout = settings.max_sequence_length, settings.subword_dropout
+        return tokenizer.encode_pairs(data.sources, data.targets, length, dropout, seed)
+
+    return encode
+
+
+def encode_whole(data: ParallelTexts, tokenizer, settings: TranslationSettings) -> Pairs:
+    """Encodes all pairs; what is longer than the model reads is cut, or refused.
+
+    Raises:
+        UserError: If a text is too long, and the settings refuse such.
+    """
+    longest = settings.max_sequence_length
+    sides = tokenizer.encode_sources(data.sources), tokenizer.encode_targets(data.targets)
+    too_long = [
+        (text, len(row))
+        for texts, rows in zip((data.sources, data.targets), sides, strict=True)
+        for text, row in zip(texts, rows, strict=True)
+        if len(row) > longest
+    ]
+    if too_long and settings.long_texts == "refuse":
+        text, length = too_long[0]
+        raise UserError(
+            f"{data.source}: every text must have at most {longest} tokens "
+            f"(--max-sequence-length). Received: {len(too_long)} longer ones, the first of "
+            f"{length}: {text:.60}… Leave them out, or pass --long-texts cut."
+        )
+    if too_long:
+        logger.warning(
+            "%s: texts longer than %d tokens (--max-sequence-length), cut there: %d",
+            data.source,
+            longest,
+            len(too_long),
+        )
+    return tuple(tokenizer.cut(rows, longest) for rows in sides)
+
+
 def training_batches(
     encode: Callable[[int], Pairs],
     batch_tokens: int,
@@ -52,7 +118,7 @@ def training_batches(
     first_step: int = 0,
     shard: Shard = WHOLE,
 ) -> tf.data.Dataset:
-    """The endless stream of batches to train on, epoch after epoch.
+    """Returns the endless stream of batches to train on, epoch after epoch.
 
     Each epoch encodes the pairs anew, shuffles those of equal lengths, and shuffles the batches: a
     pure function of the seed and the epoch.
@@ -85,7 +151,7 @@ def training_batches(
 def ordered_batches(
     pairs: Pairs, batch_tokens: int, pad_id: int, shard: Shard = WHOLE
 ) -> tf.data.Dataset:
-    """One pass over all pairs, the shortest first, in the form of `training_batches`."""
+    """Returns one pass over all pairs, the shortest first, in the form of `training_batches`."""
     cut = cut_batches(pairs, batch_tokens, np.arange(len(pairs[0])))
     return _dataset(lambda: (pack(pairs, batch, pad_id, shard) for batch in cut), len(cut))
 
@@ -93,7 +159,7 @@ def ordered_batches(
 def pack(
     pairs: Pairs, batch: np.ndarray, pad_id: int, shard: Shard = WHOLE
 ) -> tuple[dict, np.ndarray, np.ndarray]:
-    """The inputs, targets and weights of some pairs, or of a shard of them, as NumPy arrays."""
+    """Returns inputs, targets and weights of some pairs, or of a shard of them, as NumPy arrays."""
     batch = batch[shard.rows(len(batch))]
     sources, targets = ([side[index] for index in batch] for side in pairs)
     encoder_token_ids = pad(sources, pad_id)  # (B, S)
@@ -108,7 +174,7 @@ def pack(
 
 
 def pad(rows: Sequence[Sequence[int]], pad_id: int) -> np.ndarray:
-    """Rows of token ids as one array, padded at the end: int32, (B, longest)."""
+    """Pads rows of token ids at the end, as one array: int32, (B, longest)."""
     padded = np.full((len(rows), max(map(len, rows), default=1)), pad_id, "int32")
     for target, row in zip(padded, rows, strict=True):
         target[: len(row)] = row

@@ -1,15 +1,17 @@
 """Parallel text: sources and their translations, line by line or row by row."""
 
 import logging
-import random
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from ..data.columns import choose_parallel_columns
-from ..data.examples import fingerprint
-from ..data.formats import TABLE_FORMATS, TABLE_SUFFIXES, Table, open_lines, open_table
+from ..data.examples import describe, fingerprint
+from ..data.formats import TABLE_FORMATS, TABLE_SUFFIXES, open_lines, open_table
 from ..data.rows import read_rows
+from ..data.splitting import with_validation
+from ..data.table import Table
 from ..errors import UserError
 
 logger = logging.getLogger("regard")
@@ -37,8 +39,17 @@ class ParallelTexts:
         return len(self.sources)
 
     def fingerprint(self) -> str:
-        """SHA-256 over sources and targets, in hexadecimal: the same for the same data."""
+        """Returns the SHA-256 over sources and targets, in hexadecimal: the same for the same."""
         return fingerprint(self.sources, self.targets)
+
+    def describe(self) -> dict[str, Any]:
+        """Returns what `run.json` says of them."""
+        return describe(self, source=self.source, columns=self.columns)
+
+    def take(self, rows: Sequence[int]) -> "ParallelTexts":
+        """Returns some of the pairs."""
+        sources, targets = ([side[row] for row in rows] for side in (self.sources, self.targets))
+        return replace(self, sources=sources, targets=targets)
 
 
 def read_parallel_texts(
@@ -150,49 +161,12 @@ def read_train_and_validation(
     train = source
     if not isinstance(source, ParallelTexts):
         train = read_parallel_texts(source, target, **reading)
-    if isinstance(validation, float):
-        return split_parallel(train, validation, seed)
-    if isinstance(validation, ParallelTexts):
-        held_out = validation
-    elif isinstance(validation, tuple):
-        columns = dict.fromkeys(("source_column", "target_column"))
-        held_out = read_parallel_texts(*validation, **{**reading, **columns})
-    else:
-        columns = dict(zip(("source_column", "target_column"), train.columns or (), strict=False))
-        held_out = read_parallel_texts(validation, **{**reading, **columns})
-    if held_out.fingerprint() == train.fingerprint():
-        logger.warning(
-            "%s is validated on its own training data: the figures flatter", train.source
-        )
-    return train, held_out
+    columns = dict(zip(("source_column", "target_column"), train.columns or (), strict=False))
 
+    def read(validation: Any) -> ParallelTexts:
+        if isinstance(validation, tuple):
+            unnamed = dict.fromkeys(("source_column", "target_column"))
+            return read_parallel_texts(*validation, **{**reading, **unnamed})
+        return read_parallel_texts(validation, **{**reading, **columns})
 
-def split_parallel(
-    data: ParallelTexts, fraction: float, seed: int
-) -> tuple[ParallelTexts, ParallelTexts]:
-    """Holds out a part of the pairs, at random.
-
-    Args:
-        data: What to split.
-        fraction: The part of all pairs to hold out, in (0, 1). At least one pair is held out.
-        seed: Decides which. The same seed on the same data gives the same split.
-
-    Returns:
-        The rest and the held-out pairs, each in the order of the data.
-
-    Raises:
-        UserError: If the fraction is not in (0, 1), or there is but one pair.
-    """
-    if not 0 < fraction < 1:
-        raise UserError(f"The fraction to hold out must be between 0 and 1. Received: {fraction}.")
-    if len(data) < 2:
-        raise UserError(f"{data.source}: there must be at least two pairs. Received: {len(data)}")
-    count = min(max(1, round(fraction * len(data))), len(data) - 1)
-    held_out = set(random.Random(seed).sample(range(len(data)), count))
-    rest = [row for row in range(len(data)) if row not in held_out]
-    return _take(data, rest), replace(_take(data, sorted(held_out)), num_skipped=0)
-
-
-def _take(data: ParallelTexts, rows: list[int]) -> ParallelTexts:
-    sources, targets = ([side[row] for row in rows] for side in (data.sources, data.targets))
-    return replace(data, sources=sources, targets=targets)
+    return with_validation(train, validation, seed, read)

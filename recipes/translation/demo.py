@@ -4,11 +4,12 @@ import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from ..runs.directories import TRANSLATION_DEMO_CONTENTS, written_aside
-from ..runs.report import write_alignment
+from ..runs.directories import written_aside
+from ..tasks import TASKS
 from .data import ParallelTexts
 from .dates_and_numbers import generate_pairs
 from .recipe import fit_translation
+from .report import write_alignment
 
 logger = logging.getLogger("regard")
 
@@ -37,7 +38,7 @@ QUESTIONS = (
 )
 
 
-def run_translation_demo(output: Path, overwrite: bool = False) -> Iterator[str]:
+def run_demo(output: Path, overwrite: bool = False) -> Iterator[str]:
     """Trains, evaluates, translates and exports; says at each step what came of it.
 
     Args:
@@ -50,7 +51,7 @@ def run_translation_demo(output: Path, overwrite: bool = False) -> Iterator[str]
     Raises:
         UserError: If the directory exists and may not be replaced, or cannot be written.
     """
-    with written_aside(output, TRANSLATION_DEMO_CONTENTS, overwrite) as directory:
+    with written_aside(output, TASKS["translation"].demo, overwrite) as directory:
         train = write_pairs(directory, output, "train", NUM_TRAINING_PAIRS, held_out=False)
         test = write_pairs(directory, output, "held_out", NUM_HELD_OUT_PAIRS, held_out=True)
         validation = ParallelTexts(

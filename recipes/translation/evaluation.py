@@ -1,10 +1,12 @@
-"""How good translations are: BLEU and chrF as sacreBLEU computes them, with their signatures."""
+"""Measures translations by BLEU and chrF, as sacreBLEU computes them, with their signatures."""
 
 import re
 from collections.abc import Sequence
 from typing import Any
 
 from sacrebleu.metrics import BLEU, CHRF
+
+from ..runs.display import aligned
 
 # Texts that are mostly of these characters have no spaces between words, so that 13a would make one
 # word of each sentence.
@@ -14,7 +16,7 @@ _SHARE = 0.3
 
 
 def tokenization(references: Sequence[str]) -> str:
-    """How sacreBLEU is to tokenize: "zh" for Chinese, "char" for Japanese, else "13a"."""
+    """Chooses sacreBLEU's tokenizer: "zh" for Chinese, "char" for Japanese, else "13a"."""
     text = "".join(references)
     if len(_HAN_AND_KANA.findall(text)) <= _SHARE * len(text):
         return "13a"
@@ -24,18 +26,18 @@ def tokenization(references: Sequence[str]) -> str:
 def translation_metrics(
     translations: Sequence[str], references: Sequence[str], tokenize: str | None = None
 ) -> dict[str, Any]:
-    """Compares translations with references, one of each.
+    """Compares translations with references, one reference for each.
 
     Args:
-        translations: What a model wrote.
-        references: What people wrote.
-        tokenize: How BLEU tokenizes, by sacreBLEU's name: "13a", "zh", "intl", "char" and so on.
+        translations: Texts that a model wrote.
+        references: Texts that people wrote.
+        tokenize: sacreBLEU's name of BLEU's tokenizer: "13a", "zh", "intl", "char" and so on.
             Defaults to "zh" for Chinese references, "char" for Japanese, else "13a".
 
     Returns:
-        A dictionary of plain Python values, ready for JSON: `num_examples`; `bleu`, the same of
-        lower-cased texts as `bleu_lowercase`, and `chrf`, each from 0 to 100; `exact`, the share of
-        translations that are their reference; and the `signatures` of the first three.
+        A dictionary of plain Python values, ready for JSON: `num_examples`; `bleu`, from 0 to 100;
+        `bleu_lowercase`, the BLEU of lower-cased texts, and `chrf`, likewise; `exact`, the share of
+        translations that equal their reference; and `signatures`, those of the three scores.
 
     References:
         Post, "A Call for Clarity in Reporting BLEU Scores", https://arxiv.org/abs/1804.08771;
@@ -59,3 +61,22 @@ def translation_metrics(
         / len(references),
         "signatures": {name: str(metric.get_signature()) for name, metric in metrics.items()},
     }
+
+
+def format_translation_metrics(metrics: dict[str, Any]) -> str:
+    """Lays a translator's metrics out for a terminal, with sacreBLEU's signatures below.
+
+    Args:
+        metrics: What `TranslationRun.evaluate` returns.
+    """
+    rows = [
+        ("sentences", f"{metrics['num_examples']:,}"),
+        ("BLEU", f"{metrics['bleu']:.2f}"),
+        ("BLEU, lower-cased", f"{metrics['bleu_lowercase']:.2f}"),
+        ("chrF", f"{metrics['chrf']:.2f}"),
+        ("exact", f"{metrics['exact']:.4f}"),
+        ("perplexity", f"{metrics['perplexity']:.3f}"),
+        ("sentences per second", f"{metrics['sentences_per_second']:,.1f}"),
+    ]
+    signatures = [f"{name}: {text}" for name, text in metrics["signatures"].items()]
+    return "\n".join([aligned(rows), "", *signatures])

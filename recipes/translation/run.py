@@ -1,13 +1,9 @@
-"""A translator's run: what training leaves behind, in a directory that people can read.
+"""A translator's run: from texts to translations; its `model/` is a Marian checkpoint."""
 
-It holds what a run of a text classifier does (see `runs.py`); its `model/` is a Marian checkpoint.
-"""
-
-import json
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +15,15 @@ from ...models.checkpoints import Checkpoint
 from ...models.layout import write_json
 from ..errors import UserError
 from ..runs.directories import model_directory
-from ..runs.report import Alignment
-from ..runs.run import LanguageRun, sample_texts
+from ..runs.run import Answer, LanguageRun, sample_texts
 from ..tokenizers.sentencepiece import SPACE, SentencePieceTokenizer
 from ..tokenizers.strings import Text
-from ..training.fit import TokenCrossentropy
+from ..training.losses import TokenCrossentropy
 from .batches import ordered_batches, pack
 from .data import ParallelTexts
-from .evaluation import translation_metrics
+from .evaluation import format_translation_metrics, translation_metrics
+from .report import Alignment
+from .serving import export_translator
 from .training import SmoothedCrossentropy
 from .translate import translate_all, translation_function
 
@@ -58,8 +55,8 @@ def open_translator(source: str | Path) -> tuple[Checkpoint, SentencePieceTokeni
 
 
 @dataclass(frozen=True)
-class Translation:
-    """What a translator makes of a text.
+class Translation(Answer):
+    """A text with its translation.
 
     Attributes:
         text: The text.
@@ -72,12 +69,8 @@ class Translation:
     translation: str
     score: float
 
-    def to_json(self) -> str:
-        """One line of JSON."""
-        return json.dumps(asdict(self), ensure_ascii=False)
-
     def to_line(self) -> str:
-        """The translation alone, in one line."""
+        """Returns the translation alone, in one line."""
         return " ".join(self.translation.split())
 
 
@@ -99,8 +92,9 @@ class TranslationRun(LanguageRun):
     task = "translation"
     model_class = Translator
     open = staticmethod(open_translator)
+    format_metrics = staticmethod(format_translation_metrics)
 
-    def __init__(self, model, tokenizer, metadata, metrics):
+    def __init__(self, model, tokenizer, metadata, metrics=None):
         super().__init__(model, tokenizer, metadata, metrics)
         self._translators = {}
 
@@ -134,7 +128,7 @@ class TranslationRun(LanguageRun):
         return [Translation(*row) for row in rows]
 
     def _translator(self, *decoding):
-        """The function from strings to strings, traced once for each way of searching."""
+        """Returns the function from strings to strings, traced once for each way of searching."""
         if decoding not in self._translators:
             self._translators[decoding] = translation_function(
                 self.model, self.tokenizer, self.max_sequence_length, *decoding
@@ -142,9 +136,9 @@ class TranslationRun(LanguageRun):
         return self._translators[decoding]
 
     def align(self, text: str, translation: str) -> Alignment:
-        """How much each piece of a translation reads of each piece of its source.
+        """Tells how much each piece of a translation reads of each piece of its source.
 
-        It is the mean over the heads of the last block but one, where attention is most like an
+        That is the mean over the heads of the last block but one, where attention is most like an
         alignment.
 
         Args:
@@ -186,7 +180,7 @@ class TranslationRun(LanguageRun):
         }
 
     def perplexity(self, data: ParallelTexts) -> float:
-        """The perplexity of a token of the targets, ends included."""
+        """Returns the perplexity of a token of the targets, ends included."""
         pairs = self.tokenizer.encode_pairs(data.sources, data.targets, self.max_sequence_length)
         batches = ordered_batches(pairs, EVALUATION_BATCH_TOKENS, self.tokenizer.pad_id)
         # A model of its own around the same layers: the run's may be compiled for something else.
@@ -211,8 +205,6 @@ class TranslationRun(LanguageRun):
             UserError: If the destination cannot be written.
             RuntimeError: If the export, loaded again, does not do what the run does.
         """
-        from .serving import export_translator
-
         words = (piece.removeprefix(SPACE) for piece in self.tokenizer.vocabulary)
         settings = self.metadata["settings"]
         return export_translator(
@@ -231,7 +223,7 @@ class TranslationRun(LanguageRun):
         write_json(directory / "generation_config.json", self._generation_config())
 
     def _generation_config(self) -> dict[str, Any]:
-        """What makes `transformers` search as we do."""
+        """Returns what makes `transformers` search as we do."""
         settings, pad_id = self.metadata["settings"], self.tokenizer.pad_id
         return {
             "num_beams": settings["num_beams"],
@@ -243,14 +235,3 @@ class TranslationRun(LanguageRun):
             "pad_token_id": pad_id,
             "eos_token_id": self.tokenizer.end_id,
         }
-
-
-def describe_parallel(data: ParallelTexts) -> dict[str, Any]:
-    """Where parallel text came from, how much there is, and its fingerprint."""
-    return {
-        "source": data.source,
-        "columns": data.columns,
-        "num_examples": len(data),
-        "num_skipped": data.num_skipped,
-        "sha256": data.fingerprint(),
-    }

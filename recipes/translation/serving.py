@@ -1,9 +1,9 @@
-"""The export of a translator: raw text in, translations with scores out, beam search included."""
+"""Exports a translator: raw text in, translations with scores out, beam search included."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..serving.export import AWKWARD_TEXTS, in_precision, write_export
+from ..serving.export import AWKWARD_TEXTS, Export, in_precision, write_export
 from ..serving.warmup_requests import predict_request, warmup_batches
 from ..tokenizers.strings import Text, as_bytes
 from .translate import translation_function
@@ -11,6 +11,11 @@ from .translate import translation_function
 # How far scores, logarithms of probabilities a token, may be from those of the live model, and in
 # what share of translations another may be as good.
 TOLERANCES = {"float32": {"model": 1e-3, "ties": 0.1}, "bfloat16": {"model": 0.5, "ties": 1.0}}
+PROMISE = [
+    "predict",
+    {"texts": ["string", [None]]},
+    {"translations": ["string", [None]], "scores": ["float32", [None]]},
+]
 
 
 def export_translator(
@@ -61,20 +66,18 @@ def export_translator(
     texts = [*AWKWARD_TEXTS, *examples]
     # Compared with the same precision: in another, a search may well end elsewhere.
     answer = translate(as_bytes(texts))
-    expected = {
-        "task": "translation",
-        "columns": {"texts": [text.decode("latin-1") for text in texts]},
-        "translations": [text.decode("utf-8") for text in answer["translations"].numpy()],
-        "scores": answer["scores"].numpy().tolist(),
-        "tolerances": TOLERANCES[precision],
-    }
-    pieces = sorted(tokenizer.vocabulary, key=tokenizer.vocabulary.get)
-    return write_export(
-        destination,
-        {"serving_default": translate.get_concrete_function()},
-        exported,
-        {"vocab.txt": pieces},
-        [predict_request(batch) for batch in warmup_batches({"texts": examples})],
-        expected,
-        tokenizer.resources,
+    export = Export(
+        model=exported,
+        signatures={"serving_default": translate.get_concrete_function()},
+        promises={"serving_default": PROMISE},
+        columns={"texts": texts},
+        answers={
+            "translations": [text.decode("utf-8") for text in answer["translations"].numpy()],
+            "scores": answer["scores"].numpy().tolist(),
+        },
+        tolerances=TOLERANCES[precision],
+        requests=[predict_request(batch) for batch in warmup_batches({"texts": examples})],
+        assets={"vocab.txt": sorted(tokenizer.vocabulary, key=tokenizer.vocabulary.get)},
+        resources=tokenizer.resources,
     )
+    return write_export(destination, export, precision)

@@ -1,11 +1,19 @@
-"""What decides the training of a translator."""
+"""What decides the training of a translator, and what its data is."""
 
-import math
-from dataclasses import dataclass
+from dataclasses import replace
+from typing import Self
 
 from ...models.presets import translation_preset
+from ..declarations import Declared, amended, declared, setting
 from ..errors import UserError
-from ..settings import TrainingSettings
+from ..settings import (
+    Settings,
+    TableReading,
+    TokenSettings,
+    file_or_fraction,
+    find_preset,
+    preset_name,
+)
 
 SIZES = ("num_layers", "num_decoder_layers", "hidden_dim", "num_heads", "intermediate_dim")
 
@@ -20,74 +28,103 @@ FROM_CHECKPOINT = {
     "warmup_steps": 1000,
     "learning_rate": 2e-4,
 }
+LARGE = "transformer_base and transformer_big"
 
 
-@dataclass(frozen=True)
-class TranslationSettings(TrainingSettings):
-    """The settings of a training of a translator.
+def _size(help: str, default_is: str = "the preset's"):
+    return setting(help, default_is=default_is, at_least=1)
 
-    Attributes:
-        preset: A key of `regard.models.TRANSLATION_PRESETS`. Defaults to "transformer_small".
-        num_layers: Number of blocks of the encoder, and of the decoder. This and the sizes below
-            default to the preset's.
-        num_decoder_layers: Number of blocks of the decoder alone. Defaults to `num_layers`.
-        hidden_dim: Width.
-        num_heads: Number of attention heads; must divide the width.
-        intermediate_dim: Width inside the feed-forward layers.
-        epochs: Largest number of passes over the training data. Defaults to 100 from scratch, 10
-            from a checkpoint.
-        learning_rate: Highest learning rate. Defaults to 2e-4 from a checkpoint, and from scratch
-            to the paper's, (width · `warmup_steps`)^-0.5.
-        warmup_steps: Steps to the highest learning rate, which then falls with the inverse root of
-            the step. Defaults to 4,000 with the paper's presets, else 1,000.
-        batch_tokens: Tokens in a batch, of its longer side, padding included. Defaults to 1,024
-            with "transformer_small", else 4,096.
-        dropout: Probability in [0, 1) of dropping a unit in training. Defaults to the checkpoint's
-            or the preset's.
-        label_smoothing: Shard of a target, in [0, 1), that is spread over all tokens. Defaults to
-            0.1.
-        subword_dropout: Probability in [0, 1) of leaving out a merge of two pieces in training, so
-            that a text is cut up in other ways each time (BPE-dropout), which a short training is
-            worse for. Defaults to 0.
-        long_texts: What to do with texts of more tokens than `max_sequence_length`: "cut" and count
-            them, or "refuse" the data. Defaults to "cut".
-        patience: Epochs without a better BLEU after which training stops. Defaults to 10.
-        vocabulary_size: Pieces to learn from scratch, for both languages together. Defaults to
-            37,000 with the paper's presets, else 4,000.
-        num_beams: Beams of the search for a translation. Defaults to 4.
-        length_penalty: Power of the length that scores of translations are divided by. Defaults to
-            1.
 
-    The rest is that of `TrainingSettings`.
-    """
+@declared
+class TranslationSettings(TokenSettings):
+    """The settings of a training of a translator."""
 
-    num_layers: int | None = None
-    num_decoder_layers: int | None = None
-    hidden_dim: int | None = None
-    num_heads: int | None = None
-    intermediate_dim: int | None = None
-    warmup_steps: int | None = None
-    vocabulary_size: int | None = None
-    label_smoothing: float = 0.1
-    subword_dropout: float = 0.0
-    long_texts: str = "cut"
-    num_beams: int = 4
-    length_penalty: float = 1.0
+    checkpoint: str | None = amended(
+        Settings,
+        "checkpoint",
+        help="Start from a Marian model in Hugging Face's layout, or from a run.",
+    )
+    preset: str | None = amended(
+        Settings,
+        "preset",
+        help="Size from scratch: transformer_small, transformer_base or transformer_big.",
+        default_is="transformer_small",
+        parse=preset_name(translation_preset),
+        metavar="NAME",
+    )
+    epochs: int | None = amended(
+        Settings, "epochs", default_is="100 from scratch, 10 from a checkpoint"
+    )
+    learning_rate: float | None = amended(
+        Settings,
+        "learning_rate",
+        default_is="(width x warm-up steps)^-0.5 from scratch, 2e-4 from a checkpoint",
+    )
+    patience: int = amended(
+        Settings,
+        "patience",
+        help="Epochs without a better BLEU after which training stops.",
+        flag=True,
+    )
+    batch_tokens: int | None = amended(
+        TokenSettings,
+        "batch_tokens",
+        help="Tokens in a batch, of its longer side, with padding.",
+        default_is="1024 with transformer_small, else 4096",
+    )
+    max_sequence_length: int = amended(
+        TokenSettings, "max_sequence_length", help="Tokens of a text that are read or written."
+    )
+    vocabulary_size: int | None = amended(
+        TokenSettings,
+        "vocabulary_size",
+        None,
+        help="Pieces of words to learn from scratch, for both languages together.",
+        default_is=f"4000; 37000 with {LARGE}",
+        at_least=10,
+        flag=True,
+    )
+    num_layers: int | None = _size("Blocks of the encoder, and of the decoder.")
+    num_decoder_layers: int | None = _size(
+        "Blocks of the decoder, if it has others.", "the encoder's"
+    )
+    hidden_dim: int | None = _size("Width.")
+    num_heads: int | None = _size("Attention heads; their number must divide the width.")
+    intermediate_dim: int | None = _size("Width inside the feed-forward layers.")
+    warmup_steps: int | None = setting(
+        "Steps to the highest learning rate, which then falls with the inverse root of the step.",
+        default_is=f"1000; 4000 with {LARGE}",
+        at_least=1,
+    )
+    label_smoothing: float = setting(
+        "Share of a target that is spread over all tokens.", 0.1, at_least=0, below=1
+    )
+    subword_dropout: float = setting(
+        "Probability of leaving out a merge of pieces, so that texts are cut up in other ways "
+        "each time (BPE-dropout); a short training is worse for it.",
+        0.0,
+        at_least=0,
+        below=1,
+    )
+    long_texts: str = setting(
+        "What to do with longer texts in the data: cut and count them, or stop.",
+        "cut",
+        choices=("cut", "refuse"),
+    )
+    num_beams: int = setting("Beams of the search, once trained.", 4, at_least=1)
+    length_penalty: float = setting(
+        "Power of the length in that search; a large one favours long translations.", 1.0
+    )
 
-    def _check(self) -> None:
-        super()._check()
-        for name in ("warmup_steps", "num_beams", *SIZES):
-            self._must(name, lambda value: value >= 1, "at least 1")
-        self._must("hidden_dim", lambda width: width % 2 == 0, "even")
-        for name in ("label_smoothing", "subword_dropout"):
-            self._must(name, lambda share: 0 <= share < 1, "in [0, 1)")
-        self._must("long_texts", ("cut", "refuse").__contains__, "cut or refuse")
-        self._must("length_penalty", math.isfinite, "finite")
+    def _check_together(self) -> None:
+        super()._check_together()
+        if self.hidden_dim is not None and self.hidden_dim % 2:
+            raise UserError(f"`hidden_dim` must be even. Received: hidden_dim={self.hidden_dim}")
         if self.checkpoint is not None and any(getattr(self, name) is not None for name in SIZES):
             raise UserError(f"A checkpoint has its own sizes: leave out {', '.join(SIZES)}.")
 
-    def completed(self) -> "TranslationSettings":
-        """The same with what the preset decides filled in.
+    def completed(self) -> Self:
+        """Returns the same with what the preset decides filled in.
 
         Raises:
             UserError: If there is no such preset; the message names the nearest.
@@ -95,10 +132,7 @@ class TranslationSettings(TrainingSettings):
         if self.checkpoint is not None:
             return self.with_defaults(**FROM_CHECKPOINT)
         preset = self.preset or "transformer_small"
-        try:
-            sizes = translation_preset(preset)
-        except ValueError as error:
-            raise UserError(str(error)) from error
+        sizes = find_preset(translation_preset, preset)
         training = FEW_PAIRS if preset == "transformer_small" else MANY_PAIRS
         settings = self.with_defaults(preset=preset, **sizes, **training)
         settings = settings.with_defaults(num_decoder_layers=settings.num_layers)
@@ -111,6 +145,61 @@ class TranslationSettings(TrainingSettings):
         rate = (settings.hidden_dim * settings.warmup_steps) ** -0.5
         return settings.with_defaults(learning_rate=rate)
 
+    def for_checkpoint(self, longest: int) -> Self:
+        """Returns the same with what a checkpoint's longest text, in tokens, decides."""
+        return replace(self, max_sequence_length=min(self.max_sequence_length, longest))
+
     def sizes(self) -> dict[str, int]:
-        """The sizes of a model from scratch, as its constructor takes them."""
+        """Returns the sizes of a model from scratch, as its constructor takes them."""
         return {name: getattr(self, name) for name in SIZES}
+
+
+@declared
+class ParallelReading(TableReading):
+    """How texts are read with their translations."""
+
+    source_column: str | None = setting(
+        "Column of the texts to translate, in a table.", default_is="guessed", metavar="NAME"
+    )
+    target_column: str | None = setting(
+        "Column of their translations.", default_is="guessed", metavar="NAME"
+    )
+
+
+@declared
+class ParallelFiles(ParallelReading):
+    """Where texts and their translations are: two files line beside line, or a table."""
+
+    source: str | None = setting("The texts to translate, one a line.", metavar="FILE")
+    target: str | None = setting("Their translations, one a line.", metavar="FILE")
+
+
+@declared
+class ParallelSources(ParallelFiles):
+    """What a translator learns from, and is validated on."""
+
+    table: str | None = setting("", is_argument=True)
+    validation_source: str | None = setting("Data to validate on, likewise.", metavar="FILE")
+    validation_target: str | None = setting("Its translations.", metavar="FILE")
+    validation: str | float = setting(
+        "A table to validate on, or the share of the data to hold out for it.",
+        0.05,
+        parse=file_or_fraction,
+        metavar="FILE|FRACTION",
+    )
+
+
+@declared
+class Decoding(Declared):
+    """How a translator searches, where not as its run says."""
+
+    num_beams: int | None = amended(
+        TranslationSettings,
+        "num_beams",
+        None,
+        help="Beams of a translator's search.",
+        default_is="the RUN's",
+    )
+    length_penalty: float | None = amended(
+        TranslationSettings, "length_penalty", None, default_is="the RUN's"
+    )

@@ -1,4 +1,4 @@
-"""How a translator learns: loss, learning rate, and the epoch that translates best."""
+"""Trains a translator: its loss, its learning rate, and the epoch that translates best."""
 
 from collections.abc import Callable, Sequence
 
@@ -6,13 +6,16 @@ import keras
 import sacrebleu
 from keras import ops
 
+from ...models import Translator
 from ..devices.worker_checks import of_the_chief
-from ..training.fit import BestEpoch, TokenCrossentropy
-from ..training.optimizers import LayerwiseAdamW, scaled
-
-# The mean of the weights is about that of the last so many steps: some epochs of small data.
-MOST_AVERAGED_STEPS = 1000
-AVERAGED_SHARE = 0.05  # of all steps, at most
+from ..tokenizers.sentencepiece import SentencePieceTokenizer
+from ..training.fit import BestEpoch
+from ..training.losses import TokenCrossentropy
+from ..training.optimizers import make_optimizer, mean_momentum
+from .data import ParallelTexts
+from .evaluation import tokenization
+from .settings import TranslationSettings
+from .translate import translate_all, translation_function
 
 
 @keras.saving.register_keras_serializable("regard")
@@ -23,7 +26,7 @@ class SmoothedCrossentropy(keras.losses.Loss):
     the logits. In nats, a mean over the real tokens.
 
     Args:
-        label_smoothing: Shard of a target, in [0, 1), spread over all tokens. Defaults to 0.
+        label_smoothing: Share of a target, in [0, 1), spread over all tokens. Defaults to 0.
         **kwargs: `name` and the like, for `keras.losses.Loss`.
 
     References:
@@ -75,44 +78,29 @@ class InverseSquareRoot(keras.optimizers.schedules.LearningRateSchedule):
         return {"peak": self.peak, "warmup_steps": self.warmup_steps}
 
 
-def compile_translator(
-    model: keras.Model,
-    learning_rate: float,
-    warmup_steps: int,
-    total_steps: int,
-    label_smoothing: float,
-    accumulate: int = 1,
-    precision: str = "float32",
-    xla: bool = False,
-) -> None:
+def compile_translator(model: keras.Model, settings: TranslationSettings, total_steps: int) -> None:
     """Compiles a `Translator` with the paper's optimizer and the mean of the last weights.
 
     Args:
         model: The translator.
-        learning_rate: Highest learning rate.
-        warmup_steps: Number of steps to it.
+        settings: Complete settings.
         total_steps: Largest number of batches of the whole training.
-        label_smoothing: Shard of a target, in [0, 1), that is spread over all tokens.
-        accumulate: Number of batches whose gradients make one step. Defaults to 1.
-        precision: What the model computes in. Defaults to float32.
-        xla: Whether XLA compiles it, for every shape of a batch. Defaults to False.
     """
-    updates = total_steps / accumulate
-    averaged_steps = max(1, min(MOST_AVERAGED_STEPS, AVERAGED_SHARE * updates))
-    optimizer = LayerwiseAdamW(
-        InverseSquareRoot(learning_rate, accumulate * warmup_steps),
+    accumulate = settings.accumulate
+    optimizer = make_optimizer(
+        InverseSquareRoot(settings.learning_rate, accumulate * settings.warmup_steps),
+        mean_momentum(total_steps, accumulate),
+        accumulate=accumulate,
+        precision=settings.precision,
         beta_2=0.98,  # this and the next as in section 5.3
         epsilon=1e-9,
         weight_decay=0.0,
-        use_ema=True,
-        ema_momentum=1 - 1 / averaged_steps,
-        gradient_accumulation_steps=accumulate if accumulate > 1 else None,
     )
     model.compile(
-        scaled(optimizer, precision),
-        SmoothedCrossentropy(label_smoothing),
+        optimizer,
+        SmoothedCrossentropy(settings.label_smoothing),
         weighted_metrics=[TokenCrossentropy(name="cross_entropy")],
-        jit_compile=xla,
+        jit_compile=settings.xla,
     )
 
 
@@ -152,3 +140,21 @@ class BestBleu(BestEpoch):
 
     def get_monitor_value(self, logs):
         return self._score
+
+
+def best_bleu(
+    model: Translator,
+    tokenizer: SentencePieceTokenizer,
+    validation: ParallelTexts,
+    settings: TranslationSettings,
+) -> BestBleu:
+    """Makes what keeps the epoch whose greedy translations of the validation data are best."""
+    length = settings.max_sequence_length
+    greedy = translation_function(model, tokenizer, length, num_beams=1, length_penalty=1.0)
+    return BestBleu(
+        settings.patience,
+        lambda texts: translate_all(greedy, texts)[0],
+        validation.sources,
+        validation.targets,
+        tokenization(validation.targets),
+    )

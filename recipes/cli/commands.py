@@ -18,12 +18,11 @@ import click
 from ... import __version__
 from ..errors import WORKER_LOST, UserError, WorkerLost
 from ..runs.directories import check_writable, read_metadata, takes_pairs
-from ..runs.display import format_metrics, format_translation_metrics
-from . import options as options
-from .data import READERS
+from ..tasks import TASKS
+from . import options
 from .demo import demo
 from .fit import fit, pretrain
-from .support import quiet, say
+from .support import load_tfds, quiet, say
 
 PREDICTIONS_AT_ONCE = 1024  # lines of input, so that long input is answered as it is read
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100, "show_default": True}
@@ -55,7 +54,7 @@ for group in (fit, pretrain, demo):
 @cli.command()
 @click.argument("run", type=click.Path(path_type=Path))
 @click.argument("data", required=False)
-@options.evaluation_data
+@options.evaluation
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def evaluate(run, data, as_json, **reading) -> None:
     """Measure RUN on DATA: labelled texts or images, or, for a translator, pairs of texts.
@@ -63,16 +62,17 @@ def evaluate(run, data, as_json, **reading) -> None:
     A translator may have --source and --target, text files line beside line, in place of DATA. Of a
     folder of images with splits, the images to test on are taken.
     """
-    metadata = read_metadata(run, *READERS)
-    reading = options.only_those_of(metadata["task"], reading)
-    table = READERS[metadata["task"]](metadata, data, **reading)
-    metrics = load_run(run).evaluate(table)
+    metadata = read_metadata(run, *(task.name for task in options.SERVED))
+    task = TASKS[metadata["task"]]
+    reading = options.only_those_of(task, "reading", reading)
+    load_tfds({"data": data})
+    examples = task.load("sources", "read_evaluation")(metadata, data, **reading)
+    trained = load_run(run)
+    metrics = trained.evaluate(examples)
     if as_json:
         click.echo(json.dumps(metrics, ensure_ascii=False))
-    elif metadata["task"] == "translation":
-        click.echo(format_translation_metrics(metrics))
     else:
-        click.echo(format_metrics(metrics))
+        click.echo(trained.format_metrics(metrics))
 
 
 @cli.command()
@@ -80,8 +80,7 @@ def evaluate(run, data, as_json, **reading) -> None:
 @click.argument("texts", nargs=-1, metavar="[TEXT|IMAGE ...]")
 @click.option("--pair", metavar="TEXT", help="The second text, for a RUN that classifies pairs.")
 @click.option("--input", "source", metavar="FILE|-", help="Take each line of a file.")
-@options.decoding
-@options.skip_bad_files
+@options.prediction
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
 def predict(run, texts, pair, source, as_json, **choices) -> None:
     """Classify or translate each TEXT, or each line of --input (- is standard input).
@@ -96,7 +95,7 @@ def predict(run, texts, pair, source, as_json, **choices) -> None:
     if pair is not None and len(texts) != 1:
         raise click.UsageError("--pair goes with exactly one TEXT.")
     metadata = read_metadata(run)
-    choices = options.only_those_of(metadata["task"], choices)
+    choices = options.only_those_of(TASKS[metadata["task"]], "asking", choices)
     is_pair = takes_pairs(metadata)
     if pair is not None and not is_pair:
         raise UserError(f"{run} takes single texts: leave out --pair.")
@@ -120,27 +119,23 @@ def predict(run, texts, pair, source, as_json, **choices) -> None:
 )
 def export(run, destination, precision) -> None:
     """Write RUN as a SavedModel for TF Serving, into DEST/<next integer>."""
-    read_metadata(run, *READERS)
+    read_metadata(run, *(task.name for task in options.SERVED))
     check_writable(destination)
     click.echo(load_run(run).export(destination, precision))
 
 
 def load_run(directory: Path):
     """Opens a run, TensorFlow and all."""
-    task = read_metadata(directory)["task"]
-    if task == "translation":  # its searches run side by side, each on a thread of its own
+    task = TASKS[read_metadata(directory)["task"]]
+    if task.name == "translation":  # its searches run side by side, each on a thread of its own
         os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
     with quiet():
-        from ..images.run import ImageRun
-        from ..pretraining.run import MaskedLMRun
-        from ..text.run import TextRun
-        from ..translation.run import TranslationRun
-    kinds = (TextRun, MaskedLMRun, TranslationRun, ImageRun)
-    return {kind.task: kind for kind in kinds}[task].load(directory)
+        run = task.load("run", task.run)
+    return run.load(directory)
 
 
 def read_lines(source: str) -> Iterator[str]:
-    """The lines of a file or of standard input; bytes that are not UTF-8 pass through."""
+    """Yields the lines of a file or of standard input; bytes that are not UTF-8 pass through."""
     try:
         file = sys.stdin.buffer if source == "-" else open(source, "rb")  # noqa: SIM115
     except OSError as error:
@@ -149,7 +144,7 @@ def read_lines(source: str) -> Iterator[str]:
 
 
 def split_pairs(lines: Iterator[str], source: str | None) -> Iterator[tuple[str, str]]:
-    """Two texts of each line, with a tab between them."""
+    """Yields the two texts of each line, with a tab between them."""
     for number, line in enumerate(lines, start=1):
         first, tab, second = line.partition("\t")
         if not tab:

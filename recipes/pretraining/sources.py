@@ -1,0 +1,16 @@
+"""Says what a BERT is pre-trained on, as the command line names it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from .data import Texts, read_texts
+
+
+def check_sources(sources: Sequence[str], **_: Any) -> str:
+    """Returns what a run is named for."""
+    return sources[0]
+
+
+def read_sources(sources: dict[str, Any], seed: int) -> dict[str, Texts]:
+    """Reads what `pretrain_text` learns from."""
+    return {"sources": read_texts(**sources)}

@@ -1,0 +1,105 @@
+"""Makes batches of texts: to train on, and in order."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from ..devices.shards import WHOLE, Shard
+from ..tokenizers.ragged import sequence_lengths
+from ..tokenizers.wordpiece import WordPieceTokenizer
+from ..training.losses import smooth
+from ..training.token_budget import TokenBudget, endless, in_order
+from .settings import TextSettings
+
+PREDICTION_BATCH_TOKENS = 8192  # enough to fill the cores, little enough for any memory
+
+
+def training_batches(
+    plan: TokenBudget,
+    token_ids: tf.RaggedTensor,
+    target_of: Callable[[tf.Tensor], tf.Tensor],
+    weights: np.ndarray,
+    tokenizer,
+    token_dropout: float = 0.0,
+    first_step: int = 0,
+    shard: Shard = WHOLE,
+) -> tf.data.Dataset:
+    """Returns the endless stream of batches to train on.
+
+    Args:
+        plan: What goes into each batch.
+        token_ids: Encoded texts, (number of texts, None).
+        target_of: Gives the targets (B, C) of the texts with the indices (B,).
+        weights: Weight of each text in the loss, (number of texts,).
+        tokenizer: The `WordPieceTokenizer` that encoded the texts.
+        token_dropout: Probability in [0, 1) of hiding a token behind [MASK], drawn anew each time
+            from the seed and the step. Defaults to 0.
+        first_step: The batch to begin with. Defaults to 0.
+        shard: The shard of each batch to give. Defaults to the whole.
+
+    Returns:
+        A dataset of (inputs, targets, weights).
+    """
+    weights = tf.constant(weights, tf.float32)
+
+    def gather(step, length, indices):
+        batch = tf.gather(token_ids, indices)
+        if token_dropout:
+            batch = hide_tokens(batch, token_dropout, tf.stack([plan.seed, step]), tokenizer)
+        rows = shard.rows(tf.size(indices))
+        inputs, own = tokenizer.pack(batch[rows], length), indices[rows]
+        return inputs, target_of(own), tf.gather(weights, own)
+
+    return endless(plan, first_step, gather)
+
+
+def ordered_batches(
+    plan: TokenBudget, token_ids: tf.RaggedTensor, tokenizer, shard: Shard = WHOLE
+) -> tf.data.Dataset:
+    """Returns one pass over all texts, in the order of `plan.in_order()`, as (inputs, indices)."""
+
+    def gather(_, length, indices):
+        own = indices[shard.rows(tf.size(indices))]
+        return tokenizer.pack(tf.gather(token_ids, own), length), own
+
+    return in_order(plan, gather)
+
+
+def validation_batches(
+    texts: Sequence[str] | Sequence[tuple[str, str]],
+    labels: np.ndarray,
+    num_classes: int,
+    tokenizer: WordPieceTokenizer,
+    settings: TextSettings,
+) -> Callable[[Shard], tf.data.Dataset]:
+    """Makes a function that gives one pass over a shard of the validation data."""
+    token_ids = tokenizer.encode_all(texts, settings.max_sequence_length)
+    plan = TokenBudget(sequence_lengths(token_ids).numpy(), PREDICTION_BATCH_TOKENS)
+    target_of = one_hot_targets(labels, num_classes)
+
+    def batches(shard: Shard) -> tf.data.Dataset:
+        batches = ordered_batches(plan, token_ids, tokenizer, shard)
+        return batches.map(lambda inputs, indices: (inputs, target_of(indices)))
+
+    return batches
+
+
+def one_hot_targets(
+    labels: np.ndarray, num_classes: int, label_smoothing: float = 0.0
+) -> Callable[[tf.Tensor], tf.Tensor]:
+    """Makes a function that turns indices (B,) into one-hot targets (B, C)."""
+    labels = tf.constant(labels)
+    return lambda indices: smooth(
+        tf.one_hot(tf.gather(labels, indices), num_classes), label_smoothing
+    )
+
+
+def hide_tokens(
+    token_ids: tf.RaggedTensor, rate: float, seed: tf.Tensor, tokenizer
+) -> tf.RaggedTensor:
+    """Replaces ordinary tokens by [MASK] with probability `rate`; [CLS] and [SEP] always stay."""
+    flat = token_ids.flat_values
+    is_ordinary = (flat != tokenizer.start_id) & (flat != tokenizer.end_id)
+    is_hidden = is_ordinary & (tf.random.stateless_uniform(tf.shape(flat), seed) < rate)
+    return token_ids.with_flat_values(tf.where(is_hidden, tokenizer.mask_id, flat))

@@ -1,0 +1,72 @@
+"""Makes the model that a training of a text classifier starts from, with its tokenizer."""
+
+from typing import NamedTuple
+
+from ...models import TextClassifier
+from ..errors import UserError
+from ..runs.checkpoints import open_checkpoint
+from ..tokenizers.vocabulary import MAX_CLAUSE_CHARACTERS, learn_vocabulary
+from ..tokenizers.wordpiece import BertNormalization, WordPieceTokenizer
+from .data import LabelledTexts
+from .fine_tuning import add_lora, freeze
+from .settings import TextSettings
+
+
+class Start(NamedTuple):
+    """A model before its training, with what goes with it."""
+
+    model: TextClassifier
+    tokenizer: WordPieceTokenizer
+    class_names: list[str]
+    settings: TextSettings
+
+
+def start(train: LabelledTexts, settings: TextSettings) -> Start:
+    """Makes a model of random weights, or takes that of a checkpoint.
+
+    Raises:
+        UserError: If the checkpoint cannot be used.
+    """
+    return (from_scratch if settings.checkpoint is None else from_checkpoint)(train, settings)
+
+
+def from_scratch(train: LabelledTexts, settings: TextSettings) -> Start:
+    """Makes a model of random weights, and learns a vocabulary from the training texts."""
+    class_names = train.class_names()
+    texts = [*train.texts, *(train.pairs or ())]
+    if settings.teacher:  # which tells what pieces of several Chinese characters mean
+        pieces = learn_vocabulary(texts, settings.vocabulary_size, split_chinese=False)
+        tokenizer = WordPieceTokenizer(
+            pieces,
+            BertNormalization(split_chinese=False),
+            max_word_characters=MAX_CLAUSE_CHARACTERS,
+        )
+    else:
+        tokenizer = WordPieceTokenizer(learn_vocabulary(texts, settings.vocabulary_size))
+    model = TextClassifier.from_preset(
+        settings.preset,
+        vocabulary_size=len(tokenizer.vocabulary),
+        num_classes=len(class_names),
+        max_sequence_length=settings.max_sequence_length,
+        **settings.model_options(),
+    )
+    return Start(model, tokenizer, class_names, settings)
+
+
+def from_checkpoint(train: LabelledTexts, settings: TextSettings) -> Start:
+    """Takes a pretrained model, with the tokenizer that it was trained with."""
+    class_names = train.class_names()
+    try:
+        checkpoint, tokenizer = open_checkpoint(settings.checkpoint)
+        model = TextClassifier.from_checkpoint(
+            checkpoint, len(class_names), **settings.model_options()
+        )
+    except ValueError as error:
+        raise UserError(str(error)) from error
+    if set(checkpoint.class_names) == set(class_names):
+        class_names = checkpoint.class_names  # in the order of the checkpoint's classifier
+    freeze(model, settings.freeze)
+    if settings.lora:
+        add_lora(model, settings.lora)
+    width, longest = (checkpoint.arguments[n] for n in ("hidden_dim", "max_sequence_length"))
+    return Start(model, tokenizer, class_names, settings.for_checkpoint(width, longest))

@@ -1,0 +1,56 @@
+"""Says what a translator is trained and evaluated on, as the command line names it."""
+
+from typing import Any
+
+from ..errors import UserError
+from .data import ParallelTexts, read_parallel_texts, read_train_and_validation
+
+
+def check_sources(
+    table: str | None = None,
+    source: str | None = None,
+    target: str | None = None,
+    validation_source: str | None = None,
+    validation_target: str | None = None,
+    **_: Any,
+) -> str:
+    """Checks that there is one table, or a source and a target; returns what a run is named for.
+
+    Raises:
+        UserError: If there is not.
+    """
+    if (source is None) != (target is None):
+        raise UserError("--source and --target go together.")
+    if (table is None) == (source is None):
+        raise UserError("Give a table, or --source and --target: one of the two.")
+    if (validation_source is None) != (validation_target is None):
+        raise UserError("--validation-source and --validation-target go together.")
+    return table or source
+
+
+def read_sources(sources: dict[str, Any], seed: int) -> dict[str, ParallelTexts]:
+    """Reads what `fit_translation` learns from."""
+    names = ("table", "source", "target", "validation", "validation_source", "validation_target")
+    given = {name: sources.get(name) for name in names}
+    reading = {name: value for name, value in sources.items() if name not in names}
+    files = (given["validation_source"], given["validation_target"])
+    train, held_out = read_train_and_validation(
+        given["table"] or given["source"],
+        given["target"],
+        files if files[0] else given["validation"],
+        seed,
+        **reading,
+    )
+    return {"source": train, "validation_source": held_out}
+
+
+def read_evaluation(
+    metadata: dict[str, Any],
+    data: str | None,
+    source: str | None = None,
+    target: str | None = None,
+    **reading: Any,
+) -> ParallelTexts:
+    """Reads what a run is evaluated on."""
+    check_sources(data, source, target)
+    return read_parallel_texts(data or source, target, **reading)

@@ -1,0 +1,329 @@
+"""What the runs of all tasks have in common: one conformance test over a small run of each.
+
+What a task alone has is tested in a file of its own: `test_text`, `test_pretraining`,
+`test_images`, `test_translation`.
+"""
+
+import csv
+import json
+import math
+import shutil
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from interruptions import in_two_sittings
+
+import regard
+import small_runs
+from commands import mistake
+from regard.recipes.errors import UserError
+from regard.recipes.text.reviews import generate_reviews
+from regard.recipes.translation.dates_and_numbers import generate_pairs
+
+AWKWARD = [
+    "",
+    " ",
+    "好",
+    "a" * 500,
+    "very " * 2000 + "good",
+    "😀",
+    "\udcff\udc80",
+    "\x00\x01",
+    "q z",
+]
+BERT = "config.json model.safetensors special_tokens_map.json tokenizer.json tokenizer_config.json"
+CLASSIFIER_REPORT = "learning_curves.png confusion_matrix.png reliability.png"
+
+
+class Task(NamedTuple):
+    """What a run of a task is expected to be.
+
+    Attributes:
+        run_class: Its class.
+        name: What `run.json` calls the task.
+        noun: What errors call such a run.
+        model_files: Names of the files in `model/`.
+        report: Names of the files in `report/`.
+        num_examples: Of the training data and the validation data.
+        columns: Of `history.csv`, among others.
+        resumed: Settings with which all that is drawn at random is drawn, for resuming.
+    """
+
+    run_class: type
+    name: str
+    noun: str
+    model_files: str
+    report: str
+    num_examples: tuple
+    columns: set
+    resumed: dict
+
+
+TASKS = {
+    "text": Task(
+        regard.TextRun,
+        "text",
+        "a text classifier",
+        f"{BERT} vocab.txt",
+        CLASSIFIER_REPORT,
+        (220, 30),
+        {"loss", "val_loss", "val_macro_f1"},
+        {"epochs": 3, "dropout": 0.1, "token_dropout": 0.1, "accumulate": 2},
+    ),
+    "pretraining": Task(
+        regard.MaskedLMRun,
+        "masked_lm",
+        "a masked language model",
+        f"{BERT} vocab.txt",
+        "learning_curves.png",
+        (220,),
+        {"loss", "val_loss"},
+        {"epochs": 2},
+    ),
+    "images": Task(
+        regard.ImageRun,
+        "images",
+        "an image classifier",
+        "config.json model.safetensors preprocessor_config.json",
+        CLASSIFIER_REPORT,
+        (60, 20),
+        {"loss", "val_loss", "val_macro_f1"},
+        {"epochs": 3, "dropout": 0.1, "augmentation": "strong", "stochastic_depth": 0.1},
+    ),
+    "translation": Task(
+        regard.TranslationRun,
+        "translation",
+        "a translator",
+        "config.json generation_config.json model.safetensors source.spm target.spm "
+        "tokenizer_config.json vocab.json",
+        "learning_curves.png alignment.png",
+        (300, 13),
+        {"loss", "val_loss", "val_bleu", "val_cross_entropy"},
+        {"epochs": 3, "dropout": 0.1, "subword_dropout": 0.1},
+    ),
+}
+
+
+@pytest.fixture(scope="module", params=TASKS)
+def task(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def expected(task):
+    return TASKS[task]
+
+
+@pytest.fixture(scope="module")
+def directory(task, plain_run):
+    return plain_run(task)
+
+
+@pytest.fixture(scope="module")
+def run(expected, directory):
+    return expected.run_class.load(directory)
+
+
+@pytest.fixture(scope="module")
+def metadata(directory):
+    return json.loads((directory / "run.json").read_text("utf-8"))
+
+
+def history_of(directory):
+    with open(directory / "history.csv", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def examples(directory, task):
+    """What a run of a task may be asked."""
+    if task == "text":
+        return [*generate_reviews(40, 6, held_out=False)[0], *AWKWARD]
+    if task == "pretraining":
+        return ["The room was [MASK].", "[MASK] room was [MASK]."]
+    if task == "images":
+        return sorted(str(path) for path in directory.parent.glob("colours/*/*.png"))[::4]
+    sources, _ = generate_pairs(9, seed=5, held_out=True)
+    return [*sources, "", "אבג 😀", "one " * 25_000]
+
+
+def test_its_files(directory, expected):
+    names = {str(path.relative_to(directory)) for path in directory.rglob("*") if path.is_file()}
+    report = {name for name in names if name.startswith("report/")}
+    assert names - report == {
+        *("run.json", "metrics.json", "history.csv"),
+        *(f"model/{name}" for name in expected.model_files.split()),
+    }
+    assert report - {"report/mistakes.png"} == {
+        f"report/{name}" for name in expected.report.split()
+    }
+    assert {path.name for path in directory.iterdir() if path.is_dir()} == {"model", "report"}
+
+
+def test_what_it_says_of_itself(metadata, expected):
+    assert metadata["task"] == expected.name
+    assert metadata["settings"]["seed"] == 0
+    assert metadata["versions"]["regard"] == regard.__version__
+    data = metadata["data"]
+    parts = [data] if "sha256" in data else [data["train"], data["validation"]]
+    assert tuple(part["num_examples"] for part in parts) == expected.num_examples
+    assert all(len(part["sha256"]) == 64 for part in parts)
+
+
+def test_what_it_says_of_its_classes_and_sizes(metadata, task):
+    """What `run.json` has of one task or another."""
+    data, settings = metadata["data"], metadata["settings"]
+    if task == "images":
+        assert metadata["class_names"] == list(small_runs.COLOURS)
+        assert data["validation"]["class_counts"] == {"green": 6, "red": 8, "Ünïcödé 蓝": 6}
+        assert settings["image_size"] == [16, 16]
+    elif task == "text":
+        assert metadata["class_names"] == ["negative", "positive"]
+        assert data["train"]["text_column"] == "review"
+    elif task == "translation":
+        assert settings["hidden_dim"] == 16
+    else:
+        assert data["sha256"] == small_runs.corpus().fingerprint()
+
+
+def test_its_history_and_metrics(directory, metadata, run, expected, task):
+    history, metrics = history_of(directory), json.loads((directory / "metrics.json").read_text())
+    assert run.metrics == metrics
+    epochs = metadata["settings"]["epochs"]
+    assert [row["epoch"] for row in history] == [str(number) for number in range(1, epochs + 1)]
+    assert expected.columns <= set(history[0])
+    assert 1 <= metrics["best_epoch"] <= epochs
+    if task == "pretraining":
+        assert metrics["perplexity"] == pytest.approx(math.exp(metrics["cross_entropy"]))
+        return
+    measured = "val_bleu" if task == "translation" else "val_macro_f1"
+    scores = [float(row[measured]) for row in history]
+    kept = scores[metrics["best_epoch"] - 1]
+    assert kept == max(scores)  # the weights kept are the best
+    assert metrics[measured.removeprefix("val_")] == pytest.approx(kept, abs=1e-6)
+
+
+def test_same_seed_same_weights(task, expected, small_run, tmp_path):
+    """Trained by whichever process, and in two sittings; then saved and opened again.
+
+    So is everything that is drawn at random: by dropout, augmentation, masking and the order of
+    batches.
+    """
+    whole, resumed = small_run(task, **expected.resumed), tmp_path / "resumed"
+    run = in_two_sittings(
+        lambda: small_runs.fit(task, resumed, **expected.resumed),
+        tmp_path / "state",
+        expected.resumed["epochs"],
+    )
+    weights = "model/model.safetensors"
+    assert (whole / weights).read_bytes() == (resumed / weights).read_bytes()
+    rows = [
+        [{name: row[name] for name in row if name != "seconds"} for row in history_of(each)]
+        for each in (whole, resumed)
+    ]
+    assert rows[0] == rows[1]
+    texts = examples(whole, task)
+    assert_same_answers(run.predict(texts), expected.run_class.load(whole).predict(texts))
+
+
+def assert_same_answers(before, after):
+    assert len(before) == len(after)
+    for one, other in zip(before, after, strict=True):
+        one, other = json.loads(one.to_json()), json.loads(other.to_json())
+        score, other_score = one.pop("score", None), other.pop("score", None)
+        assert one == other
+        assert score == pytest.approx(other_score, rel=1e-5)
+
+
+def test_another_seed_other_weights(task, expected, small_run, tmp_path):
+    settings = expected.resumed
+    small_runs.fit(task, tmp_path / "other", seed=1, **settings)
+    first, other = map(small_runs.weights_of, (small_run(task, **settings), tmp_path / "other"))
+    assert first.keys() == other.keys()
+    assert all(not np.array_equal(first[n], other[n]) for n in first if first[n].ndim > 1)
+
+
+def test_nothing_asked_nothing_answered(run):
+    assert run.predict([]) == []
+
+
+def test_one_string_is_not_a_list(run, task):
+    if task == "pretraining":
+        return
+    with pytest.raises(TypeError, match=r"must be a list"):
+        run.predict("The room was clean.")
+
+
+def test_a_run_of_another_task_is_refused(task, expected, directory):
+    for other in TASKS.values():
+        if other is not expected:
+            with pytest.raises(UserError, match=f"is a run of {expected.noun}, but this needs"):
+                other.run_class.load(directory)
+
+
+def test_a_run_that_exists_is_kept(task, directory):
+    before = (directory / "run.json").read_bytes()
+    with pytest.raises(UserError, match=r"exists\. Pass --overwrite"):
+        small_runs.fit(task, directory)
+    assert (directory / "run.json").read_bytes() == before
+
+
+WHAT_IS_READ = {
+    "text": "config.json model.safetensors tokenizer.json",
+    "pretraining": "config.json model.safetensors tokenizer.json",
+    "images": "config.json model.safetensors preprocessor_config.json",
+    "translation": "config.json model.safetensors source.spm vocab.json",
+}
+EMPTY_HEADER = b"\x10\0\0\0\0\0\0\0{}"
+
+
+@pytest.mark.parametrize("damage", [None, b"{", b"[]", EMPTY_HEADER, "cut"])
+def test_a_damaged_run_is_said(task, expected, directory, tmp_path, damage):
+    """Whatever file is missing, is cut, or holds something else."""
+    for name in ["metrics.json", *(f"model/{name}" for name in WHAT_IS_READ[task].split())]:
+        if (name, damage) == ("metrics.json", b"[]"):
+            continue  # JSON, if strange
+        damaged = shutil.copytree(directory, tmp_path / "torn")
+        whole = (damaged / name).read_bytes()
+        (damaged / name).unlink()
+        if damage is not None:
+            (damaged / name).write_bytes(whole[:20] if damage == "cut" else damage)
+        with pytest.raises(UserError, match="torn is damaged, it cannot be read") as error:
+            expected.run_class.load(damaged)
+        if damage is None:
+            assert name.rpartition("/")[2] in str(error.value)
+        shutil.rmtree(damaged)
+
+
+def test_a_run_must_name_every_class(task, expected, directory, metadata, tmp_path):
+    if "class_names" not in metadata:
+        return
+    torn = shutil.copytree(directory, tmp_path / "torn")
+    for changes in ({"class_names": metadata["class_names"][:-1]}, {"class_names": None}):
+        (torn / "run.json").write_text(json.dumps({**metadata, **changes}), "utf-8")
+        with pytest.raises(UserError, match="torn is damaged, it cannot be read"):
+            expected.run_class.load(torn)
+
+
+def test_its_export(task, directory, run, plain_export, tmp_path):
+    """It answers as the run does; what it has beside that is tested with its task."""
+    if task == "pretraining":
+        assert "needs a text classifier" in mistake("export", directory, tmp_path / "served")
+        assert not (tmp_path / "served").exists()
+        return
+    asked = examples(directory, task)
+    served = tf.saved_model.load(str(plain_export(task))).signatures["serving_default"]
+    if task == "images":
+        answer = served(image_bytes=tf.constant([Path(file).read_bytes() for file in asked]))
+    else:
+        texts = [text.encode("utf-8", "surrogateescape") for text in asked]
+        answer = served(texts=tf.constant(texts))
+    expected = run.predict(asked)
+    said, scores = ("translations", "scores") if task == "translation" else ("label", "score")
+    attribute = "translation" if task == "translation" else "label"
+    assert [each.decode() for each in answer[said].numpy()] == [
+        getattr(each, attribute) for each in expected
+    ]
+    np.testing.assert_allclose(answer[scores], [each.score for each in expected], atol=1e-5)
