@@ -1,4 +1,4 @@
-"""Validation data: what is named, or a part of the training data that is held out."""
+"""Reads validation data, or holds out a part of the training data."""
 
 import logging
 import random
@@ -20,13 +20,13 @@ def with_validation(
     seed: int,
     read: Callable[[Any], SomeExamples],
 ) -> tuple[SomeExamples, SomeExamples]:
-    """Returns the training data, and what to validate on.
+    """Returns the data to train on and the data to validate on.
 
     Args:
         train: The training data.
-        validation: The validation data; what `read` takes; or the part of the training data to
-            hold out, in (0, 1).
-        seed: Decides what is held out.
+        validation: The validation data; an argument of `read`; or the part of the training data
+            to hold out, in (0, 1).
+        seed: Decides which examples are held out.
         read: Reads the validation data.
 
     Raises:
@@ -49,7 +49,7 @@ def split(examples: SomeExamples, fraction: float, seed: int) -> tuple[SomeExamp
     Each label keeps at least one example in the rest, so a label with one is never held out.
 
     Args:
-        examples: What to split.
+        examples: The examples, of any task.
         fraction: The part to hold out, in (0, 1). At least one example is held out.
         seed: Decides which. The same seed on the same examples gives the same split.
 

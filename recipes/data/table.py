@@ -1,4 +1,4 @@
-"""A source that was opened: its columns, and a way to read some of them."""
+"""Holds a source that was opened."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
