@@ -93,4 +93,5 @@ def _register(keras) -> None:
             getattr(package, each)
 
 
-register_post_import_hook(_register, "keras")  # now, if Keras is there, else once it is
+if __name__ == "regard":  # pytest also imports this file by the name of its folder
+    register_post_import_hook(_register, "keras")  # now, if Keras is there, else once it is
