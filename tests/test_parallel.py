@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from regard.recipes.data.columns import choose_parallel_columns
+from regard.recipes.data.columns import choose_columns
 from regard.recipes.data.splitting import split
 from regard.recipes.errors import UserError
 from regard.recipes.translation.data import ParallelTexts, read_parallel_texts
@@ -220,6 +220,11 @@ def test_only_bad_rows(write):
 
 
 # Columns
+
+
+def choose_parallel_columns(source, columns, source_column, target_column):
+    given = {"source": source_column, "target": target_column}
+    return tuple(choose_columns(source, columns, given).values())
 
 
 def test_one_column_given_and_the_other_guessed(caplog):

@@ -24,114 +24,51 @@ IMAGE_COLUMNS = frozenset(["image", "path", "file", "filename", "file_name", "fi
 INDEX_COLUMNS = frozenset(["", "id", "idx", "index", "unnamed: 0", "__index_level_0__"])
 
 
-def choose_columns(
-    source: str,
-    columns: list[str],
-    text_column: str | None,
-    label_column: str | None,
-    pair_column: str | None,
-) -> tuple[str, str]:
-    """Chooses the columns of texts and labels, and guesses those that are not given.
+KNOWN = {
+    "text": TEXT_COLUMNS,
+    "label": LABEL_COLUMNS,
+    "source": SOURCE_COLUMNS,
+    "target": TARGET_COLUMNS,
+    "image": IMAGE_COLUMNS,
+}
+
+
+def choose_columns(source: str, columns: list[str], given: dict[str, str | None]) -> dict[str, str]:
+    """Chooses a column for each role, and guesses those that are not given.
+
+    A column is guessed by its name. Where that leaves one column, and of texts and labels one, they
+    go together.
 
     Args:
         source: The table, for messages.
         columns: Its columns.
-        text_column: The column of the texts, if given.
-        label_column: The column of the labels, if given.
-        pair_column: The column of the second texts, if there are any: it is never guessed.
+        given: The column of each role, a key of `KNOWN`, or None. One of another role, such as
+            second texts, is never guessed: where it is not given, there is none.
 
     Raises:
         UserError: If a column cannot be told, is not there, or is to hold two things.
     """
-    _check_given(source, columns, {"text": text_column, "label": label_column, "pair": pair_column})
-    free = [name for name in columns if name not in (text_column, label_column, pair_column)]
-    texts = _known(free, TEXT_COLUMNS) if text_column is None else [text_column]
-    labels = _known(free, LABEL_COLUMNS) if label_column is None else [label_column]
-    named = [name for name in _without_index(columns) if name != pair_column]
-    if len(named) == 2 and len(texts) + len(labels) == 1:
-        other = [name for name in named if name not in texts + labels]
-        texts, labels = texts or other, labels or other
-    chosen = _only(source, columns, texts, "text"), _only(source, columns, labels, "label")
-    if text_column is None:
-        _log_guess(source, chosen[0], "text")
-    if label_column is None:
-        _log_guess(source, chosen[1], "label")
-    return chosen
-
-
-def choose_text_column(source: str, columns: list[str], text_column: str | None) -> str:
-    """Chooses the column of texts in a table that needs no labels, and guesses it if not given.
-
-    Args:
-        source: The table, for messages.
-        columns: Its columns.
-        text_column: The column of the texts, if given.
-
-    Raises:
-        UserError: If the column cannot be told, or is not there.
-    """
-    if text_column is not None:
-        return _only(source, columns, [text_column], "text")
-    candidates = _known(columns, TEXT_COLUMNS)
-    others = [name for name in _without_index(columns) if name.casefold() not in LABEL_COLUMNS]
-    if not candidates and len(others) == 1:
-        candidates = others
-    chosen = _only(source, columns, candidates, "text")
-    _log_guess(source, chosen, "text")
-    return chosen
-
-
-def choose_parallel_columns(
-    source: str, columns: list[str], source_column: str | None, target_column: str | None
-) -> tuple[str, str]:
-    """Chooses the columns of sources and targets, and guesses those that are not given.
-
-    Args:
-        source: The table, for messages.
-        columns: Its columns.
-        source_column: The column of the sources, if given.
-        target_column: The column of the targets, if given.
-
-    Raises:
-        UserError: If a column cannot be told, is not there, or is to hold both.
-    """
-    given = {"source": source_column, "target": target_column}
-    return _choose_both(source, columns, given, (SOURCE_COLUMNS, TARGET_COLUMNS))
-
-
-def choose_image_columns(
-    source: str, columns: list[str], image_column: str | None, label_column: str | None
-) -> tuple[str, str]:
-    """Chooses the columns of images' paths and labels, and guesses those that are not given.
-
-    Args:
-        source: The table, for messages.
-        columns: Its columns.
-        image_column: The column of the paths, if given.
-        label_column: The column of the labels, if given.
-
-    Raises:
-        UserError: If a column cannot be told, is not there, or is to hold both.
-    """
-    given = {"image": image_column, "label": label_column}
-    return _choose_both(source, columns, given, (IMAGE_COLUMNS, LABEL_COLUMNS))
-
-
-def _choose_both(
-    source: str,
-    columns: list[str],
-    given: dict[str, str | None],
-    known: tuple[frozenset[str], frozenset[str]],
-) -> tuple[str, str]:
-    """Chooses two columns by role; one that is not given is found by the names known for it."""
     _check_given(source, columns, given)
-    chosen = []
-    for (role, name), names in zip(given.items(), known, strict=True):
-        free = [column for column in columns if column not in given.values()]
-        chosen.append(_only(source, columns, [name] if name else _known(free, names), role))
-        if name is None:
-            _log_guess(source, chosen[-1], role)
-    return chosen[0], chosen[1]
+    free = [column for column in columns if column not in given.values()]
+    candidates = {
+        role: [column for column in free if column.casefold() in KNOWN[role]]
+        for role, name in given.items()
+        if name is None and role in KNOWN
+    }
+    taken = INDEX_COLUMNS if "label" in given else INDEX_COLUMNS | LABEL_COLUMNS
+    guessed = {name for names in candidates.values() for name in names}
+    left = [name for name in free if name.casefold() not in taken and name not in guessed]
+    open_roles = [role for role, names in candidates.items() if not names]
+    if "text" in given and len(open_roles) == len(left) == 1:
+        candidates[open_roles[0]] = left
+    chosen = {}
+    for role, name in given.items():
+        if name is not None:
+            chosen[role] = name
+        elif role in KNOWN:
+            chosen[role] = _only(source, columns, candidates[role], role)
+            _log_guess(source, chosen[role], role)
+    return chosen
 
 
 def _check_given(source: str, columns: list[str], given: dict[str, str | None]) -> None:
@@ -147,14 +84,6 @@ def _check_given(source: str, columns: list[str], given: dict[str, str | None]) 
                 f"Name another with --{role}-column."
             )
         role_of[name] = role
-
-
-def _known(columns: list[str], names: frozenset[str]) -> list[str]:
-    return [column for column in columns if column.casefold() in names]
-
-
-def _without_index(columns: list[str]) -> list[str]:
-    return [column for column in columns if column.casefold() not in INDEX_COLUMNS]
 
 
 def _only(source: str, columns: list[str], candidates: list[str], role: str) -> str:

@@ -1,18 +1,67 @@
-"""Describes examples of any kind: their fingerprint, their labels in order, their origin."""
+"""Holds examples of any task, in columns."""
 
 import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any, ClassVar, Self
 
 
-def sorted_labels(labels: Iterable[str]) -> list[str]:
-    """Returns the distinct labels, sorted: as numbers if all are integers, else by code point."""
-    names = sorted(set(labels))
-    all_integers = all(re.fullmatch("-?[0-9]{1,18}", name) for name in names)
-    return sorted(names, key=int) if all_integers else names
+class Examples:
+    """Examples in columns; each task has a frozen dataclass of its own, with `num_skipped`.
+
+    Attributes:
+        COLUMNS: The fields that have a value for each example, unless they are None or empty.
+        CONTENT: Those whose values the fingerprint is taken of.
+        ORIGIN: The fields that say where the examples are from.
+    """
+
+    COLUMNS: ClassVar[tuple[str, ...]]
+    CONTENT: ClassVar[tuple[str, ...]]
+    ORIGIN: ClassVar[tuple[str, ...]]
+
+    def __len__(self) -> int:
+        return len(getattr(self, self.COLUMNS[0]))
+
+    def fingerprint(self) -> str:
+        """Returns the SHA-256 over the examples, in hexadecimal: the same for the same data."""
+        columns = (getattr(self, name) for name in self.CONTENT)
+        return fingerprint(*(column for column in columns if column is not None))
+
+    def take(self, rows: Sequence[int]) -> Self:
+        """Returns some of the examples."""
+        columns = {name: getattr(self, name) for name in self.COLUMNS}
+        return replace(
+            self, **{name: [each[row] for row in rows] for name, each in columns.items() if each}
+        )
+
+    def describe(self) -> dict[str, Any]:
+        """Returns what `run.json` says of the examples."""
+        return {
+            **{name: getattr(self, name) for name in self.ORIGIN},
+            "num_examples": len(self),
+            "num_skipped": self.num_skipped,
+            "sha256": self.fingerprint(),
+        }
+
+
+class LabelledExamples(Examples):
+    """Examples with `labels`, one each, always strings."""
+
+    def class_names(self) -> list[str]:
+        """Returns the distinct labels: in order as numbers if all are integers, else as text."""
+        names = sorted(set(self.labels))
+        all_integers = all(re.fullmatch("-?[0-9]{1,18}", name) for name in names)
+        return sorted(names, key=int) if all_integers else names
+
+    def describe(self) -> dict[str, Any]:
+        counts = Counter(self.labels)
+        return {
+            **super().describe(),
+            "class_counts": {name: counts[name] for name in self.class_names()},
+        }
 
 
 def fingerprint(*columns: Iterable[str]) -> str:
@@ -23,23 +72,3 @@ def fingerprint(*columns: Iterable[str]) -> str:
             digest.update(json.dumps(value).encode("ascii") + b"\n")
         digest.update(b"\n")
     return digest.hexdigest()
-
-
-def describe(examples, **origin: Any) -> dict[str, Any]:
-    """Returns what `run.json` says of examples: their origin, their number and fingerprint.
-
-    Args:
-        examples: Examples of any task.
-        **origin: Where they are from.
-    """
-    counts = {}
-    if hasattr(examples, "labels"):
-        found = Counter(examples.labels)
-        counts = {"class_counts": {name: found[name] for name in examples.class_names()}}
-    return {
-        **origin,
-        "num_examples": len(examples),
-        "num_skipped": examples.num_skipped,
-        **counts,
-        "sha256": examples.fingerprint(),
-    }

@@ -8,10 +8,9 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-from ..data.columns import choose_image_columns
-from ..data.examples import describe, fingerprint, sorted_labels
+from ..data.columns import choose_columns
+from ..data.examples import LabelledExamples
 from ..data.formats import TABLE_FORMATS, TABLE_SUFFIXES, open_table
 from ..data.rows import NOT_TEXT, read_rows
 from ..errors import UserError
@@ -23,7 +22,7 @@ logger = logging.getLogger("regard")
 
 
 @dataclass(frozen=True)
-class LabelledImages:
+class LabelledImages(LabelledExamples):
     """Images with their labels, in the order of their names, or of their table.
 
     Attributes:
@@ -36,6 +35,10 @@ class LabelledImages:
         contents: The encoded images, where no files hold them.
     """
 
+    COLUMNS = ("files", "labels", "digests", "contents")
+    CONTENT = ("digests", "labels")
+    ORIGIN = ("source", "columns")
+
     source: str
     files: list[str]
     labels: list[str]
@@ -43,31 +46,6 @@ class LabelledImages:
     columns: tuple[str, str] | None = None
     num_skipped: int = 0
     contents: list[bytes] | None = None
-
-    def __len__(self) -> int:
-        return len(self.files)
-
-    def fingerprint(self) -> str:
-        """SHA-256 over images and labels, in hexadecimal: the same for the same data."""
-        return fingerprint(self.digests, self.labels)
-
-    def class_names(self) -> list[str]:
-        """The distinct labels, sorted as `sorted_labels` does."""
-        return sorted_labels(self.labels)
-
-    def describe(self) -> dict[str, Any]:
-        """Returns what `run.json` says of them."""
-        return describe(self, source=self.source, columns=self.columns)
-
-    def take(self, rows: Sequence[int]) -> "LabelledImages":
-        """Returns some of the images."""
-        return replace(
-            self,
-            files=[self.files[row] for row in rows],
-            labels=[self.labels[row] for row in rows],
-            digests=[self.digests[row] for row in rows] if self.digests else [],
-            contents=None if self.contents is None else [self.contents[row] for row in rows],
-        )
 
 
 def find_images(
@@ -204,12 +182,13 @@ def _read_table(
     skip_bad_files: bool,
 ) -> LabelledImages:
     table = open_table(source, encoding)
-    columns = choose_image_columns(source, table.columns, image_column, label_column)
-    roles = dict(zip(("image", "label"), columns, strict=True))
-    cells, num_skipped = read_rows(source, table, roles, skip_bad_files)
+    given = {"image": image_column, "label": label_column}
+    columns = choose_columns(source, table.columns, given)
+    cells, num_skipped = read_rows(source, table, columns, skip_bad_files)
     base = os.path.dirname(source)
     files = [os.path.join(base, path) for path in cells["image"]]
-    return LabelledImages(source, files, cells["label"], [], columns, num_skipped)
+    found = tuple(columns.values())
+    return LabelledImages(source, files, cells["label"], [], found, num_skipped)
 
 
 def _read_tfds(source: str, image_column: str | None, label_column: str | None) -> LabelledImages:
@@ -217,7 +196,8 @@ def _read_tfds(source: str, image_column: str | None, label_column: str | None) 
     from ..data.tfds import open_tfds  # here, because TensorFlow takes seconds to import
 
     table = open_tfds(source, as_encoded=True)
-    columns = choose_image_columns(source, table.columns, image_column, label_column)
+    given = {"image": image_column, "label": label_column}
+    columns = tuple(choose_columns(source, table.columns, given).values())
     rows = list(table.read(columns))
     for row, _, (image, label) in rows:
         if not isinstance(image, bytes) or label is None:

@@ -3,17 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from ..data.columns import choose_text_column
-from ..data.examples import describe, fingerprint
+from ..data.columns import choose_columns
+from ..data.examples import Examples
 from ..data.formats import open_lines, open_table
 from ..data.rows import read_rows
 from ..errors import UserError
 
 
 @dataclass(frozen=True)
-class Texts:
+class Texts(Examples):
     """Texts without labels, in the order of their sources.
 
     Attributes:
@@ -22,20 +21,13 @@ class Texts:
         num_skipped: Bad rows of the sources that were left out.
     """
 
+    COLUMNS = ("texts",)
+    CONTENT = COLUMNS
+    ORIGIN = ("sources",)
+
     sources: list[str]
     texts: list[str]
     num_skipped: int = 0
-
-    def __len__(self) -> int:
-        return len(self.texts)
-
-    def fingerprint(self) -> str:
-        """Returns the SHA-256 over the texts, in hexadecimal: the same for the same data."""
-        return fingerprint(self.texts)
-
-    def describe(self) -> dict[str, Any]:
-        """Returns what `run.json` says of them."""
-        return describe(self, sources=self.sources)
 
 
 def read_texts(
@@ -88,6 +80,6 @@ def _read_source(
         table, column = open_lines(source, encoding), ""
     else:
         table = open_table(source, encoding)
-        column = choose_text_column(source, table.columns, text_column)
+        column = choose_columns(source, table.columns, {"text": text_column})["text"]
     cells, num_skipped = read_rows(source, table, {"text": column}, skip_bad_rows)
     return cells["text"], num_skipped

@@ -1,13 +1,12 @@
 """Labelled texts, from files and TensorFlow Datasets: to learn from, validate on and evaluate."""
 
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..data.columns import choose_columns
-from ..data.examples import describe, fingerprint, sorted_labels
+from ..data.examples import LabelledExamples
 from ..data.formats import open_table
 from ..data.rows import read_rows
 from ..data.splitting import with_validation
@@ -19,7 +18,7 @@ logger = logging.getLogger("regard")
 
 
 @dataclass(frozen=True)
-class LabelledTexts:
+class LabelledTexts(LabelledExamples):
     """Texts, or pairs of texts, with their labels, in file order.
 
     Attributes:
@@ -32,6 +31,10 @@ class LabelledTexts:
         pairs: The second text of each example; None where the examples are single texts.
         pair_column: The column that the second texts came from; None likewise.
     """
+
+    COLUMNS = ("texts", "labels", "pairs")
+    CONTENT = COLUMNS
+    ORIGIN = ("source", "text_column", "label_column", "pair_column")
 
     source: str
     texts: list[str]
@@ -49,35 +52,9 @@ class LabelledTexts:
                 f"Received: pair_column={self.pair_column!r}"
             )
 
-    def __len__(self) -> int:
-        return len(self.texts)
-
     def examples(self) -> list[str] | list[tuple[str, str]]:
-        """The texts, or the pairs of texts."""
+        """Returns the texts, or the pairs of texts."""
         return self.texts if self.pairs is None else list(zip(self.texts, self.pairs, strict=True))
-
-    def fingerprint(self) -> str:
-        """SHA-256 over texts, labels and pairs, in hexadecimal: the same for the same data."""
-        return fingerprint(self.texts, self.labels, *([] if self.pairs is None else [self.pairs]))
-
-    def class_names(self) -> list[str]:
-        """Returns the distinct labels, sorted as `sorted_labels` does."""
-        return sorted_labels(self.labels)
-
-    def describe(self) -> dict[str, Any]:
-        """Returns what `run.json` says of them."""
-        columns = ("text_column", "label_column", "pair_column")
-        origin = {name: getattr(self, name) for name in ("source", *columns)}
-        return describe(self, **origin)
-
-    def take(self, rows: Sequence[int]) -> "LabelledTexts":
-        """Returns some of the rows."""
-        return replace(
-            self,
-            texts=[self.texts[row] for row in rows],
-            labels=[self.labels[row] for row in rows],
-            pairs=None if self.pairs is None else [self.pairs[row] for row in rows],
-        )
 
 
 def read_labelled_texts(
@@ -121,34 +98,20 @@ def read_labelled_texts(
         >>> table.class_names()
         ['1', '2', '3', '4', '5']
     """
-    table = open_table(str(source), encoding)
-    return _read_table(str(source), table, text_column, label_column, pair_column, skip_bad_rows)
+    given = {"text": text_column, "label": label_column, "pair": pair_column}
+    return _read_table(str(source), open_table(str(source), encoding), given, skip_bad_rows)
 
 
 def _read_table(
-    source: str,
-    table: Table,
-    text_column: str | None,
-    label_column: str | None,
-    pair_column: str | None,
-    skip_bad_rows: bool,
+    source: str, table: Table, given: dict[str, str | None], skip_bad_rows: bool
 ) -> LabelledTexts:
-    text_column, label_column = choose_columns(
-        source, table.columns, text_column, label_column, pair_column
-    )
-    columns = {"text": text_column, "label": label_column}
-    if pair_column is not None:
-        columns["second text"] = pair_column
-    cells, num_skipped = read_rows(source, table, columns, skip_bad_rows)
+    columns = choose_columns(source, table.columns, given)
+    roles = {"second text" if role == "pair" else role: each for role, each in columns.items()}
+    cells, num_skipped = read_rows(source, table, roles, skip_bad_rows)
+    pairs = cells.get("second text"), columns.get("pair")
     return LabelledTexts(
         source,
-        cells["text"],
-        cells["label"],
-        text_column,
-        label_column,
-        num_skipped,
-        cells.get("second text"),
-        pair_column,
+        *(cells["text"], cells["label"], columns["text"], columns["label"], num_skipped, *pairs),
     )
 
 
@@ -217,21 +180,14 @@ def read_like(
     Raises:
         UserError: As `read_labelled_texts`, or if only one of the two holds pairs of texts.
     """
-    trained_pair_column = trained.get("pair_column")
     table = open_table(str(source), encoding)
-
-    def expected(role: str) -> str | None:
-        return trained[role] if trained[role] in table.columns else None
-
-    data = _read_table(
-        str(source),
-        table,
-        text_column or expected("text_column"),
-        label_column or expected("label_column"),
-        pair_column or trained_pair_column,
-        skip_bad_rows,
-    )
-    check_pairs(data, trained_on_pairs=trained_pair_column is not None)
+    given = {"text": text_column, "label": label_column, "pair": pair_column}
+    for role in ("text", "label"):
+        if given[role] is None and trained[f"{role}_column"] in table.columns:
+            given[role] = trained[f"{role}_column"]
+    given["pair"] = pair_column or trained.get("pair_column")
+    data = _read_table(str(source), table, given, skip_bad_rows)
+    check_pairs(data, trained_on_pairs=trained.get("pair_column") is not None)
     return data
 
 

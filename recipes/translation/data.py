@@ -1,13 +1,12 @@
 """Parallel text: sources and their translations, line by line or row by row."""
 
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..data.columns import choose_parallel_columns
-from ..data.examples import describe, fingerprint
+from ..data.columns import choose_columns
+from ..data.examples import Examples
 from ..data.formats import TABLE_FORMATS, TABLE_SUFFIXES, open_lines, open_table
 from ..data.rows import read_rows
 from ..data.splitting import with_validation
@@ -18,7 +17,7 @@ logger = logging.getLogger("regard")
 
 
 @dataclass(frozen=True)
-class ParallelTexts:
+class ParallelTexts(Examples):
     """Sources and targets as they were read, in file order.
 
     Attributes:
@@ -29,27 +28,15 @@ class ParallelTexts:
         num_skipped: Bad rows that were left out.
     """
 
+    COLUMNS = ("sources", "targets")
+    CONTENT = COLUMNS
+    ORIGIN = ("source", "columns")
+
     source: str
     sources: list[str]
     targets: list[str]
     columns: tuple[str, str] | None = None
     num_skipped: int = 0
-
-    def __len__(self) -> int:
-        return len(self.sources)
-
-    def fingerprint(self) -> str:
-        """Returns the SHA-256 over sources and targets, in hexadecimal: the same for the same."""
-        return fingerprint(self.sources, self.targets)
-
-    def describe(self) -> dict[str, Any]:
-        """Returns what `run.json` says of them."""
-        return describe(self, source=self.source, columns=self.columns)
-
-    def take(self, rows: Sequence[int]) -> "ParallelTexts":
-        """Returns some of the pairs."""
-        sources, targets = ([side[row] for row in rows] for side in (self.sources, self.targets))
-        return replace(self, sources=sources, targets=targets)
 
 
 def read_parallel_texts(
@@ -132,10 +119,10 @@ def _read_table(
             f"both has the suffix {TABLE_SUFFIXES}."
         )
     table = open_table(source, encoding)
-    columns = choose_parallel_columns(source, table.columns, source_column, target_column)
-    roles = dict(zip(("source", "target"), columns, strict=True))
-    cells, num_skipped = read_rows(source, table, roles, skip_bad_rows)
-    return ParallelTexts(source, cells["source"], cells["target"], columns, num_skipped)
+    given = {"source": source_column, "target": target_column}
+    columns = choose_columns(source, table.columns, given)
+    cells, num_skipped = read_rows(source, table, columns, skip_bad_rows)
+    return ParallelTexts(source, *cells.values(), tuple(columns.values()), num_skipped)
 
 
 def read_train_and_validation(

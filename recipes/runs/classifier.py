@@ -1,0 +1,91 @@
+"""The run of a classifier, whatever it classifies: its classes, its answers, its figures."""
+
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+from .display import format_metrics
+from .evaluation import classification_metrics, encode_labels
+from .run import Run
+
+
+class ClassifierRun(Run):
+    """A trained classifier with what stands before it.
+
+    A task's class has `classify`, which gives the probabilities (B, C) of at least one example.
+    """
+
+    format_metrics = staticmethod(format_metrics)
+
+    def __init__(self, model, preprocessor, metadata, metrics=None):
+        super().__init__(model, preprocessor, metadata, metrics)
+        self.class_names = class_names_of(model, metadata)
+
+    def predict_probabilities(self, examples) -> np.ndarray:
+        """Returns the probability of every class for every example: float32, (number, C).
+
+        Args:
+            examples: What is to be classified, in the form that the task has.
+
+        Raises:
+            UserError: If an example cannot be read; the message names it.
+        """
+        if not len(examples):
+            return np.zeros((0, len(self.class_names)), "float32")
+        return self.classify(examples)
+
+    def rank(self, examples) -> Iterator[tuple[str, float, dict[str, float]]]:
+        """Yields the most probable class of each example, its probability, and those of all."""
+        for row in self.predict_probabilities(examples):
+            best = int(np.argmax(row))
+            scores = dict(zip(self.class_names, row.tolist(), strict=True))
+            yield self.class_names[best], float(row[best]), scores
+
+    def measure(self, examples, labels: Sequence[str], source: str) -> dict[str, Any]:
+        """Returns what `classification_metrics` gives, and `examples_per_second`.
+
+        Args:
+            examples: What is to be classified.
+            labels: The true labels.
+            source: Where they are from, for messages.
+
+        Raises:
+            UserError: If there is a label that training never saw.
+        """
+        numbers = encode_labels(labels, self.class_names, source)
+        began = time.perf_counter()
+        probabilities = self.predict_probabilities(examples)
+        seconds = time.perf_counter() - began
+        metrics = classification_metrics(numbers, probabilities, self.class_names)
+        return {**metrics, "examples_per_second": round(len(examples) / seconds, 1)}
+
+    def report(self, examples, labels: np.ndarray, best_epoch: int) -> np.ndarray:
+        """Measures the validation data, for `metrics.json` and the pictures.
+
+        Args:
+            examples: The validation examples.
+            labels: Their classes, integers (B,).
+            best_epoch: The epoch whose weights were kept, counted from 1.
+
+        Returns:
+            The probabilities (B, C).
+        """
+        probabilities = self.predict_probabilities(examples)
+        metrics = classification_metrics(labels, probabilities, self.class_names)
+        self.metrics = {**metrics, "best_epoch": best_epoch}
+        return probabilities
+
+
+def class_names_of(model: keras.Model, metadata: dict[str, Any]) -> list[str]:
+    """Returns the names of a classifier's classes, in the order of its logits.
+
+    Raises:
+        ValueError: If there are more or fewer than classes.
+    """
+    names, count = metadata["class_names"], model.config["num_classes"]
+    if len(names) != count:
+        raise ValueError(f"run.json must name {count} classes. Received: class_names={names}")
+    return list(names)

@@ -1,0 +1,50 @@
+"""What a result depends on, beside its settings: versions, code, the checkpoint it began with."""
+
+import hashlib
+import platform
+from collections.abc import Iterable
+from importlib.metadata import version
+from pathlib import Path
+
+from .directories import model_directory
+
+PACKAGE = Path(__file__).resolve().parents[2]
+
+
+def versions() -> dict[str, str]:
+    """Returns the versions that a result depends on."""
+    packages = ("regard", "keras", "tensorflow", "tensorflow-text", "tokenizers", "numpy")
+    return {"python": platform.python_version(), **{name: version(name) for name in packages}}
+
+
+def code_fingerprint(package: Path = PACKAGE) -> str:
+    """Returns the SHA-256 of a package's code, in hexadecimal.
+
+    Several machines can tell by it whether they run the same.
+
+    Args:
+        package: The package's folder. Defaults to this one's.
+    """
+    rooms = (
+        path
+        for room in ("layers", "models", "recipes")
+        for path in package.joinpath(room).rglob("*.py")
+    )
+    files = sorted([*package.glob("*.py"), *rooms])
+    return _digest(package, files)
+
+
+def checkpoint_fingerprint(checkpoint: str | None) -> str | None:
+    """Returns the SHA-256 of a checkpoint's files; of one that is not in a directory, its name."""
+    if checkpoint is None or checkpoint.startswith("hf://"):
+        return checkpoint
+    directory = Path(model_directory(checkpoint))
+    return _digest(directory, sorted(path for path in directory.iterdir() if path.is_file()))
+
+
+def _digest(folder: Path, files: Iterable[Path]) -> str:
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(file.relative_to(folder).as_posix().encode() + b"\0")
+        digest.update(hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()
