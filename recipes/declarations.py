@@ -1,6 +1,6 @@
 """Declares a setting once: its default, its range, its help and its flag.
 
-    @declared
+    @declared()
     class Settings(Declared):
         epochs: int | None = setting("Most passes over the data.", default_is="20", at_least=1)
 
@@ -12,7 +12,7 @@ import difflib
 import inspect
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from numbers import Integral, Real
 from types import NoneType, UnionType
 from typing import Any, Self, dataclass_transform, get_args
@@ -89,22 +89,6 @@ def setting(help: str, default: Any = None, **declared: Any) -> Any:
     return field(default=default, metadata={"declaration": Declaration(help, **declared)})
 
 
-def amended(cls: type, name: str, default: Any = MISSING, **changes: Any) -> Any:
-    """Declares a setting of a class once more for one that inherits it, with other words.
-
-    Args:
-        cls: The class that declares it.
-        name: The setting.
-        default: Its default. Defaults to the one that it has.
-        **changes: Attributes of `Declaration`.
-    """
-    before = next(each for each in fields(cls) if each.name == name)
-    default = before.default if default is MISSING else default
-    return field(
-        default=default, metadata={"declaration": replace(declaration_of(before), **changes)}
-    )
-
-
 def declaration_of(setting) -> Declaration:
     """Returns the declaration of a field of a dataclass."""
     return setting.metadata["declaration"]
@@ -116,14 +100,30 @@ def type_of(setting) -> type:
     return next(each for each in kinds if each is not NoneType)
 
 
-@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(setting, amended))
-def declared(cls: type) -> type:
-    """Makes a frozen dataclass of declarations, and lists them in its docstring."""
-    documentation = inspect.cleandoc(cls.__doc__ or "")
-    cls = dataclass(frozen=True)(cls)
-    lines = [f"    {each.name}: {_sentence(each)}" for each in fields(cls)]
-    cls.__doc__ = "\n".join([documentation, "", "Attributes:", *lines])
-    return cls
+@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(setting,))
+def declared(**amended: str | dict[str, Any]) -> Callable[[type], type]:
+    """Makes a frozen dataclass of declarations, and lists them in its docstring.
+
+    Args:
+        **amended: What is declared otherwise than in the class that the setting is inherited from:
+            its `default_is`; or its `default` and attributes of `Declaration`.
+    """
+
+    def make(cls: type) -> type:
+        documentation = inspect.cleandoc(cls.__doc__ or "")
+        inherited = {each.name: each for each in (fields(cls) if amended else ())}
+        for name, changes in amended.items():
+            changes = {"default_is": changes} if isinstance(changes, str) else dict(changes)
+            default = changes.pop("default", inherited[name].default)
+            declaration = replace(declaration_of(inherited[name]), **changes)
+            cls.__annotations__[name] = inherited[name].type
+            setattr(cls, name, field(default=default, metadata={"declaration": declaration}))
+        cls = dataclass(frozen=True)(cls)
+        lines = [f"    {each.name}: {_sentence(each)}" for each in fields(cls)]
+        cls.__doc__ = "\n".join([documentation, "", "Attributes:", *lines])
+        return cls
+
+    return make
 
 
 def _sentence(setting) -> str:

@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Any, Self
 
 from ..models.presets import text_preset
-from .declarations import Declared, amended, declared, setting
+from .declarations import Declared, declared, setting
 from .errors import UserError
 
 STRATEGIES = ("auto", "single", "mirrored", "multiworker")
+SHARE = {"at_least": 0, "below": 1}
 PRECISIONS = ("float32", "bfloat16", "float16")
 
 EPOCHS = 20
@@ -16,7 +17,7 @@ EPOCHS_FROM_CHECKPOINT = 3
 BATCH_TOKENS = 1024
 
 
-@declared
+@declared()
 class Settings(Declared):
     """The settings that every training has; None is a default that depends."""
 
@@ -31,8 +32,7 @@ class Settings(Declared):
     dropout: float | None = setting(
         "Probability of dropping a unit in training.",
         default_is="the checkpoint's or the preset's",
-        at_least=0,
-        below=1,
+        **SHARE,
     )
     precision: str | None = setting(
         "Precision of matrix products in training; weights and results are float32 all the same.",
@@ -99,7 +99,7 @@ def preset_name(find):
     return parse
 
 
-@declared
+@declared()
 class TokenSettings(Settings):
     """The settings that every training of a text model has."""
 
@@ -112,23 +112,17 @@ class TokenSettings(Settings):
     )
 
 
-@declared
+@declared(
+    checkpoint={"help": "Start from a pretrained BERT in Hugging Face's layout, or from a run."},
+    preset={
+        "help": "Size from scratch: scratch, tiny, mini, small, medium, base or large.",
+        "default_is": "scratch",
+        "parse": preset_name(text_preset),
+        "metavar": "NAME",
+    },
+)
 class BertSettings(TokenSettings):
     """The settings that every training of a BERT has."""
-
-    checkpoint: str | None = amended(
-        Settings,
-        "checkpoint",
-        help="Start from a pretrained BERT in Hugging Face's layout, or from a run.",
-    )
-    preset: str | None = amended(
-        Settings,
-        "preset",
-        help="Size from scratch: scratch, tiny, mini, small, medium, base or large.",
-        default_is="scratch",
-        parse=preset_name(text_preset),
-        metavar="NAME",
-    )
 
     def completed(self) -> Self:
         """Returns the same from scratch with what the preset decides filled in.
@@ -152,14 +146,14 @@ class BertSettings(TokenSettings):
         return replace(settings, max_sequence_length=min(self.max_sequence_length, longest))
 
 
-@declared
+@declared()
 class Reading(Declared):
     """How files are read."""
 
     encoding: str = setting("Encoding of the files.", "utf-8")
 
 
-@declared
+@declared()
 class TableReading(Reading):
     """How tables are read, and files of lines."""
 

@@ -187,7 +187,7 @@ IN_ORDER = {
     "recipes/text/recipe.py": "from ..runs import run\nfrom .run import TextRun\n",
     "recipes/text/run.py": "from ..runs.run import load\n",
     "recipes/images/recipe.py": "from ..runs import run\n",
-    "recipes/cli/main.py": "from ... import __version__\nfrom ..text.run import TextRun\n",
+    "recipes/cli/commands.py": "from ... import __version__\nfrom ..text.run import TextRun\n",
 }
 
 

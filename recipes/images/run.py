@@ -127,20 +127,6 @@ class ImageRun(ClassifierRun):
         return self.measure(data, data.labels, data.source)
 
     def export(self, destination: str | Path, precision: str = "float32") -> Path:
-        """Writes the next version of a SavedModel for TF Serving: encoded images in, labels out.
-
-        Args:
-            destination: The model's base directory; the version goes into `destination/<integer>`.
-            precision: "float32", or "bfloat16": half the size, and faster on processors with
-                bfloat16 instructions; scores change in the third digit. Defaults to "float32".
-
-        Returns:
-            The directory of the new version.
-
-        Raises:
-            UserError: If the destination cannot be written.
-            RuntimeError: If the export, loaded again, does not do what the run does.
-        """
         return export_image_classifier(
             self.model, self.preprocessor, self.class_names, Path(destination), precision
         )

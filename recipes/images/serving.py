@@ -34,20 +34,14 @@ def export_image_classifier(
     - `images`: `images` (B, H, W, 3), float32 from 0 to 255, of any one size.
 
     Args:
-        model: A `VisionTransformer`, in float32. Its optimizer is not stored.
+        model: A `VisionTransformer`, in float32.
         preprocessing: What makes its inputs of images.
         class_names: Names of the classes, in the order of the model's logits.
-        destination: The directory that holds all versions, made if missing.
+        destination: As for `write_export`, and so are the errors.
         precision: "float32" or "bfloat16". Defaults to "float32".
 
     Returns:
         The directory written, `destination/<version>`.
-
-    Raises:
-        UserError: If `destination` is not a directory that can be written, if there is no such
-            precision, or if bfloat16 changes the model's answers too much.
-        RuntimeError: If the export does not load, has an operation that the server lacks, or
-            answers otherwise than the model. Nothing of it is left then.
     """
     exported = in_precision(model, precision)
     samples = sample_images()

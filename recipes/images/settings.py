@@ -3,9 +3,9 @@
 from typing import Any, Self
 
 from ...models.presets import IMAGE_PRESETS, image_preset
-from ..declarations import Declared, amended, declared, setting
+from ..declarations import Declared, declared, setting
 from ..errors import UserError
-from ..settings import Reading, Settings, file_or_fraction, find_preset, preset_name
+from ..settings import SHARE, Reading, Settings, file_or_fraction, find_preset, preset_name
 
 STRENGTHS = ("none", "light", "medium", "strong")  # of augmentation
 
@@ -44,36 +44,24 @@ def image_size(text: str) -> int | tuple[int, int]:
     return int(parts[0]) if len(parts) == 1 else tuple(map(int, parts))
 
 
-@declared
+@declared(
+    checkpoint={"help": "Start from a pretrained ViT in Hugging Face's layout, or from a run."},
+    preset={
+        "help": f"Size from scratch: {', '.join(IMAGE_PRESETS)}.",
+        "default_is": FROM_SCRATCH["preset"],
+        "parse": preset_name(image_preset),
+        "metavar": "NAME",
+    },
+    epochs=_either("epochs"),
+    learning_rate={
+        "help": "Highest learning rate, which falls as a cosine.",
+        "default_is": _either("learning_rate"),
+    },
+    patience={"help": "Epochs without a better macro-F1 after which training stops.", "flag": True},
+)
 class ImageSettings(Settings):
     """The settings of a training of a classifier of images."""
 
-    checkpoint: str | None = amended(
-        Settings,
-        "checkpoint",
-        help="Start from a pretrained ViT in Hugging Face's layout, or from a run.",
-    )
-    preset: str | None = amended(
-        Settings,
-        "preset",
-        help=f"Size from scratch: {', '.join(IMAGE_PRESETS)}.",
-        default_is=FROM_SCRATCH["preset"],
-        parse=preset_name(image_preset),
-        metavar="NAME",
-    )
-    epochs: int | None = amended(Settings, "epochs", default_is=_either("epochs"))
-    learning_rate: float | None = amended(
-        Settings,
-        "learning_rate",
-        help="Highest learning rate, which falls as a cosine.",
-        default_is=_either("learning_rate"),
-    )
-    patience: int = amended(
-        Settings,
-        "patience",
-        help="Epochs without a better macro-F1 after which training stops.",
-        flag=True,
-    )
     image_size: tuple[int, int] | int | None = setting(
         "Side of the square that is read, in pixels, or height x width; a checkpoint's positions "
         "are interpolated for another size than its own.",
@@ -99,8 +87,7 @@ class ImageSettings(Settings):
     stochastic_depth: float | None = setting(
         "Probability of leaving out a sub-layer of an example in the last block, less before.",
         default_is=_either("stochastic_depth"),
-        at_least=0,
-        below=1,
+        **SHARE,
     )
     layer_decay: float | None = setting(
         "Learning rate of a layer as a multiple of that of the layer above.",
@@ -111,8 +98,7 @@ class ImageSettings(Settings):
     weight_decay: float | None = setting(
         "Share of a weight that a step takes away, times the learning rate.",
         default_is=f"{FROM_SCRATCH['weight_decay']}",
-        at_least=0,
-        below=1,
+        **SHARE,
     )
 
     def _check_together(self) -> None:
@@ -149,11 +135,12 @@ def _sides(size: int | tuple[int, int]) -> tuple[int, int]:
     return (size, size) if isinstance(size, int) else tuple(size)
 
 
-@declared
+@declared(
+    encoding={"help": "Encoding of a table."},
+)
 class ImageReading(Reading):
     """How labelled images are read."""
 
-    encoding: str = amended(Reading, "encoding", help="Encoding of a table.")
     image_column: str | None = setting(
         "Column of the paths of images, in a table.", default_is="guessed", metavar="NAME"
     )
@@ -163,7 +150,7 @@ class ImageReading(Reading):
     skip_bad_files: bool = setting("Count and skip images that cannot be read, not stop.", False)
 
 
-@declared
+@declared()
 class ImageSources(ImageReading):
     """What a classifier of images learns from, and is validated on."""
 
@@ -176,8 +163,8 @@ class ImageSources(ImageReading):
     )
 
 
-@declared
+@declared()
 class ImageInputs(Declared):
     """How images are taken that are to be classified."""
 
-    skip_bad_files: bool | None = amended(ImageReading, "skip_bad_files", None)
+    skip_bad_files: bool | None = setting("Count and skip images that cannot be read, not stop.")

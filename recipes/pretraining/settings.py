@@ -2,39 +2,28 @@
 
 from typing import Self
 
-from ..declarations import amended, declared, setting
+from ..declarations import declared, setting
 from ..settings import (
     BATCH_TOKENS,
     EPOCHS,
     EPOCHS_FROM_CHECKPOINT,
     BertSettings,
-    Settings,
     TableReading,
-    TokenSettings,
 )
 
 
-@declared
+@declared(
+    epochs=f"{EPOCHS} from scratch, {EPOCHS_FROM_CHECKPOINT} from a checkpoint",
+    learning_rate="0.128 / width from scratch, 0.0384 / width from a checkpoint",
+    dropout="the checkpoint's; from scratch 0.1",
+    batch_tokens=f"{BATCH_TOKENS}",
+)
 class PretrainingSettings(BertSettings):
     """The settings of masked language modelling.
 
     Texts longer than `max_sequence_length` are cut into several, and nothing of them is lost.
     """
 
-    epochs: int | None = amended(
-        Settings,
-        "epochs",
-        default_is=f"{EPOCHS} from scratch, {EPOCHS_FROM_CHECKPOINT} from a checkpoint",
-    )
-    learning_rate: float | None = amended(
-        Settings,
-        "learning_rate",
-        default_is="0.128 / width from scratch, 0.0384 / width from a checkpoint",
-    )
-    dropout: float | None = amended(
-        Settings, "dropout", default_is="the checkpoint's; from scratch 0.1"
-    )
-    batch_tokens: int | None = amended(TokenSettings, "batch_tokens", default_is=f"{BATCH_TOKENS}")
     masked_share: float = setting(
         "Share of the words to hide.", 0.15, above=0, below=1, flag=False
     )  # as in BERT
@@ -44,7 +33,7 @@ class PretrainingSettings(BertSettings):
         return super().completed().with_defaults(epochs=epochs, batch_tokens=BATCH_TOKENS)
 
 
-@declared
+@declared()
 class UnlabelledReading(TableReading):
     """How texts without labels are read."""
 
@@ -53,7 +42,7 @@ class UnlabelledReading(TableReading):
     )
 
 
-@declared
+@declared()
 class UnlabelledSources(UnlabelledReading):
     """What a masked language model learns from."""
 

@@ -82,6 +82,24 @@ class Run:
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise UserError(f"{directory} is damaged, it cannot be read: {error}") from error
 
+    def export(self, destination: str | Path, precision: str = "float32") -> Path:
+        """Writes the next version of a SavedModel for TF Serving, from raw inputs to answers.
+
+        Args:
+            destination: The model's base directory; the version goes into `destination/<integer>`.
+            precision: "float32", or "bfloat16": half the size, and faster on processors with
+                bfloat16 instructions; scores change in the third digit, and some translations.
+                Defaults to "float32".
+
+        Returns:
+            The directory of the new version.
+
+        Raises:
+            UserError: If the destination cannot be written, or the task has no export.
+            RuntimeError: If the export, loaded again, does not do what the run does.
+        """
+        raise UserError(f"A run of the task {self.task} cannot be exported.")
+
     def what_next(self, directory: str) -> str:
         """Returns the commands that go on from the run in a directory."""
         return self.next_steps.format(run=directory, example=self.example)

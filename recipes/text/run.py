@@ -132,20 +132,6 @@ class TextRun(ClassifierRun, LanguageRun):
         return self.measure(data.examples(), data.labels, data.source)
 
     def export(self, destination: str | Path, precision: str = "float32") -> Path:
-        """Writes the next version of a SavedModel for TF Serving: raw text in, labels out.
-
-        Args:
-            destination: The model's base directory; the version goes into `destination/<integer>`.
-            precision: "float32", or "bfloat16": half the size, and faster on processors with
-                bfloat16 instructions; scores change in the third digit. Defaults to "float32".
-
-        Returns:
-            The directory of the new version.
-
-        Raises:
-            UserError: If the destination cannot be written.
-            RuntimeError: If the export, loaded again, does not do what the run does.
-        """
         return export_text_classifier(
             self.model,
             self.tokenizer,

@@ -55,26 +55,17 @@ def export_text_classifier(
     `max_sequence_length` tokens is cut; no text is an error.
 
     Args:
-        model: A `TextClassifier`, in float32. Its optimizer is not stored.
+        model: A `TextClassifier`, in float32.
         tokenizer: The `WordPieceTokenizer` that the model was trained with.
         class_names: Names of the classes, in the order of the model's logits.
         max_sequence_length: Largest number of tokens of a text or pair, [CLS] and [SEP] included.
-        destination: The directory that holds all versions, made if missing: a server's
-            `--model_base_path`. The new version is one more than the largest there.
+        destination: As for `write_export`, and so are the errors.
         examples: A few texts, or tuples of two texts, at least one, of the kind that will be asked.
             The export is tried with them, and they become its warm-up requests.
-        precision: "float32", or "bfloat16": weights of half the size, and matrix products that
-            processors with bfloat16 instructions compute faster; probabilities then change in the
-            third digit, and outputs are float32 still. Defaults to "float32".
+        precision: "float32", or "bfloat16". Defaults to "float32".
 
     Returns:
         The directory written, `destination/<version>`.
-
-    Raises:
-        UserError: If `destination` is not a directory that can be written, if there is no such
-            precision, or if bfloat16 changes the model's answers too much.
-        RuntimeError: If the export does not load, has an operation that the server lacks, or
-            answers otherwise than the model. Nothing of it is left then.
     """
     if not examples:
         raise ValueError("An export needs at least one example to warm up with. Received: none")

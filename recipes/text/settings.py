@@ -3,16 +3,15 @@
 from dataclasses import replace
 from typing import Self
 
-from ..declarations import amended, declared, setting
+from ..declarations import declared, setting
 from ..errors import UserError
 from ..settings import (
     BATCH_TOKENS,
     EPOCHS,
     EPOCHS_FROM_CHECKPOINT,
+    SHARE,
     BertSettings,
-    Settings,
     TableReading,
-    TokenSettings,
     file_or_fraction,
 )
 
@@ -36,34 +35,21 @@ WITH_TEACHER = {
 }
 
 
-@declared
+@declared(
+    epochs=f"{EPOCHS_FROM_CHECKPOINT} from a checkpoint; from scratch "
+    f"{WITH_TEACHER['epochs']} with a teacher, which makes new texts for each, else {EPOCHS}",
+    learning_rate="0.128 / width from scratch; from a checkpoint 0.0768 / width, with LoRA "
+    "0.384 / width",
+    dropout="the checkpoint's; from scratch 0.1, but 0 with a teacher",
+    batch_tokens=f"{BATCH_TOKENS}, but {WITH_TEACHER['batch_tokens']} with a teacher",
+    vocabulary_size={"default": 16_000},
+)
 class TextSettings(BertSettings):
     """The settings of a training of a text classifier.
 
     `patience` is not asked with a teacher, where the mean of the last steps' weights is kept.
     """
 
-    epochs: int | None = amended(
-        Settings,
-        "epochs",
-        default_is=f"{EPOCHS_FROM_CHECKPOINT} from a checkpoint; from scratch "
-        f"{WITH_TEACHER['epochs']} with a teacher, which makes new texts for each, else {EPOCHS}",
-    )
-    learning_rate: float | None = amended(
-        Settings,
-        "learning_rate",
-        default_is="0.128 / width from scratch; from a checkpoint 0.0768 / width, with LoRA "
-        "0.384 / width",
-    )
-    dropout: float | None = amended(
-        Settings, "dropout", default_is="the checkpoint's; from scratch 0.1, but 0 with a teacher"
-    )
-    batch_tokens: int | None = amended(
-        TokenSettings,
-        "batch_tokens",
-        default_is=f"{BATCH_TOKENS}, but {WITH_TEACHER['batch_tokens']} with a teacher",
-    )
-    vocabulary_size: int | None = amended(TokenSettings, "vocabulary_size", 16_000)
     seeds: int = setting(
         "Train with that many seeds in a row and keep the best; metrics have mean and spread.",
         1,
@@ -72,15 +58,13 @@ class TextSettings(BertSettings):
     label_smoothing: float | None = setting(
         "Share of a target that is spread over all classes.",
         default_is="0 from a checkpoint or with a teacher, else 0.1",
-        at_least=0,
-        below=1,
+        **SHARE,
         flag=False,
     )
     token_dropout: float | None = setting(
         "Probability of hiding a token in training.",
         default_is="0 from a checkpoint or with a teacher, else 0.1",
-        at_least=0,
-        below=1,
+        **SHARE,
         flag=False,
     )
     layer_decay: float | None = setting(
@@ -163,7 +147,7 @@ class TextSettings(BertSettings):
         return 0.384 if self.lora else 0.0768
 
 
-@declared
+@declared()
 class TextReading(TableReading):
     """How labelled texts are read."""
 
@@ -176,7 +160,7 @@ class TextReading(TableReading):
     )
 
 
-@declared
+@declared()
 class TextSources(TextReading):
     """What a text classifier learns from, and is validated on."""
 

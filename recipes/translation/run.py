@@ -191,20 +191,6 @@ class TranslationRun(LanguageRun):
         return math.exp(figures["cross_entropy"])
 
     def export(self, destination: str | Path, precision: str = "float32") -> Path:
-        """Writes the next version of a SavedModel for TF Serving: raw text in, translations out.
-
-        Args:
-            destination: The model's base directory; the version goes into `destination/<integer>`.
-            precision: "float32", or "bfloat16": half the size, and faster on processors with
-                bfloat16 instructions; some translations change. Defaults to "float32".
-
-        Returns:
-            The directory of the new version.
-
-        Raises:
-            UserError: If the destination cannot be written.
-            RuntimeError: If the export, loaded again, does not do what the run does.
-        """
         words = (piece.removeprefix(SPACE) for piece in self.tokenizer.vocabulary)
         settings = self.metadata["settings"]
         return export_translator(

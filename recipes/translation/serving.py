@@ -35,27 +35,18 @@ def export_translator(
     `max_sequence_length` tokens is cut; no text is an error.
 
     Args:
-        model: A `Translator`, in float32. Its optimizer is not stored.
+        model: A `Translator`, in float32.
         tokenizer: Its `SentencePieceTokenizer`.
         max_sequence_length: Largest number of tokens of a text, its end included.
-        destination: The directory that holds all versions, made if missing: a server's
-            `--model_base_path`. The new version is one more than the largest there.
+        destination: As for `write_export`, and so are the errors.
         examples: A few texts, at least one, of the kind that will be asked. The export is tried
             with them, and they become its warm-up requests.
         num_beams: Number of beams. Defaults to 4.
         length_penalty: Power of the length that scores are divided by. Defaults to 1.
-        precision: "float32", or "bfloat16": weights of half the size, and matrix products that
-            processors with bfloat16 instructions compute faster; some translations change.
-            Defaults to "float32".
+        precision: "float32" or "bfloat16". Defaults to "float32".
 
     Returns:
         The directory written, `destination/<version>`.
-
-    Raises:
-        UserError: If `destination` is not a directory that can be written, or there is no such
-            precision.
-        RuntimeError: If the export does not load, has an operation that the server lacks, or
-            answers otherwise than the model. Nothing of it is left then.
     """
     if not examples:
         raise ValueError("An export needs at least one example to warm up with. Received: none")

@@ -4,10 +4,10 @@ from dataclasses import replace
 from typing import Self
 
 from ...models.presets import translation_preset
-from ..declarations import Declared, amended, declared, setting
+from ..declarations import Declared, declared, setting
 from ..errors import UserError
 from ..settings import (
-    Settings,
+    SHARE,
     TableReading,
     TokenSettings,
     file_or_fraction,
@@ -35,55 +35,33 @@ def _size(help: str, default_is: str = "the preset's"):
     return setting(help, default_is=default_is, at_least=1)
 
 
-@declared
+@declared(
+    checkpoint={"help": "Start from a Marian model in Hugging Face's layout, or from a run."},
+    preset={
+        "help": "Size from scratch: transformer_small, transformer_base or transformer_big.",
+        "default_is": "transformer_small",
+        "parse": preset_name(translation_preset),
+        "metavar": "NAME",
+    },
+    epochs="100 from scratch, 10 from a checkpoint",
+    learning_rate="(width x warm-up steps)^-0.5 from scratch, 2e-4 from a checkpoint",
+    patience={"help": "Epochs without a better BLEU after which training stops.", "flag": True},
+    batch_tokens={
+        "help": "Tokens in a batch, of its longer side, with padding.",
+        "default_is": "1024 with transformer_small, else 4096",
+    },
+    max_sequence_length={"help": "Tokens of a text that are read or written."},
+    vocabulary_size={
+        "default": None,
+        "help": "Pieces of words to learn from scratch, for both languages together.",
+        "default_is": f"4000; 37000 with {LARGE}",
+        "at_least": 10,
+        "flag": True,
+    },
+)
 class TranslationSettings(TokenSettings):
     """The settings of a training of a translator."""
 
-    checkpoint: str | None = amended(
-        Settings,
-        "checkpoint",
-        help="Start from a Marian model in Hugging Face's layout, or from a run.",
-    )
-    preset: str | None = amended(
-        Settings,
-        "preset",
-        help="Size from scratch: transformer_small, transformer_base or transformer_big.",
-        default_is="transformer_small",
-        parse=preset_name(translation_preset),
-        metavar="NAME",
-    )
-    epochs: int | None = amended(
-        Settings, "epochs", default_is="100 from scratch, 10 from a checkpoint"
-    )
-    learning_rate: float | None = amended(
-        Settings,
-        "learning_rate",
-        default_is="(width x warm-up steps)^-0.5 from scratch, 2e-4 from a checkpoint",
-    )
-    patience: int = amended(
-        Settings,
-        "patience",
-        help="Epochs without a better BLEU after which training stops.",
-        flag=True,
-    )
-    batch_tokens: int | None = amended(
-        TokenSettings,
-        "batch_tokens",
-        help="Tokens in a batch, of its longer side, with padding.",
-        default_is="1024 with transformer_small, else 4096",
-    )
-    max_sequence_length: int = amended(
-        TokenSettings, "max_sequence_length", help="Tokens of a text that are read or written."
-    )
-    vocabulary_size: int | None = amended(
-        TokenSettings,
-        "vocabulary_size",
-        None,
-        help="Pieces of words to learn from scratch, for both languages together.",
-        default_is=f"4000; 37000 with {LARGE}",
-        at_least=10,
-        flag=True,
-    )
     num_layers: int | None = _size("Blocks of the encoder, and of the decoder.")
     num_decoder_layers: int | None = _size(
         "Blocks of the decoder, if it has others.", "the encoder's"
@@ -103,8 +81,7 @@ class TranslationSettings(TokenSettings):
         "Probability of leaving out a merge of pieces, so that texts are cut up in other ways "
         "each time (BPE-dropout); a short training is worse for it.",
         0.0,
-        at_least=0,
-        below=1,
+        **SHARE,
     )
     long_texts: str = setting(
         "What to do with longer texts in the data: cut and count them, or stop.",
@@ -154,7 +131,7 @@ class TranslationSettings(TokenSettings):
         return {name: getattr(self, name) for name in SIZES}
 
 
-@declared
+@declared()
 class ParallelReading(TableReading):
     """How texts are read with their translations."""
 
@@ -166,7 +143,7 @@ class ParallelReading(TableReading):
     )
 
 
-@declared
+@declared()
 class ParallelFiles(ParallelReading):
     """Where texts and their translations are: two files line beside line, or a table."""
 
@@ -174,7 +151,7 @@ class ParallelFiles(ParallelReading):
     target: str | None = setting("Their translations, one a line.", metavar="FILE")
 
 
-@declared
+@declared()
 class ParallelSources(ParallelFiles):
     """What a translator learns from, and is validated on."""
 
@@ -189,17 +166,14 @@ class ParallelSources(ParallelFiles):
     )
 
 
-@declared
+@declared()
 class Decoding(Declared):
     """How a translator searches, where not as its run says."""
 
-    num_beams: int | None = amended(
-        TranslationSettings,
-        "num_beams",
-        None,
-        help="Beams of a translator's search.",
-        default_is="the RUN's",
+    num_beams: int | None = setting(
+        "Beams of a translator's search.", default_is="the RUN's", at_least=1
     )
-    length_penalty: float | None = amended(
-        TranslationSettings, "length_penalty", None, default_is="the RUN's"
+    length_penalty: float | None = setting(
+        "Power of the length in that search; a large one favours long translations.",
+        default_is="the RUN's",
     )
