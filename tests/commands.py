@@ -2,6 +2,7 @@
 
 import io
 import logging
+import os
 import subprocess
 import sys
 from contextlib import redirect_stderr, redirect_stdout
@@ -12,8 +13,9 @@ import pytest
 from regard.recipes.cli import main
 
 
-def regard(*arguments, text=None, **options):
-    """Runs `regard` in a process of its own."""
+def regard(*arguments, text=None, variables=None, **options):
+    """Runs `regard` in a process of its own, with further environment variables."""
+    options = {"env": {**os.environ, **variables}, **options} if variables else options
     command = [sys.executable, "-m", "regard.recipes.cli", *map(str, arguments)]
     return subprocess.run(
         command, input=text, capture_output=True, text=True, encoding="utf-8", **options

@@ -1,4 +1,4 @@
-"""The command line: results on stdout, all else on stderr.
+"""Runs the command line: results on stdout, all else on stderr.
 
 Exit status 0 means done, 2 the user's mistake, 1 ours. TensorFlow takes seconds to import, so it is
 imported only when every argument has been found good.
@@ -14,6 +14,7 @@ from itertools import islice
 from pathlib import Path
 
 import click
+from click.shell_completion import shell_complete
 
 from ... import __version__
 from ..errors import WORKER_LOST, UserError, WorkerLost
@@ -24,6 +25,7 @@ from .demo import demo
 from .fit import fit, pretrain
 from .support import load_tfds, quiet, say
 
+COMPLETE = "_REGARD_COMPLETE"  # click's name of what asks for a shell's completions
 PREDICTIONS_AT_ONCE = 1024  # lines of input, so that long input is answered as it is read
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100, "show_default": True}
 
@@ -168,6 +170,8 @@ def main(arguments: list[str] | None = None) -> None:
     logger.setLevel(logging.INFO)
     logger.handlers[:] = [logging.StreamHandler(sys.stderr)]
     logger.propagate = False
+    if instruction := os.environ.get(COMPLETE):
+        sys.exit(shell_complete(cli, {}, "regard", COMPLETE, instruction))
     status = run_command(arguments)
     if status and "TF_CONFIG" in os.environ:  # TensorFlow would wait for the other workers
         sys.stderr.flush()
@@ -204,7 +208,3 @@ def run_command(arguments: list[str] | None = None) -> int:
         say("This is a defect in regard, not a mistake of yours.")
         return 1
     return 0
-
-
-if __name__ == "__main__":
-    main()

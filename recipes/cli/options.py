@@ -70,6 +70,7 @@ def _parameter(setting, shown: bool) -> Callable:
         is_several = kind is not str
         return click.argument(
             setting.name,
+            type=click.Path(),  # for a shell to complete; it need not be there
             nargs=-1 if is_several else 1,
             required="None" not in str(setting.type),
             metavar=declaration.metavar,

@@ -1,0 +1,62 @@
+"""What a run says of the code and the checkpoint that it came from."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+import regard
+from regard.recipes.runs.provenance import checkpoint_fingerprint, code_fingerprint, versions
+
+PACKAGE = Path(regard.__file__).parent
+ROOMS = ("layers", "models", "recipes")
+PATHS = [
+    PACKAGE / "__init__.py",
+    *(path for room in ROOMS for path in (PACKAGE / room).rglob("*.py")),
+]
+MODULES = [path.relative_to(PACKAGE) for path in PATHS]
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("package")
+    for module in MODULES:
+        (folder / module).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(PACKAGE / module, folder / module)
+    return folder
+
+
+def test_a_copy_has_the_same_fingerprint(copy):
+    assert code_fingerprint(copy) == code_fingerprint()
+
+
+def test_a_changed_line_anywhere_changes_it(copy):
+    seen = {code_fingerprint(copy)}
+    for module in MODULES:
+        text = (copy / module).read_bytes()
+        (copy / module).write_bytes(text + b"#\n")
+        seen.add(code_fingerprint(copy))
+        (copy / module).write_bytes(text)
+    assert len(seen) == 1 + len(MODULES)
+
+
+def test_a_moved_file_changes_it(copy):
+    before = code_fingerprint(copy)
+    (copy / "layers/dense.py").rename(copy / "layers/denser.py")
+    assert code_fingerprint(copy) != before
+    (copy / "layers/denser.py").rename(copy / "layers/dense.py")
+
+
+def test_a_checkpoint_is_told_by_its_files(tmp_path):
+    (tmp_path / "config.json").write_text("{}")
+    before = checkpoint_fingerprint(str(tmp_path))
+    (tmp_path / "config.json").write_text("{ }")
+    assert checkpoint_fingerprint(str(tmp_path)) != before
+    assert checkpoint_fingerprint("hf://org/name@abc") == "hf://org/name@abc"
+    assert checkpoint_fingerprint(None) is None
+
+
+def test_versions_are_those_that_a_result_depends_on():
+    found = versions()
+    assert found["regard"] == regard.__version__
+    assert {"python", "keras", "tensorflow", "tokenizers"} <= set(found)
