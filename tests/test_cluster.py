@@ -8,7 +8,7 @@ from unittest import mock
 import pytest
 
 from regard.recipes.cli.launcher import free_ports
-from regard.recipes.devices.cluster import Cluster, meet, read_cluster
+from regard.recipes.devices.cluster import Cluster, read_cluster, rendezvous
 from regard.recipes.errors import UserError, WorkerLost
 
 GOOD = {"cluster": {"worker": ["a:1", "b:2"]}, "task": {"type": "worker", "index": 1}}
@@ -87,7 +87,7 @@ def clusters(count):
 def test_all_come():
     came = []
     threads = [
-        threading.Thread(target=lambda cluster=cluster: came.append(meet(cluster, 20)))
+        threading.Thread(target=lambda cluster=cluster: came.append(rendezvous(cluster, 20)))
         for cluster in clusters(3)
     ]
     for thread in threads:
@@ -109,26 +109,26 @@ def has_ipv6():
 def test_addresses_of_both_kinds():
     first, second = free_ports(2)
     addresses = (f"[::1]:{first}", f"127.0.0.1:{second}")
-    other = threading.Thread(target=meet, args=(Cluster(addresses, 1), 20))
+    other = threading.Thread(target=rendezvous, args=(Cluster(addresses, 1), 20))
     other.start()
-    meet(Cluster(addresses, 0), 20)
+    rendezvous(Cluster(addresses, 0), 20)
     other.join()
 
 
 def test_other_devices():
     first, second = clusters(2)
-    other = threading.Thread(target=meet, args=(first, 20, "2 GPU"))
+    other = threading.Thread(target=rendezvous, args=(first, 20, "2 GPU"))
     with mock.patch.object(threading, "excepthook"):  # it is refused as well
         other.start()
         with pytest.raises(UserError, match=f"{first.addresses[0]} has 2 GPU, .* has 1 GPU"):
-            meet(second, 20, "1 GPU")
+            rendezvous(second, 20, "1 GPU")
         other.join()
 
 
 def test_one_never_comes():
     first, _ = clusters(2)
     with pytest.raises(WorkerLost, match=rf"1 of 2 workers did not .*: {first.addresses[1]}"):
-        meet(first, 0.5)
+        rendezvous(first, 0.5)
 
 
 def test_something_else_answers():
@@ -139,7 +139,7 @@ def test_something_else_answers():
         socket.create_server(("127.0.0.1", port)),
         pytest.raises(WorkerLost, match=first.addresses[1]),
     ):
-        meet(first, 1.5)
+        rendezvous(first, 1.5)
 
 
 def test_a_port_that_is_taken():
@@ -151,4 +151,4 @@ def test_a_port_that_is_taken():
             UserError, match=rf"{cluster.addresses[0]}, whose port cannot be listened at"
         ),
     ):
-        meet(cluster, 0.3)
+        rendezvous(cluster, 0.3)

@@ -1,4 +1,4 @@
-"""Which machines train together: what `TF_CONFIG` says, and whether they are all there.
+"""Reads from `TF_CONFIG` which machines train together, and waits until all of them are there.
 
 Nothing here needs TensorFlow, so that a mistake is said at once.
 """
@@ -14,25 +14,20 @@ from typing import NamedTuple
 
 from ..errors import UserError, WorkerLost
 
-MEETING_SECONDS = 300.0  # for machines that are still being started
+RENDEZVOUS_SECONDS = 300.0  # for machines that are still being started
 _HELLO = b"regard"
 _PAUSE = 0.2  # seconds between two attempts
 
 
 class Cluster(NamedTuple):
-    """The workers, the chief first, and which of them this one is.
+    """Lists the workers, the chief first, and says which of them this one is."""
 
-    Attributes:
-        addresses: `host:port` of each.
-        index: Which is this one's.
-    """
-
-    addresses: tuple[str, ...]
-    index: int
+    addresses: tuple[str, ...]  # `host:port` of each
+    index: int  # of this one's
 
 
 def read_cluster(environ: Mapping[str, str] = os.environ) -> Cluster | None:
-    """What `TF_CONFIG` says; None where there is none.
+    """Returns what `TF_CONFIG` says; None where there is none.
 
     Raises:
         UserError: If it does not describe workers, of which this is one.
@@ -50,8 +45,8 @@ def read_cluster(environ: Mapping[str, str] = os.environ) -> Cluster | None:
     strange = sorted(set(cluster) - {"chief", "worker"})
     if strange:
         raise _mistake(f'"cluster" may have "chief" and "worker", not {", ".join(strange)}', config)
-    roles = [(role, place) for role in ("chief", "worker") for place in _places(cluster, role)]
-    addresses = tuple(cluster[role][place] for role, place in roles)
+    roles = [(role, index) for role in ("chief", "worker") for index in _indices(cluster, role)]
+    addresses = tuple(cluster[role][index] for role, index in roles)
     for address in addresses:
         _check_address(address, config)
     if len(set(addresses)) < len(addresses):
@@ -66,7 +61,7 @@ def read_cluster(environ: Mapping[str, str] = os.environ) -> Cluster | None:
     return Cluster(addresses, roles.index((task["type"], task["index"])))
 
 
-def _places(cluster: dict, role: str) -> range:
+def _indices(cluster: dict, role: str) -> range:
     addresses = cluster.get(role, [])
     if not isinstance(addresses, list):
         raise _mistake(f'"{role}" must be a list of addresses', {"cluster": cluster})
@@ -88,7 +83,7 @@ def _mistake(what: str, config) -> UserError:
     )
 
 
-def meet(cluster: Cluster, seconds: float = MEETING_SECONDS, devices: str = "") -> None:
+def rendezvous(cluster: Cluster, seconds: float = RENDEZVOUS_SECONDS, devices: str = "") -> None:
     """Waits until every worker is there.
 
     Each listens at its address until all others have called there and have answered its own calls.
@@ -96,13 +91,12 @@ def meet(cluster: Cluster, seconds: float = MEETING_SECONDS, devices: str = "") 
 
     Args:
         cluster: The workers.
-        seconds: For how long to wait.
-        devices: What this one trains on, which must be the same for all. Defaults to nothing.
+        seconds: How long to wait.
+        devices: The devices of this one, which must be the same for all. Defaults to nothing.
 
     Raises:
-        WorkerLost: If some have not come by then; the message has their addresses.
-        UserError: If this one's address is not free, or not this machine's, or another one has
-            other devices.
+        WorkerLost: If some have not come by then.
+        UserError: If this one's address is not free, or another one has other devices.
     """
     until = time.monotonic() + seconds
     others = set(range(len(cluster.addresses))) - {cluster.index}
@@ -175,7 +169,7 @@ def _answer(
 
 
 def _call(cluster: Cluster, other: int) -> str | None:
-    """The devices of another worker, if it answers."""
+    """Returns the devices of another worker, if it answers."""
     host, _, port = cluster.addresses[other].rpartition(":")
     try:
         with socket.create_connection((host.strip("[]"), int(port)), timeout=1) as line:

@@ -1,4 +1,4 @@
-"""Sums over the devices that share a batch: of numbers, and of gradients."""
+"""Sums numbers and gradients over the devices that share a batch."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -39,18 +39,16 @@ def sum_gradients(gradients: Sequence, variables: Sequence[keras.Variable]) -> l
     """
     summed: dict[int, tf.Tensor] = {}
     dense: list[tf.Tensor | None] = []
-    for place, (gradient, variable) in enumerate(zip(gradients, variables, strict=True)):
+    for index, (gradient, variable) in enumerate(zip(gradients, variables, strict=True)):
         if isinstance(gradient, tf.IndexedSlices) and _num_bytes(gradient, variable) > PACK_BYTES:
-            summed[place], gradient = _sum_rows(gradient, variable.shape), None
+            summed[index], gradient = _sum_rows(gradient, variable.shape), None
         dense.append(None if gradient is None else tf.ensure_shape(gradient, variable.shape))
     for pack in _packs(dense):
-        flat = tf.concat([tf.reshape(dense[place], [-1]) for place in pack], axis=0)
-        parts = tf.split(
-            sum_over_replicas(flat), [dense[place].shape.num_elements() for place in pack]
-        )
-        for place, part in zip(pack, parts, strict=True):
-            summed[place] = tf.reshape(part, dense[place].shape)
-    return [summed.get(place) for place in range(len(dense))]
+        flat = tf.concat([tf.reshape(dense[index], [-1]) for index in pack], axis=0)
+        sizes = [dense[index].shape.num_elements() for index in pack]
+        for index, part in zip(pack, tf.split(sum_over_replicas(flat), sizes), strict=True):
+            summed[index] = tf.reshape(part, dense[index].shape)
+    return [summed.get(index) for index in range(len(dense))]
 
 
 def _num_bytes(gradient, variable: keras.Variable) -> int:
@@ -59,9 +57,9 @@ def _num_bytes(gradient, variable: keras.Variable) -> int:
 
 def _sum_rows(gradient: tf.IndexedSlices, shape: Sequence[int]) -> tf.Tensor:
     """Sums over all replicas gradients of some rows of a table; returns one of all rows."""
-    indices, places = tf.unique(gradient.indices)
+    indices, positions = tf.unique(gradient.indices)
     count = tf.size(indices)
-    rows = tf.math.unsorted_segment_sum(gradient.values, places, count)
+    rows = tf.math.unsorted_segment_sum(gradient.values, positions, count)
     counts = sum_over_replicas(tf.IndexedSlices(count[None], tf.zeros(1, tf.int32))).values
 
     def by_rows():
@@ -86,13 +84,13 @@ def _sum_rows(gradient: tf.IndexedSlices, shape: Sequence[int]) -> tf.Tensor:
 def _packs(tensors: list) -> Iterator[list[int]]:
     """Yields the indices of tensors of one dtype, about `PACK_BYTES` at a time."""
     pack, size = [], 0
-    for place, tensor in enumerate(tensors):
+    for index, tensor in enumerate(tensors):
         if tensor is None:
             continue
         if pack and (size > PACK_BYTES or tensor.dtype != tensors[pack[-1]].dtype):
             yield pack
             pack, size = [], 0
-        pack.append(place)
+        pack.append(index)
         size += tensor.shape.num_elements() * tensor.dtype.size
     if pack:
         yield pack

@@ -39,7 +39,7 @@ _tracing = threading.local()  # replicas are traced in threads of their own
 
 
 class Patch(NamedTuple):
-    """A function, by its owner and name, what takes its place, and why."""
+    """Names a function of an owner, and says what takes its place, and why."""
 
     owner: Any
     name: str

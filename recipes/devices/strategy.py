@@ -1,4 +1,4 @@
-"""Several devices, or several machines: which train together, and on what.
+"""Trains on several devices, or several machines, as on one.
 
     with regard.recipes.strategy("mirrored"):
         model = regard.models.TextClassifier(...)
@@ -19,7 +19,7 @@ import tensorflow as tf
 
 from ..errors import UserError, WorkerLost
 from ..settings import STRATEGIES, Settings
-from .cluster import meet, read_cluster
+from .cluster import read_cluster, rendezvous
 from .patch_keras import patch_keras, take_over
 from .shards import WHOLE, Shard
 
@@ -28,19 +28,17 @@ logger = logging.getLogger("regard")
 SomeSettings = TypeVar("SomeSettings", bound=Settings)
 
 # What TensorFlow raises when a machine does not answer any more.
+# fmt: off
 _LOST = (
-    tf.errors.UnavailableError,
-    tf.errors.AbortedError,
-    tf.errors.CancelledError,
-    tf.errors.DeadlineExceededError,
-    tf.errors.InternalError,
-    tf.errors.FailedPreconditionError,
+    tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError,
+    tf.errors.DeadlineExceededError, tf.errors.InternalError, tf.errors.FailedPreconditionError,
 )
+# fmt: on
 
 
 @contextmanager
 def strategy(kind: str = "auto") -> Iterator[tf.distribute.Strategy]:
-    """Where to make and compile a model, for `fit` to train it on several devices.
+    """Opens the scope in which to make and compile a model that `fit` trains on several devices.
 
     Args:
         kind: "single", "mirrored" (all GPUs of this machine), "multiworker" (the machines that
@@ -65,7 +63,7 @@ def open_devices(kind: str) -> None:
 
 
 def resolve(kind: str) -> str:
-    """What a kind of strategy comes to here: "single", "mirrored" or "multiworker"."""
+    """Returns what a kind of strategy comes to here: "single", "mirrored" or "multiworker"."""
     if kind not in STRATEGIES:
         raise UserError(f"`strategy` must be one of {', '.join(STRATEGIES)}. Received: {kind}")
     if kind != "auto":
@@ -110,16 +108,11 @@ def _multiworker() -> tf.distribute.Strategy:
             "The strategy multiworker needs TF_CONFIG, which names the machines; or pass "
             "--workers N, to try it on this one."
         )
-    meet(cluster, devices=_devices())
+    rendezvous(cluster, devices=f"{len(tf.config.list_physical_devices('GPU'))} GPU")
     with _noticing_lost_workers():
         made = tf.distribute.MultiWorkerMirroredStrategy()
     take_over(made)
     return made
-
-
-def _devices() -> str:
-    """Those of this machine that train: "2 GPU", say."""
-    return f"{len(tf.config.list_physical_devices('GPU'))} GPU"
 
 
 @contextmanager
@@ -129,7 +122,7 @@ def _noticing_lost_workers(are_several: bool = True) -> Iterator[None]:
     except _LOST as error:
         if not are_several:
             raise
-        cause = str(error.message).strip().rpartition("\n\n")[2]  # after its place in a graph
+        cause = str(error.message).strip().rpartition("\n\n")[2]  # after where it is in a graph
         cause = cause.partition("\n")[0]
         raise WorkerLost(
             "Another worker does not answer any more. Start all of them again, and they go on from "
@@ -142,7 +135,7 @@ def _is_multiworker(chosen: tf.distribute.Strategy) -> bool:
 
 
 def worker() -> Shard:
-    """Which worker of how many this is, under the strategy whose scope this is."""
+    """Returns which worker of how many this is, under the strategy whose scope this is."""
     current = tf.distribute.get_strategy()
     if not _is_multiworker(current):
         return WHOLE
@@ -151,12 +144,12 @@ def worker() -> Shard:
 
 
 def is_chief() -> bool:
-    """Whether this is the worker that writes."""
+    """Returns whether this is the worker that writes."""
     return worker().index == 0
 
 
 def num_replicas() -> int:
-    """The number of devices that share a batch."""
+    """Returns the number of devices that share a batch."""
     return tf.distribute.get_strategy().num_replicas_in_sync
 
 
@@ -170,14 +163,10 @@ def check_batch(num_rows: int, what: str) -> None:
 
 
 def distributed(make: Callable[[Shard], tf.data.Dataset]):
-    """A dataset whose batches the devices share.
+    """Makes a dataset for `fit` whose batches the devices share, from one that makes a shard.
 
-    Args:
-        make: Makes the dataset of a shard of every batch.
-
-    Returns:
-        What `fit` takes. On one machine it is the dataset of whole batches, whose rows `fit` deals
-        out; of several machines each makes its own shard.
+    On one machine it has whole batches, whose rows `fit` deals out; of several machines each makes
+    its own shard.
     """
     current, own = tf.distribute.get_strategy(), worker()
     if own.count == 1:
@@ -185,10 +174,8 @@ def distributed(make: Callable[[Shard], tf.data.Dataset]):
     devices = len(current.extended.worker_devices)
 
     def make_own(_):
-        shards = [
-            Shard(own.index * devices + place, own.count * devices) for place in range(devices)
-        ]
-        parts = [make(shard) for shard in shards]
+        first = own.index * devices
+        parts = [make(Shard(first + index, own.count * devices)) for index in range(devices)]
         if devices == 1:
             return parts[0]
         turns = tf.data.Dataset.range(devices).repeat()
@@ -199,11 +186,9 @@ def distributed(make: Callable[[Shard], tf.data.Dataset]):
 
 
 def with_hardware_defaults(settings: SomeSettings, one_shape: bool = False) -> SomeSettings:
-    """Returns the settings with precision and XLA as the hardware has it, said in one line.
+    """Returns the settings with precision and XLA as the hardware has it, and logs them.
 
-    Args:
-        settings: The settings.
-        one_shape: Whether all batches are of one shape, which XLA compiles once.
+    XLA pays where all batches are of one shape, which it compiles once.
     """
     gpus = tf.config.list_physical_devices("GPU")
     precision = "bfloat16" if gpus and all(map(_has_bfloat16, gpus)) else "float32"

@@ -1,4 +1,4 @@
-"""Whether several workers agree: on what they are about to do, and on what came of it."""
+"""Checks that several workers agree: on what they are about to do, and on what came of it."""
 
 import hashlib
 from collections.abc import Mapping
@@ -12,18 +12,11 @@ from .strategy import worker
 
 
 def begin_alike(facts: Mapping[str, object]) -> None:
-    """Makes sure that all workers are about to do the same.
-
-    Args:
-        facts: What must be the same, by name; compared by its `repr`.
-
-    Raises:
-        UserError: If a worker has another value; the message names which, and this one's.
-    """
+    """Raises `UserError` unless all workers have the same facts, compared by their `repr`."""
     mine = np.array([_number(repr(value).encode()) for value in facts.values()], "int64")
     everyones = gather(mine)
-    for place, (name, value) in enumerate(facts.items()):
-        others = np.flatnonzero(everyones[:, place] != everyones[0, place])
+    for (name, value), column in zip(facts.items(), everyones.T, strict=True):
+        others = np.flatnonzero(column != column[0])
         if len(others):
             raise UserError(
                 f"Every worker must have the same {name}: worker {others[0]} and worker 0 have "
@@ -32,11 +25,7 @@ def begin_alike(facts: Mapping[str, object]) -> None:
 
 
 class SameWeights(keras.callbacks.Callback):
-    """Makes sure that all workers have the same weights, bit for bit, whenever an epoch is over.
-
-    Raises:
-        UserError: If they do not: they began with others, or their processors round differently.
-    """
+    """Raises `UserError` if at the end of an epoch workers have different weights, in any bit."""
 
     def on_train_begin(self, logs=None):
         self._check("Workers begin with different weights. Give all of them the same checkpoint.")
@@ -58,7 +47,7 @@ class SameWeights(keras.callbacks.Callback):
 
 
 def of_the_chief(figure: float) -> float:
-    """A figure as the chief has it, which the others may have rounded differently."""
+    """Returns a figure as the chief has it, which the others may have rounded differently."""
     if worker().count == 1:
         return figure
     unit = 2.0**-32
@@ -70,7 +59,7 @@ def _number(data: bytes) -> int:
 
 
 def gather(numbers: np.ndarray) -> np.ndarray:
-    """The numbers of all workers: (K,) to (workers, K)."""
+    """Returns the numbers of all workers: (K,) to (workers, K)."""
     own = worker()
     if own.count == 1:
         return numbers[None]
@@ -83,9 +72,7 @@ def gather(numbers: np.ndarray) -> np.ndarray:
 
 @tf.function  # traced once for each number of numbers, not at the end of every epoch
 def _add_up(mine: tf.Tensor):
-    """The sum over all devices."""
-
-    def on_each(mine):
-        return tf.distribute.get_replica_context().all_reduce("SUM", mine)
-
-    return tf.distribute.get_strategy().run(on_each, (mine,))
+    """Returns the sum over all devices."""
+    return tf.distribute.get_strategy().run(
+        lambda own: tf.distribute.get_replica_context().all_reduce("SUM", own), (mine,)
+    )

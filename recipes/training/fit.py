@@ -41,11 +41,11 @@ class BestEpoch(keras.callbacks.EarlyStopping):
         self._known: dict[str, Any] = {}
 
     def known(self) -> dict[str, Any]:
-        """What it knows after an epoch, but for `best_weights`."""
+        """Returns what is known after an epoch, but for `best_weights`."""
         return {"best": float(self.best), "best_epoch": self.best_epoch, "wait": self.wait}
 
     def go_on_from(self, known: dict[str, Any], best_weights: list[np.ndarray]) -> None:
-        """Begins the next training with what was known, and the weights, after an epoch."""
+        """Begins the next training with what was known after an epoch, and the best weights."""
         self._known = {**known, "best_weights": best_weights}
 
     def on_train_begin(self, logs=None):
@@ -80,15 +80,12 @@ def fit(
 
     Args:
         model: The model.
-        batches: Gives an endless dataset, shuffled already: from which step on, counted from 0,
-            and what shard of every batch.
-        validation_data: Gives the dataset that tells the best epoch, likewise a shard of it.
+        batches: Makes the endless dataset, from a step on, counted from 0, of a shard of batches.
+        validation_data: Makes the dataset of a shard of the batches that tell the best epoch.
         steps_per_epoch: Number of batches in an epoch.
         epochs: Largest number of epochs.
-        best: What tells the best epoch, and when to stop; None to keep the last epoch, whatever the
-            validation data says.
-        resume: Where the state of the training is kept, and gone on from if there is one. Defaults
-            to nowhere.
+        best: Tells the best epoch, and when to stop; with None the last epoch is kept.
+        resume: Keeps the state of the training, and goes on from an earlier one. Defaults to None.
 
     Returns:
         One dict of figures an epoch, and the epoch that was kept, counted from 1.
@@ -101,14 +98,9 @@ def fit(
     optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
     progress = Progress()
     first_epoch = 0 if resume is None else resume.begin(model, best, progress)
-    callbacks = [
-        best,
-        progress,
-        keras.callbacks.SwapEMAWeights() if optimizer.use_ema else None,
-        keras.callbacks.TerminateOnNaN(),
-        SameWeights(),
-        None if resume is None else resume.keeping(best, progress),
-    ]
+    mean = keras.callbacks.SwapEMAWeights() if optimizer.use_ema else None
+    keep = None if resume is None else resume.keeping(best, progress)
+    callbacks = [best, progress, mean, keras.callbacks.TerminateOnNaN(), SameWeights(), keep]
     first_step = len(progress.history) * steps_per_epoch
     model.fit(
         distributed(lambda shard: batches(first_step, shard)),
@@ -134,16 +126,15 @@ def check_converged(history: list[dict[str, float]]) -> None:
             )
 
 
-_SHOWN = (
-    ("val_loss", "loss"),
-    ("val_accuracy", "accuracy"),
-    ("val_macro_f1", "macro-F1"),
-    ("val_bleu", "BLEU"),
-)
+# fmt: off
+_SHOWN = {
+    "val_loss": "loss", "val_accuracy": "accuracy", "val_macro_f1": "macro-F1", "val_bleu": "BLEU",
+}
+# fmt: on
 
 
 class Progress(keras.callbacks.Callback):
-    """One progress bar for the whole training; where there is no terminal, a line an epoch.
+    """Shows one bar for the whole training, or a line an epoch where there is no terminal.
 
     Also notes each epoch, ready for `history.csv`, in `history`.
     """
@@ -175,17 +166,14 @@ class Progress(keras.callbacks.Callback):
         figures = {name.replace("logits_", ""): float(value) for name, value in logs.items()}
         figures["learning_rate"] = float(self.model.optimizer.learning_rate)
         self.history.append({"epoch": epoch + 1, **figures, "seconds": round(seconds, 3)})
-        shown = [f"{label} {figures[name]:.3f}" for name, label in _SHOWN if name in figures]
+        shown = [
+            f"{label} {figures[name]:.3f}" for name, label in _SHOWN.items() if name in figures
+        ]
         self._summary = f", val {', '.join(shown)}"
         if self._bar.disable:
-            logger.info(
-                "epoch %d/%d: loss %.4f%s (%.1f s)",
-                epoch + 1,
-                self.params["epochs"],
-                figures["loss"],
-                self._summary,
-                seconds,
-            )
+            message = "epoch %d/%d: loss %.4f%s (%.1f s)"
+            epochs = self.params["epochs"]
+            logger.info(message, epoch + 1, epochs, figures["loss"], self._summary, seconds)
 
     def on_train_end(self, logs=None):
         self._bar.close()

@@ -1,22 +1,14 @@
-"""Losses and metrics: how a model is compiled for what it is to learn."""
+"""Compiles models with the losses and metrics of what they are to learn."""
 
 import keras
 import numpy as np
 
 
 def class_weights(labels: np.ndarray, num_classes: int) -> np.ndarray:
-    """Returns weights that lift rare classes by the inverse root of their share.
+    """Returns weights (C,) that lift rare classes by the inverse root of their share.
 
-    Their mean over the examples is 1.
-
-    The inverse itself would let every class count the same, and give the common ones away.
-
-    Args:
-        labels: Class of each example, integers in [0, C).
-        num_classes: Number of classes C.
-
-    Returns:
-        A float32 array of shape (C,); 0 for a class without examples.
+    Their mean over the examples is 1; a class without examples has 0. The inverse itself would let
+    every class count the same, and give the common ones away.
     """
     counts = np.bincount(labels, minlength=num_classes)
     present = counts > 0
@@ -26,11 +18,7 @@ def class_weights(labels: np.ndarray, num_classes: int) -> np.ndarray:
 
 
 def smooth(targets, label_smoothing: float):
-    """Takes a share of each one-hot target and spreads it over all classes.
-
-    Args:
-        targets: (B, C).
-        label_smoothing: The share, in [0, 1).
+    """Takes a share in [0, 1) of each one-hot target (B, C) and spreads it over all classes.
 
     References:
         Szegedy et al., "Rethinking the Inception Architecture", section 7,
@@ -71,17 +59,14 @@ def compile_masked_lm(
         keras.losses.SparseCategoricalCrossentropy(
             from_logits=True, reduction="mean_with_sample_weight"
         ),
-        weighted_metrics=[
-            TokenCrossentropy(name="cross_entropy"),
-            TokenAccuracy(name="accuracy"),
-        ],
+        weighted_metrics=[TokenCrossentropy(name="cross_entropy"), TokenAccuracy(name="accuracy")],
         jit_compile=xla,
     )
 
 
 @keras.saving.register_keras_serializable("regard")
 class TokenCrossentropy(keras.metrics.Mean):
-    """The cross-entropy of token ids (B, T) with logits (B, T, V), in nats, a mean over all tokens.
+    """Takes the cross-entropy of token ids (B, T) with logits (B, T, V), a mean in nats a token.
 
     Keras' own takes the mean of each row first, and flattens the logits, so that TensorFlow does
     not see that the loss has them computed already: a sixth of a translator's step.
@@ -98,7 +83,7 @@ class TokenCrossentropy(keras.metrics.Mean):
 
 @keras.saving.register_keras_serializable("regard")
 class TokenAccuracy(keras.metrics.Mean):
-    """The share of token ids (B, T) whose logit of (B, T, V) is the highest."""
+    """Takes the share of token ids (B, T) whose logit of (B, T, V) is the highest."""
 
     def update_state(self, y_true, y_pred, sample_weight=None):
         is_right = keras.ops.equal(y_true, keras.ops.argmax(y_pred, axis=-1))

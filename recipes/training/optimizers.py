@@ -1,4 +1,4 @@
-"""AdamW as BERT is trained with: warm-up and decay, and a rate for each layer."""
+"""Makes AdamW as BERT is trained with: warm-up and decay, and a rate for each layer."""
 
 import re
 from collections.abc import Sequence
@@ -52,11 +52,7 @@ class LinearWarmupDecay(keras.optimizers.schedules.LearningRateSchedule):
         return self.peak * ops.clip(ops.minimum(rising, falling), 0.0, 1.0)
 
     def get_config(self):
-        return {
-            "peak": self.peak,
-            "warmup_steps": self.warmup_steps,
-            "total_steps": self.total_steps,
-        }
+        return {name: getattr(self, name) for name in ("peak", "warmup_steps", "total_steps")}
 
 
 @keras.saving.register_keras_serializable("regard")
@@ -98,7 +94,7 @@ class LayerwiseAdamW(keras.optimizers.AdamW):
         ]
 
     def update_step(self, gradient, variable, learning_rate):
-        """One pass over the variable and its moments, where Keras' takes a dozen."""
+        """Updates in one pass over the variable and its moments, where Keras takes a dozen."""
         index = self._get_variable_index(variable)
         rate = tf.cast(learning_rate, variable.dtype) * self._factors[index]
         if self.weight_decay and self._use_weight_decay(variable):
@@ -144,8 +140,8 @@ def _sum_rows(gradient):
     """Sums the rows of each token of a sparse gradient, for a true norm."""
     if not isinstance(gradient, tf.IndexedSlices):
         return gradient
-    indices, places = tf.unique(gradient.indices)
-    rows = tf.math.unsorted_segment_sum(gradient.values, places, tf.size(indices))
+    indices, positions = tf.unique(gradient.indices)
+    rows = tf.math.unsorted_segment_sum(gradient.values, positions, tf.size(indices))
     return tf.IndexedSlices(rows, indices, gradient.dense_shape)
 
 
@@ -175,10 +171,10 @@ def make_optimizer(
         schedule: The learning rate.
         momentum: That of a mean of the weights, for a step; the model ends with that mean. Defaults
             to no mean.
-        average_every: Number of steps from one update of the mean to the next. Defaults to 1.
-        accumulate: Number of batches whose gradients make one step. Defaults to 1.
-        precision: What the model computes in. Defaults to "float32".
-        undecayed: Parts of the names of weights that do not decay. Defaults to biases and norms.
+        average_every: Number of steps from one update of the mean to the next.
+        accumulate: Number of batches whose gradients make one step.
+        precision: Data type that the model computes in.
+        undecayed: Parts of the names of weights that do not decay.
         **options: Further arguments of `LayerwiseAdamW`.
 
     References:
@@ -212,11 +208,10 @@ def bert_optimizer(
     Args:
         learning_rate: Highest learning rate.
         total_steps: Number of batches of the whole training.
-        layer_decay: See `LayerwiseAdamW`. Defaults to 1.
+        layer_decay: As for `LayerwiseAdamW`.
         average_every: Makes the model end with the exponential mean of its weights over about the
             last seventh of the steps, 200 at most, taken every so many steps. Defaults to no mean.
-        accumulate: Number of batches whose gradients make one step. Defaults to 1.
-        precision: What the model computes in. Defaults to "float32".
+        accumulate, precision: As for `make_optimizer`.
 
     References:
         Loshchilov and Hutter, "Decoupled Weight Decay Regularization",
@@ -240,10 +235,7 @@ def bert_optimizer(
 def mean_momentum(total_steps: int, accumulate: int) -> float:
     """Returns the momentum, for a step, of the mean of about the last twentieth of the weights.
 
-    Args:
-        total_steps: Number of batches of the whole training.
-        accumulate: Number of batches whose gradients make one step.
+    `total_steps` is a number of batches; the gradients of `accumulate` of them make one step.
     """
-    updates = total_steps / accumulate
-    averaged_steps = max(1, min(MOST_AVERAGED_STEPS, AVERAGED_SHARE * updates))
+    averaged_steps = max(1, min(MOST_AVERAGED_STEPS, AVERAGED_SHARE * (total_steps / accumulate)))
     return 1 - 1 / averaged_steps

@@ -1,4 +1,4 @@
-"""Precisions: what a model computes in while it learns, and the float32 that is kept."""
+"""Turns a trained model into the float32 model that is kept."""
 
 import keras
 

@@ -1,4 +1,4 @@
-"""What an interrupted training goes on from: its state at the end of an epoch, in one file.
+"""Keeps the state of a training at the end of an epoch, in one file, to go on from later.
 
 Batches, and all that is random in them, are functions of seed and step. So weights, optimizer and
 what is known of the epochs are all there is to a state, and a training that goes on from one ends
@@ -28,17 +28,14 @@ SAVE_SECONDS = 30.0  # between two states, at least: what a lost machine costs a
 
 
 class State(NamedTuple):
-    """A training at the end of an epoch.
+    """Holds a training at the end of an epoch.
 
-    Attributes:
-        weights: Of the model and of its optimizer, in their order.
-        best_weights: Of the best epoch; empty where none is sought.
-        notes: What else there is to know: `history`, whether all `is_over`, the `last_epoch` that
-            was asked for, and what is known of the `best` one.
+    The notes are its `history`, whether all `is_over`, the `last_epoch` that was asked for, and
+    what is known of the `best` one.
     """
 
-    weights: list[np.ndarray]
-    best_weights: list[np.ndarray]
+    weights: list[np.ndarray]  # of the model and of its optimizer, in their order
+    best_weights: list[np.ndarray]  # of the best epoch; empty where none is sought
     notes: dict[str, Any]
 
 
@@ -58,23 +55,20 @@ def write_state(path: Path, state: State, facts: Mapping[str, Any]) -> None:
 
 
 def read_state(path: Path, facts: Mapping[str, Any]) -> State | None:
-    """The state in a file; None if there is none.
-
-    Args:
-        path: The file.
-        facts: What the training depends on: data, settings, versions.
+    """Returns the state in a file, or None if there is none.
 
     Raises:
-        UserError: If it is that of another training, or damaged.
+        UserError: If it is that of a training with other facts, or damaged.
     """
     if not path.exists():
         return None
     try:
         with safe_open(path, "np") as file:
             notes, found = (json.loads(file.metadata()[name]) for name in ("notes", "facts"))
-            names = list(file.keys())
+            names = file.keys()
+            kinds = [name.partition("/")[0] for name in names]
             weights, best = (
-                [file.get_tensor(f"{kind}/{i}") for i in range(_count(names, kind))]
+                [file.get_tensor(f"{kind}/{i}") for i in range(kinds.count(kind))]
                 for kind in ("weights", "best")
             )
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
@@ -92,21 +86,17 @@ def read_state(path: Path, facts: Mapping[str, Any]) -> State | None:
     return State(weights, best, notes)
 
 
-def _count(names: list[str], kind: str) -> int:
-    return sum(name.startswith(f"{kind}/") for name in names)
-
-
 def _plain(facts: Mapping[str, Any]) -> dict[str, Any]:
     return json.loads(json.dumps(facts, default=str))
 
 
 class Resume:
-    """Where a training keeps its state.
+    """Keeps the state of a training in a file, and goes on from it.
 
     Args:
         path: The file.
-        facts: What the training depends on: data, settings, versions. The state of a training with
-            other facts is refused.
+        facts: All that the training depends on: data, settings, versions. The state of a training
+            with other facts is refused.
         writes: Whether this is the worker that writes. Defaults to True.
     """
 
@@ -116,18 +106,16 @@ class Resume:
         self.writes = writes
 
     def fingerprint(self) -> str:
-        """What state there is to go on from; all workers must see the same one."""
+        """Returns the hash of the state to go on from, which all workers must see, or "none"."""
         if not self.path.exists():
             return "none"
         return hashlib.sha256(self.path.read_bytes()).hexdigest()
 
     def begin(self, model: keras.Model, best, progress) -> int:
-        """Puts a training back to where it was, if it has been; the number of epochs done.
+        """Puts a training back to where it was, and returns the number of epochs that are done.
 
-        Args:
-            model: The compiled model, its optimizer built.
-            best: Its `BestEpoch`, or None.
-            progress: Its `Progress`.
+        The model is compiled and its optimizer built; `best` is a `BestEpoch`, or None, and
+        `progress` a `Progress`.
 
         Raises:
             UserError: If the state is that of another training, or damaged.
@@ -145,7 +133,7 @@ class Resume:
         return state.notes["last_epoch"] if state.notes["is_over"] else done
 
     def keeping(self, best, progress) -> keras.callbacks.Callback:
-        """What writes the state; must come after the callbacks that it is given."""
+        """Makes the callback that writes the state; it must come after the two that it is given."""
         return _KeepState(self, best, progress)
 
 
@@ -177,7 +165,7 @@ class _KeepState(keras.callbacks.Callback):
 
 
 def _changing(model: keras.Model) -> list[keras.Variable]:
-    """All that changes while a compiled model learns, but for the figures of an epoch."""
+    """Returns all that changes while a compiled model learns, but for the figures of an epoch."""
     figures = {id(variable) for variable in model.metrics_variables}
     own = [variable for variable in model.variables if id(variable) not in figures]
     return [*own, *model.optimizer.variables]

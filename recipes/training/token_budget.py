@@ -79,33 +79,26 @@ class TokenBudget:
 def endless(plan: TokenBudget, first_step: int, make: Callable) -> tf.data.Dataset:
     """Returns the endless stream of a plan's batches, for `fit(steps_per_epoch=plan.num_batches)`.
 
-    Args:
-        plan: What goes into each batch.
-        first_step: The batch to begin with, counted from 0.
-        make: Makes a batch of its step, its padded length and the indices (B,) of its texts.
+    It begins with the batch `first_step`, counted from 0. `make` makes a batch of its step, its
+    padded length and the indices (B,) of its texts.
     """
-    signature = tuple(tf.TensorSpec(shape, tf.int64) for shape in ([], [], [None]))
-    steps = tf.data.Dataset.from_generator(
-        lambda: plan.steps(first_step), output_signature=signature
-    )
-    return read_ahead(steps.map(make), tf.data.INFINITE_CARDINALITY)
+    return _stream(lambda: plan.steps(first_step), make, tf.data.INFINITE_CARDINALITY)
 
 
 def in_order(plan: TokenBudget, make: Callable) -> tf.data.Dataset:
-    """Returns one pass over a plan's batches, in the order of `plan.in_order()`.
-
-    Args:
-        plan: What goes into each batch.
-        make: As for `endless`; batches are counted from 0.
-    """
+    """Returns one pass over a plan's batches, in the order of `plan.in_order()`."""
 
     def batches():
         for number, indices in enumerate(plan.in_order()):
             yield number, int(plan.padded_lengths[indices[0]]), indices
 
+    return _stream(batches, make, plan.num_batches)
+
+
+def _stream(steps: Callable, make: Callable, num_batches: int) -> tf.data.Dataset:
     signature = tuple(tf.TensorSpec(shape, tf.int64) for shape in ([], [], [None]))
-    dataset = tf.data.Dataset.from_generator(batches, output_signature=signature)
-    return read_ahead(dataset.map(make), plan.num_batches)
+    dataset = tf.data.Dataset.from_generator(steps, output_signature=signature)
+    return read_ahead(dataset.map(make), num_batches)
 
 
 def read_ahead(dataset: tf.data.Dataset, num_batches: int) -> tf.data.Dataset:
