@@ -22,7 +22,7 @@ from .errors import UserError
 
 @dataclass(frozen=True)
 class Declaration:
-    """What a setting is, in words and in numbers.
+    """Says what a setting is, in words and in numbers.
 
     Attributes:
         help: What it does: a sentence, or two.

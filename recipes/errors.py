@@ -1,4 +1,4 @@
-"""What is raised for the person at the other end."""
+"""Raises what is said to the person at the other end."""
 
 
 class UserError(ValueError):

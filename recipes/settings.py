@@ -1,4 +1,4 @@
-"""The settings and the data options that several tasks have; each task's own are beside it."""
+"""Declares the settings that several tasks have; a task's own are in its folder."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +19,7 @@ BATCH_TOKENS = 1024
 
 @declared()
 class Settings(Declared):
-    """The settings that every training has; None is a default that depends."""
+    """Settings of every training; None is a default that depends."""
 
     checkpoint: str | None = setting(
         "Start from a pretrained model in Hugging Face's layout, or from a run.",
@@ -101,7 +101,7 @@ def preset_name(find):
 
 @declared()
 class TokenSettings(Settings):
-    """The settings that every training of a text model has."""
+    """Settings of every training of a text model."""
 
     batch_tokens: int | None = setting("Tokens in a batch, with padding.", at_least=1)
     max_sequence_length: int = setting(
@@ -122,7 +122,7 @@ class TokenSettings(Settings):
     },
 )
 class BertSettings(TokenSettings):
-    """The settings that every training of a BERT has."""
+    """Settings of every training of a BERT."""
 
     def completed(self) -> Self:
         """Returns the same from scratch with what the preset decides filled in.
@@ -148,14 +148,14 @@ class BertSettings(TokenSettings):
 
 @declared()
 class Reading(Declared):
-    """How files are read."""
+    """Says how files are read."""
 
     encoding: str = setting("Encoding of the files.", "utf-8")
 
 
 @declared()
 class TableReading(Reading):
-    """How tables are read, and files of lines."""
+    """Says how tables and files of lines are read."""
 
     skip_bad_rows: bool = setting("Count and skip bad rows, not stop.", False)
 

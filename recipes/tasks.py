@@ -1,4 +1,4 @@
-"""The tasks that models are trained for, as plain values; nothing here imports TensorFlow.
+"""Lists the tasks that models are trained for, as plain values, without TensorFlow.
 
 A task is a folder beside this file with the files that the others have too (`recipe`, `settings`,
 `data`, `sources`, `batches`, `run`, `serving`, `demo`), a model in `regard.models`, and a row in
@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 
 class Task(NamedTuple):
-    """What a model is trained for.
+    """A task that models are trained for.
 
     Attributes:
         name: What `run.json` calls it.

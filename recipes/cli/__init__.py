@@ -1,4 +1,4 @@
-"""The command line: `regard`."""
+"""Holds the command line: `regard`."""
 
 from .commands import main, run_command
 

@@ -1,4 +1,4 @@
-"""The demos, one for each task that has one: `regard demo`."""
+"""Holds the demos, one for each task that has one: `regard demo`."""
 
 from pathlib import Path
 

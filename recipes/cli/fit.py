@@ -1,4 +1,4 @@
-"""The commands that train, one for each task: `regard fit` and `regard pretrain`."""
+"""Holds the commands that train, one for each task: `regard fit` and `regard pretrain`."""
 
 import logging
 import os

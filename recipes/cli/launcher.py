@@ -1,4 +1,4 @@
-"""Several workers on one machine, to try out what runs on several: `regard fit ... --workers N`.
+"""Starts several workers on one machine, to try what runs on several: `--workers N`.
 
 What Kubernetes does for a TFJob is done here for processes: each gets a `TF_CONFIG` and its part of
 the processors, and when one is lost all are started again, to go on from where the training was.
@@ -71,13 +71,13 @@ def launch(
 
 
 def _written(run: Path | None) -> int | None:
-    """When a run was written, by the clock of its disk; None if it is not there."""
+    """Returns when a run was written, by the clock of its disk; None if it is not there."""
     metadata = None if run is None else run / "run.json"
     return metadata.stat().st_mtime_ns if metadata and metadata.exists() else None
 
 
 def _is_lost(status: int) -> bool:
-    """Whether a worker was killed, or noticed that another was."""
+    """Returns whether a worker was killed, or noticed that another was."""
     return status == WORKER_LOST or (status < 0 and status != -signal.SIGINT)
 
 
@@ -114,13 +114,13 @@ def _start(command: Sequence[str], addresses: list[str], index: int) -> subproce
 
 
 def _deal(things: list, index: int, count: int) -> list:
-    """One of `count` equal parts; what is left over nobody has, so that all compute alike."""
+    """Returns one of `count` equal parts; nobody has what is left over, so that all are alike."""
     each = len(things) // count
     return things[index * each : (index + 1) * each]
 
 
 def _gpus() -> list[str]:
-    """NVIDIA's GPUs, by the numbers that CUDA gives them."""
+    """Returns NVIDIA's GPUs, by the numbers that CUDA gives them."""
     named = os.environ.get("CUDA_VISIBLE_DEVICES")
     if named is not None:
         return [number for number in named.split(",") if number.strip()]
@@ -148,7 +148,7 @@ def _wait(workers: list[subprocess.Popen]) -> int:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports of this machine that nobody listens at."""
+    """Returns ports of this machine that nobody listens at."""
     with ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
         for free in sockets:
