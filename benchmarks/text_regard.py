@@ -22,23 +22,24 @@ class RegardFineTuner:
     def __init__(
         self, checkpoint: str, class_names: Sequence[str], precision: str, total_steps: int
     ):
-        from regard.recipes.text import recipe as text
         from regard.recipes.text.settings import TextSettings
-        from regard.recipes.training import fit as training
-        from regard.recipes.training import optimizers
+        from regard.recipes.text.start import from_checkpoint
+        from regard.recipes.training.fit import set_seed
+        from regard.recipes.training.losses import compile_classifier
+        from regard.recipes.training.optimizers import make_optimizer
 
         settings = TextSettings(checkpoint=checkpoint, precision=precision, adversarial=0.0)
         settings = settings.completed().for_lesson(has_teacher=False)
-        training.set_seed(settings.seed)
-        self.start = text.from_checkpoint(_table([""] * len(class_names), class_names), settings)
+        set_seed(settings.seed)
+        self.start = from_checkpoint(_table([""] * len(class_names), class_names), settings)
         settings = self.start.settings  # with what the checkpoint decides
-        optimizer = optimizers.make_optimizer(
+        optimizer = make_optimizer(
             settings.learning_rate,
             total_steps,
             layer_decay=settings.layer_decay,
             average_every=settings.average_every(),
         )
-        training.compile_classifier(self.start.model, optimizer)
+        compile_classifier(self.start.model, optimizer)
 
     def prepare(self, texts: Sequence[str], labels: np.ndarray):
         from regard.recipes.text.plans import labelled_plan
@@ -46,9 +47,9 @@ class RegardFineTuner:
         model, tokenizer, _, settings = self.start
         return labelled_plan(model, texts, labels, tokenizer, settings)
 
-    def train(self, course) -> None:
-        steps = course.steps_per_epoch
-        course.learner.fit(course.batches(), steps_per_epoch=steps, shuffle=False, verbose=0)
+    def train(self, plan) -> None:
+        steps = plan.steps_per_epoch
+        plan.learner.fit(plan.batches(), steps_per_epoch=steps, shuffle=False, verbose=0)
 
     def classify(self, texts: Sequence[str]) -> np.ndarray:
         from regard.recipes.text.batches import ordered_batches

@@ -81,9 +81,9 @@ def test_training_dataset_gives_each_text_its_target_and_weight(tokenizer):
     texts = ["a", "a b c d e f g h a", "b"]
     token_ids = tokenizer.encode(tf.constant(texts), 16)
     plan = TokenBudget(token_ids.row_lengths().numpy(), batch_tokens=16, seed=0)
-    weights = np.array([1.0, 2.0, 3.0])
+    weights = tf.constant([1.0, 2.0, 3.0])
     dataset = training_batches(
-        plan, token_ids, lambda indices: tf.one_hot(indices, 3), weights, tokenizer
+        plan, token_ids, lambda i: (tf.one_hot(i, 3), tf.gather(weights, i)), tokenizer
     )
     seen = {}
     for inputs, target, weight in dataset.take(plan.num_batches):
@@ -119,7 +119,7 @@ def test_no_pass_has_a_tuner_to_wait_for(tokenizer):
     token_ids = tokenizer.encode_all(["a b", "c"], 16)
     plan = TokenBudget(token_ids.row_lengths().numpy(), batch_tokens=64)
     once = ordered_batches(plan, token_ids, tokenizer)
-    endless = training_batches(plan, token_ids, lambda i: i, np.ones(2), tokenizer)
+    endless = training_batches(plan, token_ids, lambda i: (i, i), tokenizer)
     for dataset in (once, endless):
         assert dataset.options().autotune.enabled is False
     assert once.cardinality() == plan.num_batches

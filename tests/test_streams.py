@@ -38,8 +38,12 @@ PREPROCESSING = ImagePreprocessing.for_shape(12, 12)
 
 
 def texts(**which):
-    ones = np.arange(29, dtype="float32")
-    return training_batches(PLAN, IDS, lambda i: i, ones, TOKENIZER, token_dropout=0.3, **which)
+    weights = tf.range(29, dtype=tf.float32)
+
+    def targets_of(indices):
+        return indices, tf.gather(weights, indices)
+
+    return training_batches(PLAN, IDS, targets_of, TOKENIZER, token_dropout=0.3, **which)
 
 
 def masked(**which):
@@ -56,7 +60,7 @@ def pairs(**which):
 def images(strength="light", **which):
     augmentation = Augmentation(strength, 12, 12, seed=2)
     targets = np.arange(46, dtype="float32").reshape(23, 2)
-    return image_batches(IMAGES, targets, PREPROCESSING, augmentation, 5, 4, **which)
+    return image_batches(IMAGES, targets, PREPROCESSING, augmentation, 5, **which)
 
 
 def strong_images(**which):

@@ -23,14 +23,12 @@ IMAGE_COLUMNS = frozenset(["image", "path", "file", "filename", "file_name", "fi
 # These number the rows, so they are never guessed to hold texts or labels.
 INDEX_COLUMNS = frozenset(["", "id", "idx", "index", "unnamed: 0", "__index_level_0__"])
 
-
+# fmt: off
 KNOWN = {
-    "text": TEXT_COLUMNS,
-    "label": LABEL_COLUMNS,
-    "source": SOURCE_COLUMNS,
-    "target": TARGET_COLUMNS,
-    "image": IMAGE_COLUMNS,
+    "text": TEXT_COLUMNS, "label": LABEL_COLUMNS, "image": IMAGE_COLUMNS,
+    "source": SOURCE_COLUMNS, "target": TARGET_COLUMNS,
 }
+# fmt: on
 
 
 def choose_columns(source: str, columns: list[str], given: dict[str, str | None]) -> dict[str, str]:

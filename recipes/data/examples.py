@@ -10,17 +10,11 @@ from typing import Any, ClassVar, Self
 
 
 class Examples:
-    """Examples in columns; each task has a frozen dataclass of its own, with `num_skipped`.
+    """Holds examples in columns; each task has a frozen dataclass with these and `num_skipped`."""
 
-    Attributes:
-        COLUMNS: The fields that have a value for each example, unless they are None or empty.
-        CONTENT: Those whose values the fingerprint is taken of.
-        ORIGIN: The fields that say where the examples are from.
-    """
-
-    COLUMNS: ClassVar[tuple[str, ...]]
-    CONTENT: ClassVar[tuple[str, ...]]
-    ORIGIN: ClassVar[tuple[str, ...]]
+    COLUMNS: ClassVar[tuple[str, ...]]  # fields with a value an example, unless None or empty
+    CONTENT: ClassVar[tuple[str, ...]]  # those whose values the fingerprint is taken of
+    ORIGIN: ClassVar[tuple[str, ...]]  # fields that say where the examples are from
 
     def __len__(self) -> int:
         return len(getattr(self, self.COLUMNS[0]))
@@ -33,12 +27,11 @@ class Examples:
     def take(self, rows: Sequence[int]) -> Self:
         """Returns some of the examples."""
         columns = {name: getattr(self, name) for name in self.COLUMNS}
-        return replace(
-            self, **{name: [each[row] for row in rows] for name, each in columns.items() if each}
-        )
+        taken = {name: [each[row] for row in rows] for name, each in columns.items() if each}
+        return replace(self, **taken)
 
     def describe(self) -> dict[str, Any]:
-        """Returns what `run.json` says of the examples."""
+        """Returns the entries of `run.json` on the examples."""
         return {
             **{name: getattr(self, name) for name in self.ORIGIN},
             "num_examples": len(self),
@@ -48,7 +41,7 @@ class Examples:
 
 
 class LabelledExamples(Examples):
-    """Examples with `labels`, one each, always strings."""
+    """Holds examples with `labels`, one each, always strings."""
 
     def class_names(self) -> list[str]:
         """Returns the distinct labels: in order as numbers if all are integers, else as text."""
@@ -58,10 +51,8 @@ class LabelledExamples(Examples):
 
     def describe(self) -> dict[str, Any]:
         counts = Counter(self.labels)
-        return {
-            **super().describe(),
-            "class_counts": {name: counts[name] for name in self.class_names()},
-        }
+        class_counts = {name: counts[name] for name in self.class_names()}
+        return {**super().describe(), "class_counts": class_counts}
 
 
 def fingerprint(*columns: Iterable[str]) -> str:

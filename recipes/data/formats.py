@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from ..errors import UserError
-from .table import Table
+from .rows import Table
 
 TABLE_FORMATS = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".pq")
 TABLE_SUFFIXES = f"{', '.join(TABLE_FORMATS[:-1])} or {TABLE_FORMATS[-1]}"
@@ -55,11 +55,6 @@ def open_table(source: str, encoding: str) -> Table:
 
 def open_lines(source: str, encoding: str, skip_blank: bool = True) -> Table:
     """Opens a text file: every line is a row with one cell, in a column named "".
-
-    Args:
-        source: The file.
-        encoding: Its encoding.
-        skip_blank: Whether to pass over blank lines. Defaults to True.
 
     Raises:
         UserError: If the file cannot be read.

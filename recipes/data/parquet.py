@@ -13,7 +13,7 @@ import pyarrow as pa
 from pyarrow.parquet import ParquetFile
 
 from ..errors import UserError
-from .table import Table
+from .rows import Table
 
 logger = logging.getLogger("regard")
 

@@ -4,30 +4,38 @@ import logging
 import math
 import re
 import reprlib
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
 
 from ..errors import UserError
-from .table import Table
 
 logger = logging.getLogger("regard")
 
 NOT_TEXT = re.compile(r"[\0\ud800-\udfff]")
 
 
+class Table(NamedTuple):
+    """Holds an opened source: its columns, and a function that reads some of them.
+
+    `read(columns)` gives (row number, problem, cells) for every row. The cells are unchecked. If
+    the row itself is bad, the problem says why, and the cells mean nothing.
+    """
+
+    columns: list[str]
+    read: Callable[[Sequence[str]], Iterable[tuple[int, str, Sequence[Any]]]]
+
+
 def read_rows(
     source: str, table: Table, columns: dict[str, str], skip_bad_rows: bool
 ) -> tuple[dict[str, list[str]], int]:
-    """Reads some columns of a table.
+    """Returns the cells of the good rows by what they hold, and the number of bad rows.
 
     Args:
-        source: The table, for messages.
-        table: The table, opened.
+        source: The name of the table, for messages.
+        table: The table.
         columns: The name of each column by what it holds: "text", "second text" and "label", or
             "source" and "target". The column of a table whose columns have no names is "".
         skip_bad_rows: Whether to leave out, and count, bad rows.
-
-    Returns:
-        The cells of the good rows, at least one, by what they hold; and the number of bad rows.
 
     Raises:
         UserError: If a row is bad, or none is good.

@@ -15,43 +15,28 @@ logger = logging.getLogger("regard")
 
 
 def with_validation(
-    train: SomeExamples,
-    validation: Any,
-    seed: int,
-    read: Callable[[Any], SomeExamples],
+    train: SomeExamples, validation: Any, seed: int, read: Callable[[Any], SomeExamples]
 ) -> tuple[SomeExamples, SomeExamples]:
     """Returns the data to train on and the data to validate on.
 
-    Args:
-        train: The training data.
-        validation: The validation data; an argument of `read`; or the part of the training data
-            to hold out, in (0, 1).
-        seed: Decides which examples are held out.
-        read: Reads the validation data.
-
-    Raises:
-        UserError: As `read` and `split`.
+    The latter is given as such, or as an argument of `read`, or as the part of the training data to
+    hold out, in (0, 1).
     """
     if isinstance(validation, float):
         return split(train, validation, seed)
     if not isinstance(validation, type(train)):
         validation = read(validation)
     if validation.fingerprint() == train.fingerprint():
-        logger.warning(
-            "%s is validated on its own training data: the figures flatter", train.source
-        )
+        message = "%s is validated on its own training data: the figures flatter"
+        logger.warning(message, train.source)
     return train, validation
 
 
 def split(examples: SomeExamples, fraction: float, seed: int) -> tuple[SomeExamples, SomeExamples]:
     """Holds out a part of the examples; where they have labels, every label in proportion.
 
-    Each label keeps at least one example in the rest, so a label with one is never held out.
-
-    Args:
-        examples: The examples, of any task.
-        fraction: The part to hold out, in (0, 1). At least one example is held out.
-        seed: Decides which. The same seed on the same examples gives the same split.
+    At least one example is held out. Each label keeps at least one in the rest, so a label with one
+    is never held out. The same seed on the same examples gives the same split.
 
     Returns:
         The rest and the held-out examples, each in the order that they had.

@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from ..errors import UserError
-from .table import Table
+from .rows import Table
 
 logger = logging.getLogger("regard")
 
@@ -52,12 +52,10 @@ def open_tfds(source: str, as_encoded: bool = False) -> Table:
         wanted = tfds.decode.PartialDecoding(dict.fromkeys(columns, True), decoders=undecoded)
         once = tfds.ReadConfig(try_autocache=False)
         dataset = builder.as_dataset(split=split, decoders=wanted, read_config=once)
-        converters = {
-            column: bytes if column in undecoded else _converter(features[column])
-            for column in columns
-        }
+        converters = [bytes if c in undecoded else _converter(features[c]) for c in columns]
         for row, example in enumerate(tfds.as_numpy(dataset), start=1):
-            yield row, "", [convert(example[name]) for name, convert in converters.items()]
+            cells = zip(converters, columns, strict=True)
+            yield row, "", [convert(example[column]) for convert, column in cells]
 
     return Table(list(features), read)
 

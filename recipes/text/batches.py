@@ -18,38 +18,32 @@ PREDICTION_BATCH_TOKENS = 8192  # enough to fill the cores, little enough for an
 def training_batches(
     plan: TokenBudget,
     token_ids: tf.RaggedTensor,
-    target_of: Callable[[tf.Tensor], tf.Tensor],
-    weights: np.ndarray,
-    tokenizer,
+    targets_of: Callable[[tf.Tensor], tuple],
+    tokenizer: WordPieceTokenizer,
     token_dropout: float = 0.0,
     first_step: int = 0,
     shard: Shard = WHOLE,
 ) -> tf.data.Dataset:
-    """Returns the endless stream of batches to train on.
+    """Returns the endless stream of batches to train on, as (inputs, targets, weights).
 
     Args:
-        plan: What goes into each batch.
+        plan: The texts of each batch.
         token_ids: Encoded texts, (number of texts, None).
-        target_of: Gives the targets (B, C) of the texts with the indices (B,).
-        weights: Weight of each text in the loss, (number of texts,).
-        tokenizer: The `WordPieceTokenizer` that encoded the texts.
+        targets_of: Gives the targets (B, C) and the weights in the loss (B,) of the texts with the
+            indices (B,).
+        tokenizer: The tokenizer that encoded the texts.
         token_dropout: Probability in [0, 1) of hiding a token behind [MASK], drawn anew each time
-            from the seed and the step. Defaults to 0.
-        first_step: The batch to begin with. Defaults to 0.
-        shard: The shard of each batch to give. Defaults to the whole.
-
-    Returns:
-        A dataset of (inputs, targets, weights).
+            from the seed and the step.
+        first_step: The batch to begin with, counted from 0.
+        shard: The shard of each batch to give.
     """
-    weights = tf.constant(weights, tf.float32)
 
     def gather(step, length, indices):
         batch = tf.gather(token_ids, indices)
         if token_dropout:
             batch = hide_tokens(batch, token_dropout, tf.stack([plan.seed, step]), tokenizer)
         rows = shard.rows(tf.size(indices))
-        inputs, own = tokenizer.pack(batch[rows], length), indices[rows]
-        return inputs, target_of(own), tf.gather(weights, own)
+        return tokenizer.pack(batch[rows], length), *targets_of(indices[rows])
 
     return endless(plan, first_step, gather)
 

@@ -1,4 +1,4 @@
-"""Labelled texts, from files and TensorFlow Datasets: to learn from, validate on and evaluate."""
+"""Reads labelled texts from files and TensorFlow Datasets, to learn from and to evaluate on."""
 
 import logging
 from dataclasses import dataclass
@@ -8,9 +8,8 @@ from typing import Any
 from ..data.columns import choose_columns
 from ..data.examples import LabelledExamples
 from ..data.formats import open_table
-from ..data.rows import read_rows
+from ..data.rows import Table, read_rows
 from ..data.splitting import with_validation
-from ..data.table import Table
 from ..errors import UserError
 from ..names import display_name
 
@@ -19,10 +18,10 @@ logger = logging.getLogger("regard")
 
 @dataclass(frozen=True)
 class LabelledTexts(LabelledExamples):
-    """Texts, or pairs of texts, with their labels, in file order.
+    """Holds texts, or pairs of texts, with their labels, in file order.
 
     Attributes:
-        source: What the user named, for messages.
+        source: The name that the user gave, for messages.
         texts: The texts, as they stand in the source.
         labels: One label per text, always a string.
         text_column: The column that the texts came from.
@@ -128,12 +127,6 @@ def read_train_and_validation(
         validation: Likewise, or the share of the training data to hold out, in (0, 1).
         seed: Decides which rows are held out.
         **reading: Further arguments of `read_labelled_texts`.
-
-    Returns:
-        The training and the validation data.
-
-    Raises:
-        UserError: As `read_labelled_texts` and `split`, or if there are fewer than two classes.
     """
     if not isinstance(train, LabelledTexts):
         train = read_labelled_texts(train, **reading)

@@ -1,4 +1,4 @@
-"""The demo: every step from texts to a model server, on reviews that it writes itself."""
+"""Shows every step from texts to a model server, on reviews that it writes itself."""
 
 import csv
 import logging
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..runs.directories import written_aside
 from ..tasks import TASKS
-from .data import read_labelled_texts
+from .data import LabelledTexts, read_labelled_texts
 from .recipe import fit_text
 from .reviews import bag_of_words_accuracy, generate_reviews
 
@@ -26,36 +26,22 @@ QUESTIONS = (
 
 
 def run_demo(output: Path, overwrite: bool = False) -> Iterator[str]:
-    """Trains, evaluates, predicts and exports; says at each step what came of it.
+    """Trains, evaluates, predicts and exports; yields lines on what came of each step.
 
     Args:
         output: Directory to write: the reviews, the run and the export.
         overwrite: Whether to replace what an earlier demo wrote there. Defaults to False.
 
-    Yields:
-        Lines for the reader.
-
     Raises:
         UserError: If the directory exists and may not be replaced, or cannot be written.
     """
     with written_aside(output, TASKS["text"].demo, overwrite) as directory:
-        train = directory / "reviews.csv"
-        test = directory / "held_out.csv"
-        write_reviews(train, *generate_reviews(NUM_TRAINING_REVIEWS, seed=0, held_out=False))
-        write_reviews(test, *generate_reviews(NUM_HELD_OUT_REVIEWS, seed=1, held_out=True))
-        columns = {"text_column": "review", "label_column": "sentiment"}
-        train_table, test_table = (
-            replace(read_labelled_texts(path, **columns), source=str(output / path.name))
-            for path in (train, test)
-        )
-
-        logger.info("Training on %d generated reviews; about a minute.", len(train_table))
-        run = fit_text(train_table, epochs=EPOCHS, teacher=False, output=directory / "run")
-        metrics = run.evaluate(test_table)
-        baseline = bag_of_words_accuracy(
-            train_table.texts, train_table.labels, test_table.texts, test_table.labels
-        )
-        yield f"accuracy on {len(test_table)} reviews that combine words in new ways:"
+        train, test = _generate_tables(directory, output)
+        logger.info("Training on %d generated reviews; about a minute.", len(train))
+        run = fit_text(train, epochs=EPOCHS, teacher=False, output=directory / "run")
+        metrics = run.evaluate(test)
+        baseline = bag_of_words_accuracy(train.texts, train.labels, test.texts, test.labels)
+        yield f"accuracy on {len(test)} reviews that combine words in new ways:"
         yield f"  regard         {metrics['accuracy']:.1%}"
         yield f"  bag of words   {baseline:.1%}   (the better of counts and TF-IDF)"
         yield ""
@@ -69,6 +55,18 @@ def run_demo(output: Path, overwrite: bool = False) -> Iterator[str]:
     yield "  regard fit text YOUR.csv --output runs/mine"
     yield "  regard predict runs/mine 'a text of yours'"
     yield "  regard export runs/mine served/mine"
+
+
+def _generate_tables(directory: Path, output: Path) -> list[LabelledTexts]:
+    """Writes the reviews to learn from and to test on, and reads them; `output` will hold them."""
+    train, test = directory / "reviews.csv", directory / "held_out.csv"
+    write_reviews(train, *generate_reviews(NUM_TRAINING_REVIEWS, seed=0, held_out=False))
+    write_reviews(test, *generate_reviews(NUM_HELD_OUT_REVIEWS, seed=1, held_out=True))
+    columns = {"text_column": "review", "label_column": "sentiment"}
+    return [
+        replace(read_labelled_texts(path, **columns), source=str(output / path.name))
+        for path in (train, test)
+    ]
 
 
 def write_reviews(path: Path, texts: list[str], labels: list[str]) -> None:

@@ -43,18 +43,14 @@ _ASKED_AT_ONCE = 5000  # texts: their n-grams take a few hundred bytes a token
 class Lesson(NamedTuple):
     """Holds the texts, targets and evidence of all epochs together.
 
-    Attributes:
-        texts: Token ids of each text, without special tokens.
-        targets: Probabilities: float32, (number of texts, C).
-        evidence: How much each token, with those before it, speaks for each class, with a standard
-            deviation of about 1: float32, (tokens of all texts, C), or (tokens, 1) for two classes.
-        piece_evidence: The evidence of each piece of the vocabulary alone: (V, C), or (V, 1).
+    The evidence is how much each token, with those before it, speaks for each class, with a
+    standard deviation of about 1; of two classes, for the second. E is 1 for two classes, else C.
     """
 
-    texts: list[np.ndarray]
-    targets: np.ndarray
-    evidence: np.ndarray
-    piece_evidence: np.ndarray
+    texts: list[np.ndarray]  # token ids of each text, without special tokens
+    targets: np.ndarray  # probabilities: float32, (number of texts, C)
+    evidence: np.ndarray  # float32, (tokens of all texts, E)
+    piece_evidence: np.ndarray  # of each piece of the vocabulary alone: (V, E)
 
 
 def can_teach(labels: Iterable[str]) -> bool:
@@ -151,13 +147,7 @@ def _lengths(texts: Sequence[np.ndarray]) -> list[int]:
 def with_evidence(model: TextClassifier, num_columns: int) -> keras.Model:
     """Makes a model of the classifier's own layers that also gives its first block's evidence.
 
-    Args:
-        model: The classifier.
-        num_columns: Width E of the evidence.
-
-    Returns:
-        A model with the classifier's inputs and two outputs, `logits` (B, C) and `evidence`
-        (B, T, E).
+    It has two outputs, `logits` (B, C) and `evidence` (B, T, E), where E is `num_columns`.
     """
     inputs = model.input
     first, *others = model.encoder.blocks
@@ -172,14 +162,7 @@ def with_evidence(model: TextClassifier, num_columns: int) -> keras.Model:
 def with_no_evidence(
     learner: keras.Model, batches: Callable[[Shard], tf.data.Dataset]
 ) -> Callable[[Shard], tf.data.Dataset]:
-    """Makes labelled batches fit a learner that gives evidence as well.
-
-    The batches hold no evidence of their own, so it has no weight in the loss.
-
-    Args:
-        learner: The model that `with_evidence` made.
-        batches: Gives the labelled batches, of a shard.
-    """
+    """Makes labelled batches, which hold no evidence, fit a learner that `with_evidence` made."""
     num_columns = learner.output["evidence"].shape[-1]
 
     def finish(inputs, targets):
@@ -217,11 +200,10 @@ def lesson_batches(
     batch_tokens = max(1, min(batch_tokens, len(tokens) // FEWEST_STEPS))
     plan = TokenBudget(sequence_lengths(token_ids).numpy(), batch_tokens, seed)
     targets_of, finish = _targets_of(lesson), _evidence_by_token(tokenizer)
-    ones = np.ones(len(lengths), "float32")
 
     def batches(first_step: int = 0, shard: Shard = WHOLE) -> tf.data.Dataset:
         batches = training_batches(
-            plan, token_ids, targets_of, ones, tokenizer, token_dropout, first_step, shard
+            plan, token_ids, targets_of, tokenizer, token_dropout, first_step, shard
         )
         return read_ahead(batches.map(finish), tf.data.INFINITE_CARDINALITY)
 
@@ -229,14 +211,15 @@ def lesson_batches(
 
 
 def _targets_of(lesson: Lesson):
-    """Returns a function that gives the targets of the texts with some indices."""
+    """Returns a function that gives targets and weights of the texts with some indices."""
     evidence = tf.RaggedTensor.from_row_lengths(lesson.evidence, _lengths(lesson.texts))
 
     def targets_of(indices):
-        return {
+        targets = {
             "logits": tf.gather(lesson.targets, indices),
             "evidence": tf.gather(evidence, indices),  # (B, None, E)
         }
+        return targets, tf.ones(tf.shape(indices))
 
     return targets_of
 

@@ -1,15 +1,11 @@
-"""What fine-tuning does to a pretrained model: freeze some of it, or train it through LoRA."""
+"""Freezes a part of a pretrained model, or trains it through LoRA."""
 
 from ...models import TextClassifier
 from ..errors import UserError
 
 
 def freeze(model: TextClassifier, num_layers: int) -> None:
-    """Keeps the embedding and the lowest blocks as they are.
-
-    Args:
-        model: The classifier.
-        num_layers: Number of blocks to freeze; 0 freezes nothing, not even the embedding.
+    """Keeps the embedding and the `num_layers` lowest blocks as they are; with 0, nothing.
 
     Raises:
         UserError: If the model has fewer blocks.
@@ -28,11 +24,8 @@ def freeze(model: TextClassifier, num_layers: int) -> None:
 def add_lora(model: TextClassifier, rank: int) -> None:
     """Leaves the encoder as it is, and trains a product of two narrow matrices beside each kernel.
 
-    The pooler and the head are trained as they are.
-
-    Args:
-        model: The classifier.
-        rank: Number of columns of the first matrix, and of rows of the second.
+    The rank is the number of columns of the first matrix, and of rows of the second. The pooler and
+    the head are trained as they are.
 
     Raises:
         UserError: If the rank is not below the width, where it would save nothing.

@@ -11,14 +11,17 @@ import tensorflow as tf
 
 from ...models import TextClassifier
 from ..devices.shards import Shard
+from ..devices.strategy import check_batch
 from ..tokenizers.ragged import sequence_lengths
 from ..tokenizers.wordpiece import WordPieceTokenizer
+from ..training.fit import BestEpoch, fit
 from ..training.losses import class_weights, classifier_metrics, compile_classifier
 from ..training.optimizers import bert_optimizer
+from ..training.resuming import Resume
 from ..training.token_budget import TokenBudget
 from .adversarial import AdversarialClassifier
 from .batches import one_hot_targets, training_batches
-from .distillation import distill, lesson_batches, with_evidence
+from .distillation import distill, lesson_batches, with_evidence, with_no_evidence
 from .settings import TextSettings
 from .warm_start import warm_start
 
@@ -28,18 +31,11 @@ EVIDENCE_WEIGHT = 0.3  # of its loss, beside that of the logits
 
 
 class TrainingPlan(NamedTuple):
-    """A model with the batches that it is trained on.
-
-    Attributes:
-        learner: The model.
-        plan: What goes into each batch.
-        batches: Gives the endless dataset: from which step on, and what shard of every batch.
-        steps_per_epoch: Number of batches in an epoch.
-    """
+    """Holds a model with the batches that it is trained on."""
 
     learner: keras.Model
-    plan: TokenBudget
-    batches: Callable[[int, Shard], tf.data.Dataset]
+    plan: TokenBudget  # the texts of each batch
+    batches: Callable[[int, Shard], tf.data.Dataset]  # endless, from a step on, of a shard
     steps_per_epoch: int
 
 
@@ -54,12 +50,13 @@ def labelled_plan(
     num_classes = model.config["num_classes"]
     token_ids = tokenizer.encode_all(texts, settings.max_sequence_length)
     plan = TokenBudget(sequence_lengths(token_ids).numpy(), settings.batch_tokens, settings.seed)
+    target_of = one_hot_targets(labels, num_classes, settings.label_smoothing)
+    weights = tf.constant(class_weights(labels, num_classes)[labels], tf.float32)
     batches = partial(
         training_batches,
         plan,
         token_ids,
-        one_hot_targets(labels, num_classes, settings.label_smoothing),
-        class_weights(labels, num_classes)[labels],
+        lambda indices: (target_of(indices), tf.gather(weights, indices)),
         tokenizer,
         settings.token_dropout,
     )
@@ -101,8 +98,17 @@ def taught_plan(
     return TrainingPlan(learner, plan, batches, -(-plan.num_batches // settings.epochs))
 
 
-def compile_plan(plan: TrainingPlan, settings: TextSettings) -> None:
-    """Compiles the model of a plan."""
+def fit_plan(
+    plan: TrainingPlan,
+    held_out: Callable[[Shard], tf.data.Dataset],
+    settings: TextSettings,
+    resume: Resume | None,
+) -> tuple[list[dict[str, float]], int]:
+    """Compiles the model of a plan and trains it, as `fit` does.
+
+    With a teacher the last epoch is kept, else the best.
+    """
+    check_batch(max(map(len, plan.plan.in_order())), "--batch-tokens")
     optimizer = bert_optimizer(
         settings.learning_rate,
         settings.epochs * plan.steps_per_epoch,
@@ -111,8 +117,15 @@ def compile_plan(plan: TrainingPlan, settings: TextSettings) -> None:
         settings.accumulate,
         settings.precision,
     )
-    compile_it = compile_student if settings.teacher else compile_classifier
-    compile_it(plan.learner, optimizer, settings.xla)
+    if settings.teacher:
+        compile_student(plan.learner, optimizer, settings.xla)
+        best, held_out = None, with_no_evidence(plan.learner, held_out)
+    else:
+        compile_classifier(plan.learner, optimizer, settings.xla)
+        best = BestEpoch(settings.patience)
+    return fit(
+        plan.learner, plan.batches, held_out, plan.steps_per_epoch, settings.epochs, best, resume
+    )
 
 
 def compile_student(

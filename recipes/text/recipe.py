@@ -15,25 +15,22 @@ References:
 
 import logging
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..declarations import divided, takes
-from ..devices.strategy import check_batch
 from ..names import display_name
 from ..runs.directories import default_output
 from ..runs.evaluation import encode_labels
 from ..runs.report import write_report
 from ..runs.session import Session, session
-from ..training.fit import BestEpoch, fit
 from ..training.precision import merged_float32
 from .batches import validation_batches
 from .data import LabelledTexts, read_train_and_validation
-from .distillation import can_teach, with_no_evidence
-from .plans import compile_plan, labelled_plan, taught_plan
+from .distillation import can_teach
+from .plans import fit_plan, labelled_plan, taught_plan
 from .run import TextRun
 from .settings import TextReading, TextSettings
 from .start import start
@@ -42,7 +39,7 @@ logger = logging.getLogger("regard")
 
 
 class Training(NamedTuple):
-    """A run, one dict of figures an epoch, validation classes (B,) and probabilities (B, C)."""
+    """Holds a run, figures of each epoch, validation classes (B,) and probabilities (B, C)."""
 
     run: TextRun
     history: list[dict[str, float]]
@@ -91,14 +88,8 @@ def fit_text(
     with session("text", output, settings, overwrite) as current:
         train, validation = read_train_and_validation(train, validation, settings.seed, **reading)
         run, history, labels, probabilities = train_best(current, train, validation, settings)
-        report = partial(
-            write_report,
-            history=history,
-            metrics=run.metrics,
-            labels=labels,
-            probabilities=probabilities,
-        )
-        current.write(run, history, report)
+        examined = (history, run.metrics, labels, probabilities)
+        current.write(run, history, lambda directory: write_report(directory, *examined))
     return run
 
 
@@ -124,38 +115,23 @@ def train_best(
 def train_classifier(
     current: Session, train: LabelledTexts, validation: LabelledTexts, settings: TextSettings
 ) -> Training:
-    """Trains a classifier with one seed.
-
-    Raises:
-        UserError: If the checkpoint cannot be used, the validation data has a label that training
-            never saw, or the loss is no longer a number.
-    """
+    """Trains a classifier with one seed."""
     is_single = train.pairs is None  # n-grams do not see what one text has to do with another
     has_teacher = settings.teacher and is_single and can_teach(train.labels)
     settings = settings.for_lesson(has_teacher)
     data = {"train": train.describe(), "validation": validation.describe()}
     with current.training(settings, data) as (settings, resume):
         model, tokenizer, class_names, settings = start(train, settings)
-        labels = encode_labels(train.labels, class_names, train.source)
-        validation_labels = encode_labels(validation.labels, class_names, validation.source)
+        labels, validation_labels = (
+            encode_labels(table.labels, class_names, table.source) for table in (train, validation)
+        )
         _announce(train, validation, class_names)
-
         make_plan = taught_plan if has_teacher else labelled_plan
         plan = make_plan(model, train.examples(), labels, tokenizer, settings)
-        check_batch(max(map(len, plan.plan.in_order())), "--batch-tokens")
         held_out = validation_batches(
             validation.examples(), validation_labels, len(class_names), tokenizer, settings
         )
-        compile_plan(plan, settings)
-        history, best_epoch = fit(
-            plan.learner,
-            plan.batches,
-            with_no_evidence(plan.learner, held_out) if has_teacher else held_out,
-            plan.steps_per_epoch,
-            settings.epochs,
-            None if has_teacher else BestEpoch(settings.patience),
-            resume,
-        )
+        history, best_epoch = fit_plan(plan, held_out, settings, resume)
     metadata = current.metadata(settings, class_names=class_names)
     run = TextRun(merged_float32(model), tokenizer, metadata)
     probabilities = run.report(validation.examples(), validation_labels, best_epoch)

@@ -1,4 +1,4 @@
-"""A text classifier's run: from texts to labels, in Python, at a terminal and on a server."""
+"""Answers with a trained text classifier, in Python, at a terminal and on a server."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ from .sources import read_evaluation
 
 @dataclass(frozen=True)
 class Prediction(Answer):
-    """A text with the label that a classifier gives it.
+    """Holds a text with the label that a classifier gives it.
 
     Attributes:
         text: The text.
@@ -51,7 +51,7 @@ class Prediction(Answer):
 
 
 class TextRun(ClassifierRun, LanguageRun):
-    """A trained text classifier with its tokenizer, as a run directory holds it.
+    """Holds a trained text classifier with its tokenizer, as a run directory does.
 
     Args:
         model: The classifier.

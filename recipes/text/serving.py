@@ -56,8 +56,8 @@ def export_text_classifier(
 
     Args:
         model: A `TextClassifier`, in float32.
-        tokenizer: The `WordPieceTokenizer` that the model was trained with.
-        class_names: Names of the classes, in the order of the model's logits.
+        tokenizer: The `WordPieceTokenizer` that it was trained with.
+        class_names: Names of the classes, in the order of the logits.
         max_sequence_length: Largest number of tokens of a text or pair, [CLS] and [SEP] included.
         destination: As for `write_export`, and so are the errors.
         examples: A few texts, or tuples of two texts, at least one, of the kind that will be asked.

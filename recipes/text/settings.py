@@ -1,4 +1,4 @@
-"""What decides the training of a classifier of texts, and what its data is."""
+"""Declares the settings of a classifier of texts, and how its data is named and read."""
 
 from dataclasses import replace
 from typing import Self
@@ -15,24 +15,19 @@ from ..settings import (
     file_or_fraction,
 )
 
-# What a classifier's settings are where nothing else decides. With a teacher, texts are plenty and
-# their targets soft, so nothing else keeps a model from remembering them: without dropout it comes
-# closer to the teacher, in half the time.
+# The settings where nothing else decides. With a teacher, texts are plenty and their targets soft,
+# so that a model cannot remember them: without dropout it comes closer to the teacher, in half the
+# time. Each of the epochs then has synthetic texts as well.
+# fmt: off
 WITHOUT_TEACHER = {
-    "epochs": EPOCHS,
-    "batch_tokens": BATCH_TOKENS,
-    "label_smoothing": 0.1,
-    "token_dropout": 0.1,
-    "adversarial": 0.0,
+    "epochs": EPOCHS, "batch_tokens": BATCH_TOKENS, "adversarial": 0.0,
+    "label_smoothing": 0.1, "token_dropout": 0.1,
 }
 WITH_TEACHER = {
-    "epochs": 4,  # each with synthetic texts as well
-    "batch_tokens": 4096,
-    "label_smoothing": 0.0,
-    "token_dropout": 0.0,
-    "dropout": 0.0,
-    "adversarial": 0.0,
+    "epochs": 4, "batch_tokens": 4096, "adversarial": 0.0,
+    "label_smoothing": 0.0, "token_dropout": 0.0, "dropout": 0.0,
 }
+# fmt: on
 
 
 @declared(
@@ -45,7 +40,7 @@ WITH_TEACHER = {
     vocabulary_size={"default": 16_000},
 )
 class TextSettings(BertSettings):
-    """The settings of a training of a text classifier.
+    """Decides how a text classifier is trained.
 
     `patience` is not asked with a teacher, where the mean of the last steps' weights is kept.
     """
@@ -149,7 +144,7 @@ class TextSettings(BertSettings):
 
 @declared()
 class TextReading(TableReading):
-    """How labelled texts are read."""
+    """Decides how labelled texts are read."""
 
     text_column: str | None = setting("Column of the texts.", default_is="guessed", metavar="NAME")
     pair_column: str | None = setting(
@@ -162,7 +157,7 @@ class TextReading(TableReading):
 
 @declared()
 class TextSources(TextReading):
-    """What a text classifier learns from, and is validated on."""
+    """Names the data that a text classifier learns from, and is validated on."""
 
     train: str = setting("", is_argument=True)
     validation: str | float = setting(

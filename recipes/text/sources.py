@@ -7,18 +7,18 @@ from .data import LabelledTexts, read_like, read_train_and_validation
 
 
 def check_sources(train: str, **_: Any) -> str:
-    """Returns what a run is named for."""
+    """Returns the name of the data, for which a run is named."""
     return train
 
 
 def read_sources(sources: dict[str, Any], seed: int) -> dict[str, LabelledTexts]:
-    """Reads what `fit_text` learns from."""
+    """Reads the data that `fit_text` learns from and validates on."""
     train, validation = read_train_and_validation(**sources, seed=seed)
     return {"train": train, "validation": validation}
 
 
 def read_evaluation(metadata: dict[str, Any], data: str | None, **reading: Any) -> LabelledTexts:
-    """Reads what a run is evaluated on; its columns are first sought as in the training data."""
+    """Reads the data to evaluate a run on; its columns are first sought as in the training data."""
     if data is None:
         raise UserError("Missing argument 'DATA': name the data to measure the run on.")
     return read_like(metadata["data"]["train"], data, **reading)

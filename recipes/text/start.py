@@ -13,7 +13,7 @@ from .settings import TextSettings
 
 
 class Start(NamedTuple):
-    """A model before its training, with what goes with it."""
+    """Holds a model before its training, with what goes with it."""
 
     model: TextClassifier
     tokenizer: WordPieceTokenizer
@@ -22,11 +22,7 @@ class Start(NamedTuple):
 
 
 def start(train: LabelledTexts, settings: TextSettings) -> Start:
-    """Makes a model of random weights, or takes that of a checkpoint.
-
-    Raises:
-        UserError: If the checkpoint cannot be used.
-    """
+    """Makes a model of random weights, or takes that of a checkpoint."""
     return (from_scratch if settings.checkpoint is None else from_checkpoint)(train, settings)
 
 
@@ -54,7 +50,11 @@ def from_scratch(train: LabelledTexts, settings: TextSettings) -> Start:
 
 
 def from_checkpoint(train: LabelledTexts, settings: TextSettings) -> Start:
-    """Takes a pretrained model, with the tokenizer that it was trained with."""
+    """Takes a pretrained model, with the tokenizer that it was trained with.
+
+    Raises:
+        UserError: If the checkpoint cannot be used.
+    """
     class_names = train.class_names()
     try:
         checkpoint, tokenizer = open_checkpoint(settings.checkpoint)

@@ -57,7 +57,7 @@ class NGramReader:
         return group_sums(num_units) @ in_units
 
     def _search(self, texts, learn=False) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Yields, for each length of n-gram, the units where one ends, and the n-grams' numbers.
+        """Yields, for each length of n-gram, the units where one ends, and the number of each.
 
         The key of an n-gram is made of the number of its first n - 1 units and of its last unit.
         Those first units are themselves a known n-gram, for they are at least as frequent.
@@ -127,11 +127,10 @@ def _linear(*steps: BaseEstimator, **options) -> OneVsRestClassifier:
 
 
 def ngram_weights(teacher: VotingClassifier) -> np.ndarray:
-    """Returns how much each n-gram speaks for each class; of two classes, for the second.
+    """Returns how much each n-gram speaks for each class: float32, (n-grams, C).
 
-    Returns:
-        The mean of the members, each scaled to a root mean square of 1: float32, (n-grams, C),
-        or (n-grams, 1).
+    It is the mean of the members, each scaled to a root mean square of 1. Two classes have one
+    column, for the second.
     """
     total = 0.0
     for voter in teacher.estimators_:

@@ -14,13 +14,10 @@ EVIDENCE_DIM = 8  # of the width: the evidence of a piece by itself
 
 
 def warm_start(model, pieces, evidence, seed):
-    """Sets the first weights of a `TextClassifier`.
+    """Sets the first weights of a `TextClassifier` of at least two heads.
 
-    Args:
-        model: The classifier, of at least two heads.
-        pieces: The vocabulary, in the order of the token ids.
-        evidence: How much each piece speaks for each class, (V, E) for any number E of columns.
-        seed: Seed of the weights that remain random.
+    The evidence (V, E) is how much each piece speaks for each class; the seed is that of the
+    weights that remain random.
     """
     random = np.random.default_rng(seed)
     first, *others = model.encoder.blocks

@@ -52,12 +52,9 @@ def make_backend(
 
 
 def write_tokenizer(tokenizer, directory: Path, max_sequence_length: int) -> None:
-    """Writes the files of a `WordPieceTokenizer`.
+    """Writes the files of a `WordPieceTokenizer` into an existing directory.
 
-    Args:
-        tokenizer: The tokenizer.
-        directory: An existing directory.
-        max_sequence_length: The longest text that the model takes, in tokens.
+    `max_sequence_length` is the longest text that the model takes, in tokens.
     """
     backend = make_backend(
         {piece: index for index, piece in enumerate(tokenizer.base_vocabulary)},

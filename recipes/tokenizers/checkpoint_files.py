@@ -25,9 +25,6 @@ ANOTHER = "Take a checkpoint with BERT's own tokenizer."
 class CheckpointFiles:
     """Reads the settings that the files of a directory hold.
 
-    Args:
-        directory: The directory.
-
     Raises:
         UserError: If a file is missing, damaged, or of another kind of tokenizer.
     """
@@ -165,13 +162,11 @@ class CheckpointFiles:
             return
         given, taken = (each.normalizer.__getstate__().decode() for each in (self.backend, backend))
         if given != taken:
-            logger.warning(
+            message = (
                 "%s: tokenizer.json normalizes by %s, tokenizer_config.json, or BERT's default, "
-                "by %s. The latter is taken, as `transformers` does.",
-                self.directory,
-                given,
-                taken,
+                "by %s. The latter is taken, as `transformers` does."
             )
+            logger.warning(message, self.directory, given, taken)
 
 
 def _read_json(path: Path) -> dict[str, Any]:

@@ -48,12 +48,7 @@ def check_added_tokens(tokens: Iterable[AddedToken]) -> None:
 
 
 def check_marked_words(words: Mapping[str, str], max_word_characters: int) -> None:
-    """Refuses added tokens that cannot be told apart, or are too long to look up.
-
-    Args:
-        words: The word that each added token becomes in a text.
-        max_word_characters: Longer words are unknown.
-    """
+    """Refuses added tokens whose words in a text are alike, or too long to look up."""
     counts = Counter(words.values())
     alike = [content for content, word in words.items() if counts[word] > 1]
     if alike:

@@ -19,8 +19,7 @@ import tensorflow as tf
 
 from ...models.layout import write_json
 from ..errors import UserError
-from .sentencepiece_graph import GraphModel
-from .sentencepiece_models import learn_pieces, open_model, with_normalization
+from .sentencepiece_models import GraphModel, learn_pieces, open_model, with_normalization
 
 END, UNKNOWN, PAD = "</s>", "<unk>", "<pad>"
 SPACE = "\N{LOWER ONE EIGHTH BLOCK}"  # how SentencePiece writes a space
@@ -30,6 +29,9 @@ LANGUAGE_CODE = "(?s)^>>.*?<<"  # of the language to translate into, as Marian's
 class SentencePieceTokenizer:
     """Turns texts into token ids and back, in a graph as well.
 
+    If the vocabulary has codes of languages, such as ">>fr<<", a code at the beginning of a source
+    is a piece by itself.
+
     Args:
         source_model: A SentencePiece model for sources, serialized.
         target_model: A SentencePiece model for targets, serialized.
@@ -37,9 +39,6 @@ class SentencePieceTokenizer:
 
     Raises:
         ValueError: If a model is not one, or the vocabulary lacks a special piece.
-
-    If the vocabulary has codes of languages, such as ">>fr<<", a code at the beginning of a source
-    is a piece by itself.
 
     Example:
         >>> tokenizer = SentencePieceTokenizer.learn(sources, targets, vocabulary_size=8000)
@@ -97,11 +96,9 @@ class SentencePieceTokenizer:
         return cls(with_normalization(target_model), target_model, vocabulary)
 
     def encode(self, texts: tf.Tensor, max_sequence_length: int) -> tf.RaggedTensor:
-        """Encodes sources in a graph: strings (B,) to int32 (B, None), each with an end.
+        """Encodes sources in a graph: strings (B,) in UTF-8 to int32 (B, None), each with an end.
 
-        Args:
-            texts: UTF-8.
-            max_sequence_length: Largest number of tokens, the end included; the rest is cut off.
+        What is longer than `max_sequence_length` tokens, the end included, is cut off.
         """
         if self._has_codes:
             rest = tf.strings.regex_replace(texts, LANGUAGE_CODE, "")
@@ -127,11 +124,8 @@ class SentencePieceTokenizer:
     ) -> list[list[int]]:
         """Encodes sources, each with an end.
 
-        Args:
-            texts: The texts.
-            dropout: Probability in [0, 1) of leaving out a merge of two pieces, so that a model
-                sees a text cut up in other ways each time (BPE-dropout). Defaults to 0.
-            seed: Seed of the dropout.
+        The dropout is the probability in [0, 1) of leaving out a merge of two pieces, so that a
+        model sees a text cut up in other ways each time (BPE-dropout).
         """
         codes = [""] * len(texts)
         if self._has_codes:
@@ -193,16 +187,14 @@ class SentencePieceTokenizer:
         (directory / "source.spm").write_bytes(self.source_model)
         (directory / "target.spm").write_bytes(self.target_model)
         write_json(directory / "vocab.json", self.vocabulary)
+        # fmt: off
         config = {
             "tokenizer_class": "MarianTokenizer",
-            "eos_token": END,
-            "unk_token": UNKNOWN,
-            "pad_token": PAD,
+            "eos_token": END, "unk_token": UNKNOWN, "pad_token": PAD,
             "model_max_length": max_sequence_length,
-            "separate_vocabs": False,
-            "source_lang": None,
-            "target_lang": None,
+            "separate_vocabs": False, "source_lang": None, "target_lang": None,
         }
+        # fmt: on
         write_json(directory / "tokenizer_config.json", config)
 
     @classmethod

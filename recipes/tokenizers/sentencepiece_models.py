@@ -1,10 +1,15 @@
-"""Learns, changes and opens SentencePiece models, which are bytes."""
+"""Learns, changes, opens and runs SentencePiece models, which are bytes."""
 
+import hashlib
 from collections.abc import Sequence
 from io import BytesIO
 
 import sentencepiece
+import tensorflow as tf
 from sentencepiece import sentencepiece_model_pb2
+from tensorflow_text.python.ops.sentencepiece_tokenizer import (
+    gen_sentencepiece_tokenizer as text_ops,
+)
 
 from ..errors import UserError
 
@@ -65,3 +70,35 @@ def open_model(model: bytes) -> sentencepiece.SentencePieceProcessor:
         return sentencepiece.SentencePieceProcessor(model_proto=model)
     except RuntimeError as error:
         raise ValueError(f"a SentencePiece model cannot be read ({error})") from error
+
+
+class GraphModel(tf.saved_model.experimental.TrackableResource):
+    """Runs a serialized SentencePiece model in a graph.
+
+    TensorFlow Text keeps its models in a cache of kernels, which a new random seed clears. This one
+    has a name of its own, and so is kept outside of that cache.
+    """
+
+    def __init__(self, model: bytes):
+        super().__init__()
+        self._model = model
+        self._shared_name = hashlib.sha256(model).hexdigest()
+        _ = self.resource_handle  # which makes it, outside of any graph
+
+    def _create_resource(self):
+        return text_ops.sentencepiece_op(model=self._model, shared_name=self._shared_name)
+
+    def tokenize(self, texts: tf.Tensor) -> tf.RaggedTensor:
+        """Cuts texts into pieces: strings (B,) to strings (B, None)."""
+        values, splits = text_ops.sentencepiece_tokenize_op(
+            self.resource_handle,
+            texts,
+            nbest_size=0,
+            alpha=1.0,
+            add_bos=False,
+            add_eos=False,
+            reverse=False,
+            out_type=tf.string,
+            return_nbest=False,
+        )
+        return tf.RaggedTensor.from_row_splits(values, splits, validate=False)

@@ -3,7 +3,7 @@
 import re
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from tokenizers import BertWordPieceTokenizer
 
@@ -12,6 +12,7 @@ from .special_tokens import SPECIAL_TOKENS
 
 # Where Chinese is not split, a clause is a word; few have as many characters.
 MAX_CLAUSE_CHARACTERS = 1000
+_NOT_CHINESE = r"[^\W\u3400-\u9fff\uf900-\ufaff\U00020000-\U0002fa1f]"  # but a letter
 
 
 def learn_vocabulary(
@@ -60,21 +61,14 @@ def learn_vocabulary(
 def _long_word(split_chinese: bool) -> re.Pattern:
     """Makes a pattern of words that are too long to know; learning is quadratic in their length."""
     if split_chinese:
-        letter, longest = (
-            r"[^\W\u3400-\u9fff\uf900-\ufaff\U00020000-\U0002fa1f]",
-            MAX_WORD_CHARACTERS,
-        )
+        letter, longest = _NOT_CHINESE, MAX_WORD_CHARACTERS
     else:
         letter, longest = r"\w", MAX_CLAUSE_CHARACTERS
     return re.compile(rf"{letter}{{{longest + 1},}}")
 
 
 def _learn_pieces(
-    texts: Sequence[str],
-    size: int,
-    min_frequency: int,
-    options: Mapping[str, bool],
-    first: list[str],
+    texts: Sequence[str], size: int, min_frequency: int, options: dict[str, bool], first: list[str]
 ) -> set[str]:
     """Learns pieces with `tokenizers`, beginning with `first`; special ones are left out."""
     learner = BertWordPieceTokenizer(**options)

@@ -18,12 +18,7 @@ from .backend import write_tokenizer
 from .checkpoint_files import UNLIMITED
 from .files import read_tokenizer
 from .normalization import END, START, BertNormalization
-from .pieces import (
-    MAX_WORD_CHARACTERS,
-    check_added_tokens,
-    check_marked_words,
-    check_vocabulary,
-)
+from .pieces import MAX_WORD_CHARACTERS, check_added_tokens, check_marked_words, check_vocabulary
 from .ragged import cut_rows, is_pairs, part_lengths
 from .special_tokens import SpecialTokens
 from .strings import Text, as_bytes
@@ -178,10 +173,9 @@ class WordPieceTokenizer:
     def encode_all(
         self, texts: Sequence[Text] | Sequence[tuple[Text, Text]], max_sequence_length: int
     ) -> tf.RaggedTensor:
-        """Encodes any number of Python strings, a few at a time so that memory stays small.
+        """Encodes Python strings as `encode` does, and pairs of strings as `encode_pairs` does.
 
-        Returns:
-            The result of `encode`, or for pairs of strings that of `encode_pairs`.
+        It takes a few at a time, so that memory stays small.
         """
         chunks = []
         for start in range(0, len(texts), _ENCODED_AT_ONCE):
@@ -198,9 +192,7 @@ class WordPieceTokenizer:
     ) -> dict[str, tf.Tensor]:
         """Pads encoded texts (B, None) or pairs (B, 2, None) into a model's inputs, each (B, T).
 
-        Args:
-            token_ids: The result of `encode` or `encode_pairs`.
-            length: The length T to pad to, in tokens. Defaults to the longest of the batch.
+        `length` is T, in tokens. Defaults to the longest of the batch.
         """
         lengths = part_lengths(token_ids)  # (B, 1) or (B, 2)
         if is_pairs(token_ids):
