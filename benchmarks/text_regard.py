@@ -26,14 +26,14 @@ class RegardFineTuner:
         from regard.recipes.text.start import from_checkpoint
         from regard.recipes.training.fit import set_seed
         from regard.recipes.training.losses import compile_classifier
-        from regard.recipes.training.optimizers import make_optimizer
+        from regard.recipes.training.optimizers import bert_optimizer
 
         settings = TextSettings(checkpoint=checkpoint, precision=precision, adversarial=0.0)
         settings = settings.completed().for_lesson(has_teacher=False)
         set_seed(settings.seed)
         self.start = from_checkpoint(_table([""] * len(class_names), class_names), settings)
         settings = self.start.settings  # with what the checkpoint decides
-        optimizer = make_optimizer(
+        optimizer = bert_optimizer(
             settings.learning_rate,
             total_steps,
             layer_decay=settings.layer_decay,

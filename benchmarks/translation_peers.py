@@ -151,10 +151,12 @@ class RegardTrainer:
 
     def __init__(self, checkpoint: str, dtype: str):
         from regard.models import Translator
+        from regard.recipes.translation.settings import TranslationSettings
         from regard.recipes.translation.training import compile_translator
 
         self.model = Translator.from_checkpoint(checkpoint, dtype=dtype)
-        compile_translator(self.model, LEARNING_RATE, 1, 1000, label_smoothing=0.1)
+        given = {"learning_rate": LEARNING_RATE, "warmup_steps": 1, "xla": False}
+        compile_translator(self.model, TranslationSettings(**given), total_steps=1000)
 
     def train(self, batches: Sequence[tuple]) -> None:
         self.model.fit((batch for batch in batches), steps_per_epoch=len(batches), verbose=0)
