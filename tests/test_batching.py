@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 
 from regard.recipes.text.batches import hide_tokens, ordered_batches, training_batches
-from regard.recipes.tokenizers.special_tokens import SPECIAL_TOKENS
+from regard.recipes.tokenizers.pieces import SPECIAL_TOKENS
 from regard.recipes.tokenizers.wordpiece import WordPieceTokenizer
 from regard.recipes.training.token_budget import BUCKET_LENGTHS, TokenBudget, bucket_lengths
 

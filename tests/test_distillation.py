@@ -14,7 +14,8 @@ from regard.recipes.text.distillation import (
     with_no_evidence,
 )
 from regard.recipes.text.plans import compile_student
-from regard.recipes.tokenizers.special_tokens import SPECIAL_TOKENS
+from regard.recipes.text.settings import TextSettings
+from regard.recipes.tokenizers.pieces import SPECIAL_TOKENS
 from regard.recipes.tokenizers.wordpiece import WordPieceTokenizer
 from regard.recipes.training.fit import fit
 from regard.recipes.training.optimizers import bert_optimizer
@@ -137,10 +138,7 @@ def test_little_data_gets_smaller_batches():
     plan, _ = lesson_batches(
         lesson,
         WordPieceTokenizer(PIECES),
-        max_sequence_length=8,
-        batch_tokens=4096,
-        token_dropout=0.0,
-        seed=0,
+        TextSettings(max_sequence_length=8, batch_tokens=4096, token_dropout=0.0),
     )
     assert plan.num_batches == 400
 
@@ -150,10 +148,7 @@ def test_batches_by_hand():
     plan, batches = lesson_batches(
         lesson,
         WordPieceTokenizer(PIECES),
-        max_sequence_length=8,
-        batch_tokens=16,
-        token_dropout=0.0,
-        seed=0,
+        TextSettings(max_sequence_length=8, batch_tokens=16, token_dropout=0.0),
     )
     by_first = {}
     for inputs, targets, weights in batches().take(plan.num_batches):
@@ -169,9 +164,8 @@ def test_of_hidden_tokens_no_evidence_is_asked(monkeypatch):
     monkeypatch.setattr("regard.recipes.text.distillation.FEWEST_STEPS", 1)
     lesson = lesson_of([[6] * 6] * 20, [1.0] * 120)
     tokenizer = WordPieceTokenizer(PIECES)
-    _, batches = lesson_batches(
-        lesson, tokenizer, max_sequence_length=8, batch_tokens=200, token_dropout=0.5, seed=0
-    )
+    settings = TextSettings(max_sequence_length=8, batch_tokens=200, token_dropout=0.5)
+    _, batches = lesson_batches(lesson, tokenizer, settings)
     inputs, _, weights = next(iter(batches()))
     assert 0 < float(tf.reduce_sum(weights["evidence"])) < 120
     assert np.array_equal(weights["evidence"] == 1, inputs["token_ids"] == 6)
@@ -182,9 +176,8 @@ def test_a_student_learns_and_keeps_the_mean_of_its_weights():
     lesson = distill(texts, labels, np.eye(2)[labels], PIECES, epochs=1, seed=0)
     tokenizer, model = WordPieceTokenizer(PIECES), tiny_classifier()
     learner = with_evidence(model, lesson.evidence.shape[1])
-    plan, batches = lesson_batches(
-        lesson, tokenizer, max_sequence_length=16, batch_tokens=512, token_dropout=0.1, seed=0
-    )
+    settings = TextSettings(max_sequence_length=16, batch_tokens=512, token_dropout=0.1)
+    plan, batches = lesson_batches(lesson, tokenizer, settings)
     optimizer = bert_optimizer(1e-3, 2 * plan.num_batches, average_every=1)
     compile_student(learner, optimizer)
     inputs, _, _ = next(iter(batches()))

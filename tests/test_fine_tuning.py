@@ -4,7 +4,7 @@ import pytest
 
 from regard.models import TextClassifier
 from regard.recipes.errors import UserError
-from regard.recipes.text.fine_tuning import add_lora, freeze
+from regard.recipes.text.start import add_lora, freeze
 from regard.recipes.training.precision import merged_float32
 
 INPUTS = {

@@ -9,7 +9,7 @@ from regard.recipes.pretraining.batches import (
     training_batches,
     validation_batches,
 )
-from regard.recipes.tokenizers.special_tokens import SPECIAL_TOKENS
+from regard.recipes.tokenizers.pieces import SPECIAL_TOKENS
 from regard.recipes.tokenizers.wordpiece import WordPieceTokenizer
 from regard.recipes.training.token_budget import TokenBudget
 

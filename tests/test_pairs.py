@@ -16,7 +16,7 @@ from regard.recipes.errors import UserError
 from regard.recipes.serving.export import AWKWARD_TEXTS
 from regard.recipes.text.data import LabelledTexts
 from regard.recipes.text.reviews import generate_reviews
-from regard.recipes.tokenizers.special_tokens import SPECIAL_TOKENS
+from regard.recipes.tokenizers.pieces import SPECIAL_TOKENS
 from regard.recipes.tokenizers.wordpiece import WordPieceTokenizer
 
 SETTINGS = "--text-column first --pair-column second --preset tiny --epochs 1 --validation 0.25"

@@ -14,8 +14,8 @@ from regard.recipes.errors import UserError
 from regard.recipes.serving.server_ops import TEXT_OPS
 from regard.recipes.tokenizers.checkpoint_files import UNLIMITED
 from regard.recipes.tokenizers.normalization import BertNormalization
+from regard.recipes.tokenizers.pieces import SPECIAL_TOKENS, SpecialTokens
 from regard.recipes.tokenizers.ragged import sequence_lengths
-from regard.recipes.tokenizers.special_tokens import SPECIAL_TOKENS, SpecialTokens
 from regard.recipes.tokenizers.strings import as_bytes
 from regard.recipes.tokenizers.vocabulary import learn_vocabulary
 from regard.recipes.tokenizers.wordpiece import WordPieceTokenizer

@@ -34,14 +34,9 @@ KNOWN = {
 def choose_columns(source: str, columns: list[str], given: dict[str, str | None]) -> dict[str, str]:
     """Chooses a column for each role, and guesses those that are not given.
 
-    A column is guessed by its name. Where that leaves one column, and of texts and labels one, they
-    go together.
-
-    Args:
-        source: The table, for messages.
-        columns: Its columns.
-        given: The column of each role, a key of `KNOWN`, or None. One of another role, such as
-            second texts, is never guessed: where it is not given, there is none.
+    `given` has the column of each role, or None. For a role in `KNOWN` a column is then guessed by
+    its name; where that leaves one column, and of texts and labels one, they go together. Another
+    role, such as second texts, is never guessed: where its column is not given, there is none.
 
     Raises:
         UserError: If a column cannot be told, is not there, or is to hold two things.
@@ -65,7 +60,8 @@ def choose_columns(source: str, columns: list[str], given: dict[str, str | None]
             chosen[role] = name
         elif role in KNOWN:
             chosen[role] = _only(source, columns, candidates[role], role)
-            _log_guess(source, chosen[role], role)
+            message = "%s: column %r taken as the %s (--%s-column names another)"
+            logger.info(message, source, chosen[role], role, role)
     return chosen
 
 
@@ -102,8 +98,3 @@ def _only(source: str, columns: list[str], candidates: list[str], role: str) -> 
         return names[0]
     listed = ", ".join(map(reprlib.repr, columns))
     raise UserError(f"{source}: {problem}. Its columns: {listed}. Name one with --{role}-column.")
-
-
-def _log_guess(source: str, column: str, role: str) -> None:
-    message = "%s: column %r taken as the %s (--%s-column names another)"
-    logger.info(message, source, column, role, role)

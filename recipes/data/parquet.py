@@ -21,10 +21,9 @@ logger = logging.getLogger("regard")
 def open_parquet(source: str) -> Table:
     """Opens a Parquet file.
 
-    Returns:
-        The file's columns. If Hugging Face's `datasets` wrote into the file what the numbers in a
-        column are called, the names are its cells. A number without a name, such as the -1 of a row
-        without a label, becomes None.
+    If Hugging Face's `datasets` wrote into the file what the numbers in a column are called, the
+    names are its cells. A number without a name, such as the -1 of a row without a label, becomes
+    None.
 
     Raises:
         UserError: If it is not a Parquet file.

@@ -30,12 +30,8 @@ def read_rows(
 ) -> tuple[dict[str, list[str]], int]:
     """Returns the cells of the good rows by what they hold, and the number of bad rows.
 
-    Args:
-        source: The name of the table, for messages.
-        table: The table.
-        columns: The name of each column by what it holds: "text", "second text" and "label", or
-            "source" and "target". The column of a table whose columns have no names is "".
-        skip_bad_rows: Whether to leave out, and count, bad rows.
+    `columns` has the name of each column by what it holds: "text", "second text" and "label", or
+    "source" and "target". Where columns have no names, it is "".
 
     Raises:
         UserError: If a row is bad, or none is good.

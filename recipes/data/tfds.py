@@ -21,17 +21,12 @@ logger = logging.getLogger("regard")
 
 
 def open_tfds(source: str, as_encoded: bool = False) -> Table:
-    """Opens a TFDS data set, downloading and preparing it first if TFDS has not done so.
+    """Opens the data set `tfds:NAME[/CONFIG][:SPLIT]`, prepared by TFDS first if need be.
 
-    Args:
-        source: `tfds:NAME[/CONFIG][:SPLIT]`. SPLIT is "train" by default and may be a slice, such
-            as "train[:10%]". Data sets lie in the folder `TFDS_DATA_DIR`, by default
-            `~/tensorflow_datasets`.
-        as_encoded: Whether images are given as the bytes of their files. Defaults to False.
-
-    Returns:
-        The data set's features as columns. Class ids become their names; -1, TFDS' mark of a row
-        without a label, becomes None.
+    SPLIT is "train" by default and may be a slice, such as "train[:10%]". Data sets lie in the
+    folder `TFDS_DATA_DIR`, by default `~/tensorflow_datasets`. The columns are the features. Class
+    ids become their names; -1, TFDS' mark of a row without a label, becomes None. With `as_encoded`
+    images are the bytes of their files.
 
     Raises:
         UserError: If there is no such data set, configuration or split, or no way to prepare it.

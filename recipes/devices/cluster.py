@@ -89,13 +89,10 @@ def rendezvous(cluster: Cluster, seconds: float = RENDEZVOUS_SECONDS, devices: s
     Each listens at its address until all others have called there and have answered its own calls.
     TensorFlow, which listens at the same address afterwards, would wait without a word.
 
-    Args:
-        cluster: The workers.
-        seconds: How long to wait.
-        devices: The devices of this one, which must be the same for all. Defaults to nothing.
+    `devices` says in words what this one trains on, which must be the same for all.
 
     Raises:
-        WorkerLost: If some have not come by then.
+        WorkerLost: If some have not come after so many seconds.
         UserError: If this one's address is not free, or another one has other devices.
     """
     until = time.monotonic() + seconds

@@ -40,7 +40,8 @@ def sum_gradients(gradients: Sequence, variables: Sequence[keras.Variable]) -> l
     summed: dict[int, tf.Tensor] = {}
     dense: list[tf.Tensor | None] = []
     for index, (gradient, variable) in enumerate(zip(gradients, variables, strict=True)):
-        if isinstance(gradient, tf.IndexedSlices) and _num_bytes(gradient, variable) > PACK_BYTES:
+        is_sparse = isinstance(gradient, tf.IndexedSlices)
+        if is_sparse and gradient.dtype.size * math.prod(variable.shape) > PACK_BYTES:
             summed[index], gradient = _sum_rows(gradient, variable.shape), None
         dense.append(None if gradient is None else tf.ensure_shape(gradient, variable.shape))
     for pack in _packs(dense):
@@ -51,15 +52,17 @@ def sum_gradients(gradients: Sequence, variables: Sequence[keras.Variable]) -> l
     return [summed.get(index) for index in range(len(dense))]
 
 
-def _num_bytes(gradient, variable: keras.Variable) -> int:
-    return gradient.dtype.size * math.prod(variable.shape)
+def sum_equal_rows(gradient: tf.IndexedSlices) -> tf.IndexedSlices:
+    """Sums the rows of each index of a sparse gradient, so that an index occurs once."""
+    indices, positions = tf.unique(gradient.indices)
+    rows = tf.math.unsorted_segment_sum(gradient.values, positions, tf.size(indices))
+    return tf.IndexedSlices(rows, indices, gradient.dense_shape)
 
 
 def _sum_rows(gradient: tf.IndexedSlices, shape: Sequence[int]) -> tf.Tensor:
     """Sums over all replicas gradients of some rows of a table; returns one of all rows."""
-    indices, positions = tf.unique(gradient.indices)
-    count = tf.size(indices)
-    rows = tf.math.unsorted_segment_sum(gradient.values, positions, count)
+    own = sum_equal_rows(gradient)
+    rows, indices, count = own.values, own.indices, tf.size(own.indices)
     counts = sum_over_replicas(tf.IndexedSlices(count[None], tf.zeros(1, tf.int32))).values
 
     def by_rows():

@@ -93,15 +93,6 @@ def _unscale_loss(original):
 # Gradients and variables.
 
 
-@contextmanager
-def _global_gradients() -> Iterator[None]:
-    _tracing.are_global = True
-    try:
-        yield
-    finally:
-        _tracing.are_global = False
-
-
 def _are_global() -> bool:
     return getattr(_tracing, "are_global", False)
 
@@ -111,8 +102,11 @@ def _apply(original):
         if current_replica() is None or _are_global():
             return original(self, grads, trainable_variables)
         grads = sum_gradients(grads, trainable_variables or self._trainable_variables)
-        with _global_gradients():
+        _tracing.are_global = True
+        try:
             return original(self, grads, trainable_variables)
+        finally:
+            _tracing.are_global = False
 
     return apply
 
@@ -223,6 +217,7 @@ def _model_supports_jit(original):
     return model_supports_jit
 
 
+# fmt: off
 PATCHES = (
     Patch(losses, "reduce_values", _reduce_values, "means are taken of each replica's part"),
     Patch(losses, "unscale_loss_for_distribution", _unscale_loss, "shows one replica's part"),
@@ -231,26 +226,14 @@ PATCHES = (
     Patch(TFOptimizer, "_all_reduce_sum_gradients", _all_reduce_sum_gradients, "sums once more"),
     Patch(core.Variable, "_direct_assign", _direct_assign, "leaves the replica within a condition"),
     Patch(SeedGenerator, "next", _next_seed, "drops the same units on every device"),
-    Patch(
-        TensorFlowTrainer, "_make_function", _make_function, "XLA cannot compile several devices"
-    ),
+    Patch(TensorFlowTrainer, "_make_function", _make_function,
+          "XLA cannot compile several devices"),
     Patch(trainer, "reduce_per_replica", _reduce_per_replica, "takes the mean of scalars' axis 0"),
-    Patch(
-        TensorFlowTrainer,
-        "_maybe_symbolic_build",
-        _maybe_symbolic_build,
-        "reduces batches over machines, to learn their shapes",
-    ),
-    Patch(
-        iterators,
-        "_create_device_dataset",
-        _create_device_dataset,
-        "waits, at the end of a pass, for a sleeping thread that has nothing to tune",
-    ),
-    Patch(
-        base_trainer,
-        "model_supports_jit",
-        _model_supports_jit,
-        "drops `jit_compile` in silence where operations are deterministic",
-    ),
+    Patch(TensorFlowTrainer, "_maybe_symbolic_build", _maybe_symbolic_build,
+          "reduces batches over machines, to learn their shapes"),
+    Patch(iterators, "_create_device_dataset", _create_device_dataset,
+          "waits, at the end of a pass, for a sleeping thread that has nothing to tune"),
+    Patch(base_trainer, "model_supports_jit", _model_supports_jit,
+          "drops `jit_compile` in silence where operations are deterministic"),
 )
+# fmt: on

@@ -13,11 +13,8 @@ class AdversarialClassifier(keras.Model):
     All embeddings of a text move, as one vector, along the gradient of the loss, where it hurts
     most. On a few thousand texts that keeps a pretrained model from growing sure of texts that it
     has merely seen. A step takes twice the time. Only training needs this model: the classifier
-    that it trains is used by itself afterwards.
-
-    Args:
-        classifier: The classifier.
-        epsilon: Norm of a perturbation as a share of the norm of the embeddings, above 0.
+    that it trains is used by itself afterwards. The norm of a perturbation is `epsilon`, above 0,
+    times the norm of the embeddings.
 
     References:
         Miyato et al., "Adversarial Training Methods for Semi-Supervised Text Classification",

@@ -26,16 +26,9 @@ def training_batches(
 ) -> tf.data.Dataset:
     """Returns the endless stream of batches to train on, as (inputs, targets, weights).
 
-    Args:
-        plan: The texts of each batch.
-        token_ids: Encoded texts, (number of texts, None).
-        targets_of: Gives the targets (B, C) and the weights in the loss (B,) of the texts with the
-            indices (B,).
-        tokenizer: The tokenizer that encoded the texts.
-        token_dropout: Probability in [0, 1) of hiding a token behind [MASK], drawn anew each time
-            from the seed and the step.
-        first_step: The batch to begin with, counted from 0.
-        shard: The shard of each batch to give.
+    `targets_of` gives the targets (B, C) and the weights in the loss (B,) of the texts with the
+    indices (B,). A token is hidden behind [MASK] with probability `token_dropout`, in [0, 1), drawn
+    anew each time from the seed and the step. Steps are counted from 0.
     """
 
     def gather(step, length, indices):

@@ -65,7 +65,7 @@ def read_labelled_texts(
     encoding: str = "utf-8",
     skip_bad_rows: bool = False,
 ) -> LabelledTexts:
-    """Reads texts and labels from a file or from TensorFlow Datasets.
+    """Reads texts and labels, at least one, from a file or from TensorFlow Datasets.
 
     The suffix tells the format: `.csv`, `.tsv`, `.jsonl` or `.ndjson`, `.parquet` or `.pq`. CSV is
     read strictly, with quotes as in RFC 4180. In TSV every line is a row, whatever quotes it holds,
@@ -85,9 +85,6 @@ def read_labelled_texts(
         skip_bad_rows: Leave out, and count, rows with too many or too few fields, lines that are
             not JSON objects, and rows where a text or the label is missing, empty, of a wrong
             type, or holds what is not text.
-
-    Returns:
-        At least one text, with its label.
 
     Raises:
         UserError: If the source cannot be read, a column cannot be told, or a row is bad.
@@ -122,11 +119,8 @@ def read_train_and_validation(
 ) -> tuple[LabelledTexts, LabelledTexts]:
     """Reads the data to learn from and the data to validate on, or holds out a part for that.
 
-    Args:
-        train: A source for `read_labelled_texts`, or a table.
-        validation: Likewise, or the share of the training data to hold out, in (0, 1).
-        seed: Decides which rows are held out.
-        **reading: Further arguments of `read_labelled_texts`.
+    Either is a source for `read_labelled_texts`, or a table; `validation` may also be the share of
+    the training data to hold out, in (0, 1).
     """
     if not isinstance(train, LabelledTexts):
         train = read_labelled_texts(train, **reading)
@@ -165,10 +159,8 @@ def read_like(
 ) -> LabelledTexts:
     """Reads data that goes with the training data: its columns are the first guess.
 
-    Args:
-        trained: The `text_column`, `label_column` and, unless it is None, `pair_column` of the
-            training data. The last is not a guess: the data must have it, or name another.
-        source: As for `read_labelled_texts`, and so are the other arguments.
+    `trained` has the `text_column`, `label_column` and, unless it is None, `pair_column` of the
+    training data. The last is not a guess: the data must have it, or name another.
 
     Raises:
         UserError: As `read_labelled_texts`, or if only one of the two holds pairs of texts.

@@ -28,6 +28,7 @@ from ..tokenizers.ragged import sequence_lengths
 from ..tokenizers.wordpiece import WordPieceTokenizer
 from ..training.token_budget import TokenBudget, read_ahead
 from .batches import training_batches
+from .settings import TextSettings
 from .teacher import NGramReader, group_sums, make_teacher, ngram_weights
 
 FOLDS = 5
@@ -72,13 +73,9 @@ def distill(
 
     The probabilities of a real text come from a teacher that has not seen it.
 
-    Args:
-        texts: Token ids of each text, without special tokens.
-        labels: Class of each text, integers in [0, C), each class at least five times.
-        targets: Probabilities by the labels alone, (number of texts, C).
-        pieces: The vocabulary, in the order of the token ids.
-        epochs: Number of epochs.
-        seed: Seed of the synthetic texts.
+    A text is its token ids, without special tokens, and has a label in [0, C), each at least five
+    times; the targets (number of texts, C) are probabilities by the labels alone. The pieces are in
+    the order of the token ids.
     """
     texts = list(texts)
     reader = NGramReader(pieces).fit(texts)
@@ -162,7 +159,7 @@ def with_evidence(model: TextClassifier, num_columns: int) -> keras.Model:
 def with_no_evidence(
     learner: keras.Model, batches: Callable[[Shard], tf.data.Dataset]
 ) -> Callable[[Shard], tf.data.Dataset]:
-    """Makes labelled batches, which hold no evidence, fit a learner that `with_evidence` made."""
+    """Makes labelled batches fit a learner of evidence, which has no weight in their loss."""
     num_columns = learner.output["evidence"].shape[-1]
 
     def finish(inputs, targets):
@@ -178,32 +175,24 @@ def with_no_evidence(
 
 
 def lesson_batches(
-    lesson: Lesson,
-    tokenizer: WordPieceTokenizer,
-    *,
-    max_sequence_length: int,
-    batch_tokens: int,
-    token_dropout: float,
-    seed: int,
+    lesson: Lesson, tokenizer: WordPieceTokenizer, settings: TextSettings
 ) -> tuple[TokenBudget, Callable[[int, Shard], tf.data.Dataset]]:
-    """Makes the batches of a lesson, for a model that `with_evidence` made.
+    """Returns a plan of the batches of a lesson, and a function that makes them.
 
-    Returns:
-        The plan of the batches, and a function that gives the endless dataset, from the step to
-        begin with and the shard of each batch to give.
+    They are for a model that `with_evidence` made, without end, from a step on, of a shard.
     """
     lengths = _lengths(lesson.texts)
     tokens = np.concatenate(lesson.texts).astype("int32")
     plain = tf.RaggedTensor.from_row_lengths(tokens, lengths)
-    token_ids = tokenizer.enclose(plain, max_sequence_length)
+    token_ids = tokenizer.enclose(plain, settings.max_sequence_length)
     # Of little data the batches are smaller, so that there are enough steps.
-    batch_tokens = max(1, min(batch_tokens, len(tokens) // FEWEST_STEPS))
-    plan = TokenBudget(sequence_lengths(token_ids).numpy(), batch_tokens, seed)
+    batch_tokens = max(1, min(settings.batch_tokens, len(tokens) // FEWEST_STEPS))
+    plan = TokenBudget(sequence_lengths(token_ids).numpy(), batch_tokens, settings.seed)
     targets_of, finish = _targets_of(lesson), _evidence_by_token(tokenizer)
 
     def batches(first_step: int = 0, shard: Shard = WHOLE) -> tf.data.Dataset:
         batches = training_batches(
-            plan, token_ids, targets_of, tokenizer, token_dropout, first_step, shard
+            plan, token_ids, targets_of, tokenizer, settings.token_dropout, first_step, shard
         )
         return read_ahead(batches.map(finish), tf.data.INFINITE_CARDINALITY)
 

@@ -86,14 +86,7 @@ def taught_plan(
     )
     if settings.checkpoint is None:
         warm_start(model, tokenizer.vocabulary, lesson.piece_evidence, settings.seed)
-    plan, batches = lesson_batches(
-        lesson,
-        tokenizer,
-        max_sequence_length=settings.max_sequence_length,
-        batch_tokens=settings.batch_tokens,
-        token_dropout=settings.token_dropout,
-        seed=settings.seed,
-    )
+    plan, batches = lesson_batches(lesson, tokenizer, settings)
     learner = with_evidence(model, lesson.evidence.shape[1])
     return TrainingPlan(learner, plan, batches, -(-plan.num_batches // settings.epochs))
 

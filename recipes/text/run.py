@@ -132,17 +132,13 @@ class TextRun(ClassifierRun, LanguageRun):
         return self.measure(data.examples(), data.labels, data.source)
 
     def export(self, destination: str | Path, precision: str = "float32") -> Path:
+        texts = sample_texts(self.tokenizer.vocabulary)  # to try and warm it up with
         return export_text_classifier(
             self.model,
             self.tokenizer,
             self.class_names,
             self.max_sequence_length,
             Path(destination),
-            self._sample_texts(),
+            list(zip(texts, reversed(texts), strict=True)) if self.is_pair else texts,
             precision,
         )
-
-    def _sample_texts(self) -> list[str] | list[tuple[str, str]]:
-        """Makes texts to try and warm up an export with."""
-        texts = sample_texts(self.tokenizer.vocabulary)
-        return list(zip(texts, reversed(texts), strict=True)) if self.is_pair else texts

@@ -20,7 +20,7 @@ from ..serving.classifier import (
     write_classifier,
 )
 from ..serving.export import AWKWARD_TEXTS, in_precision
-from ..serving.micro_batches import answer_in_parts
+from ..serving.micro_batches import answer_in_micro_batches
 from ..serving.warmup_requests import (
     FEATURES,
     Columns,
@@ -54,53 +54,39 @@ def export_text_classifier(
     the other. Bytes that are not UTF-8 are taken as BERT takes them, and what is longer than
     `max_sequence_length` tokens is cut; no text is an error.
 
-    Args:
-        model: A `TextClassifier`, in float32.
-        tokenizer: The `WordPieceTokenizer` that it was trained with.
-        class_names: Names of the classes, in the order of the logits.
-        max_sequence_length: Largest number of tokens of a text or pair, [CLS] and [SEP] included.
-        destination: As for `write_export`, and so are the errors.
-        examples: A few texts, or tuples of two texts, at least one, of the kind that will be asked.
-            The export is tried with them, and they become its warm-up requests.
-        precision: "float32", or "bfloat16". Defaults to "float32".
-
-    Returns:
-        The directory written, `destination/<version>`.
+    The model is a `TextClassifier` in float32, and its `class_names` are in the order of the
+    logits. The examples are a few texts, or tuples of two texts, at least one, of the kind that
+    will be asked: the export is tried with them, and they become its warm-up requests. The
+    destination, what is returned and the errors are those of `write_export`.
     """
     if not examples:
         raise ValueError("An export needs at least one example to warm up with. Received: none")
     examples = _as_columns(examples)
     exported = in_precision(model, precision)
     columns = _with_awkward_texts(examples)
+    signatures = _signatures(exported, tokenizer, class_names, max_sequence_length, list(columns))
+    makers = (predict_request, classify_request)
     return write_classifier(
         destination,
         class_names,
         _ask_model(model, tokenizer, max_sequence_length, columns),
         precision,
         model=exported,
-        signatures=_signatures(
-            exported, tokenizer, class_names, max_sequence_length, list(examples)
-        ),
+        signatures=signatures,
         promises={
             "serving_default": promise(dict.fromkeys(columns, STRINGS), class_names),
             "classify": ["classify", {"inputs": STRINGS}, ranked_promise(class_names)],
         },
         columns=columns,
-        requests=[
-            make(batch)
-            for batch in warmup_batches(examples)
-            for make in (predict_request, classify_request)
-        ],
+        requests=[make(batch) for batch in warmup_batches(examples) for make in makers],
         assets={"vocab.txt": tokenizer.vocabulary},
     )
 
 
 def _as_columns(examples: Sequence[Text] | Sequence[tuple[Text, Text]]) -> Columns:
     columns = zip(*examples, strict=True) if isinstance(examples[0], tuple) else [examples]
-    return {
-        name: as_bytes(column).numpy().tolist()
-        for name, column in zip(FEATURES, columns, strict=False)
-    }
+    named = zip(FEATURES, columns, strict=False)
+    return {name: as_bytes(column).numpy().tolist() for name, column in named}
 
 
 def _with_awkward_texts(examples: Columns) -> Columns:
@@ -148,7 +134,7 @@ def _probabilities(
         return [model(inputs, training=False)]
 
     shape = [None, *model.output_shape[1:]]
-    (logits,) = answer_in_parts(classify, lengths, [tf.TensorSpec(shape)])  # (B, C)
+    (logits,) = answer_in_micro_batches(classify, lengths, [tf.TensorSpec(shape)])  # (B, C)
     return tf.nn.softmax(logits)
 
 

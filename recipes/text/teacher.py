@@ -27,10 +27,8 @@ class NGramReader:
     """Reads texts of word pieces as n-grams of units, whatever pieces they are cut into.
 
     A unit is a piece, or each character of a piece of several Chinese characters, as BERT cuts
-    them. Only n-grams that at least two texts hold are counted.
-
-    Args:
-        pieces: The vocabulary, in the order of the token ids.
+    them. Only n-grams that at least two texts hold are counted. The pieces are the vocabulary, in
+    the order of the token ids.
     """
 
     def __init__(self, pieces: Sequence[str]):

@@ -14,8 +14,7 @@ from tokenizers.processors import TemplateProcessing
 
 from ...models.layout import write_json
 from .normalization import BertNormalization
-from .pieces import MAX_WORD_CHARACTERS
-from .special_tokens import SpecialTokens
+from .pieces import MAX_WORD_CHARACTERS, SpecialTokens
 
 # Values of `tokenizer_class`: of a tokenizer with the parts of BERT's, and of one that is whatever
 # tokenizer.json says.

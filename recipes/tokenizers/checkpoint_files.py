@@ -13,7 +13,7 @@ from tokenizers.models import WordPiece
 from ..errors import UserError
 from .backend import BERT_CLASSES, GENERIC_CLASSES, TOKEN_FLAGS
 from .normalization import BertNormalization
-from .special_tokens import SpecialTokens
+from .pieces import SpecialTokens
 
 logger = logging.getLogger("regard")
 

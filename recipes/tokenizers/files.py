@@ -21,7 +21,7 @@ from tokenizers import AddedToken, Tokenizer
 from .backend import make_backend
 from .checkpoint_files import ANOTHER, CheckpointFiles, require
 from .normalization import BertNormalization
-from .special_tokens import SpecialTokens
+from .pieces import SpecialTokens
 
 
 def read_tokenizer(directory: Path) -> dict[str, Any]:

@@ -1,14 +1,32 @@
-"""Checks the pieces and added tokens of a WordPiece vocabulary."""
+"""Names BERT's special tokens, and checks the pieces and added tokens of a vocabulary."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import astuple, dataclass
 
 from tokenizers import AddedToken
 
-from .special_tokens import SpecialTokens
-
 MAX_WORD_CHARACTERS = 100  # longer words are [UNK], as in google-research/bert, tokenization.py
 MAX_PIECE_BYTES = 256  # tensorflow/text, fast_wordpiece_tokenizer_model_builder.cc
+
+
+@dataclass(frozen=True)
+class SpecialTokens:
+    """Holds the names that a checkpoint gives to BERT's five special tokens."""
+
+    pad: str = "[PAD]"
+    unk: str = "[UNK]"
+    cls: str = "[CLS]"
+    sep: str = "[SEP]"
+    mask: str = "[MASK]"
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        """Returns all five."""
+        return astuple(self)
+
+
+SPECIAL_TOKENS = SpecialTokens().all
 
 
 def is_too_long(piece: str) -> bool:

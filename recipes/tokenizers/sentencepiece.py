@@ -77,10 +77,7 @@ class SentencePieceTokenizer:
         ligature is read as its letters, a full-width letter or an odd space as the usual one.
         Targets are left as they are, so that a model learns to write what people wrote.
 
-        Args:
-            sources: The texts to translate.
-            targets: Their translations.
-            vocabulary_size: Number of pieces, special ones included; little text gives fewer.
+        `vocabulary_size` is the number of pieces, special ones included; little text gives fewer.
 
         Raises:
             UserError: If the texts have more characters than that.

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 
 from tokenizers import BertWordPieceTokenizer
 
-from .pieces import MAX_WORD_CHARACTERS, is_too_long
-from .special_tokens import SPECIAL_TOKENS
+from .pieces import MAX_WORD_CHARACTERS, SPECIAL_TOKENS, is_too_long
 
 # Where Chinese is not split, a clause is a word; few have as many characters.
 MAX_CLAUSE_CHARACTERS = 1000

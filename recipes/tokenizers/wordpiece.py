@@ -18,9 +18,14 @@ from .backend import write_tokenizer
 from .checkpoint_files import UNLIMITED
 from .files import read_tokenizer
 from .normalization import END, START, BertNormalization
-from .pieces import MAX_WORD_CHARACTERS, check_added_tokens, check_marked_words, check_vocabulary
+from .pieces import (
+    MAX_WORD_CHARACTERS,
+    SpecialTokens,
+    check_added_tokens,
+    check_marked_words,
+    check_vocabulary,
+)
 from .ragged import cut_rows, is_pairs, part_lengths
-from .special_tokens import SpecialTokens
 from .strings import Text, as_bytes
 
 _MARKED = f"{START}[^{END}]*{END}"

@@ -15,7 +15,7 @@ from ..devices.shards import Shard
 from ..devices.strategy import distributed, is_chief
 from ..devices.worker_checks import SameWeights
 from ..errors import UserError
-from .resuming import Resume
+from .resuming import KeepState, Resume
 
 logger = logging.getLogger("regard")
 
@@ -30,10 +30,8 @@ class BestEpoch(keras.callbacks.EarlyStopping):
     """Keeps the weights of the epoch with the best macro-F1, or of equals the smallest loss.
 
     Where no F1 is measured, the loss alone decides. The weights are those that were validated: with
-    `keras.callbacks.SwapEMAWeights`, which must come after it, their mean.
-
-    Args:
-        patience: Number of epochs without a better one after which training stops.
+    `keras.callbacks.SwapEMAWeights`, which must come after it, their mean. Training stops after
+    `patience` epochs without a better one.
     """
 
     def __init__(self, patience):
@@ -99,7 +97,7 @@ def fit(
     progress = Progress()
     first_epoch = 0 if resume is None else resume.begin(model, best, progress)
     mean = keras.callbacks.SwapEMAWeights() if optimizer.use_ema else None
-    keep = None if resume is None else resume.keeping(best, progress)
+    keep = None if resume is None else KeepState(resume, best, progress)
     callbacks = [best, progress, mean, keras.callbacks.TerminateOnNaN(), SameWeights(), keep]
     first_step = len(progress.history) * steps_per_epoch
     model.fit(

@@ -8,7 +8,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from ..devices.gradients import mean_over_replicas
+from ..devices.gradients import mean_over_replicas, sum_equal_rows
 
 WARMUP_SHARE = 0.1  # of the steps; this and the next as in Devlin et al., appendix A
 WEIGHT_DECAY = 0.01  # a step, times the learning rate
@@ -119,7 +119,8 @@ class LayerwiseAdamW(keras.optimizers.AdamW):
     def _clip_gradients(self, grads):
         if self.global_clipnorm is None:
             return super()._clip_gradients(grads)
-        grads = [_sum_rows(grad) for grad in grads]
+        sparse = tf.IndexedSlices  # of which a true norm needs one row a token
+        grads = [sum_equal_rows(grad) if isinstance(grad, sparse) else grad for grad in grads]
         # The norm of a sum over devices, which each of them may round differently.
         norm = mean_over_replicas(tf.linalg.global_norm(grads))
         return tf.clip_by_global_norm(grads, self.global_clipnorm, norm)[0]
@@ -134,15 +135,6 @@ class LayerwiseAdamW(keras.optimizers.AdamW):
     def get_config(self):
         own = {"layer_decay": self.layer_decay, "average_every": self.average_every}
         return {**super().get_config(), **own}
-
-
-def _sum_rows(gradient):
-    """Sums the rows of each token of a sparse gradient, for a true norm."""
-    if not isinstance(gradient, tf.IndexedSlices):
-        return gradient
-    indices, positions = tf.unique(gradient.indices)
-    rows = tf.math.unsorted_segment_sum(gradient.values, positions, tf.size(indices))
-    return tf.IndexedSlices(rows, indices, gradient.dense_shape)
 
 
 def _depth(path: str) -> int | None:
@@ -164,18 +156,12 @@ def make_optimizer(
 ) -> keras.optimizers.Optimizer:
     """Makes the optimizer of a recipe.
 
+    With a `momentum`, for a step, the model ends with a mean of its weights, which is updated every
+    `average_every` steps. The gradients of `accumulate` batches make one step. Weights do not decay
+    if a part of their name is in `undecayed`. The options are further ones of `LayerwiseAdamW`.
+
     In float16 small gradients would vanish, so the loss is scaled up, and gradients down again, by
     a factor that is halved whenever something overflows.
-
-    Args:
-        schedule: The learning rate.
-        momentum: That of a mean of the weights, for a step; the model ends with that mean. Defaults
-            to no mean.
-        average_every: Number of steps from one update of the mean to the next.
-        accumulate: Number of batches whose gradients make one step.
-        precision: Data type that the model computes in.
-        undecayed: Parts of the names of weights that do not decay.
-        **options: Further arguments of `LayerwiseAdamW`.
 
     References:
         Micikevicius et al., "Mixed Precision Training", section 3.2,
@@ -205,13 +191,9 @@ def bert_optimizer(
 ) -> keras.optimizers.Optimizer:
     """Makes AdamW as BERT is trained: warm-up and decay, clipped gradients.
 
-    Args:
-        learning_rate: Highest learning rate.
-        total_steps: Number of batches of the whole training.
-        layer_decay: As for `LayerwiseAdamW`.
-        average_every: Makes the model end with the exponential mean of its weights over about the
-            last seventh of the steps, 200 at most, taken every so many steps. Defaults to no mean.
-        accumulate, precision: As for `make_optimizer`.
+    `total_steps` is the number of batches of the whole training. With `average_every` the model
+    ends with the exponential mean of its weights over about the last seventh of the steps, 200 at
+    most, taken every so many steps.
 
     References:
         Loshchilov and Hutter, "Decoupled Weight Decay Regularization",

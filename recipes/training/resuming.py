@@ -93,11 +93,8 @@ def _plain(facts: Mapping[str, Any]) -> dict[str, Any]:
 class Resume:
     """Keeps the state of a training in a file, and goes on from it.
 
-    Args:
-        path: The file.
-        facts: All that the training depends on: data, settings, versions. The state of a training
-            with other facts is refused.
-        writes: Whether this is the worker that writes. Defaults to True.
+    The facts are all that the training depends on: data, settings, versions. The state of a
+    training with other facts is refused. Of several workers only one writes.
     """
 
     def __init__(self, path: Path, facts: Mapping[str, Any], writes: bool = True):
@@ -132,12 +129,10 @@ class Resume:
         logger.info("Going on after epoch %d, from %s.", done, self.path.parent)
         return state.notes["last_epoch"] if state.notes["is_over"] else done
 
-    def keeping(self, best, progress) -> keras.callbacks.Callback:
-        """Makes the callback that writes the state; it must come after the two that it is given."""
-        return _KeepState(self, best, progress)
 
+class KeepState(keras.callbacks.Callback):
+    """Writes the state at the end of epochs; must come after the callbacks that it is given."""
 
-class _KeepState(keras.callbacks.Callback):
     def __init__(self, resume: Resume, best, progress):
         super().__init__()
         self.resume = resume

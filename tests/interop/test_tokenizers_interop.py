@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers, processors
 
-from regard.recipes.tokenizers.special_tokens import SPECIAL_TOKENS, SpecialTokens
+from regard.recipes.tokenizers.pieces import SPECIAL_TOKENS, SpecialTokens
 from regard.recipes.tokenizers.wordpiece import WordPieceTokenizer
 
 transformers = pytest.importorskip("transformers")
