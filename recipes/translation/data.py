@@ -8,9 +8,8 @@ from typing import Any
 from ..data.columns import choose_columns
 from ..data.examples import Examples
 from ..data.formats import TABLE_FORMATS, TABLE_SUFFIXES, open_lines, open_table
-from ..data.rows import read_rows
+from ..data.rows import Table, read_rows
 from ..data.splitting import with_validation
-from ..data.table import Table
 from ..errors import UserError
 
 logger = logging.getLogger("regard")
