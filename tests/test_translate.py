@@ -10,8 +10,8 @@ import tensorflow as tf
 from regard.models import Translator
 from regard.models.decoding import Translations, beam_search
 from regard.recipes.tokenizers.sentencepiece import SentencePieceTokenizer
-from regard.recipes.translation import translate as translate_module
-from regard.recipes.translation.translate import translate_all, translation_function
+from regard.recipes.translation import serving as translate_module
+from regard.recipes.translation.serving import translate_all, translation_function
 
 WORDS = ["a", "the", "dog", "cat", "runs", "sleeps", "under", "green", "field", *"狗跑草地，。"]
 LONGEST = 24

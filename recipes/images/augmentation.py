@@ -26,19 +26,14 @@ CHANGES = {"num_ops": 2, "factor": 0.3}  # of RandAugment
 
 
 class Augmentation:
-    """Changes images in training.
+    """Changes images of a model's size, as a pure function of the seed and the step.
 
-    Every change is a pure function of the seed and of the step, or of the image's number in the
-    stream of images. So a training may go on from any step.
-
-    Args:
-        strength: One of `STRENGTHS`.
-        height: Height of a model's input, in pixels.
-        width: Its width.
-        seed: Decides every change.
+    An image that is moved by itself has its number in the stream of images in place of the step. So
+    a training may go on from any step.
     """
 
     def __init__(self, strength: str, height: int, width: int, seed: int):
+        self.seed = seed
         level = STRENGTHS.index(strength)
         layers, pixels = keras.layers, {"value_range": (0, 255)}
         self.seeds = SeedsByNumber(seed)
@@ -66,13 +61,12 @@ class Augmentation:
         padding = [[above, above], [beside, beside], [0, 0]]
         return self.crop(tf.pad(image, padding, "REFLECT"))
 
-    def change(self, step, images, targets, part: int = 0):
-        """Changes the images (B, H, W, 3) and targets (B, C) of a step, or of a part of one.
+    def change(self, step, images, targets, shard: int = 0):
+        """Changes the images (B, H, W, 3) and targets (B, C) of a step, or of a shard of one.
 
-        Returns:
-            Float32 images, still from 0 to 255, and targets.
+        The images come back as float32, still from 0 to 255.
         """
-        self.seeds.start(tf.stack([1 + part, step]))
+        self.seeds.start(tf.stack([1 + shard, step]))
         images = tf.cast(images, tf.float32)
         for layer in self.changes:
             images = layer(images, training=True)
@@ -88,11 +82,7 @@ class Augmentation:
 
 
 class SeedsByNumber(keras.random.SeedGenerator):
-    """Gives Keras' layers seeds that follow from numbers, not from how many were drawn before.
-
-    Args:
-        seed: Decides every seed.
-    """
+    """Gives Keras' layers seeds that follow from numbers, not from how many were drawn before."""
 
     def __init__(self, seed: int):
         super().__init__(seed)

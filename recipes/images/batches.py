@@ -1,4 +1,4 @@
-"""Batches of images: in order, or shuffled and changed without end."""
+"""Makes batches of images: in order, or shuffled and changed without end."""
 
 import os
 from collections.abc import Callable
@@ -25,22 +25,20 @@ def training_batches(
     preprocessing: ImagePreprocessing,
     augmentation: Augmentation,
     batch_size: int,
-    seed: int,
     first_step: int = 0,
     shard: Shard = WHOLE,
 ) -> tf.data.Dataset:
-    """The endless stream of batches to train on, epoch after epoch.
+    """Returns the endless stream of batches to train on, epoch after epoch.
 
-    The order is a pure function of the seed and the epoch. Batches are all of one size: one may
-    hold the last images of an epoch and the first of the next.
+    The order is a pure function of the augmentation's seed and the epoch. Batches are all of one
+    size: one may hold the last images of an epoch and the first of the next.
 
     Args:
         images: What to train on.
         targets: The probability of each class for each image, float32 (number of images, C).
-        preprocessing: What makes a model's inputs of images.
-        augmentation: What is done to them before.
+        preprocessing: Makes a model's inputs of images.
+        augmentation: Changes them before.
         batch_size: Images in a batch.
-        seed: Seed of the order.
         first_step: The batch to begin with. Defaults to 0.
         shard: The shard of each batch to make. Where it is not the whole, images are changed with
             those of the shard alone. Defaults to the whole.
@@ -51,23 +49,22 @@ def training_batches(
     targets, count = tf.constant(targets), len(images)
     rows = np.arange(batch_size)[shard.rows(batch_size)]
 
-    def place(number):
-        epoch, within = number // count, number % count
-        return tf.random.experimental.index_shuffle(within, [seed, epoch], count - 1)
+    def shuffle(number):
+        seed = [augmentation.seed, number // count]
+        return tf.random.experimental.index_shuffle(number % count, seed, count - 1)
 
     def finish(step, batch):
-        x, y = augmentation.change(step, *batch, part=shard.index)
+        x, y = augmentation.change(step, *batch, shard.index)
         return preprocessing.normalize(x), y
 
     steps = tf.data.Dataset.range(first_step, LAST_STEP)
     numbers = steps.flat_map(
         lambda step: tf.data.Dataset.from_tensor_slices(step * batch_size + rows)
     )
-    places = numbers.map(place)
-    pictures = tf.data.Dataset.zip(numbers, _pictures(images, preprocessing)(places))
-    both = tf.data.Dataset.zip(
-        pictures.map(augmentation.move), places.map(lambda number: targets[number])
-    )
+    indices = numbers.map(shuffle)
+    pictures = tf.data.Dataset.zip(numbers, _pictures(images, preprocessing)(indices))
+    own_targets = indices.map(lambda index: targets[index])
+    both = tf.data.Dataset.zip(pictures.map(augmentation.move), own_targets)
     batches = both.batch(len(rows), drop_remainder=True).enumerate(first_step).map(finish)
     return read_ahead(batches, tf.data.INFINITE_CARDINALITY)
 
@@ -78,13 +75,13 @@ def ordered_batches(
     targets: np.ndarray | None = None,
     shard: Shard = WHOLE,
 ) -> tf.data.Dataset:
-    """One pass over images, in order: float32 (B, H, W, 3), with their targets if there are any.
+    """Returns one pass over images, in order: float32 (B, H, W, 3), with targets if given.
 
     Of several shards each has a stretch of the images.
     """
     own = np.arange(len(images))[shard.rows(len(images))]
-    places = tf.data.Dataset.from_tensor_slices(own)
-    pictures = _pictures(images, preprocessing, hold=False)(places)
+    indices = tf.data.Dataset.from_tensor_slices(own)
+    pictures = _pictures(images, preprocessing, hold=False)(indices)
     batches = pictures.batch(BATCH_SIZE).map(preprocessing.normalize)
     if targets is not None:
         rows = tf.data.Dataset.from_tensor_slices(targets[own]).batch(BATCH_SIZE)
@@ -95,12 +92,12 @@ def ordered_batches(
 def _pictures(
     images: LabelledImages, preprocessing: ImagePreprocessing, hold: bool = True
 ) -> Callable[[tf.data.Dataset], tf.data.Dataset]:
-    """A function from a dataset of places to one of the images there, uint8 (H, W, 3)."""
+    """Makes a function from a dataset of indices to one of the images there, uint8 (H, W, 3)."""
     contents = encoded(images)
 
-    def read(places):
-        return places.map(
-            lambda place: preprocessing.fit(decode_image(contents(place))),
+    def read(indices):
+        return indices.map(
+            lambda index: preprocessing.fit(decode_image(contents(index))),
             num_parallel_calls=DECODERS_AT_ONCE,
             deterministic=True,
         )
@@ -109,20 +106,20 @@ def _pictures(
     if not hold or size > HELD_IN_MEMORY:
         return read
     pixels = tf.constant(decoded(images, preprocessing))
-    return lambda places: places.map(lambda place: pixels[place])
+    return lambda indices: indices.map(lambda index: pixels[index])
 
 
 def decoded(images: LabelledImages, preprocessing: ImagePreprocessing) -> np.ndarray:
-    """All images in the size of the model: uint8, (number of images, H, W, 3)."""
-    places = tf.data.Dataset.range(len(images))
-    read = _pictures(images, preprocessing, hold=False)
-    return read(places).batch(len(images)).get_single_element().numpy()
+    """Decodes all images to the size of the model: uint8, (number of images, H, W, 3)."""
+    indices = tf.data.Dataset.range(len(images))
+    pictures = _pictures(images, preprocessing, hold=False)(indices)
+    return pictures.batch(len(images)).get_single_element().numpy()
 
 
 def encoded(images: LabelledImages) -> Callable[[tf.Tensor], tf.Tensor]:
-    """A function from an image's place to its bytes, in a graph."""
+    """Makes a function from an image's index to its bytes, in a graph."""
     if images.contents is not None:
         contents = tf.constant(images.contents, tf.string)
-        return lambda place: contents[place]
+        return lambda index: contents[index]
     files = tf.constant([os.fsencode(file) for file in images.files], tf.string)
-    return lambda place: tf.io.read_file(files[place])
+    return lambda index: tf.io.read_file(files[index])

@@ -1,7 +1,8 @@
-"""Every image decoded once before training: a bad file is named at once, not in the third epoch."""
+"""Decodes every image before training: a bad file is named at once, not in the third epoch."""
 
 import logging
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,20 +11,13 @@ import tensorflow as tf
 from ..data.splitting import with_validation
 from ..errors import UserError
 from .batches import encoded
-from .data import (
-    LabelledImages,
-    find_images,
-    find_splits,
-    warn_of_contradictions,
-    with_digests,
-)
+from .data import LabelledImages, find_images, find_splits, warn_of_contradictions, with_digests
 from .decoding import decode_image
 
 HELD_OUT = 0.1  # of the training images, where there is nothing else to validate on
 MANY = 5000  # images, which take so long that it is said
 
 logger = logging.getLogger("regard")
-
 
 _decode = tf.function(  # a graph's errors say what was asserted, and no more
     decode_image, input_signature=[tf.TensorSpec([], tf.string)], autograph=False
@@ -36,8 +30,8 @@ def read_labelled_images(
     """Finds labelled images, decodes each once, and leaves out or refuses what is none.
 
     Args:
-        source: As for `find_images`, and so are the others.
-        which: Which split to take where a folder has splits.
+        source: As for `find_images`.
+        which: The split to take where a folder has splits. Defaults to "train".
         skip_bad_files: Whether to count and skip what cannot be decoded, not stop.
         **reading: `image_column`, `label_column` and `encoding`.
 
@@ -63,7 +57,6 @@ def read_train_and_validation(
         validation: Likewise; the share of the training images to hold out, in (0, 1); or None for
             the folder's own, if it has splits, else a tenth.
         seed: Decides what is held out.
-        **reading: Further arguments of `read_labelled_images`.
 
     Raises:
         UserError: As `read_labelled_images` and `split`, or if there are fewer than two classes.
@@ -78,16 +71,12 @@ def read_train_and_validation(
             f"{train.source}: a classifier needs at least two classes to tell apart, but there is "
             f"only {train.labels[0]!r}."
         )
-    return with_validation(
-        train,
-        validation,
-        seed,
-        lambda source: read_labelled_images(source, "validation", **reading),
-    )
+    read = partial(read_labelled_images, which="validation", **reading)
+    return with_validation(train, validation, seed, read)
 
 
 def read_images(images: LabelledImages, skip_bad_files: bool) -> LabelledImages:
-    """The same without the images that cannot be decoded.
+    """Returns the same without the images that cannot be decoded.
 
     Raises:
         UserError: If an image cannot be decoded and is not to be skipped, or all are such.
@@ -95,43 +84,39 @@ def read_images(images: LabelledImages, skip_bad_files: bool) -> LabelledImages:
     if len(images) > MANY:
         logger.info("%s: looking at %d images.", images.source, len(images))
     bad = _find_bad(images)
-    if bad and not skip_bad_files:
+    if not bad:
+        return images
+    first, problem = images.files[bad[0]], _problem(images, bad[0])
+    if not skip_bad_files:
         others = f" There are {len(bad)} of them." if len(bad) > 1 else ""
         raise UserError(
-            f"{images.files[bad[0]]}: {_problem(images, bad[0])}. Mend or remove it, or pass "
-            f"--skip-bad-files to leave such files out.{others}"
+            f"{first}: {problem}. Mend or remove it, or pass --skip-bad-files to leave such files "
+            f"out.{others}"
         )
-    if bad and len(bad) == len(images):
+    if len(bad) == len(images):
         raise UserError(f"{images.source} holds no image that can be decoded.")
-    if bad:
-        logger.warning(
-            "%s: bad files left out: %d, first %s: %s",
-            images.source,
-            len(bad),
-            images.files[bad[0]],
-            _problem(images, bad[0]),
-        )
+    message = "%s: bad files left out: %d, first %s: %s"
+    logger.warning(message, images.source, len(bad), first, problem)
     rest = sorted(set(range(len(images))) - set(bad))
     return replace(images.take(rest), num_skipped=images.num_skipped + len(bad))
 
 
 def _find_bad(images: LabelledImages) -> list[int]:
-    """The places of the images that cannot be decoded."""
+    """Returns the indices of the images that cannot be decoded."""
     contents = encoded(images)
     good = (
         tf.data.Dataset.range(len(images))
-        .map(lambda place: (place, tf.shape(decode_image(contents(place)))), tf.data.AUTOTUNE)
+        .map(lambda index: (index, tf.shape(decode_image(contents(index)))), tf.data.AUTOTUNE)
         .ignore_errors()
     )
-    numbers = {int(place) for place, _ in good.as_numpy_iterator()}
-    return [number for number in range(len(images)) if number not in numbers]
+    return sorted(set(range(len(images))) - {int(index) for index, _ in good.as_numpy_iterator()})
 
 
 def _problem(images: LabelledImages, index: int) -> str:
-    """What is wrong with an image, in words."""
+    """Says what is wrong with an image."""
     try:
-        contents = images.contents[index] if images.contents else _read(images.files[index])
-        _decode(contents)
+        file = Path(images.files[index])
+        _decode(images.contents[index] if images.contents else file.read_bytes())
     except OSError as error:
         return f"it cannot be read ({error.strerror})"
     except tf.errors.InvalidArgumentError as error:
@@ -139,8 +124,3 @@ def _problem(images: LabelledImages, index: int) -> str:
         words = said.split("\n")[0].strip("[]").replace("] [", " ") if found else ""
         return words.rstrip(".") or "it is damaged or cut short"
     return "it cannot be decoded"
-
-
-def _read(file: str) -> bytes:
-    with open(file, "rb") as opened:
-        return opened.read()

@@ -1,4 +1,4 @@
-"""Labelled images, where they lie: a folder for each class, or a table of paths and labels."""
+"""Finds labelled images: in a folder for each class, or by a table of paths and labels."""
 
 import hashlib
 import logging
@@ -71,17 +71,15 @@ def find_images(
         skip_bad_files: Leave out, and count, empty class folders, bad rows of a table and files
             that are not there.
 
-    Returns:
-        At least one image, with its label.
-
     Raises:
         UserError: If there is no such folder, table or file, or no image in it.
     """
     name = str(source)
+    columns = {"image": image_column, "label": label_column}
     if name.startswith("tfds:"):
-        return _read_tfds(name, image_column, label_column)
+        return _read_tfds(name, columns)
     if Path(name).suffix.lower() in TABLE_FORMATS and not os.path.isdir(name):
-        return _read_table(name, image_column, label_column, encoding, skip_bad_files)
+        return _read_table(name, columns, encoding, skip_bad_files)
     check_source(name)
     folder = find_splits(name).get(split, Path(name))
     return _read_folder(folder, skip_bad_files)
@@ -100,7 +98,7 @@ def check_source(source: str | Path) -> None:
 
 
 def find_splits(source: str | Path) -> dict[str, Path]:
-    """The folders of a data set's splits, by what they are for; none where it has no "train"."""
+    """Returns the folders of a data set's splits by name; none where it has no "train"."""
     found = {
         split: Path(source, name)
         for split, names in SPLITS.items()
@@ -111,7 +109,7 @@ def find_splits(source: str | Path) -> dict[str, Path]:
 
 
 def list_images(paths: Sequence[str | Path]) -> list[str]:
-    """Image files, and those in folders and the folders in them, as `regard predict` takes them.
+    """Lists image files, and those in folders and the folders in them.
 
     Raises:
         UserError: If a path is not there, or a folder holds no image.
@@ -158,16 +156,16 @@ def _read_folder(folder: Path, skip_bad_files: bool) -> LabelledImages:
 
 
 def _walk(folder: str) -> Iterator[str]:
-    """The images in a folder and those in it, by name; no folder twice, whatever links to it."""
+    """Yields the images in a folder and those in it, by name; no folder twice, by whatever link."""
     seen = set()
-    for place, folders, names in os.walk(folder, followlinks=True):
-        real = os.path.realpath(place)
+    for current, folders, names in os.walk(folder, followlinks=True):
+        real = os.path.realpath(current)
         if real in seen:
             folders.clear()
             continue
         seen.add(real)
         folders.sort()
-        yield from (os.path.join(place, name) for name in sorted(names) if _is_image(name))
+        yield from (os.path.join(current, name) for name in sorted(names) if _is_image(name))
 
 
 def _is_image(name: str) -> bool:
@@ -175,40 +173,33 @@ def _is_image(name: str) -> bool:
 
 
 def _read_table(
-    source: str,
-    image_column: str | None,
-    label_column: str | None,
-    encoding: str,
-    skip_bad_files: bool,
+    source: str, given: dict[str, str | None], encoding: str, skip_bad_files: bool
 ) -> LabelledImages:
     table = open_table(source, encoding)
-    given = {"image": image_column, "label": label_column}
     columns = choose_columns(source, table.columns, given)
     cells, num_skipped = read_rows(source, table, columns, skip_bad_files)
-    base = os.path.dirname(source)
-    files = [os.path.join(base, path) for path in cells["image"]]
-    found = tuple(columns.values())
-    return LabelledImages(source, files, cells["label"], [], found, num_skipped)
+    files = [os.path.join(os.path.dirname(source), path) for path in cells["image"]]
+    columns = tuple(columns.values())
+    return LabelledImages(source, files, cells["label"], [], columns, num_skipped)
 
 
-def _read_tfds(source: str, image_column: str | None, label_column: str | None) -> LabelledImages:
+def _read_tfds(source: str, given: dict[str, str | None]) -> LabelledImages:
     """Reads the labelled images of a TFDS data set, still encoded."""
     from ..data.tfds import open_tfds  # here, because TensorFlow takes seconds to import
 
     table = open_tfds(source, as_encoded=True)
-    given = {"image": image_column, "label": label_column}
     columns = tuple(choose_columns(source, table.columns, given).values())
     rows = list(table.read(columns))
     for row, _, (image, label) in rows:
         if not isinstance(image, bytes) or label is None:
             raise UserError(f"{source}, row {row}: there must be an image and a label.")
-    images, labels = ([cells[place] for _, _, cells in rows] for place in (0, 1))
     files = [f"{source}, row {row}" for row, _, _ in rows]
-    return LabelledImages(source, files, [str(label) for label in labels], [], columns, 0, images)
+    images, labels = ([cells[i] for _, _, cells in rows] for i in (0, 1))
+    return LabelledImages(source, files, list(map(str, labels)), [], columns, 0, images)
 
 
 def with_digests(images: LabelledImages) -> LabelledImages:
-    """The same with the digest of each file.
+    """Returns the same with the digest of each file.
 
     Raises:
         UserError: If a file cannot be read; the message names it.
@@ -232,13 +223,8 @@ def warn_of_contradictions(images: LabelledImages) -> None:
     labels = defaultdict(set)
     for digest, label in zip(images.digests, images.labels, strict=True):
         labels[digest].add(label)
-    doubtful = {digest for digest, names in labels.items() if len(names) > 1}
+    doubtful = [digest for digest, names in labels.items() if len(names) > 1]
     if doubtful:
-        first = next(i for i, digest in enumerate(images.digests) if digest in doubtful)
-        logger.warning(
-            "%s: images under several labels: %d, first %s (%s)",
-            images.source,
-            len(doubtful),
-            images.files[first],
-            ", ".join(sorted(labels[images.digests[first]])),
-        )
+        first, names = images.files[images.digests.index(doubtful[0])], sorted(labels[doubtful[0]])
+        message = "%s: images under several labels: %d, first %s (%s)"
+        logger.warning(message, images.source, len(doubtful), first, ", ".join(names))

@@ -20,13 +20,7 @@ _ORIENTATION = (
 
 
 def decode_image(contents: tf.Tensor) -> tf.Tensor:
-    """Decodes an image.
-
-    Args:
-        contents: A string, the file's bytes.
-
-    Returns:
-        uint8, (H, W, 3).
+    """Decodes a file's bytes to pixels: a string to uint8, (H, W, 3).
 
     Raises:
         tf.errors.InvalidArgumentError: When the graph runs, if the string is no whole image of a
@@ -34,14 +28,12 @@ def decode_image(contents: tf.Tensor) -> tf.Tensor:
             is asked for.
     """
     contents = tf.convert_to_tensor(contents)
-    kinds = {
-        "jpeg": tf.io.is_jpeg(contents),
-        "png": _starts(contents, b"\x89PNG"),
-        "gif": _starts(contents, b"GIF8"),
-        "bmp": _starts(contents, b"BM"),
-    }
-    readers = {"jpeg": _read_jpeg, "png": _read_png, "gif": _read_gif, "bmp": _read_bmp}
-    cases = [(kinds[name], lambda read=read: read(contents)) for name, read in readers.items()]
+    cases = [
+        (tf.io.is_jpeg(contents), lambda: _read_jpeg(contents)),
+        (_starts(contents, b"\x89PNG"), lambda: _read_png(contents)),
+        (_starts(contents, b"GIF8"), lambda: _read_gif(contents)),
+        (_starts(contents, b"BM"), lambda: _read_bmp(contents)),
+    ]
 
     def refuse():
         with tf.control_dependencies([tf.Assert(False, [f"it is no {FORMATS} image."])]):
@@ -136,15 +128,11 @@ def _upright(image, orientation):
 
 
 def decode_batch(contents: tf.Tensor, prepare, shape: tuple[int, int, int]) -> tf.Tensor:
-    """Decodes a batch of images and prepares each for a model, in parallel.
+    """Decodes a batch of images and prepares each for a model, in parallel: (B, *shape).
 
     Args:
         contents: Strings, (B,).
-        prepare: Turns an image, uint8 (H, W, 3), into a model's input.
-        shape: The shape of that input.
-
-    Returns:
-        float32, (B, *shape).
+        prepare: Turns an image, uint8 (H, W, 3), into a model's input, float32, `shape`.
 
     Raises:
         tf.errors.InvalidArgumentError: When the graph runs, if an image cannot be decoded. The
@@ -164,14 +152,10 @@ def decode_batch(contents: tf.Tensor, prepare, shape: tuple[int, int, int]) -> t
     batch = images.concatenate(last).batch(count + 1).with_options(options)
     numbers, images = batch.get_single_element()
     bad = tf.sets.difference(tf.range(count)[None], numbers[None, :-1]).values
-    known = tf.Assert(
-        tf.size(bad) == 0,
-        [
-            f"Every element must be a whole {FORMATS} image of at most {MOST_PIXELS} pixels. Those "
-            "that are not, counted from 0:",
-            bad,
-        ],
-        summarize=100,
+    message = (
+        f"Every element must be a whole {FORMATS} image of at most {MOST_PIXELS} pixels. Those "
+        "that are not, counted from 0:"
     )
+    known = tf.Assert(tf.size(bad) == 0, [message, bad], summarize=100)
     with tf.control_dependencies([known]):
         return tf.ensure_shape(images[:-1], (None, *shape))

@@ -1,6 +1,5 @@
-"""The demo of images: scikit-learn's handwritten digits, from a folder of files to a server."""
+"""Shows images at work: scikit-learn's handwritten digits, from a folder of files to a server."""
 
-import logging
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,8 +13,6 @@ from ..tasks import TASKS
 from .checks import read_labelled_images
 from .recipe import fit_images
 
-logger = logging.getLogger("regard")
-
 HELD_OUT = 0.2
 SETTINGS = {
     "image_size": 16,
@@ -26,21 +23,14 @@ SETTINGS = {
 
 
 def run_demo(output: Path, overwrite: bool = False) -> Iterator[str]:
-    """Trains, evaluates, predicts and exports; says at each step what came of it.
-
-    Args:
-        output: Directory to write: the images, the run and the export.
-        overwrite: Whether to replace what an earlier demo wrote there. Defaults to False.
-
-    Yields:
-        Lines for the reader.
+    """Trains, evaluates, predicts and exports; yields lines that say what came of each step.
 
     Raises:
         UserError: If the directory exists and may not be replaced, or cannot be written.
     """
     with written_aside(output, TASKS["images"].demo, overwrite) as directory:
-        counts = write_digits(directory / "digits")
-        yield f"digits: {counts['train']} to learn from, {counts['test']} to test on"
+        learned, held_out = write_digits(directory / "digits")
+        yield f"digits: {learned} to learn from, {held_out} to test on"
         run = fit_images(directory / "digits", output=directory / "run", **SETTINGS)
         test = read_labelled_images(directory / "digits", "test")
         metrics = run.evaluate(test)
@@ -59,16 +49,16 @@ def run_demo(output: Path, overwrite: bool = False) -> Iterator[str]:
     yield "  regard export runs/mine served/mine"
 
 
-def write_digits(folder: Path) -> dict[str, int]:
-    """Writes the digits as PNG files, `folder/{train,test}/<digit>/*`, and says how many."""
+def write_digits(folder: Path) -> tuple[int, int]:
+    """Writes the digits as PNG files, `folder/{train,test}/<digit>/*`; returns their numbers."""
     digits = load_digits()
     pixels = (digits.images * (255 / 16)).astype("uint8")
-    places = train_test_split(
+    splits = train_test_split(
         np.arange(len(pixels)), test_size=HELD_OUT, random_state=0, stratify=digits.target
     )
-    for split, numbers in zip(("train", "test"), places, strict=True):
+    for split, numbers in zip(("train", "test"), splits, strict=True):
         for number in numbers:
             path = folder / split / str(digits.target[number]) / f"{number:04d}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(tf.io.encode_png(pixels[number][..., None]).numpy())
-    return {name: len(numbers) for name, numbers in zip(("train", "test"), places, strict=True)}
+    return tuple(map(len, splits))

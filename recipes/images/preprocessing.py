@@ -88,16 +88,12 @@ class ImagePreprocessing:
     def _cropped(self, image):
         """Cuts out the middle; if an image is too small, its margin is black."""
         height, width = tf.unstack(tf.shape(image)[:2])
-        missing = [tf.maximum(0, wanted - side) for wanted, side in self._pairs(height, width)]
-        before = [(side + 1) // 2 for side in missing]
-        padding = [[b, m - b] for b, m in zip(before, missing, strict=True)]
+        missing = tf.maximum(0, self.height - height), tf.maximum(0, self.width - width)
+        padding = [[(side + 1) // 2, side // 2] for side in missing]
         image = tf.pad(image, [*padding, [0, 0]])
         height, width = tf.unstack(tf.shape(image)[:2])
-        top, left = ((side - wanted) // 2 for wanted, side in self._pairs(height, width))
+        top, left = (height - self.height) // 2, (width - self.width) // 2
         return image[top : top + self.height, left : left + self.width]
-
-    def _pairs(self, height, width):
-        return (self.height, height), (self.width, width)
 
     def resized(self, height: int, width: int) -> "ImagePreprocessing":
         """Makes the same preprocessing for another size, with the same share cut off."""
@@ -132,12 +128,7 @@ class ImagePreprocessing:
 
     @classmethod
     def load(cls, directory: Path, height: int, width: int) -> "ImagePreprocessing":
-        """Reads `preprocessor_config.json`.
-
-        Args:
-            directory: The folder of the file.
-            height: Height of the images that the model beside it reads.
-            width: Their width.
+        """Reads `preprocessor_config.json`, for a model of a height and width.
 
         Raises:
             UserError: If the file is missing or damaged, gives images of another size, or asks for
@@ -146,12 +137,11 @@ class ImagePreprocessing:
         path = directory / "preprocessor_config.json"
         try:
             config = json.loads(path.read_text(encoding="utf-8"))
-            preprocessing = cls._from_config(config, height, width)
+            return cls._from_config(config, height, width)
         except FileNotFoundError as error:
             raise UserError(f"{directory} must hold preprocessor_config.json.") from error
         except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise UserError(f"{path} cannot be used: {error}.") from error
-        return preprocessing
 
     @classmethod
     def _from_config(cls, config: dict[str, Any], height: int, width: int):

@@ -103,10 +103,7 @@ def fit_images(
             augmentation = Augmentation(settings.augmentation, height, width, settings.seed)
             history, best_epoch = fit(
                 model,
-                partial(
-                    training_batches,
-                    *(train, targets, preprocessing, augmentation, batch_size, settings.seed),
-                ),
+                partial(training_batches, train, targets, preprocessing, augmentation, batch_size),
                 partial(ordered_batches, validation, preprocessing, one_hot[validation_labels]),
                 steps_per_epoch,
                 settings.epochs,

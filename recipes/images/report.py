@@ -5,6 +5,7 @@ from math import ceil
 from pathlib import Path
 
 import numpy as np
+from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 
 from ..runs.drawing import DOTS_PER_INCH, INK, drawable_names, new_figure
@@ -26,24 +27,17 @@ def write_image_report(
 ) -> None:
     """Writes what every classifier's report has, and a sheet of the most confident mistakes.
 
-    Args:
-        directory: The folder to write into.
-        run: The run, with its metrics.
-        history: One dict of figures an epoch.
-        validation: The validation images.
-        labels: Their classes, integers (B,).
-        probabilities: What the run says of them, (B, C).
+    The arguments are those of `write_report`, with the run and the validation images.
     """
     write_report(directory, history, run.metrics, labels, probabilities)
     worst = confident_mistakes(labels, probabilities)
-    write_mistakes(
-        directory,
-        decoded(validation.take(worst), run.preprocessor) if worst else [],
-        [validation.files[index] for index in worst],
-        labels[worst],
-        probabilities[worst],
-        run.class_names,
-    )
+    if worst:
+        mistakes = validation.take(worst)
+        images = decoded(mistakes, run.preprocessor)
+        figure = _mistakes(
+            images, mistakes.files, labels[worst], probabilities[worst], run.class_names
+        )
+        figure.savefig(directory / "mistakes.png", dpi=DOTS_PER_INCH)
 
 
 def confident_mistakes(labels: np.ndarray, probabilities: np.ndarray) -> list[int]:
@@ -53,26 +47,14 @@ def confident_mistakes(labels: np.ndarray, probabilities: np.ndarray) -> list[in
     return wrong[np.argsort(-score[wrong], kind="stable")][:MISTAKES_SHOWN].tolist()
 
 
-def write_mistakes(
-    directory: Path,
-    images: Sequence[np.ndarray],
-    names: Sequence[str],
+def _mistakes(
+    images: np.ndarray,
+    files: Sequence[str],
     labels: np.ndarray,
     probabilities: np.ndarray,
     class_names: Sequence[str],
-) -> None:
-    """Writes `mistakes.png`, a sheet of images with what they were taken for; nothing if none.
-
-    Args:
-        directory: The folder to write into.
-        images: uint8, (H, W, 3) each.
-        names: Their files.
-        labels: Integers (B,): the true classes.
-        probabilities: Floats (B, C).
-        class_names: The names of the C classes.
-    """
-    if not len(images):
-        return
+) -> Figure:
+    """Draws a sheet of images, uint8 (B, H, W, 3), with what each was taken for."""
     columns = min(4, len(images))
     rows = ceil(len(images) / columns)
     figure = new_figure(2.6 * columns, 3.1 * rows)
@@ -81,14 +63,13 @@ def write_mistakes(
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes in grid:
         axes.axis("off")
-    for axes, image, name, label, row in zip(
-        grid, images, names, labels, probabilities, strict=False
-    ):
+    mistakes = zip(images, files, labels, probabilities, strict=True)
+    for axes, (image, file, label, row) in zip(grid, mistakes, strict=False):
         axes.imshow(image, interpolation="nearest")
         taken, share = shown[int(row.argmax())], row.max()
         title = f"{taken} {share:.0%}\ntruly {shown[label]} {row[label]:.0%}"
         font = FontProperties(family=families, size=9)
         axes.set_title(title, loc="left", color=INK, font=font, parse_math=False)
-        file = Path(name).name
-        axes.text(0, -0.02, file[-30:], transform=axes.transAxes, va="top", size=7, color=INK)
-    figure.savefig(directory / "mistakes.png", dpi=DOTS_PER_INCH)
+        name = Path(file).name[-30:]
+        axes.text(0, -0.02, name, transform=axes.transAxes, va="top", size=7, color=INK)
+    return figure

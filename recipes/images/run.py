@@ -1,4 +1,4 @@
-"""An image classifier's run: from files to labels, in Python, at a terminal and on a server."""
+"""Keeps an image classifier: from files to labels, in Python, at a terminal and on a server."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,9 +26,6 @@ from .sources import read_evaluation
 
 def open_image_checkpoint(source: str | Path) -> tuple[Checkpoint, ImagePreprocessing]:
     """Opens a ViT checkpoint, or that of a run, with its preprocessing.
-
-    Args:
-        source: A directory, `hf://ORG/NAME[@REVISION]`, or a run of a classifier of images.
 
     Raises:
         ValueError: If either cannot be used, or the two are for images of different sizes.
@@ -62,13 +59,7 @@ class ImagePrediction(Answer):
 
 
 class ImageRun(ClassifierRun):
-    """A trained image classifier with its preprocessing, as a run directory holds it.
-
-    Args:
-        model: The classifier.
-        preprocessing: Its `ImagePreprocessing`.
-        metadata: What `run.json` holds.
-        metrics: What `metrics.json` holds.
+    """A trained image classifier with its `ImagePreprocessing`, as a run directory holds it.
 
     Example:
         >>> run = ImageRun.load("runs/flowers")

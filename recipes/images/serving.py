@@ -35,13 +35,10 @@ def export_image_classifier(
 
     Args:
         model: A `VisionTransformer`, in float32.
-        preprocessing: What makes its inputs of images.
+        preprocessing: Makes its inputs of images.
         class_names: Names of the classes, in the order of the model's logits.
-        destination: As for `write_export`, and so are the errors.
+        destination: As for `write_export`, and so are the errors and what is returned.
         precision: "float32" or "bfloat16". Defaults to "float32".
-
-    Returns:
-        The directory written, `destination/<version>`.
     """
     exported = in_precision(model, precision)
     samples = sample_images()

@@ -1,4 +1,4 @@
-"""What decides the training of a classifier of images, and what its data is."""
+"""Declares what decides the training of a classifier of images, and what its data is."""
 
 from typing import Any, Self
 
@@ -60,7 +60,7 @@ def image_size(text: str) -> int | tuple[int, int]:
     patience={"help": "Epochs without a better macro-F1 after which training stops.", "flag": True},
 )
 class ImageSettings(Settings):
-    """The settings of a training of a classifier of images."""
+    """Decides a training of a classifier of images."""
 
     image_size: tuple[int, int] | int | None = setting(
         "Side of the square that is read, in pixels, or height x width; a checkpoint's positions "
@@ -120,26 +120,22 @@ class ImageSettings(Settings):
         find_preset(image_preset, settings.preset)
         return settings
 
-    def image_shape(self) -> dict[str, Any]:
-        """Returns the shape of images as a model's constructor takes it, if it is given."""
-        return {} if self.image_size is None else {"image_shape": (*_sides(self.image_size), 3)}
-
     def model_options(self) -> dict[str, Any]:
-        options = {**super().model_options(), **self.image_shape()}
+        options = {**super().model_options(), "stochastic_depth": self.stochastic_depth}
+        if self.image_size is not None:
+            options["image_shape"] = (*_sides(self.image_size), 3)
         if self.patch_size is not None:
             options["patch_size"] = self.patch_size
-        return {**options, "stochastic_depth": self.stochastic_depth}
+        return options
 
 
 def _sides(size: int | tuple[int, int]) -> tuple[int, int]:
     return (size, size) if isinstance(size, int) else tuple(size)
 
 
-@declared(
-    encoding={"help": "Encoding of a table."},
-)
+@declared(encoding={"help": "Encoding of a table."})
 class ImageReading(Reading):
-    """How labelled images are read."""
+    """Says how labelled images are read."""
 
     image_column: str | None = setting(
         "Column of the paths of images, in a table.", default_is="guessed", metavar="NAME"
@@ -152,7 +148,7 @@ class ImageReading(Reading):
 
 @declared()
 class ImageSources(ImageReading):
-    """What a classifier of images learns from, and is validated on."""
+    """Says what a classifier of images learns from, and is validated on."""
 
     train: str = setting("", is_argument=True)
     validation: str | float | None = setting(
@@ -165,6 +161,6 @@ class ImageSources(ImageReading):
 
 @declared()
 class ImageInputs(Declared):
-    """How images are taken that are to be classified."""
+    """Says how images are taken that are to be classified."""
 
     skip_bad_files: bool | None = setting("Count and skip images that cannot be read, not stop.")

@@ -15,11 +15,6 @@ def compile_image_classifier(
 ) -> None:
     """Compiles a classifier with AdamW, warm-up, a cosine, and the mean of the last weights.
 
-    Args:
-        model: The classifier.
-        settings: Complete settings.
-        steps_per_epoch: Number of batches in an epoch.
-
     References:
         Loshchilov and Hutter, "SGDR", https://arxiv.org/abs/1608.03983 (the cosine), and
         "Decoupled Weight Decay Regularization", https://arxiv.org/abs/1711.05101

@@ -20,15 +20,7 @@ BEHIND_ANOTHER = 0.1  # share that a random token replaces; the rest stays as it
 def split_stretches(
     texts: Texts, tokenizer: WordPieceTokenizer, settings: PretrainingSettings
 ) -> tuple[tf.RaggedTensor, tf.RaggedTensor]:
-    """Cuts texts into stretches that fit the model, and holds some of them out.
-
-    Args:
-        texts: The texts.
-        tokenizer: What encodes them.
-        settings: Complete settings.
-
-    Returns:
-        Encoded stretches to learn from, and to validate on.
+    """Cuts texts into stretches that fit the model: those to learn from, and to validate on.
 
     Raises:
         UserError: If there are fewer than two.
@@ -60,7 +52,7 @@ def training_batches(
     What is hidden depends on the plan's seed and the step alone.
 
     Args:
-        plan: What goes into each batch.
+        plan: Says what goes into each batch.
         token_ids: Encoded texts, (number of texts, None).
         tokenizer: The `WordPieceTokenizer` that encoded them.
         masked_share: Share of the words, in (0, 1), to hide.
@@ -70,13 +62,7 @@ def training_batches(
     Returns:
         A dataset of (inputs, targets, weights) for `model.fit(steps_per_epoch=plan.num_batches)`.
     """
-
-    def hide(step, length, indices):
-        seed = tf.stack([plan.seed, step])
-        batch = tf.gather(token_ids, indices)
-        return _hide(batch, length, seed, tokenizer, masked_share, shard)
-
-    return endless(plan, first_step, hide)
+    return endless(plan, first_step, _hiding(plan, token_ids, tokenizer, masked_share, shard))
 
 
 def validation_batches(
@@ -86,29 +72,29 @@ def validation_batches(
     masked_share: float,
     shard: Shard = WHOLE,
 ) -> tf.data.Dataset:
-    """Returns one pass over all texts, the same tokens hidden each time.
+    """Returns one pass over all texts in the form of `training_batches`, masks always the same."""
+    hide = _hiding(plan, token_ids, tokenizer, masked_share, shard)
+    # Below 0: no step of training has it.
+    return in_order(plan, lambda number, *batch: hide(-1 - number, *batch))
 
-    The arguments are those of `training_batches`.
-    """
+
+def _hiding(plan: TokenBudget, token_ids: tf.RaggedTensor, tokenizer, masked_share, shard: Shard):
+    """Makes what hides words of the texts of a batch, by its number and the plan's seed."""
 
     def hide(number, length, indices):
-        seed = tf.stack([plan.seed, -1 - number])  # below 0: no step of training has it
-        batch = tf.gather(token_ids, indices)
-        return _hide(batch, length, seed, tokenizer, masked_share, shard)
+        whole = tf.gather(token_ids, indices)
+        seed = tf.stack([plan.seed, number])
+        hidden, is_masked = hide_words(whole, seed, tokenizer, masked_share)
+        rows = shard.rows(whole.nrows())
+        own, hidden, is_masked = whole[rows], hidden[rows], is_masked[rows]
+        positions, is_real = masked_positions(is_masked)
+        inputs = {**tokenizer.pack(hidden, length), "masked_positions": positions}
+        flat_targets = tf.boolean_mask(own.flat_values, is_masked.flat_values)
+        row_ids = tf.boolean_mask(own.value_rowids(), is_masked.flat_values)
+        targets = tf.RaggedTensor.from_value_rowids(flat_targets, row_ids, own.nrows())
+        return inputs, targets.to_tensor(), tf.cast(is_real, tf.float32)
 
-    return in_order(plan, hide)
-
-
-def _hide(token_ids, length, seed, tokenizer, masked_share, shard):
-    hidden, is_masked = hide_words(token_ids, seed, tokenizer, masked_share)
-    rows = shard.rows(token_ids.nrows())
-    token_ids, hidden, is_masked = token_ids[rows], hidden[rows], is_masked[rows]
-    positions, is_real = masked_positions(is_masked)
-    inputs = {**tokenizer.pack(hidden, length), "masked_positions": positions}
-    flat_targets = tf.boolean_mask(token_ids.flat_values, is_masked.flat_values)
-    row_ids = tf.boolean_mask(token_ids.value_rowids(), is_masked.flat_values)
-    targets = tf.RaggedTensor.from_value_rowids(flat_targets, row_ids, token_ids.nrows())
-    return inputs, targets.to_tensor(), tf.cast(is_real, tf.float32)
+    return hide
 
 
 def hide_words(
@@ -119,12 +105,6 @@ def hide_words(
     Each word is hidden with probability `masked_share`, and in every text at least one is. Each
     piece of it becomes [MASK] with probability 0.8, a random token with 0.1, and stays with 0.1. A
     Chinese character that the tokenizer sets apart is a word.
-
-    Args:
-        token_ids: Encoded texts, (B, None).
-        seed: Two integers.
-        tokenizer: The `WordPieceTokenizer` that encoded them.
-        masked_share: The probability.
 
     Returns:
         The token ids with some hidden, and True where they are, both (B, None).
@@ -152,7 +132,7 @@ def hide_words(
 
 
 def masked_positions(is_masked: tf.RaggedTensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Where the masks are: positions (B, M), padded with 0, and True at the real ones."""
+    """Finds the masks: positions (B, M), padded with 0, and True at the real ones."""
     columns = tf.ragged.range(is_masked.row_lengths()).flat_values
     row_ids = tf.boolean_mask(is_masked.value_rowids(), is_masked.flat_values)
     columns = tf.boolean_mask(columns, is_masked.flat_values)

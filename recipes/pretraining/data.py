@@ -1,4 +1,4 @@
-"""Texts without labels, for pre-training: lines of text files, or a column of tables."""
+"""Reads texts without labels, for pre-training: lines of text files, or a column of tables."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -49,9 +49,6 @@ def read_texts(
         skip_bad_rows: Leave out, and count, rows where the text is missing, empty, not a string or
             holds what is not text, and rows that `read_labelled_texts` would leave out.
 
-    Returns:
-        The texts, at least one of each source.
-
     Raises:
         UserError: If a source cannot be read, its column cannot be told, or a row is bad.
         TypeError: If given one string, where a list of strings is wanted.
@@ -67,19 +64,12 @@ def read_texts(
     sources = [str(source) for source in sources]
     texts, num_skipped = [], 0
     for source in sources:
-        found, skipped = _read_source(source, text_column, encoding, skip_bad_rows)
-        texts += found
+        if Path(source).suffix.lower() == ".txt":
+            table, columns = open_lines(source, encoding), {"text": ""}
+        else:
+            table = open_table(source, encoding)
+            columns = choose_columns(source, table.columns, {"text": text_column})
+        cells, skipped = read_rows(source, table, columns, skip_bad_rows)
+        texts += cells["text"]
         num_skipped += skipped
     return Texts(sources, texts, num_skipped)
-
-
-def _read_source(
-    source: str, text_column: str | None, encoding: str, skip_bad_rows: bool
-) -> tuple[list[str], int]:
-    if Path(source).suffix.lower() == ".txt":
-        table, column = open_lines(source, encoding), ""
-    else:
-        table = open_table(source, encoding)
-        column = choose_columns(source, table.columns, {"text": text_column})["text"]
-    cells, num_skipped = read_rows(source, table, {"text": column}, skip_bad_rows)
-    return cells["text"], num_skipped

@@ -93,11 +93,9 @@ def pretrain_text(
             )
             check_batch(max(map(len, plan.in_order())), "--batch-tokens")
             steps = settings.epochs * plan.num_batches
+            precision, accumulate = settings.precision, settings.accumulate
             optimizer = bert_optimizer(
-                settings.learning_rate,
-                steps,
-                accumulate=settings.accumulate,
-                precision=settings.precision,
+                settings.learning_rate, steps, accumulate=accumulate, precision=precision
             )
             compile_masked_lm(model, optimizer, settings.xla)
             share = settings.masked_share

@@ -1,9 +1,10 @@
-"""A pre-training's run: a masked language model, which says what stands behind [MASK]."""
+"""Keeps a masked language model, which says what stands behind [MASK]."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from ...models import MaskedLanguageModel
@@ -39,12 +40,6 @@ class FilledText(Answer):
 
 class MaskedLMRun(LanguageRun):
     """A trained masked language model with its tokenizer, as a run directory holds it.
-
-    Args:
-        model: The model.
-        tokenizer: Its tokenizer.
-        metadata: What `run.json` holds.
-        metrics: What `metrics.json` holds.
 
     Example:
         >>> run = MaskedLMRun.load("runs/pretrained")
@@ -86,11 +81,6 @@ class MaskedLMRun(LanguageRun):
             )
         inputs = {**self.tokenizer.pack(token_ids), "masked_positions": positions}
         scores, tokens = tf.math.top_k(tf.nn.softmax(self.model(inputs)[0]), top)  # (M, top)
-        masks = [
-            [
-                Guess(self.tokenizer.vocabulary[token], score)
-                for token, score in zip(*row, strict=True)
-            ]
-            for row in zip(tokens.numpy().tolist(), scores.numpy().tolist(), strict=True)
-        ]
-        return FilledText(text, masks)
+        pieces = np.array(self.tokenizer.vocabulary, object)[tokens.numpy()].tolist()
+        rows = zip(pieces, scores.numpy().tolist(), strict=True)
+        return FilledText(text, [list(map(Guess, *row)) for row in rows])

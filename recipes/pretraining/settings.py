@@ -1,15 +1,9 @@
-"""What decides a pre-training, and what its data is."""
+"""Declares what decides a pre-training, and what its data is."""
 
 from typing import Self
 
 from ..declarations import declared, setting
-from ..settings import (
-    BATCH_TOKENS,
-    EPOCHS,
-    EPOCHS_FROM_CHECKPOINT,
-    BertSettings,
-    TableReading,
-)
+from ..settings import BATCH_TOKENS, EPOCHS, EPOCHS_FROM_CHECKPOINT, BertSettings, TableReading
 
 
 @declared(
@@ -19,7 +13,7 @@ from ..settings import (
     batch_tokens=f"{BATCH_TOKENS}",
 )
 class PretrainingSettings(BertSettings):
-    """The settings of masked language modelling.
+    """Decides a training of a masked language model.
 
     Texts longer than `max_sequence_length` are cut into several, and nothing of them is lost.
     """
@@ -35,7 +29,7 @@ class PretrainingSettings(BertSettings):
 
 @declared()
 class UnlabelledReading(TableReading):
-    """How texts without labels are read."""
+    """Says how texts without labels are read."""
 
     text_column: str | None = setting(
         "Column of the texts, in tables.", default_is="guessed", metavar="NAME"
@@ -44,6 +38,6 @@ class UnlabelledReading(TableReading):
 
 @declared()
 class UnlabelledSources(UnlabelledReading):
-    """What a masked language model learns from."""
+    """Says what a masked language model learns from."""
 
     sources: tuple[str, ...] = setting("", is_argument=True, metavar="FILE...")

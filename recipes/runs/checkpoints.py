@@ -1,4 +1,4 @@
-"""A checkpoint of a BERT as a recipe takes it: with the tokenizer that it was trained with."""
+"""Opens a checkpoint of a BERT with the tokenizer that it was trained with."""
 
 from pathlib import Path
 

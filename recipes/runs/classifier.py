@@ -1,4 +1,4 @@
-"""The run of a classifier, whatever it classifies: its classes, its answers, its figures."""
+"""Keeps a classifier, whatever it classifies: its classes, its answers, its figures."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -27,9 +27,6 @@ class ClassifierRun(Run):
     def predict_probabilities(self, examples) -> np.ndarray:
         """Returns the probability of every class for every example: float32, (number, C).
 
-        Args:
-            examples: What is to be classified, in the form that the task has.
-
         Raises:
             UserError: If an example cannot be read; the message names it.
         """
@@ -47,11 +44,6 @@ class ClassifierRun(Run):
     def measure(self, examples, labels: Sequence[str], source: str) -> dict[str, Any]:
         """Returns what `classification_metrics` gives, and `examples_per_second`.
 
-        Args:
-            examples: What is to be classified.
-            labels: The true labels.
-            source: Where they are from, for messages.
-
         Raises:
             UserError: If there is a label that training never saw.
         """
@@ -63,15 +55,10 @@ class ClassifierRun(Run):
         return {**metrics, "examples_per_second": round(len(examples) / seconds, 1)}
 
     def report(self, examples, labels: np.ndarray, best_epoch: int) -> np.ndarray:
-        """Measures the validation data, for `metrics.json` and the pictures.
-
-        Args:
-            examples: The validation examples.
-            labels: Their classes, integers (B,).
-            best_epoch: The epoch whose weights were kept, counted from 1.
+        """Measures the validation data, labels (B,), for `metrics.json`.
 
         Returns:
-            The probabilities (B, C).
+            The probabilities (B, C), for the pictures.
         """
         probabilities = self.predict_probabilities(examples)
         metrics = classification_metrics(labels, probabilities, self.class_names)

@@ -23,17 +23,14 @@ logger = logging.getLogger("regard")
 def check_output(directory: Path, contents: frozenset[str], overwrite: bool = False) -> None:
     """Makes sure, before any work, that a directory may be written later. Writes nothing.
 
-    Args:
-        directory: What is to be written.
-        contents: The names that such a directory holds.
-        overwrite: Whether a directory that holds just these may be replaced.
+    With `overwrite` a directory that holds just `contents`, by their names, may be replaced.
 
     Raises:
         UserError: If the directory exists and may not be replaced, or cannot be written.
     """
-    place = Path(os.path.abspath(directory))
-    if os.path.lexists(place):
-        _check_replaceable(directory, place, contents, overwrite)
+    target = Path(os.path.abspath(directory))
+    if os.path.lexists(target):
+        _check_replaceable(directory, target, contents, overwrite)
     check_writable(directory)
 
 
@@ -43,8 +40,8 @@ def check_writable(directory: Path) -> None:
     Raises:
         UserError: If it is a file or in one, or may not be written.
     """
-    place = Path(os.path.abspath(directory))
-    nearest = next(path for path in (place, *place.parents) if os.path.lexists(path))
+    target = Path(os.path.abspath(directory))
+    nearest = next(path for path in (target, *target.parents) if os.path.lexists(path))
     if not nearest.is_dir():
         raise UserError(f"{directory} cannot be written: {nearest} is not a directory.")
     if not os.access(nearest, os.W_OK | os.X_OK):
@@ -55,35 +52,30 @@ def check_writable(directory: Path) -> None:
 def written_aside(
     directory: Path, contents: frozenset[str], overwrite: bool = False, aside: Path | None = None
 ) -> Iterator[Path]:
-    """Gives a new directory to write into, and renames it to its place when all is written.
+    """Yields a new directory to write into, and renames it to `directory` when all is written.
 
-    Whatever goes wrong on the way, what stood in that place before still stands there. If someone
-    else has taken the place meanwhile, the new directory gets the place's name with a number.
+    Whatever goes wrong on the way, what stood there before still stands there. If someone else has
+    taken the name meanwhile, the new directory gets the name with a number.
 
     Args:
-        directory: The place.
-        contents: As in `check_output`.
-        overwrite: As in `check_output`.
-        aside: The directory, on the disk of the place, in which the new one is until then. Defaults
-            to that of the place.
-
-    Yields:
-        The directory to write into.
+        directory, contents, overwrite: As in `check_output`.
+        aside: The folder, on the same disk, in which the new directory is until then. Defaults to
+            the parent of `directory`.
 
     Raises:
         UserError: As `check_output`, or if the disk does not take what is written.
     """
     check_output(directory, contents, overwrite)
-    place = Path(os.path.abspath(directory))
-    aside = Path(os.path.abspath(aside or place.parent))
+    target = Path(os.path.abspath(directory))
+    aside = Path(os.path.abspath(aside or target.parent))
     made = [path for path in (aside, *aside.parents) if not path.exists()]
     partial = None
     try:
         aside.mkdir(parents=True, exist_ok=True)
-        partial = Path(mkdtemp(prefix=f".{place.name}.", dir=aside))
+        partial = Path(mkdtemp(prefix=f".{target.name}.", dir=aside))
         partial.chmod(0o755)
         yield partial
-        _move(partial, place, contents, overwrite)
+        _move(partial, target, contents, overwrite)
     except OSError as error:
         raise UserError(f"{directory} cannot be written: {error.strerror or error}.") from error
     finally:
@@ -95,51 +87,47 @@ def written_aside(
 
 
 def _check_replaceable(
-    directory: Path, place: Path, contents: frozenset[str], overwrite: bool
+    directory: Path, target: Path, contents: frozenset[str], overwrite: bool
 ) -> None:
     if not overwrite:
         raise UserError(
             f"{directory} exists. Pass --overwrite to replace it, or name another directory with "
             "--output."
         )
-    found = set(os.listdir(place)) if place.is_dir() else {"a file"}
+    found = set(os.listdir(target)) if target.is_dir() else {"a file"}
     if found and found != contents:
         strange = ", ".join(sorted(found - contents)[:5]) or "an incomplete one"
         raise UserError(
             f"{directory} is not just what regard writes, so --overwrite does not replace it. "
             f"Found: {strange}. Move that away, or name another directory with --output."
         )
-    if place.is_symlink() or os.path.ismount(place) or Path.cwd().is_relative_to(place):
+    if target.is_symlink() or os.path.ismount(target) or Path.cwd().is_relative_to(target):
         raise UserError(
             f"{directory} is a link, a mount or the current directory, which cannot be replaced. "
             "Name a directory within it with --output."
         )
 
 
-def _move(partial: Path, place: Path, contents: frozenset[str], overwrite: bool) -> None:
-    if os.path.lexists(place):
+def _move(partial: Path, target: Path, contents: frozenset[str], overwrite: bool) -> None:
+    if os.path.lexists(target):
         try:
-            _check_replaceable(place, place, contents, overwrite)
+            _check_replaceable(target, target, contents, overwrite)
         except UserError:
-            taken, place = place, _free_name(place)
-            logger.warning("%s was taken meanwhile, so this is now %s", taken, place)
-    if not place.exists():
-        partial.rename(place)
+            names = (target.with_name(f"{target.name}-{number}") for number in count(2))
+            taken, target = target, next(name for name in names if not os.path.lexists(name))
+            logger.warning("%s was taken meanwhile, so this is now %s", taken, target)
+    if not target.exists():
+        partial.rename(target)
         return
-    replaced = Path(mkdtemp(prefix=f".{place.name}.", dir=place.parent)) / place.name
-    place.rename(replaced)
+    replaced = Path(mkdtemp(prefix=f".{target.name}.", dir=target.parent)) / target.name
+    target.rename(replaced)
     try:
-        partial.rename(place)
+        partial.rename(target)
     except BaseException:
-        replaced.rename(place)
+        replaced.rename(target)
         raise
     finally:
         shutil.rmtree(replaced.parent, ignore_errors=True)
-
-
-def _free_name(place: Path) -> Path:
-    names = (place.with_name(f"{place.name}-{number}") for number in count(2))
-    return next(name for name in names if not os.path.lexists(name))
 
 
 def default_output(source: str | Path, prefix: str = "") -> Path:
@@ -150,16 +138,12 @@ def default_output(source: str | Path, prefix: str = "") -> Path:
 
 
 def state_directory(output: Path) -> Path:
-    """Returns where the state of a training of several workers is, until its run is written."""
+    """Returns the directory of the state of several workers' training, until its run is written."""
     return output.with_name(f".{output.name}.state")
 
 
 def read_metadata(directory: Path, *tasks: str) -> dict[str, Any]:
-    """Reads what `run.json` of a run directory holds.
-
-    Args:
-        directory: The run.
-        *tasks: The tasks that it may be a run of, by their names. Defaults to all.
+    """Reads `run.json` of a run directory, which must be of one of some tasks, by default of any.
 
     Raises:
         UserError: If the directory is not a run, or is a run of another task.
@@ -190,7 +174,7 @@ def read_metadata(directory: Path, *tasks: str) -> dict[str, Any]:
 
 
 def _find(metadata: dict[str, Any], name: str) -> Any:
-    """Returns what stands under a dotted name."""
+    """Returns the value under a dotted name."""
     for part in name.split("."):
         metadata = metadata[part]
     return metadata
@@ -202,6 +186,6 @@ def takes_pairs(metadata: dict[str, Any]) -> bool:
 
 
 def model_directory(source: str | Path) -> str:
-    """Returns where a checkpoint is that may be a run: `source`, or the `model/` of a run."""
+    """Returns `source`, the directory or name of a checkpoint, or the `model/` of a run."""
     is_run = not str(source).startswith("hf://") and (Path(source) / "run.json").exists()
     return str(Path(source) / "model") if is_run else str(source)

@@ -18,17 +18,10 @@ HEADLINES = (
 
 
 def format_metrics(metrics: dict[str, Any]) -> str:
-    """Lays metrics out for a terminal: headline figures, each class, the confusion matrix.
+    """Lays out what `classification_metrics` returns for a terminal.
 
     Columns line up for Chinese and other wide names too. Lines stay within 80 columns: long names
     are shortened, and a confusion matrix that would not fit is left out, with a line to say so.
-
-    Args:
-        metrics: What `classification_metrics` returns; `examples_per_second`, where present, is
-            shown as well.
-
-    Returns:
-        Lines of text, without a newline at the end.
     """
     sections = (_headline(metrics), _class_table(metrics), _confusion_table(metrics))
     return "\n\n".join(sections)

@@ -1,6 +1,6 @@
-"""Draws as every picture of a report is drawn: figures, styles, and fonts for any names.
+"""Makes what every picture of a report has: figures, styles, and fonts for any names.
 
-Drawn with Matplotlib's objects alone: no pyplot, so no display, no global state, no open figures.
+These are Matplotlib's objects alone: no pyplot, so no display, no global state, no open figures.
 Colours are Okabe and Ito's, which colour-blind readers can tell apart; markers differ as well.
 """
 

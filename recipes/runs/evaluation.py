@@ -1,7 +1,6 @@
-"""How good a classifier is: metrics from its class probabilities.
+"""Tells how good a classifier is: metrics from its class probabilities.
 
-Everything here is NumPy and scikit-learn on arrays that a model has already produced, so the same
-figures come from a model in memory, from an export, or from a server's answers.
+The same figures come from a model in memory, from an export, or from a server's answers.
 """
 
 from collections import Counter
@@ -34,10 +33,10 @@ def classification_metrics(
         class_names: C distinct names, in the order of the columns of `probabilities`.
 
     Returns:
-        A dictionary of plain Python values, ready for JSON: `num_examples`, `accuracy`, `macro_f1`,
-        `log_loss`, `expected_calibration_error`, `class_names`, `classes` (name to `precision`,
-        `recall`, `f1` and `support`) and `confusion_matrix` (C lists of C counts; rows are true
-        classes, columns predicted ones).
+        Plain Python values, ready for JSON: `num_examples`, `accuracy`, `macro_f1`, `log_loss`,
+        `expected_calibration_error`, `class_names`, `classes` (name to `precision`, `recall`, `f1`
+        and `support`) and `confusion_matrix` (C lists of C counts; rows are true classes, columns
+        predicted ones).
 
     Raises:
         ValueError: If shapes or values are not as described.
@@ -79,7 +78,7 @@ def classification_metrics(
 
 
 class CalibrationBins(NamedTuple):
-    """Examples grouped by the confidence of their prediction; one entry per bin in each array."""
+    """Groups examples by the confidence of their prediction; one entry per bin in each array."""
 
     count: np.ndarray  # examples in the bin
     accuracy: np.ndarray  # share of them predicted correctly; NaN in an empty bin
@@ -94,16 +93,7 @@ def calibration_bins(
     Bin m of M holds confidences in ((m - 1) / M, m / M]. `sklearn.calibration.calibration_curve`
     bins likewise but drops the counts, which the calibration error needs.
 
-    Args:
-        labels: Integers of shape (B,), each in [0, C): the true classes.
-        probabilities: Floats of shape (B, C), rows summing to 1.
-        num_bins: Number of bins between 0 and 1, at least 1.
-
-    Returns:
-        Arrays of shape (num_bins,).
-
-    Raises:
-        ValueError: If shapes or values are not as described.
+    Labels, probabilities and errors are those of `classification_metrics`.
     """
     if num_bins < 1:
         raise ValueError(f"num_bins must be at least 1. Received: num_bins={num_bins}")
@@ -123,15 +113,10 @@ def calibration_bins(
 def expected_calibration_error(
     labels: np.ndarray, probabilities: np.ndarray, num_bins: int = 15
 ) -> float:
-    """Mean distance between how sure the model is and how often it is right.
+    """Returns the mean distance between how sure the model is and how often it is right, in [0, 1].
 
-    Over equal-width bins of confidence (the probability of the predicted class), the mean of
-    |accuracy - mean confidence|, each bin weighted by its number of examples.
-
-    Args and errors are those of `calibration_bins`.
-
-    Returns:
-        The error, in [0, 1]; 0 is perfectly calibrated.
+    That is the mean over `calibration_bins` of |accuracy - mean confidence|, each bin weighted by
+    its number of examples; 0 is perfectly calibrated.
 
     References:
         Guo et al. 2017, "On Calibration of Modern Neural Networks", equation 3.
@@ -185,18 +170,10 @@ def _check_probabilities(probabilities: np.ndarray) -> None:
 
 
 def encode_labels(labels: Sequence[str], class_names: Sequence[str], source: str) -> np.ndarray:
-    """Turns label names into class numbers.
-
-    Args:
-        labels: B label names.
-        class_names: The C names that training saw, in class order.
-        source: Where the labels are from, for the error message: a file name, say.
-
-    Returns:
-        int32 array of shape (B,): the position of each label in `class_names`.
+    """Turns label names into class numbers: int32, (B,), the index of each in `class_names`.
 
     Raises:
-        UserError: If a label is not among `class_names`.
+        UserError: If a label is not among `class_names`; the message names `source`.
 
     Example:
         >>> encode_labels(["positive", "negative"], ["negative", "positive"], "test.csv")

@@ -1,4 +1,4 @@
-"""What a result depends on, beside its settings: versions, code, the checkpoint it began with."""
+"""Notes what a result depends on beside its settings: versions, code, its first checkpoint."""
 
 import hashlib
 import platform
@@ -18,20 +18,13 @@ def versions() -> dict[str, str]:
 
 
 def code_fingerprint(package: Path = PACKAGE) -> str:
-    """Returns the SHA-256 of a package's code, in hexadecimal.
+    """Returns the SHA-256 of the code in a package's folder, in hexadecimal.
 
     Several machines can tell by it whether they run the same.
-
-    Args:
-        package: The package's folder. Defaults to this one's.
     """
-    rooms = (
-        path
-        for room in ("layers", "models", "recipes")
-        for path in package.joinpath(room).rglob("*.py")
-    )
-    files = sorted([*package.glob("*.py"), *rooms])
-    return _digest(package, files)
+    rooms = [package / room for room in ("layers", "models", "recipes")]
+    files = [path for room in rooms for path in room.rglob("*.py")]
+    return _digest(package, sorted([*package.glob("*.py"), *files]))
 
 
 def checkpoint_fingerprint(checkpoint: str | None) -> str | None:

@@ -9,7 +9,6 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
-from matplotlib.image import AxesImage
 from matplotlib.ticker import MaxNLocator
 
 from ..names import display_width
@@ -30,10 +29,7 @@ MAX_CLASSES_WITH_COUNTS = 15
 MAX_CLASSES_NAMED = 60  # of more classes, every second, third, … is named
 
 # History key, name in the legend, colour, marker.
-LOSSES = (
-    ("loss", "training", BLUE, "o"),
-    ("val_loss", "validation", VERMILION, "s"),
-)
+LOSSES = (("loss", "training", BLUE, "o"), ("val_loss", "validation", VERMILION, "s"))
 SCORES = (
     ("accuracy", "training accuracy", BLUE, "o"),
     ("val_accuracy", "validation accuracy", VERMILION, "s"),
@@ -57,20 +53,13 @@ def write_report(
             `accuracy`, `val_accuracy` and `val_macro_f1`. What is missing is not drawn.
         metrics: What `classification_metrics` returns for the validation data, and `best_epoch`
             (from 1), where known: the epoch whose weights were kept.
-        labels: Integers of shape (B,), each in [0, C): the true classes.
-        probabilities: Floats of shape (B, C), rows summing to 1.
-
-    Raises:
-        ValueError: If `labels` or `probabilities` are not as described.
-        OSError: If the folder cannot be written.
+        labels, probabilities: As for `classification_metrics`.
     """
-    figures = {
-        "confusion_matrix.png": _confusion_matrix(metrics),
-        "reliability.png": _reliability(metrics, labels, probabilities),
-    }
+    confusion = _confusion_matrix(metrics)
+    reliability = _reliability(metrics, labels, probabilities)
     write_learning_curves(directory, history, metrics.get("best_epoch"))
-    for name, figure in figures.items():
-        figure.savefig(directory / name, dpi=DOTS_PER_INCH)
+    confusion.savefig(directory / "confusion_matrix.png", dpi=DOTS_PER_INCH)
+    reliability.savefig(directory / "reliability.png", dpi=DOTS_PER_INCH)
 
 
 def write_learning_curves(
@@ -125,18 +114,14 @@ def _confusion_matrix(metrics: dict[str, Any]) -> Figure:
     set_style(axes, "Confusion matrix", grid=False)
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, interpolation="nearest")
     axes.spines[:].set_visible(False)
-    _color_bar(figure, axes, image)
-    _class_axes(figure, axes, metrics["class_names"])
-    if num_classes <= MAX_CLASSES_WITH_COUNTS:
-        _draw_cells(axes, counts, shares)
-    return figure
-
-
-def _color_bar(figure: Figure, axes: Axes, image: AxesImage) -> None:
     bar = figure.colorbar(image, ax=axes, shrink=0.6, aspect=25)
     bar.set_label("share of the true class", color=INK)
     bar.outline.set_visible(False)
     bar.ax.tick_params(colors=INK, length=0)
+    _class_axes(figure, axes, metrics["class_names"])
+    if num_classes <= MAX_CLASSES_WITH_COUNTS:
+        _draw_cells(axes, counts, shares)
+    return figure
 
 
 def _draw_cells(axes: Axes, counts: np.ndarray, shares: np.ndarray) -> None:
@@ -175,9 +160,8 @@ def _reliability(metrics: dict[str, Any], labels: np.ndarray, probabilities: np.
     set_style(axes, f"Reliability: expected calibration error {error:.3f}")
     accuracy = axes.bar(height=bins.accuracy, color=SKY, label="accuracy", **bars)
     ends = (bins.accuracy, bins.confidence)
-    gap = axes.vlines(
-        bins.confidence, *ends, color=VERMILION, linewidth=2, label="calibration error"
-    )
+    line = {"color": VERMILION, "linewidth": 2, "label": "calibration error"}
+    gap = axes.vlines(bins.confidence, *ends, **line)
     (ideal,) = axes.plot([0, 1], [0, 1], color=INK, linewidth=1, linestyle="--", label="ideal")
     axes.set(xlim=(0, 1), ylim=(0, 1))
     axes.set_ylabel("accuracy", color=INK)

@@ -1,4 +1,4 @@
-"""A run: what training leaves behind, in a directory that people can read.
+"""Keeps a run: what training leaves behind, in a directory that people can read.
 
 run.json       task, settings, versions, data and its fingerprint, seed
 model/         weights, config and tokenizer, in Hugging Face's layout
@@ -25,7 +25,7 @@ SAMPLE_LENGTHS = (3, 8, 12, 16, 20, 28, 40, 60, 120, 240)  # words
 
 
 class Answer:
-    """What a model says of one example; each task has a dataclass of its own."""
+    """Tells what a model says of one example; each task has a dataclass of its own."""
 
     def to_json(self) -> str:
         """Returns one line of JSON, without the fields that are None."""
@@ -54,11 +54,7 @@ class Run:
     example = '"some text"'
 
     def __init__(
-        self,
-        model: keras.Model,
-        preprocessor,
-        metadata: dict[str, Any],
-        metrics: dict[str, Any] | None = None,
+        self, model, preprocessor, metadata: dict[str, Any], metrics: dict[str, Any] | None = None
     ):
         self.model = model
         self.preprocessor = preprocessor
@@ -123,7 +119,7 @@ class LanguageRun(Run):
 
     @property
     def tokenizer(self):
-        """Returns what makes token ids of texts."""
+        """Returns the preprocessor, which makes token ids of texts."""
         return self.preprocessor
 
     @property

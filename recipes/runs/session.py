@@ -1,4 +1,4 @@
-"""One training, from its first second to the run that it leaves behind.
+"""Holds one training, from its first second to the run that it leaves behind.
 
     with session("text", output, settings) as run:
         ...  # read the data
@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import filelock
 import numpy as np
@@ -35,10 +35,10 @@ SomeSettings = TypeVar("SomeSettings", bound=Settings)
 
 
 class Session:
-    """A training under way.
+    """Holds a training under way.
 
     Args:
-        task: What `run.json` calls the task.
+        task: Its name in `run.json`.
         directory: The new run directory; None on all workers but the chief.
         state: The directory of the training's state; None where it is not kept.
     """
@@ -52,7 +52,7 @@ class Session:
     def training(
         self, settings: SomeSettings, data: Mapping[str, Any], one_shape: bool = False
     ) -> Iterator[tuple[SomeSettings, Resume | None]]:
-        """Gives the scope in which a model is made, compiled and fitted.
+        """Opens the scope in which a model is made, compiled and fitted.
 
         Args:
             settings: Complete settings, but for what the hardware decides.
@@ -73,7 +73,7 @@ class Session:
             yield settings, None if self.state is None else self._resume(settings)
 
     def _resume(self, settings: Settings) -> Resume:
-        """Returns where to keep the state, once all workers are seen to begin alike."""
+        """Makes what keeps the state, once all workers are seen to begin alike."""
         parts = self.data if "sha256" not in self.data else {"train": self.data}
         facts = {
             **asdict(settings),
@@ -89,7 +89,7 @@ class Session:
         return resume
 
     def metadata(self, settings: Settings, **more: Any) -> dict[str, Any]:
-        """Returns what `run.json` is to hold, once a model is trained."""
+        """Returns the content of `run.json`, once a model is trained."""
         return {
             "task": self.task,
             "settings": asdict(settings),
@@ -102,17 +102,14 @@ class Session:
     def write(
         self, run, history: Sequence[dict[str, float]], report: Callable[[Path], None]
     ) -> None:
-        """Writes the run directory, on the worker that writes.
-
-        Args:
-            run: The trained `Run`.
-            history: One dict of figures an epoch.
-            report: Draws the pictures of `report/`, whose path it is given.
-        """
+        """Writes the run directory, on the worker that writes; `report` draws into its folder."""
         if self.directory is None:
             return
         run.save(self.directory)
-        write_history(self.directory / "history.csv", history)
+        with open(self.directory / "history.csv", "w", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, fieldnames=list(history[0]))
+            writer.writeheader()
+            writer.writerows(history)
         report(self.directory / "report")
 
 
@@ -120,13 +117,7 @@ class Session:
 def session(
     task: str, output: Path, settings: Settings, overwrite: bool = False
 ) -> Iterator[Session]:
-    """Opens a training that writes a run directory.
-
-    Args:
-        task: What `run.json` calls the task.
-        output: The run directory.
-        settings: The settings of the training.
-        overwrite: Whether to replace a run that is there already. Defaults to False.
+    """Opens a training that writes a run directory, `output`.
 
     Raises:
         UserError: If the directory may not be written, or there are no such devices.
@@ -138,36 +129,28 @@ def session(
         yield Session(task, *directories)
 
 
-class Directories(NamedTuple):
-    """Where a session writes: its run and its state, as in `Session`."""
-
-    run: Path | None
-    state: Path | None
-
-
 @contextmanager
-def _directories(output: Path, overwrite: bool, kind: str) -> Iterator[Directories]:
-    """Makes the directories of a session; what the chief writes appears when all is written.
+def _directories(
+    output: Path, overwrite: bool, kind: str
+) -> Iterator[tuple[Path | None, Path | None]]:
+    """Makes the `directory` and `state` of a session; what the chief writes appears when whole.
 
     With several workers, the state of the training is kept beside it, on a disk that all of them
     see, until then.
     """
     if resolve(kind) != "multiworker":
         with written_aside(output, RUN_CONTENTS, overwrite) as directory:
-            yield Directories(directory, None)
+            yield directory, None
         return
     state = state_directory(output)
     with strategy("multiworker"):
         writes = is_chief()
     if writes:
-        with (
-            written_aside(output, RUN_CONTENTS, overwrite, aside=state) as directory,
-            _locked(state),
-        ):
-            yield Directories(directory, state)
+        with written_aside(output, RUN_CONTENTS, overwrite, state) as directory, _locked(state):
+            yield directory, state
         shutil.rmtree(state, ignore_errors=True)
     else:
-        yield Directories(None, state)
+        yield None, state
     try:
         with strategy("multiworker"):
             gather(np.zeros(1, "int64"))  # so that they leave together
@@ -193,11 +176,3 @@ def _locked(directory: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
-
-
-def write_history(path: Path, history: Sequence[dict[str, float]]) -> None:
-    """Writes one row an epoch."""
-    with open(path, "w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=list(history[0]))
-        writer.writeheader()
-        writer.writerows(history)

@@ -27,11 +27,8 @@ def ranked(scores: tf.Tensor, class_names: Sequence[str]) -> dict[str, tf.Tensor
 def labelled(scores: tf.Tensor, class_names: Sequence[str]) -> dict[str, tf.Tensor]:
     """Returns the best `label` (B,) and its `score` (B,), and what `ranked` gives."""
     label = tf.gather(tf.constant(class_names), tf.argmax(scores, axis=1))
-    return {
-        "label": label,
-        "score": tf.reduce_max(scores, axis=1),
-        **ranked(scores, class_names),
-    }
+    best = {"label": label, "score": tf.reduce_max(scores, axis=1)}
+    return {**best, **ranked(scores, class_names)}
 
 
 def signature(
@@ -48,7 +45,7 @@ def strings(name: str) -> tf.TensorSpec:
 
 
 def promise(inputs: dict[str, list], class_names: Sequence[str]) -> list[Any]:
-    """Returns what a signature for the Predict API promises."""
+    """Returns the promise of a signature for the Predict API."""
     answers = {"label": STRINGS, "score": FLOATS}
     return ["predict", inputs, {**answers, **ranked_promise(class_names)}]
 
@@ -69,10 +66,9 @@ def write_classifier(
     """Writes the next version of a classifier.
 
     Args:
-        destination: As for `write_export`, and so are the errors.
-        class_names: The names of the C classes, in the order of the model's logits.
+        destination, precision: As for `write_export`, and so are the errors.
+        class_names: The names of the classes, in the order of the model's logits.
         scores: The probabilities that the live model gives for each row of the columns.
-        precision: What it computes in.
         **export: The model, signatures, promises, columns, requests and assets of an `Export`.
     """
     answers = {"classes": [list(class_names)] * len(scores), "scores": scores}

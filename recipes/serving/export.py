@@ -1,4 +1,4 @@
-"""Export for TensorFlow Serving: a SavedModel that takes raw text.
+"""Exports for TensorFlow Serving: a SavedModel that takes raw text, or the bytes of images.
 
 What a server gets is one directory, `DESTINATION/<version>/`:
 
@@ -43,7 +43,7 @@ AWKWARD_TEXTS = (
 
 
 class Export(NamedTuple):
-    """A model with all that a server needs of it.
+    """Holds a model with all that a server needs of it.
 
     Attributes:
         model: The model, in the precision to export. Its optimizer is not stored.
@@ -76,8 +76,8 @@ def write_export(destination: Path, export: Export, precision: str) -> Path:
     Args:
         destination: The directory that holds all versions, made if missing: a server's
             `--model_base_path`. The new version is one more than the largest there.
-        export: The model.
-        precision: What it computes in.
+        export: The model, with what a server needs of it.
+        precision: The precision that it computes in.
 
     Returns:
         The directory written, `destination/<version>`.
@@ -104,7 +104,7 @@ def write_export(destination: Path, export: Export, precision: str) -> Path:
 
 
 def _expected(export: Export) -> dict[str, Any]:
-    """Returns what `verify_export.py` is to find."""
+    """Lists for `verify_export.py` what must be found."""
     return {
         "text_ops": sorted(TEXT_OPS),
         "signatures": export.promises,

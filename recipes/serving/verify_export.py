@@ -68,12 +68,7 @@ def _array(values: list) -> np.ndarray:
 class Server:
     """Answers requests from a loaded SavedModel."""
 
-    def __init__(
-        self,
-        session: tf.compat.v1.Session,
-        meta_graph: meta_graph_pb2.MetaGraphDef,
-        features: dict[str, str],
-    ):
+    def __init__(self, session: tf.compat.v1.Session, meta_graph, features: dict[str, str]):
         self._session = session
         self._signatures = meta_graph.signature_def
         self._features = features

@@ -1,4 +1,4 @@
-"""Warm-up: requests that TensorFlow Serving asks an export while it loads.
+"""Writes warm-up requests, which TensorFlow Serving asks an export while it loads.
 
 They are `assets.extra/tf_serving_warmup_requests`, a TFRecord file of `PredictionLog` messages.
 """
@@ -27,7 +27,7 @@ def write_warmup_requests(export: Path, requests: Iterable[PredictionLog]) -> No
 
 
 def warmup_batches(examples: Columns) -> Iterator[Columns]:
-    """Batches of several sizes, of short examples and of long ones."""
+    """Yields batches of several sizes, of short examples and of long ones."""
     by_length = sorted(zip(*examples.values(), strict=True), key=lambda row: sum(map(len, row)))
     for batch_size in BATCH_SIZES:
         for rows in (by_length, by_length[::-1]):  # shortest, then longest
@@ -37,6 +37,7 @@ def warmup_batches(examples: Columns) -> Iterator[Columns]:
 
 # No model is named: its name is the server's choice, and saved_model_warmup.cc does not look at it.
 def predict_request(columns: Columns) -> PredictionLog:
+    """Makes a request of `serving_default`."""
     log = PredictionLog()
     request = log.predict_log.request
     request.model_spec.signature_name = "serving_default"
@@ -46,6 +47,7 @@ def predict_request(columns: Columns) -> PredictionLog:
 
 
 def classify_request(columns: Columns) -> PredictionLog:
+    """Makes a request of `classify`."""
     log = PredictionLog()
     request = log.classify_log.request
     request.model_spec.signature_name = "classify"

@@ -29,12 +29,8 @@ _WEIGHTS = tf.TensorSpec([None, None], tf.float32)
 def cut_batches(pairs: Pairs, batch_tokens: int, order: np.ndarray) -> list[np.ndarray]:
     """Cuts pairs, sorted by length, into batches of at most so many tokens.
 
-    A batch counts the longer of its two sides, padding included, as is the custom.
-
-    Args:
-        pairs: Token ids.
-        batch_tokens: Budget of a batch. A pair longer than that is a batch of its own.
-        order: The pairs to take; those of equal lengths stay in this order.
+    A batch counts the longer of its two sides, padding included, as is the custom. A pair that is
+    longer than `batch_tokens` is a batch of its own; pairs of equal lengths stay in `order`.
 
     Returns:
         Arrays of indices into the pairs, the shortest pairs first.
@@ -56,13 +52,7 @@ def encoder_of_epochs(
 ) -> Callable[[int | None], Pairs]:
     """Makes a function that gives the token ids of pairs as they are cut up in an epoch.
 
-    Args:
-        data: The pairs.
-        tokenizer: What encodes them.
-        settings: Complete settings.
-
-    Returns:
-        A function of the epoch, counted from 0; None for no subword dropout.
+    Its argument is the epoch, counted from 0; None for no subword dropout.
 
     Raises:
         UserError: If a text is too long, and the settings refuse such.
@@ -101,12 +91,8 @@ def encode_whole(data: ParallelTexts, tokenizer, settings: TranslationSettings) 
             f"{length}: {text:.60}… Leave them out, or pass --long-texts cut."
         )
     if too_long:
-        logger.warning(
-            "%s: texts longer than %d tokens (--max-sequence-length), cut there: %d",
-            data.source,
-            longest,
-            len(too_long),
-        )
+        message = "%s: texts longer than %d tokens (--max-sequence-length), cut there: %d"
+        logger.warning(message, data.source, longest, len(too_long))
     return tuple(tokenizer.cut(rows, longest) for rows in sides)
 
 

@@ -1,6 +1,5 @@
-"""Parallel text: sources and their translations, line by line or row by row."""
+"""Reads parallel text: sources and their translations, line by line or row by row."""
 
-import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,8 +10,6 @@ from ..data.formats import TABLE_FORMATS, TABLE_SUFFIXES, open_lines, open_table
 from ..data.rows import Table, read_rows
 from ..data.splitting import with_validation
 from ..errors import UserError
-
-logger = logging.getLogger("regard")
 
 
 @dataclass(frozen=True)
@@ -59,9 +56,6 @@ def read_parallel_texts(
         skip_bad_rows: Leave out, and count, rows where a text is missing, empty, not a string or
             holds what is not text.
 
-    Returns:
-        At least one text with its translation.
-
     Raises:
         UserError: If a file cannot be read, the two have different numbers of lines, a column
             cannot be told, a row is bad, or every source is its own translation.
@@ -70,8 +64,9 @@ def read_parallel_texts(
         >>> len(read_parallel_texts("train.en", "train.de"))
         29000
     """
+    columns = {"source": source_column, "target": target_column}
     if target is None:
-        data = _read_table(str(source), source_column, target_column, encoding, skip_bad_rows)
+        data = _read_table(str(source), columns, encoding, skip_bad_rows)
     else:
         if source_column is not None or target_column is not None:
             raise UserError("Columns are for one table: with two files of lines, leave them out.")
@@ -85,7 +80,8 @@ def read_parallel_texts(
 
 
 def _read_files(source: str, target: str, encoding: str, skip_bad_rows: bool) -> ParallelTexts:
-    lines = [_lines(path, encoding) for path in (source, target)]
+    tables = [open_lines(path, encoding, skip_blank=False) for path in (source, target)]
+    lines = [[text for _, _, (text,) in table.read(table.columns)] for table in tables]
     if len(lines[0]) != len(lines[1]):
         raise UserError(
             f"{source} and {target} must have as many lines as each other, for line n of one is "
@@ -100,17 +96,8 @@ def _read_files(source: str, target: str, encoding: str, skip_bad_rows: bool) ->
     return ParallelTexts(source, cells["source"], cells["target"], None, num_skipped)
 
 
-def _lines(path: str, encoding: str) -> list[str]:
-    table = open_lines(path, encoding, skip_blank=False)
-    return [cells[0] for _, _, cells in table.read(table.columns)]
-
-
 def _read_table(
-    source: str,
-    source_column: str | None,
-    target_column: str | None,
-    encoding: str,
-    skip_bad_rows: bool,
+    source: str, given: dict[str, str | None], encoding: str, skip_bad_rows: bool
 ) -> ParallelTexts:
     if not source.startswith("tfds:") and Path(source).suffix.lower() not in TABLE_FORMATS:
         raise UserError(
@@ -118,7 +105,6 @@ def _read_table(
             f"both has the suffix {TABLE_SUFFIXES}."
         )
     table = open_table(source, encoding)
-    given = {"source": source_column, "target": target_column}
     columns = choose_columns(source, table.columns, given)
     cells, num_skipped = read_rows(source, table, columns, skip_bad_rows)
     return ParallelTexts(source, *cells.values(), tuple(columns.values()), num_skipped)
@@ -134,12 +120,10 @@ def read_train_and_validation(
     """Reads the data to learn from and the data to validate on, or holds out a part for that.
 
     Args:
-        source: As for `read_parallel_texts`, or parallel text already read.
-        target: As for `read_parallel_texts`.
+        source, target, **reading: As for `read_parallel_texts`, or parallel text already read.
         validation: A table, or a tuple of the file of sources and that of targets, or parallel text
             already read, or the share of the training data to hold out, in (0, 1).
         seed: Decides what is held out.
-        **reading: As for `read_parallel_texts`.
 
     Raises:
         UserError: As `read_parallel_texts`, or if nothing can be held out.

@@ -33,24 +33,12 @@ CHINESE_DIGITS = "零一二三四五六七八九"
 
 def english_number(number: int) -> str:
     """Writes a number below a million in words: "three hundred and five"."""
-    thousands, rest = divmod(number, 1000)
-    if not thousands:
-        return _below_thousand(rest)
-    words = f"{_below_thousand(thousands)} thousand"
-    if not rest:
-        return words
-    return f"{words} {'and ' if rest < 100 else ''}{_below_thousand(rest)}"
-
-
-def _below_thousand(number: int) -> str:
-    hundreds, rest = divmod(number, 100)
-    if not hundreds:
-        return _below_hundred(rest)
-    words = f"{UNITS[hundreds]} hundred"
-    return f"{words} and {_below_hundred(rest)}" if rest else words
-
-
-def _below_hundred(number: int) -> str:
+    for size, name in ((1000, "thousand"), (100, "hundred")):
+        if number >= size:
+            upper, rest = divmod(number, size)
+            words = f"{english_number(upper)} {name}"
+            joint = " and " if rest < 100 else " "
+            return f"{words}{joint}{english_number(rest)}" if rest else words
     if number < 20:
         return UNITS[number]
     tens, rest = divmod(number, 10)
@@ -59,15 +47,11 @@ def _below_hundred(number: int) -> str:
 
 def chinese_number(number: int) -> str:
     """Writes a number below a million in Chinese numerals: "三百零五"."""
-    if number == 0:
-        return CHINESE_DIGITS[0]
     upper, lower = divmod(number, 10_000)
     if not upper:
-        return _below_ten_thousand(lower)
-    numerals = f"{_below_ten_thousand(upper)}万"
-    if not lower:
-        return numerals
-    return f"{numerals}{'零' if lower < 1000 else ''}{_below_ten_thousand(lower, after=True)}"
+        return _below_ten_thousand(lower) or CHINESE_DIGITS[0]
+    gap = "零" if 0 < lower < 1000 else ""
+    return f"{_below_ten_thousand(upper)}万{gap}{_below_ten_thousand(lower, after=True)}"
 
 
 def _below_ten_thousand(number: int, after: bool = False) -> str:
@@ -79,9 +63,7 @@ def _below_ten_thousand(number: int, after: bool = False) -> str:
             is_bare_ten = unit == "十" and digit == 1 and not numerals and not after
             numerals += "零" if has_gap and numerals else ""
             numerals += ("" if is_bare_ten else CHINESE_DIGITS[digit]) + unit
-            has_gap = False
-        else:
-            has_gap = True
+        has_gap = digit == 0
     return numerals
 
 
@@ -115,12 +97,7 @@ def chinese_date(day: date, with_weekday: bool = False) -> str:
 def generate_pairs(count: int, seed: int, held_out: bool) -> tuple[list[str], list[str]]:
     """Draws dates and numbers with their translations.
 
-    A number or day that is held out never occurs in pairs that are not.
-
-    Args:
-        count: Number of pairs.
-        seed: Seed of the draw.
-        held_out: Whether to draw from the tenth of all numbers and days that is held out.
+    With `held_out` they are of the tenth of all numbers and days that never occurs without it.
 
     Returns:
         The English texts, and the Chinese ones.

@@ -1,7 +1,7 @@
-"""The demo of translation: dates and numbers from English into Chinese, from data to server."""
+"""Shows translation at work: English dates and numbers into Chinese, from data to server."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 from ..runs.directories import written_aside
@@ -39,14 +39,7 @@ QUESTIONS = (
 
 
 def run_demo(output: Path, overwrite: bool = False) -> Iterator[str]:
-    """Trains, evaluates, translates and exports; says at each step what came of it.
-
-    Args:
-        output: Directory to write: the pairs, the run, a picture and the export.
-        overwrite: Whether to replace what an earlier demo wrote there. Defaults to False.
-
-    Yields:
-        Lines for the reader.
+    """Trains, evaluates, translates and exports; yields lines that say what came of each step.
 
     Raises:
         UserError: If the directory exists and may not be replaced, or cannot be written.
@@ -54,9 +47,8 @@ def run_demo(output: Path, overwrite: bool = False) -> Iterator[str]:
     with written_aside(output, TASKS["translation"].demo, overwrite) as directory:
         train = write_pairs(directory, output, "train", NUM_TRAINING_PAIRS, held_out=False)
         test = write_pairs(directory, output, "held_out", NUM_HELD_OUT_PAIRS, held_out=True)
-        validation = ParallelTexts(
-            "the demo", *generate_pairs(NUM_VALIDATION_PAIRS, seed=1, held_out=False)
-        )
+        pairs = generate_pairs(NUM_VALIDATION_PAIRS, seed=1, held_out=False)
+        validation = ParallelTexts("the demo", *pairs)
         logger.info("Training on %d generated pairs; a few minutes.", len(train))
         run = fit_translation(
             train, validation_source=validation, output=directory / "run", **SETTINGS
@@ -69,8 +61,7 @@ def run_demo(output: Path, overwrite: bool = False) -> Iterator[str]:
         answers = run.predict(QUESTIONS)
         yield from (f"{answer.text}\t{answer.translation}" for answer in answers)
         yield ""
-        weekday = answers[1]
-        picture = run.align(weekday.text, weekday.translation)
+        picture = run.align(answers[1].text, answers[1].translation)
         write_alignment(directory / "alignment.png", picture)
         run.export(directory / "served")
     yield f"run: {output}/run"
@@ -87,7 +78,7 @@ def write_pairs(
     directory: Path, output: Path, name: str, count: int, held_out: bool
 ) -> ParallelTexts:
     """Writes pairs as people keep theirs, two files line beside line; returns them, too."""
-    sides: Sequence[list[str]] = generate_pairs(count, seed=0, held_out=held_out)
+    sides = generate_pairs(count, seed=0, held_out=held_out)
     for language, texts in zip(("en", "zh"), sides, strict=True):
         text = "".join(f"{line}\n" for line in texts)
         (directory / f"{name}.{language}").write_text(text, encoding="utf-8")

@@ -31,11 +31,10 @@ def translation_metrics(
     Args:
         translations: Texts that a model wrote.
         references: Texts that people wrote.
-        tokenize: sacreBLEU's name of BLEU's tokenizer: "13a", "zh", "intl", "char" and so on.
-            Defaults to "zh" for Chinese references, "char" for Japanese, else "13a".
+        tokenize: sacreBLEU's name of BLEU's tokenizer. Defaults to that of `tokenization`.
 
     Returns:
-        A dictionary of plain Python values, ready for JSON: `num_examples`; `bleu`, from 0 to 100;
+        Plain Python values, ready for JSON: `num_examples`; `bleu`, from 0 to 100;
         `bleu_lowercase`, the BLEU of lower-cased texts, and `chrf`, likewise; `exact`, the share of
         translations that equal their reference; and `signatures`, those of the three scores.
 
@@ -53,22 +52,17 @@ def translation_metrics(
         name: metric.corpus_score(list(translations), [list(references)]).score
         for name, metric in metrics.items()
     }
-    pairs = zip(translations, references, strict=True)
+    pairs = list(zip(translations, references, strict=True))
     return {
-        "num_examples": len(references),
+        "num_examples": len(pairs),
         **scores,
-        "exact": sum(translation == reference for translation, reference in pairs)
-        / len(references),
+        "exact": sum(translation == reference for translation, reference in pairs) / len(pairs),
         "signatures": {name: str(metric.get_signature()) for name, metric in metrics.items()},
     }
 
 
 def format_translation_metrics(metrics: dict[str, Any]) -> str:
-    """Lays a translator's metrics out for a terminal, with sacreBLEU's signatures below.
-
-    Args:
-        metrics: What `TranslationRun.evaluate` returns.
-    """
+    """Lays out what `TranslationRun.evaluate` returns for a terminal, signatures below."""
     rows = [
         ("sentences", f"{metrics['num_examples']:,}"),
         ("BLEU", f"{metrics['bleu']:.2f}"),

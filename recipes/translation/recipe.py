@@ -13,7 +13,7 @@ References:
 import logging
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -35,14 +35,6 @@ from .settings import ParallelReading, TranslationSettings
 from .training import best_bleu, compile_translator
 
 logger = logging.getLogger("regard")
-
-
-class Start(NamedTuple):
-    """A model before its training, with its tokenizer."""
-
-    model: Translator
-    tokenizer: SentencePieceTokenizer
-    settings: TranslationSettings
 
 
 @takes(ParallelReading, TranslationSettings)
@@ -129,7 +121,7 @@ def _report(run: TranslationRun, history: list, text: str, directory: Path) -> N
     write_alignment(directory / "alignment.png", picture)
 
 
-def start(train: ParallelTexts, settings: TranslationSettings) -> Start:
+def start(train: ParallelTexts, settings: TranslationSettings):
     """Makes a model and learns pieces from the texts, or takes those of a checkpoint."""
     if settings.checkpoint is None:
         size = settings.vocabulary_size
@@ -142,11 +134,11 @@ def start(train: ParallelTexts, settings: TranslationSettings) -> Start:
             pad_id=tokenizer.pad_id,
             **settings.model_options(),
         )
-        return Start(model, tokenizer, settings)
+        return model, tokenizer, settings
     try:
         checkpoint, tokenizer = open_translator(settings.checkpoint)
         model = Translator.from_checkpoint(checkpoint, **settings.model_options())
     except ValueError as error:
         raise UserError(str(error)) from error
     longest = checkpoint.arguments["max_sequence_length"]
-    return Start(model, tokenizer, settings.for_checkpoint(longest))
+    return model, tokenizer, settings.for_checkpoint(longest)

@@ -10,7 +10,7 @@ from ..runs.drawing import DOTS_PER_INCH, INK, fonts_for, new_figure, set_style,
 
 
 class Alignment(NamedTuple):
-    """An alignment: how much each piece of a translation reads of each piece of its source.
+    """Tells how much each piece of a translation reads of each piece of its source.
 
     Attributes:
         source_pieces: The S pieces of the source, with the end.

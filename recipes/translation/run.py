@@ -1,4 +1,4 @@
-"""A translator's run: from texts to translations; its `model/` is a Marian checkpoint."""
+"""Keeps a translator: from texts to translations; its `model/` is a Marian checkpoint."""
 
 import math
 import time
@@ -23,18 +23,14 @@ from .batches import ordered_batches, pack
 from .data import ParallelTexts
 from .evaluation import format_translation_metrics, translation_metrics
 from .report import Alignment
-from .serving import export_translator
+from .serving import export_translator, translate_all, translation_function
 from .training import SmoothedCrossentropy
-from .translate import translate_all, translation_function
 
 EVALUATION_BATCH_TOKENS = 4096
 
 
 def open_translator(source: str | Path) -> tuple[Checkpoint, SentencePieceTokenizer]:
-    """Opens a Marian checkpoint with its tokenizer.
-
-    Args:
-        source: A directory, `hf://ORG/NAME[@REVISION]`, or a run of a translator.
+    """Opens a Marian checkpoint, or that of a run, with its tokenizer.
 
     Raises:
         CheckpointError: If it is not a whole Marian checkpoint.
@@ -77,12 +73,6 @@ class Translation(Answer):
 class TranslationRun(LanguageRun):
     """A trained translator with its tokenizer, as a run directory holds it.
 
-    Args:
-        model: The translator.
-        tokenizer: Its tokenizer.
-        metadata: What `run.json` holds.
-        metrics: What `metrics.json` holds.
-
     Example:
         >>> run = TranslationRun.load("runs/train")
         >>> run.predict(["A dog runs."])[0].translation
@@ -118,32 +108,32 @@ class TranslationRun(LanguageRun):
             raise TypeError(f"`texts` must be a list of strings. Received: texts={texts!r:.50}")
         if not len(texts):
             return []
-        settings = self.metadata["settings"]
-        translator = self._translator(
-            settings["num_beams"] if num_beams is None else num_beams,
-            settings["length_penalty"] if length_penalty is None else length_penalty,
+        search = self._search()
+        translate = self._translator(
+            search["num_beams"] if num_beams is None else num_beams,
+            search["length_penalty"] if length_penalty is None else length_penalty,
         )
-        translations, scores = translate_all(translator, texts)
+        translations, scores = translate_all(translate, texts)
         rows = zip(texts, translations, scores.tolist(), strict=True)
         return [Translation(*row) for row in rows]
 
-    def _translator(self, *decoding):
+    def _search(self) -> dict[str, Any]:
+        """Returns how the run searches where nothing else is asked for."""
+        return {name: self.metadata["settings"][name] for name in ("num_beams", "length_penalty")}
+
+    def _translator(self, *search):
         """Returns the function from strings to strings, traced once for each way of searching."""
-        if decoding not in self._translators:
-            self._translators[decoding] = translation_function(
-                self.model, self.tokenizer, self.max_sequence_length, *decoding
+        if search not in self._translators:
+            self._translators[search] = translation_function(
+                self.model, self.tokenizer, self.max_sequence_length, *search
             )
-        return self._translators[decoding]
+        return self._translators[search]
 
     def align(self, text: str, translation: str) -> Alignment:
-        """Tells how much each piece of a translation reads of each piece of its source.
+        """Tells how much each piece of a translation, by whomever, reads of each of its source.
 
         That is the mean over the heads of the last block but one, where attention is most like an
         alignment.
-
-        Args:
-            text: The source.
-            translation: Its translation, by whomever.
 
         References:
             Garg et al., "Jointly Learning to Align and Translate with Transformer Models", section
@@ -192,28 +182,16 @@ class TranslationRun(LanguageRun):
 
     def export(self, destination: str | Path, precision: str = "float32") -> Path:
         words = (piece.removeprefix(SPACE) for piece in self.tokenizer.vocabulary)
-        settings = self.metadata["settings"]
+        search = {"max_sequence_length": self.max_sequence_length, **self._search()}
         return export_translator(
-            self.model,
-            self.tokenizer,
-            self.max_sequence_length,
-            Path(destination),
-            sample_texts(words),
-            settings["num_beams"],
-            settings["length_penalty"],
-            precision,
+            self.model, self.tokenizer, Path(destination), sample_texts(words), precision, **search
         )
 
     def save_model(self, directory: Path) -> None:
         super().save_model(directory)
-        write_json(directory / "generation_config.json", self._generation_config())
-
-    def _generation_config(self) -> dict[str, Any]:
-        """Returns what makes `transformers` search as we do."""
-        settings, pad_id = self.metadata["settings"], self.tokenizer.pad_id
-        return {
-            "num_beams": settings["num_beams"],
-            "length_penalty": settings["length_penalty"],
+        pad_id = self.tokenizer.pad_id
+        config = {  # makes `transformers` search as we do
+            **self._search(),
             "max_length": self.max_sequence_length,
             "bad_words_ids": [[pad_id]],
             "renormalize_logits": True,
@@ -221,3 +199,4 @@ class TranslationRun(LanguageRun):
             "pad_token_id": pad_id,
             "eos_token_id": self.tokenizer.end_id,
         }
+        write_json(directory / "generation_config.json", config)

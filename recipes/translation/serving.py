@@ -1,12 +1,20 @@
-"""Exports a translator: raw text in, translations with scores out, beam search included."""
+"""Translates from strings to strings in one graph, which `predict` runs and an export holds."""
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+import tensorflow as tf
+
+from ...models.decoding import beam_search
 from ..serving.export import AWKWARD_TEXTS, Export, in_precision, write_export
+from ..serving.micro_batches import answer_in_micro_batches
 from ..serving.warmup_requests import predict_request, warmup_batches
 from ..tokenizers.strings import Text, as_bytes
-from .translate import translation_function
+
+LANES = 2  # searches side by side: the products of one are too small to share among threads
+MAX_LENGTH_FACTOR, MAX_LENGTH_EXTRA = 2, 20  # tokens of a translation for those of its source
 
 # How far scores, logarithms of probabilities a token, may be from those of the live model, and in
 # what share of translations another may be as good.
@@ -21,12 +29,10 @@ PROMISE = [
 def export_translator(
     model,
     tokenizer,
-    max_sequence_length: int,
     destination: Path,
     examples: Sequence[Text],
-    num_beams: int = 4,
-    length_penalty: float = 1.0,
     precision: str = "float32",
+    **search: Any,
 ) -> Path:
     """Writes the next version of a translator that TensorFlow Serving's stock server can load.
 
@@ -37,38 +43,82 @@ def export_translator(
     Args:
         model: A `Translator`, in float32.
         tokenizer: Its `SentencePieceTokenizer`.
-        max_sequence_length: Largest number of tokens of a text, its end included.
-        destination: As for `write_export`, and so are the errors.
+        destination: As for `write_export`, and so are the errors and what is returned.
         examples: A few texts, at least one, of the kind that will be asked. The export is tried
             with them, and they become its warm-up requests.
-        num_beams: Number of beams. Defaults to 4.
-        length_penalty: Power of the length that scores are divided by. Defaults to 1.
         precision: "float32" or "bfloat16". Defaults to "float32".
-
-    Returns:
-        The directory written, `destination/<version>`.
+        **search: Further arguments of `translation_function`.
     """
     if not examples:
         raise ValueError("An export needs at least one example to warm up with. Received: none")
     exported = in_precision(model, precision)
-    options = (tokenizer, max_sequence_length, num_beams, length_penalty)
-    translate = translation_function(exported, *options)
+    translate = translation_function(exported, tokenizer, **search)
     examples = as_bytes(examples).numpy().tolist()
     texts = [*AWKWARD_TEXTS, *examples]
     # Compared with the same precision: in another, a search may well end elsewhere.
-    answer = translate(as_bytes(texts))
+    translations, scores = translate_all(translate, texts)
     export = Export(
         model=exported,
         signatures={"serving_default": translate.get_concrete_function()},
         promises={"serving_default": PROMISE},
         columns={"texts": texts},
-        answers={
-            "translations": [text.decode("utf-8") for text in answer["translations"].numpy()],
-            "scores": answer["scores"].numpy().tolist(),
-        },
+        answers={"translations": translations, "scores": scores.tolist()},
         tolerances=TOLERANCES[precision],
         requests=[predict_request(batch) for batch in warmup_batches({"texts": examples})],
         assets={"vocab.txt": sorted(tokenizer.vocabulary, key=tokenizer.vocabulary.get)},
         resources=tokenizer.resources,
     )
     return write_export(destination, export, precision)
+
+
+def translation_function(model, tokenizer, max_sequence_length: int, num_beams, length_penalty):
+    """Makes a function from texts (B,) to `translations` (B,), strings, and `scores` (B,), float32.
+
+    Texts of like length are translated together, a few at a time, so that short ones do not wait
+    for long ones and memory does not grow with the batch. A text without anything in it has an
+    empty translation, with a score of 0.
+
+    Args:
+        model: A `Translator`.
+        tokenizer: Its `SentencePieceTokenizer`.
+        max_sequence_length: Largest number of tokens of a source that are read, and of a
+            translation. A translation also has at most twice the tokens of its source, and 20.
+        num_beams: Number of beams.
+        length_penalty: Power of the length that scores are divided by.
+    """
+
+    def search(token_ids: tf.RaggedTensor) -> tuple[tf.Tensor, tf.Tensor]:
+        lengths = token_ids.row_lengths()
+        padded = token_ids.to_tensor(tokenizer.pad_id)  # (B, S)
+        longest = MAX_LENGTH_FACTOR * tf.cast(lengths, tf.int32) + MAX_LENGTH_EXTRA  # (B,)
+        found = beam_search(
+            model,
+            padded,
+            tf.sequence_mask(lengths, tf.shape(padded)[1]),
+            tf.minimum(longest, max_sequence_length),
+            num_beams,
+            length_penalty,
+        )
+        is_empty = lengths == 1  # an end and no more
+        translations = tf.where(is_empty, "", tokenizer.decode(found.token_ids[:, 0]))
+        return translations, tf.where(is_empty, 0.0, found.scores[:, 0])
+
+    @tf.function(autograph=False, input_signature=[tf.TensorSpec([None], tf.string, "texts")])
+    def translate(texts):
+        token_ids = tokenizer.encode(texts, max_sequence_length)
+        translations, scores = answer_in_micro_batches(
+            lambda rows: search(tf.gather(token_ids, rows)),
+            token_ids.row_lengths(),
+            [tf.TensorSpec([None], dtype) for dtype in (tf.string, tf.float32)],
+            LANES,
+        )
+        return {"translations": translations, "scores": scores}
+
+    return translate
+
+
+def translate_all(translate, texts: Sequence[Text]) -> tuple[list[str], np.ndarray]:
+    """Returns translations of texts and their scores, by what `translation_function` made."""
+    answer = translate(as_bytes(texts))
+    translations = [text.decode("utf-8", "replace") for text in answer["translations"].numpy()]
+    return translations, answer["scores"].numpy()

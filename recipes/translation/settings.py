@@ -1,4 +1,4 @@
-"""What decides the training of a translator, and what its data is."""
+"""Declares what decides the training of a translator, and what its data is."""
 
 from dataclasses import replace
 from typing import Self
@@ -22,12 +22,7 @@ SIZES = ("num_layers", "num_decoder_layers", "hidden_dim", "num_heads", "interme
 # that has learned already.
 FEW_PAIRS = {"epochs": 100, "vocabulary_size": 4000, "batch_tokens": 1024, "warmup_steps": 1000}
 MANY_PAIRS = {"epochs": 100, "vocabulary_size": 37_000, "batch_tokens": 4096, "warmup_steps": 4000}
-FROM_CHECKPOINT = {
-    "epochs": 10,
-    "batch_tokens": 4096,
-    "warmup_steps": 1000,
-    "learning_rate": 2e-4,
-}
+FROM_CHECKPOINT = {"epochs": 10, "batch_tokens": 4096, "warmup_steps": 1000, "learning_rate": 2e-4}
 LARGE = "transformer_base and transformer_big"
 
 
@@ -60,7 +55,7 @@ def _size(help: str, default_is: str = "the preset's"):
     },
 )
 class TranslationSettings(TokenSettings):
-    """The settings of a training of a translator."""
+    """Decides a training of a translator."""
 
     num_layers: int | None = _size("Blocks of the encoder, and of the decoder.")
     num_decoder_layers: int | None = _size(
@@ -133,7 +128,7 @@ class TranslationSettings(TokenSettings):
 
 @declared()
 class ParallelReading(TableReading):
-    """How texts are read with their translations."""
+    """Says how texts are read with their translations."""
 
     source_column: str | None = setting(
         "Column of the texts to translate, in a table.", default_is="guessed", metavar="NAME"
@@ -145,7 +140,7 @@ class ParallelReading(TableReading):
 
 @declared()
 class ParallelFiles(ParallelReading):
-    """Where texts and their translations are: two files line beside line, or a table."""
+    """Names texts and their translations: two files line beside line, or a table."""
 
     source: str | None = setting("The texts to translate, one a line.", metavar="FILE")
     target: str | None = setting("Their translations, one a line.", metavar="FILE")
@@ -153,7 +148,7 @@ class ParallelFiles(ParallelReading):
 
 @declared()
 class ParallelSources(ParallelFiles):
-    """What a translator learns from, and is validated on."""
+    """Says what a translator learns from, and is validated on."""
 
     table: str | None = setting("", is_argument=True)
     validation_source: str | None = setting("Data to validate on, likewise.", metavar="FILE")
@@ -168,7 +163,7 @@ class ParallelSources(ParallelFiles):
 
 @declared()
 class Decoding(Declared):
-    """How a translator searches, where not as its run says."""
+    """Says how a translator searches, where not as its run says."""
 
     num_beams: int | None = setting(
         "Beams of a translator's search.", default_is="the RUN's", at_least=1

@@ -14,13 +14,13 @@ from ..training.losses import TokenCrossentropy
 from ..training.optimizers import make_optimizer, mean_momentum
 from .data import ParallelTexts
 from .evaluation import tokenization
+from .serving import translate_all, translation_function
 from .settings import TranslationSettings
-from .translate import translate_all, translation_function
 
 
 @keras.saving.register_keras_serializable("regard")
 class SmoothedCrossentropy(keras.losses.Loss):
-    """Cross-entropy of token ids (B, T) with logits (B, T, V), its target smoothed over all tokens.
+    """Measures the cross-entropy of token ids (B, T) with logits (B, T, V), targets smoothed.
 
     It is that of Keras' `CategoricalCrossentropy` without one-hot targets, which are as large as
     the logits. In nats, a mean over the real tokens.
@@ -81,10 +81,7 @@ class InverseSquareRoot(keras.optimizers.schedules.LearningRateSchedule):
 def compile_translator(model: keras.Model, settings: TranslationSettings, total_steps: int) -> None:
     """Compiles a `Translator` with the paper's optimizer and the mean of the last weights.
 
-    Args:
-        model: The translator.
-        settings: Complete settings.
-        total_steps: Largest number of batches of the whole training.
+    `total_steps` is the largest number of batches of the whole training.
     """
     accumulate = settings.accumulate
     optimizer = make_optimizer(
@@ -105,14 +102,9 @@ def compile_translator(model: keras.Model, settings: TranslationSettings, total_
 
 
 class BestBleu(BestEpoch):
-    """Keeps the weights of the epoch whose translations have the best BLEU.
+    """Keeps the weights of the epoch whose translations of the sources have the best BLEU.
 
-    Args:
-        patience: Number of epochs without a better one after which training stops.
-        translate: Translates a list of texts with the model as it is.
-        sources: The validation data.
-        references: Their translations.
-        tokenize: sacreBLEU's name of a way to tokenize.
+    `translate` asks the model as it is; `tokenize` is sacreBLEU's name of a way to tokenize.
     """
 
     def __init__(
