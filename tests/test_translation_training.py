@@ -7,6 +7,7 @@ import tensorflow as tf
 from regard.models import Translator
 from regard.recipes.training.fit import fit
 from regard.recipes.translation.batches import ordered_batches, training_batches
+from regard.recipes.translation.settings import TranslationSettings
 from regard.recipes.translation.training import (
     BestBleu,
     InverseSquareRoot,
@@ -121,6 +122,10 @@ def make_translator():
     )
 
 
+def settings(learning_rate, warmup_steps):
+    return TranslationSettings(learning_rate=learning_rate, warmup_steps=warmup_steps)
+
+
 def make_pairs(count=24):
     """Targets are the sources, one up."""
     random = np.random.default_rng(0)
@@ -130,7 +135,7 @@ def make_pairs(count=24):
 
 def test_a_step_changes_every_weight():
     model = make_translator()
-    compile_translator(model, 0.01, 1, 10, 0.1)
+    compile_translator(model, settings(0.01, 1), 10)
     before = model.get_weights()
     inputs, targets, weights = next(iter(ordered_batches(make_pairs(), 1000, PAD)))
     model.train_on_batch(inputs, targets, weights)
@@ -140,7 +145,7 @@ def test_a_step_changes_every_weight():
 
 def test_training_lowers_the_loss_and_keeps_a_mean_of_the_weights():
     model = make_translator()
-    compile_translator(model, 0.02, 10, 100, 0.1)
+    compile_translator(model, settings(0.02, 10), 100)
     pairs = make_pairs()
     batches = training_batches(lambda epoch: pairs, 60, 0, PAD)
     validation = ordered_batches(pairs, 60, PAD)
@@ -159,7 +164,7 @@ def test_training_lowers_the_loss_and_keeps_a_mean_of_the_weights():
 def test_figures_are_means_over_real_tokens(batch_tokens):
     """However the pairs are put into batches, long ones with long ones or all together."""
     model = make_translator()
-    compile_translator(model, 0.01, 1, 10, 0.1)
+    compile_translator(model, settings(0.01, 1), 10)
     pairs = make_pairs()
     figures = model.evaluate(ordered_batches(pairs, batch_tokens, PAD), verbose=0, return_dict=True)
     losses = []
@@ -175,7 +180,7 @@ def test_figures_are_means_over_real_tokens(batch_tokens):
 )
 def test_optimizer_is_that_of_the_paper(total_steps, momentum):
     model = make_translator()
-    compile_translator(model, 0.25, 4, total_steps, 0.1)
+    compile_translator(model, settings(0.25, 4), total_steps)
     optimizer = model.optimizer
     assert (optimizer.beta_1, optimizer.beta_2, optimizer.epsilon) == (0.9, 0.98, 1e-9)
     assert not optimizer.weight_decay

@@ -31,17 +31,13 @@ def training_batches(
     """Returns the endless stream of batches to train on, epoch after epoch.
 
     The order is a pure function of the augmentation's seed and the epoch. Batches are all of one
-    size: one may hold the last images of an epoch and the first of the next.
+    size: one may hold the last images of an epoch and the first of the next. Where the shard is not
+    the whole, images are changed with those of the shard alone.
 
     Args:
-        images: What to train on.
         targets: The probability of each class for each image, float32 (number of images, C).
-        preprocessing: Makes a model's inputs of images.
-        augmentation: Changes them before.
-        batch_size: Images in a batch.
         first_step: The batch to begin with. Defaults to 0.
-        shard: The shard of each batch to make. Where it is not the whole, images are changed with
-            those of the shard alone. Defaults to the whole.
+        shard: The shard of each batch to make. Defaults to the whole.
 
     Returns:
         A dataset of (images, targets): float32 (B, H, W, 3) and (B, C).

@@ -128,11 +128,9 @@ def _upright(image, orientation):
 
 
 def decode_batch(contents: tf.Tensor, prepare, shape: tuple[int, int, int]) -> tf.Tensor:
-    """Decodes a batch of images and prepares each for a model, in parallel: (B, *shape).
+    """Decodes strings (B,) to images and prepares each for a model, in parallel: (B, *shape).
 
-    Args:
-        contents: Strings, (B,).
-        prepare: Turns an image, uint8 (H, W, 3), into a model's input, float32, `shape`.
+    `prepare` turns an image, uint8 (H, W, 3), into a model's input, float32 of that shape.
 
     Raises:
         tf.errors.InvalidArgumentError: When the graph runs, if an image cannot be decoded. The

@@ -33,12 +33,7 @@ def export_image_classifier(
       as they come. Where one cannot be decoded, the error says which element it is.
     - `images`: `images` (B, H, W, 3), float32 from 0 to 255, of any one size.
 
-    Args:
-        model: A `VisionTransformer`, in float32.
-        preprocessing: Makes its inputs of images.
-        class_names: Names of the classes, in the order of the model's logits.
-        destination: As for `write_export`, and so are the errors and what is returned.
-        precision: "float32" or "bfloat16". Defaults to "float32".
+    The model is in float32; what is returned and raised is as for `write_export`.
     """
     exported = in_precision(model, precision)
     samples = sample_images()

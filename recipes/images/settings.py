@@ -19,7 +19,6 @@ FROM_SCRATCH = {
     "augmentation": "medium",
     "stochastic_depth": 0.1,
     "layer_decay": 1.0,
-    "weight_decay": 0.05,
 }
 FROM_CHECKPOINT = {
     "epochs": 5,
@@ -28,7 +27,6 @@ FROM_CHECKPOINT = {
     "augmentation": "light",
     "stochastic_depth": 0.0,
     "layer_decay": 0.75,
-    "weight_decay": 0.05,
 }
 
 
@@ -95,10 +93,8 @@ class ImageSettings(Settings):
         above=0,
         at_most=1,
     )
-    weight_decay: float | None = setting(
-        "Share of a weight that a step takes away, times the learning rate.",
-        default_is=f"{FROM_SCRATCH['weight_decay']}",
-        **SHARE,
+    weight_decay: float = setting(
+        "Share of a weight that a step takes away, times the learning rate.", 0.05, **SHARE
     )
 
     def _check_together(self) -> None:

@@ -54,7 +54,6 @@ def training_batches(
     Args:
         plan: Says what goes into each batch.
         token_ids: Encoded texts, (number of texts, None).
-        tokenizer: The `WordPieceTokenizer` that encoded them.
         masked_share: Share of the words, in (0, 1), to hide.
         first_step: The batch to begin with. Defaults to 0.
         shard: The shard of each batch to give. Defaults to the whole.

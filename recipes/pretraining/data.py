@@ -52,10 +52,6 @@ def read_texts(
     Raises:
         UserError: If a source cannot be read, its column cannot be told, or a row is bad.
         TypeError: If given one string, where a list of strings is wanted.
-
-    Example:
-        >>> len(read_texts(["articles.txt", "reviews.csv"], text_column="review"))
-        25000
     """
     if isinstance(sources, str):
         raise TypeError(f"`sources` must be a list of strings. Received: sources={sources!r}")

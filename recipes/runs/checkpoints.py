@@ -10,9 +10,6 @@ from .directories import model_directory
 def open_checkpoint(source: str | Path) -> tuple[Checkpoint, WordPieceTokenizer]:
     """Opens a checkpoint, or that of a run, and reads its tokenizer.
 
-    Args:
-        source: A directory, `hf://ORG/NAME[@REVISION]`, or the directory of a run.
-
     Raises:
         ValueError: If either cannot be used, or the tokenizer has token ids that the model has no
             embedding for.

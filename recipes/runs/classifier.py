@@ -4,7 +4,6 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import keras
 import numpy as np
 
 from .display import format_metrics
@@ -22,7 +21,10 @@ class ClassifierRun(Run):
 
     def __init__(self, model, preprocessor, metadata, metrics=None):
         super().__init__(model, preprocessor, metadata, metrics)
-        self.class_names = class_names_of(model, metadata)
+        names, count = metadata["class_names"], model.config["num_classes"]
+        if len(names) != count:
+            raise ValueError(f"run.json must name {count} classes. Received: class_names={names}")
+        self.class_names = list(names)
 
     def predict_probabilities(self, examples) -> np.ndarray:
         """Returns the probability of every class for every example: float32, (number, C).
@@ -64,15 +66,3 @@ class ClassifierRun(Run):
         metrics = classification_metrics(labels, probabilities, self.class_names)
         self.metrics = {**metrics, "best_epoch": best_epoch}
         return probabilities
-
-
-def class_names_of(model: keras.Model, metadata: dict[str, Any]) -> list[str]:
-    """Returns the names of a classifier's classes, in the order of its logits.
-
-    Raises:
-        ValueError: If there are more or fewer than classes.
-    """
-    names, count = metadata["class_names"], model.config["num_classes"]
-    if len(names) != count:
-        raise ValueError(f"run.json must name {count} classes. Received: class_names={names}")
-    return list(names)

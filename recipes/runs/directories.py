@@ -6,7 +6,9 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import reduce
 from itertools import count
+from operator import getitem
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
@@ -153,7 +155,8 @@ def read_metadata(directory: Path, *tasks: str) -> dict[str, Any]:
         metadata = json.loads(path.read_text(encoding="utf-8"))
         task = TASKS[metadata["task"]]
         needed = {"settings": dict, **task.needs}
-        is_whole = all(isinstance(_find(metadata, name), kind) for name, kind in needed.items())
+        found = {name: reduce(getitem, name.split("."), metadata) for name in needed}
+        is_whole = all(isinstance(found[name], kind) for name, kind in needed.items())
     except OSError as error:
         raise UserError(
             f"{directory} is not a run: there is no run.json in it. "
@@ -170,13 +173,6 @@ def read_metadata(directory: Path, *tasks: str) -> dict[str, Any]:
             f"{directory} is a run of {task.noun}, but this needs "
             f"{' or '.join(each.noun for each in wanted)}. Name one that {commands} wrote."
         )
-    return metadata
-
-
-def _find(metadata: dict[str, Any], name: str) -> Any:
-    """Returns the value under a dotted name."""
-    for part in name.split("."):
-        metadata = metadata[part]
     return metadata
 
 

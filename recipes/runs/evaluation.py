@@ -174,10 +174,6 @@ def encode_labels(labels: Sequence[str], class_names: Sequence[str], source: str
 
     Raises:
         UserError: If a label is not among `class_names`; the message names `source`.
-
-    Example:
-        >>> encode_labels(["positive", "negative"], ["negative", "positive"], "test.csv")
-        array([1, 0], dtype=int32)
     """
     index = {name: number for number, name in enumerate(class_names)}
     unseen = Counter(label for label in labels if label not in index)

@@ -80,7 +80,10 @@ def _learning_curves(history: Sequence[dict[str, Any]], best_epoch: int | None) 
         set_style(axes, title)
         for key, name, color, marker in series:
             _curve(axes, history, key, label=name, color=color, marker=marker)
-        _epoch_axis(axes, [row["epoch"] for row in history])
+        axes.set_xlabel("epoch", color=INK)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+        if history:
+            axes.set_xlim(history[0]["epoch"] - 0.5, history[-1]["epoch"] + 0.5)
         if best_epoch is not None:
             axes.axvline(best_epoch, color=INK, linewidth=1, linestyle=":", label="best epoch")
         if axes.get_legend_handles_labels()[1]:
@@ -94,13 +97,6 @@ def _curve(axes: Axes, history: Sequence[dict[str, Any]], key: str, **style: str
     if points:
         # About 20 markers at most, or a long run is all markers.
         axes.plot(*zip(*points, strict=True), markevery=ceil(len(points) / 20), ms=5, **style)
-
-
-def _epoch_axis(axes: Axes, epochs: Sequence[int]) -> None:
-    axes.set_xlabel("epoch", color=INK)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    if epochs:
-        axes.set_xlim(min(epochs) - 0.5, max(epochs) + 0.5)
 
 
 def _confusion_matrix(metrics: dict[str, Any]) -> Figure:

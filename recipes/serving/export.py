@@ -184,15 +184,13 @@ def _verify(export: Path, expected: Mapping[str, Any]) -> None:
         text=True,
         errors="replace",
     )
-    if result.returncode != 0:
-        raise RuntimeError(f"The export failed its check and was deleted: {_reason(result)}")
-
-
-def _reason(result: subprocess.CompletedProcess) -> str:
+    if result.returncode == 0:
+        return
     try:
-        return json.loads(result.stdout.splitlines()[-1])["error"]
+        reason = json.loads(result.stdout.splitlines()[-1])["error"]
     except (IndexError, ValueError):  # it was killed, or could not start
-        return f"exit status {result.returncode}\n{result.stderr}"
+        reason = f"exit status {result.returncode}\n{result.stderr}"
+    raise RuntimeError(f"The export failed its check and was deleted: {reason}")
 
 
 def _flush(export: Path) -> None:

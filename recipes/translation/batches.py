@@ -49,24 +49,20 @@ def cut_batches(pairs: Pairs, batch_tokens: int, order: np.ndarray) -> list[np.n
 
 def encoder_of_epochs(
     data: ParallelTexts, tokenizer: SentencePieceTokenizer, settings: TranslationSettings
-) -> Callable[[int | None], Pairs]:
-    """Makes a function that gives the token ids of pairs as they are cut up in an epoch.
-
-    Its argument is the epoch, counted from 0; None for no subword dropout.
+) -> Callable[[int], Pairs]:
+    """Makes a function from an epoch, counted from 0, to the token ids of pairs as it cuts them up.
 
     Raises:
         UserError: If a text is too long, and the settings refuse such.
     """
     plain = encode_whole(data, tokenizer, settings)
 
-    def encode(epoch: int | None) -> Pairs:
-        if epoch is None or not settings.subword_dropout:
-            return plain
+    def encode(epoch: int) -> Pairs:
         seed = settings.seed + 1_000_003 * epoch
         length, dropout = settings.max_sequence_length, settings.subword_dropout
         return tokenizer.encode_pairs(data.sources, data.targets, length, dropout, seed)
 
-    return encode
+    return encode if settings.subword_dropout else lambda epoch: plain
 
 
 def encode_whole(data: ParallelTexts, tokenizer, settings: TranslationSettings) -> Pairs:
@@ -111,8 +107,6 @@ def training_batches(
 
     Args:
         encode: Gives the token ids of all pairs for an epoch, counted from 0.
-        batch_tokens: Budget of a batch, in tokens.
-        seed: Seed of the order.
         pad_id: Token id of padding, and of the start of a target.
         first_step: The batch to begin with. Defaults to 0.
         shard: The shard of each batch to give. Defaults to the whole.

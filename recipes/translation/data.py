@@ -1,6 +1,7 @@
 """Reads parallel text: sources and their translations, line by line or row by row."""
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -113,17 +114,21 @@ def _read_table(
 def read_train_and_validation(
     source: str | Path | ParallelTexts,
     target: str | Path | None,
-    validation: Any,
+    validation: str | Path | float,
+    validation_source: str | Path | ParallelTexts | None,
+    validation_target: str | Path | None,
     seed: int,
     **reading: Any,
 ) -> tuple[ParallelTexts, ParallelTexts]:
     """Reads the data to learn from and the data to validate on, or holds out a part for that.
 
     Args:
-        source, target, **reading: As for `read_parallel_texts`, or parallel text already read.
-        validation: A table, or a tuple of the file of sources and that of targets, or parallel text
-            already read, or the share of the training data to hold out, in (0, 1).
+        source, target: As for `read_parallel_texts`, or parallel text already read.
+        validation: A table, or the share of the training data to hold out, in (0, 1); not used
+            where there is a `validation_source`.
+        validation_source, validation_target: Likewise as for `read_parallel_texts`.
         seed: Decides what is held out.
+        **reading: As for `read_parallel_texts`.
 
     Raises:
         UserError: As `read_parallel_texts`, or if nothing can be held out.
@@ -131,12 +136,12 @@ def read_train_and_validation(
     train = source
     if not isinstance(source, ParallelTexts):
         train = read_parallel_texts(source, target, **reading)
-    columns = dict(zip(("source_column", "target_column"), train.columns or (), strict=False))
-
-    def read(validation: Any) -> ParallelTexts:
-        if isinstance(validation, tuple):
-            unnamed = dict.fromkeys(("source_column", "target_column"))
-            return read_parallel_texts(*validation, **{**reading, **unnamed})
-        return read_parallel_texts(validation, **{**reading, **columns})
-
+    names = ("source_column", "target_column")
+    if isinstance(validation_source, ParallelTexts):
+        validation = validation_source
+    elif validation_source is not None:
+        unnamed = {**reading, **dict.fromkeys(names)}
+        validation = read_parallel_texts(validation_source, validation_target, **unnamed)
+    columns = dict(zip(names, train.columns or (), strict=False))
+    read = partial(read_parallel_texts, **{**reading, **columns})
     return with_validation(train, validation, seed, read)

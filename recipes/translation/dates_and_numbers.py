@@ -70,7 +70,9 @@ def _below_ten_thousand(number: int, after: bool = False) -> str:
 def english_dates(day: date) -> Iterator[str]:
     """Yields the ways to write a day."""
     month, short = MONTHS[day.month - 1], MONTHS[day.month - 1][:3]
-    ordinal = f"{day.day}{_ordinal_ending(day.day)}"
+    is_teen = 11 <= day.day <= 13
+    ending = "th" if is_teen else {1: "st", 2: "nd", 3: "rd"}.get(day.day % 10, "th")
+    ordinal = f"{day.day}{ending}"
     yield f"{day.day} {month} {day.year}"
     yield f"{month} {day.day}, {day.year}"
     yield f"{short} {day.day}, {day.year}"
@@ -80,12 +82,6 @@ def english_dates(day: date) -> Iterator[str]:
     yield f"{WEEKDAYS[day.weekday()]}, {day.day} {month} {day.year}"
     yield f"{WEEKDAYS[day.weekday()]}, {month} {day.day}, {day.year}"
     yield f"{day.year}-{day.month:02}-{day.day:02}"
-
-
-def _ordinal_ending(day: int) -> str:
-    if 11 <= day <= 13:
-        return "th"
-    return {1: "st", 2: "nd", 3: "rd"}.get(day % 10, "th")
 
 
 def chinese_date(day: date, with_weekday: bool = False) -> str:

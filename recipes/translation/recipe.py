@@ -27,7 +27,13 @@ from ..runs.session import session
 from ..tokenizers.sentencepiece import SentencePieceTokenizer
 from ..training.fit import fit
 from ..training.precision import merged_float32
-from .batches import cut_batches, encoder_of_epochs, ordered_batches, training_batches
+from .batches import (
+    cut_batches,
+    encode_whole,
+    encoder_of_epochs,
+    ordered_batches,
+    training_batches,
+)
 from .data import ParallelTexts, read_train_and_validation
 from .report import write_alignment
 from .run import TranslationRun, open_translator
@@ -81,13 +87,10 @@ def fit_translation(
     reading, settings = divided(options, ParallelReading, TranslationSettings)
     settings = TranslationSettings(**settings).completed()
     output = Path(output or default_output(getattr(source, "source", source)))
-    if validation_source is not None:
-        validation = validation_source
-        if not isinstance(validation_source, ParallelTexts):
-            validation = (validation_source, validation_target)
+    validation_data = (validation, validation_source, validation_target)
     with session("translation", output, settings, overwrite) as current:
         train, held_out = read_train_and_validation(
-            source, target, validation, settings.seed, **reading
+            source, target, *validation_data, seed=settings.seed, **reading
         )
         data = {"train": train.describe(), "validation": held_out.describe()}
         with current.training(settings, data) as (settings, resume):
@@ -95,7 +98,7 @@ def fit_translation(
             logger.info("%d pairs to learn from, %d to validate on.", len(train), len(held_out))
             budget, pad_id = settings.batch_tokens, tokenizer.pad_id
             encode = encoder_of_epochs(train, tokenizer, settings)
-            validation_pairs = encoder_of_epochs(held_out, tokenizer, settings)(None)
+            validation_pairs = encode_whole(held_out, tokenizer, settings)
             first_epoch = cut_batches(encode(0), budget, np.arange(len(train)))
             check_batch(max(map(len, first_epoch)), "--batch-tokens")
             steps_per_epoch = len(first_epoch)

@@ -38,8 +38,7 @@ def open_translator(source: str | Path) -> tuple[Checkpoint, SentencePieceTokeni
     """
     checkpoint = Checkpoint(model_directory(source))
     tokenizer = SentencePieceTokenizer.load(checkpoint.directory)
-    largest = max(tokenizer.vocabulary.values())
-    size = checkpoint.arguments["vocabulary_size"]
+    largest, size = max(tokenizer.vocabulary.values()), checkpoint.arguments["vocabulary_size"]
     ids = {"end_id": tokenizer.end_id, "pad_id": tokenizer.pad_id}
     expected = {name: checkpoint.arguments.get(name) for name in ids}
     if largest >= size or ids != expected:

@@ -40,13 +40,11 @@ def export_translator(
     strings, give `translations` (B,), strings, and `scores` (B,), float32. What is longer than
     `max_sequence_length` tokens is cut; no text is an error.
 
+    The model is in float32; what is returned and raised is as for `write_export`.
+
     Args:
-        model: A `Translator`, in float32.
-        tokenizer: Its `SentencePieceTokenizer`.
-        destination: As for `write_export`, and so are the errors and what is returned.
         examples: A few texts, at least one, of the kind that will be asked. The export is tried
             with them, and they become its warm-up requests.
-        precision: "float32" or "bfloat16". Defaults to "float32".
         **search: Further arguments of `translation_function`.
     """
     if not examples:

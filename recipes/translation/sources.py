@@ -30,17 +30,9 @@ def check_sources(
 
 def read_sources(sources: dict[str, Any], seed: int) -> dict[str, ParallelTexts]:
     """Reads what `fit_translation` learns from."""
-    names = ("table", "source", "target", "validation", "validation_source", "validation_target")
-    given = {name: sources.get(name) for name in names}
-    reading = {name: value for name, value in sources.items() if name not in names}
-    files = (given["validation_source"], given["validation_target"])
-    train, held_out = read_train_and_validation(
-        given["table"] or given["source"],
-        given["target"],
-        files if files[0] else given["validation"],
-        seed,
-        **reading,
-    )
+    data = dict(sources)
+    table, source = data.pop("table"), data.pop("source")
+    train, held_out = read_train_and_validation(table or source, seed=seed, **data)
     return {"source": train, "validation_source": held_out}
 
 

@@ -97,7 +97,7 @@ def compile_translator(model: keras.Model, settings: TranslationSettings, total_
         optimizer,
         SmoothedCrossentropy(settings.label_smoothing),
         weighted_metrics=[TokenCrossentropy(name="cross_entropy")],
-        jit_compile=settings.xla,
+        jit_compile=bool(settings.xla),
     )
 
 
