@@ -74,10 +74,11 @@ GIF = "R0lGODlhAwACAPAAAAAAAP///yH5BAAKAAAALAAAAAADAAIAAAIDhI8VADs="
 
 def _signatures(model, preprocessing: ImagePreprocessing, class_names: Sequence[str]) -> dict:
     """Returns the functions that a server calls, by name."""
+    names = tf.constant(class_names)  # (C,)
 
     def answer(inputs):
         scores = tf.nn.softmax(tf.cast(model(inputs, training=False), tf.float32))  # (B, C)
-        return labelled(scores, class_names)
+        return labelled(scores, names)
 
     def predict(image_bytes):
         shape = (preprocessing.height, preprocessing.width, 3)

@@ -18,17 +18,16 @@ STRINGS = ["string", [None]]
 FLOATS = ["float32", [None]]
 
 
-def ranked(scores: tf.Tensor, class_names: Sequence[str]) -> dict[str, tf.Tensor]:
-    """Returns `classes` (B, C), always in the same order, with their `scores` (B, C)."""
-    names = tf.constant(class_names)  # (C,)
+def ranked(scores: tf.Tensor, names: tf.Tensor) -> dict[str, tf.Tensor]:
+    """Returns `classes` (B, C), the names (C,) for each row, with their `scores` (B, C)."""
     return {"classes": tf.tile(names[tf.newaxis], [tf.shape(scores)[0], 1]), "scores": scores}
 
 
-def labelled(scores: tf.Tensor, class_names: Sequence[str]) -> dict[str, tf.Tensor]:
+def labelled(scores: tf.Tensor, names: tf.Tensor) -> dict[str, tf.Tensor]:
     """Returns the best `label` (B,) and its `score` (B,), and what `ranked` gives."""
-    label = tf.gather(tf.constant(class_names), tf.argmax(scores, axis=1))
+    label = tf.gather(names, tf.argmax(scores, axis=1))
     best = {"label": label, "score": tf.reduce_max(scores, axis=1)}
-    return {**best, **ranked(scores, class_names)}
+    return {**best, **ranked(scores, names)}
 
 
 def signature(

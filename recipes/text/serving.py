@@ -99,17 +99,18 @@ def _signatures(
     model, tokenizer, class_names: Sequence[str], max_sequence_length: int, columns: Sequence[str]
 ) -> dict:
     """Returns the functions that a server calls, by name."""
+    names = tf.constant(class_names)  # (C,)
     features = {FEATURES[name]: tf.io.FixedLenFeature([], tf.string) for name in columns}
 
     def scores_of(texts: dict[str, tf.Tensor]) -> tf.Tensor:
         return _probabilities(model, tokenizer, max_sequence_length, texts)  # (B, C)
 
     def predict(**texts: tf.Tensor) -> dict[str, tf.Tensor]:
-        return labelled(scores_of(texts), class_names)
+        return labelled(scores_of(texts), names)
 
     def classify(inputs: tf.Tensor) -> dict[str, tf.Tensor]:
         parsed = tf.io.parse_example(inputs, features)
-        return ranked(scores_of({name: parsed[FEATURES[name]] for name in columns}), class_names)
+        return ranked(scores_of({name: parsed[FEATURES[name]] for name in columns}), names)
 
     return {
         "serving_default": signature(predict, **{name: strings(name) for name in columns}),
