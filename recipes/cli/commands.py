@@ -68,9 +68,9 @@ def evaluate(run, data, as_json, **reading) -> None:
     task = TASKS[metadata["task"]]
     reading = options.only_those_of(task, "reading", reading)
     load_tfds({"data": data})
-    examples = task.load("sources", "read_evaluation")(metadata, data, **reading)
+    measured = task.load("sources", "read_evaluation")(metadata, data, **reading)
     trained = load_run(run)
-    metrics = trained.evaluate(examples)
+    metrics = trained.evaluate(**measured)
     if as_json:
         click.echo(json.dumps(metrics, ensure_ascii=False))
     else:

@@ -16,12 +16,11 @@ from ..runs.classifier import ClassifierRun
 from ..runs.directories import model_directory
 from ..runs.run import Answer
 from .batches import ordered_batches
-from .checks import read_images
+from .checks import read_images, read_labelled_images
 from .data import LabelledImages, list_images
 from .preprocessing import ImagePreprocessing
 from .serving import export_image_classifier
 from .settings import ImageReading
-from .sources import read_evaluation
 
 
 def open_image_checkpoint(source: str | Path) -> tuple[Checkpoint, ImagePreprocessing]:
@@ -113,7 +112,7 @@ class ImageRun(ClassifierRun):
             UserError: If the data cannot be read, or holds a label that training never saw.
         """
         if not isinstance(data, LabelledImages):
-            data = read_evaluation(self.metadata, data, **reading)
+            data = read_labelled_images(data, "test", **reading)
         self.predict_probabilities(data.take([0]))  # traced before the clock starts
         return self.measure(data, data.labels, data.source)
 

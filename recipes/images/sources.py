@@ -3,7 +3,7 @@
 from typing import Any
 
 from ..errors import UserError
-from .data import LabelledImages, check_source
+from .data import check_source
 
 
 def check_sources(train: str, **_: Any) -> str:
@@ -17,11 +17,9 @@ def read_sources(sources: dict[str, Any], seed: int) -> dict[str, Any]:
     return sources
 
 
-def read_evaluation(metadata: dict[str, Any], data: str | None, **reading: Any) -> LabelledImages:
-    """Reads what a run is evaluated on: of a folder with splits, the images to test on."""
+def read_evaluation(metadata: dict[str, Any], data: str | None, **reading: Any) -> dict[str, Any]:
+    """Returns what `ImageRun.evaluate` takes; it reads that itself, for that takes TensorFlow."""
     if data is None:
         raise UserError("Missing argument 'DATA': name the data to measure the run on.")
     check_source(data)
-    from .checks import read_labelled_images  # here, because TensorFlow takes seconds to import
-
-    return read_labelled_images(data, "test", **reading)
+    return {"data": data, **reading}

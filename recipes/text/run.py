@@ -19,10 +19,9 @@ from ..tokenizers.ragged import sequence_lengths
 from ..tokenizers.strings import Text
 from ..training.token_budget import TokenBudget
 from .batches import PREDICTION_BATCH_TOKENS, ordered_batches
-from .data import LabelledTexts, check_pairs
+from .data import LabelledTexts, check_pairs, read_like
 from .serving import export_text_classifier
 from .settings import TextReading
-from .sources import read_evaluation
 
 
 @dataclass(frozen=True)
@@ -126,7 +125,7 @@ class TextRun(ClassifierRun, LanguageRun):
             UserError: If the data cannot be read, or holds a label that training never saw.
         """
         if not isinstance(data, LabelledTexts):
-            data = read_evaluation(self.metadata, data, **reading)
+            data = read_like(self.metadata["data"]["train"], data, **reading)
         check_pairs(data, trained_on_pairs=self.is_pair)
         self.predict_probabilities(data.examples()[:1])  # traced before the clock starts
         return self.measure(data.examples(), data.labels, data.source)

@@ -17,8 +17,10 @@ def read_sources(sources: dict[str, Any], seed: int) -> dict[str, LabelledTexts]
     return {"train": train, "validation": validation}
 
 
-def read_evaluation(metadata: dict[str, Any], data: str | None, **reading: Any) -> LabelledTexts:
-    """Reads the data to evaluate a run on; its columns are first sought as in the training data."""
+def read_evaluation(
+    metadata: dict[str, Any], data: str | None, **reading: Any
+) -> dict[str, LabelledTexts]:
+    """Reads what `TextRun.evaluate` takes; columns are first sought as in the training data."""
     if data is None:
         raise UserError("Missing argument 'DATA': name the data to measure the run on.")
-    return read_like(metadata["data"]["train"], data, **reading)
+    return {"data": read_like(metadata["data"]["train"], data, **reading)}

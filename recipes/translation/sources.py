@@ -42,7 +42,7 @@ def read_evaluation(
     source: str | None = None,
     target: str | None = None,
     **reading: Any,
-) -> ParallelTexts:
-    """Reads what a run is evaluated on."""
+) -> dict[str, ParallelTexts]:
+    """Reads what `TranslationRun.evaluate` takes."""
     check_sources(data, source, target)
-    return read_parallel_texts(data or source, target, **reading)
+    return {"data": read_parallel_texts(data or source, target, **reading)}
