@@ -9,11 +9,9 @@ import regard
 from regard.recipes.runs.provenance import checkpoint_fingerprint, code_fingerprint, versions
 
 PACKAGE = Path(regard.__file__).parent
-ROOMS = ("layers", "models", "recipes")
-PATHS = [
-    PACKAGE / "__init__.py",
-    *(path for room in ROOMS for path in (PACKAGE / room).rglob("*.py")),
-]
+ROOMS = [PACKAGE / room for room in ("layers", "models", "recipes")]
+FOUND = [path for room in ROOMS for path in room.rglob("*") if path.is_file()]
+PATHS = [PACKAGE / "__init__.py", *(path for path in FOUND if "__pycache__" not in path.parts)]
 MODULES = [path.relative_to(PACKAGE) for path in PATHS]
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from .directories import model_directory
 
+KINDS = (".py", ".json")  # of files that code is in
 PACKAGE = Path(__file__).resolve().parents[2]
 
 
@@ -23,7 +24,7 @@ def code_fingerprint(package: Path = PACKAGE) -> str:
     Several machines can tell by it whether they run the same.
     """
     rooms = [package / room for room in ("layers", "models", "recipes")]
-    files = [path for room in rooms for path in room.rglob("*.py")]
+    files = [path for room in rooms for kind in KINDS for path in room.rglob(f"*{kind}")]
     return _digest(package, sorted([*package.glob("*.py"), *files]))
 
 
