@@ -1,10 +1,8 @@
 """Trainings that stop before their end, and keep what they go on from."""
 
-from contextlib import contextmanager
-
 import pytest
 
-from regard.recipes.runs import session
+from regard.recipes.runs.session import Session
 from regard.recipes.training import fit as training
 from regard.recipes.training import resuming
 
@@ -12,23 +10,12 @@ from regard.recipes.training import resuming
 def keep_state(monkeypatch, state):
     """Keeps the state of every training in a directory, each epoch, as on the chief of several."""
     monkeypatch.setattr(resuming, "SAVE_SECONDS", 0.0)
-    if hasattr(session, "Session"):
-        create = session.Session.__init__
+    create = Session.__init__
 
-        def create_here(self, task, directory, _):
-            create(self, task, directory, state)
+    def create_with_state(self, task, directory, _):
+        create(self, task, directory, state)
 
-        monkeypatch.setattr(session.Session, "__init__", create_here)
-        return
-    run_directory = session.run_directory
-
-    @contextmanager
-    def run_directory_here(*arguments):
-        with run_directory(*arguments) as places:
-            yield places._replace(state=state)
-
-    for task in ("text", "translation", "images", "pretraining"):
-        monkeypatch.setattr(f"regard.recipes.{task}.recipe.run_directory", run_directory_here)
+    monkeypatch.setattr(Session, "__init__", create_with_state)
 
 
 def stop_before(monkeypatch, epoch):

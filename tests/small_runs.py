@@ -19,6 +19,17 @@ from image_files import write_folder
 
 COLOURS = {"green": 24, "red": 32, "Ünïcödé 蓝": 24}  # a quarter of them is even
 COLUMNS = ("review", "sentiment")
+AWKWARD = [  # texts, each of which must have an answer
+    "",
+    " ",
+    "好",
+    "a" * 500,
+    "very " * 2000 + "good",
+    "😀",
+    "\udcff\udc80",
+    "\x00\x01",
+    "q z",
+]
 VIT = {
     "image_shape": (16, 16, 3),
     "patch_size": 4,
@@ -26,6 +37,18 @@ VIT = {
     "num_layers": 1,
     "num_heads": 2,
     "intermediate_dim": 32,
+}
+TRANSLATOR = {
+    "num_layers": 1,
+    "hidden_dim": 16,
+    "num_heads": 2,
+    "intermediate_dim": 32,
+    "vocabulary_size": 120,
+    "warmup_steps": 5,
+    "max_sequence_length": 40,
+    "num_beams": 2,
+    "epochs": 2,
+    "batch_tokens": 256,
 }
 
 
@@ -71,17 +94,22 @@ def fit_pretraining(output, **settings):
     return pretrain_text(corpus(), output=output, **{**small, **settings})
 
 
-def fit_translation(output, **settings):
-    from regard import ParallelTexts, fit_translation
+def pairs():
+    """Texts and their translations, to learn from and to validate on."""
+    from regard import ParallelTexts
     from regard.recipes.translation.dates_and_numbers import generate_pairs
 
-    small = {"num_layers": 1, "hidden_dim": 16, "num_heads": 2, "intermediate_dim": 32}
-    small |= {"vocabulary_size": 120, "warmup_steps": 5, "max_sequence_length": 40, "num_beams": 2}
-    train, held_out = (
+    return [
         ParallelTexts(f"dates {seed}", *generate_pairs(count, seed=seed, held_out=False))
         for seed, count in enumerate((300, 13))
-    )
-    settings = {**small, "epochs": 2, "batch_tokens": 256, **settings}
+    ]
+
+
+def fit_translation(output, **settings):
+    from regard import fit_translation
+
+    train, held_out = pairs()
+    settings = {**TRANSLATOR, **settings}
     return fit_translation(train, validation_source=held_out, output=output, **settings)
 
 

@@ -65,11 +65,6 @@ def test_predict_names_or_skips_a_bad_file(run, folder, tmp_path):
     assert len(done.stdout.splitlines()) == 2
 
 
-def test_export(run, tmp_path):
-    done = regard_here("export", run, tmp_path / "served")
-    assert done.stdout.splitlines() == [str(tmp_path / "served/1")], done.stderr
-
-
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

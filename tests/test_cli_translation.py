@@ -69,11 +69,6 @@ def test_predict_gives_a_line_for_a_line(run):
     assert set(json.loads(as_json.stdout)) == {"text", "translation", "score"}
 
 
-def test_export(run, tmp_path):
-    done = regard_here("export", run, tmp_path / "served")
-    assert done.stdout.splitlines() == [str(tmp_path / "served/1")]
-
-
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -21,6 +21,7 @@ from regard.recipes.tokenizers.wordpiece import WordPieceTokenizer
 
 SIZES = {"hidden_dim": 16, "num_layers": 2, "num_heads": 2, "intermediate_dim": 20}
 WEIGHTS = "model/model.safetensors"
+PERTURBED = {"by default": {}, "asked": {"adversarial": 0.02}, "off": {"adversarial": 0.0}}
 
 
 def reviews(num_reviews=100, seed=0):
@@ -62,23 +63,24 @@ def changed(checkpoint, output):
     return {name for name in before.keys() & after.keys() if (before[name] != after[name]).any()}
 
 
-def test_sizes_and_tokenizer_are_the_checkpoints(checkpoint, tmp_path):
-    run = fit(checkpoint, tmp_path / "run", max_sequence_length=500)
+@pytest.fixture(scope="module")
+def first(checkpoint, tmp_path_factory):
+    """A run with the defaults, and its directory."""
+    output = tmp_path_factory.mktemp("first") / "run"
+    return fit(checkpoint, output, max_sequence_length=500), output
+
+
+def test_sizes_and_tokenizer_are_the_checkpoints(checkpoint, first):
+    run, output = first
     assert {name: run.model.config[name] for name in SIZES} == SIZES
     assert run.max_sequence_length == 64  # the checkpoint reads no more
     assert run.tokenizer.vocabulary == WordPieceTokenizer.load(checkpoint).vocabulary
-    assert "bert.embeddings.word_embeddings.weight" in changed(checkpoint, tmp_path / "run")
-    settings = json.loads((tmp_path / "run/run.json").read_text())["settings"]
+    assert "bert.embeddings.word_embeddings.weight" in changed(checkpoint, output)
+    settings = json.loads((output / "run.json").read_text())["settings"]
     assert (settings["checkpoint"], settings["teacher"]) == (str(checkpoint), False)
 
 
-def test_same_seed_same_weights(checkpoint, tmp_path):
-    runs = [fit(checkpoint, tmp_path / name, seed=5) for name in ("a", "b")]
-    for ours, theirs in zip(*(run.model.weights for run in runs), strict=True):
-        np.testing.assert_array_equal(np.array(ours), np.array(theirs))
-
-
-def test_several_seeds_keep_the_best(checkpoint, tmp_path, capsys):
+def test_several_seeds_keep_the_best_which_is_the_same_alone(checkpoint, tmp_path):
     run = fit(checkpoint, tmp_path / "run", seed=4, seeds=3)
     figures = run.metrics["seeds"]
     assert [each["seed"] for each in figures] == [4, 5, 6]
@@ -86,32 +88,38 @@ def test_several_seeds_keep_the_best(checkpoint, tmp_path, capsys):
     assert run.metrics["macro_f1"] == best["macro_f1"]
     assert run.metadata["settings"]["seed"] == best["seed"]
     alone = fit(checkpoint, tmp_path / "alone", seed=best["seed"])
-    np.testing.assert_array_equal(
-        np.array(run.model.head.kernel), np.array(alone.model.head.kernel)
-    )
+    for ours, theirs in zip(run.model.weights, alone.model.weights, strict=True):
+        np.testing.assert_array_equal(np.array(ours), np.array(theirs))
 
 
-def test_embeddings_are_perturbed_unless_it_is_switched_off(checkpoint, tmp_path):
-    runs = [
-        fit(checkpoint, tmp_path / str(number), **given)
-        for number, given in enumerate(({}, {"adversarial": 0.02}, {"adversarial": 0.0}))
-    ]
+@pytest.fixture(scope="module")
+def learned(checkpoint, tmp_path_factory):
+    """Runs that learn for a while, with embeddings perturbed by default, as asked, and not."""
+    folder = tmp_path_factory.mktemp("learned")
+    learning = {"epochs": 4, "learning_rate": 0.01}
+    runs = {}
+    for name, given in PERTURBED.items():
+        runs[name] = fit(checkpoint, folder / name, **learning, **given)
+    return runs, folder
+
+
+def test_embeddings_are_perturbed_unless_it_is_switched_off(learned):
+    runs = [learned[0][name] for name in PERTURBED]
     by_default, asked, off = (np.array(run.model.head.kernel) for run in runs)
     np.testing.assert_array_equal(by_default, asked)
     assert not np.array_equal(by_default, off)
     assert [run.metadata["settings"]["adversarial"] for run in runs] == [0.02, 0.02, 0.0]
 
 
-@pytest.mark.parametrize("adversarial", [0.0, 0.02])
-def test_what_is_kept_is_what_was_validated(checkpoint, tmp_path, adversarial):
+@pytest.mark.parametrize("name", ["asked", "off"])
+def test_what_is_kept_is_what_was_validated(learned, name):
     """The mean of the weights at the best epoch: other weights would have another loss."""
-    learning = {"epochs": 4, "learning_rate": 0.01, "adversarial": adversarial}
-    run = fit(checkpoint, tmp_path / "run", **learning)
-    with open(tmp_path / "run/history.csv", newline="") as file:
+    runs, folder = learned
+    with open(folder / name / "history.csv", newline="") as file:
         history = [{k: float(v) for k, v in row.items()} for row in csv.DictReader(file)]
-    kept = history[run.metrics["best_epoch"] - 1]
+    kept = history[runs[name].metrics["best_epoch"] - 1]
     assert kept["val_macro_f1"] == max(row["val_macro_f1"] for row in history)
-    assert run.metrics["log_loss"] == pytest.approx(kept["val_loss"], rel=1e-4)
+    assert runs[name].metrics["log_loss"] == pytest.approx(kept["val_loss"], rel=1e-4)
     assert len({round(row["val_loss"], 3) for row in history}) > 1
 
 
@@ -126,16 +134,6 @@ def test_freezing_and_lora_leave_the_rest_alone(checkpoint, tmp_path):
     assert changed(checkpoint, tmp_path / "lora")
 
 
-def test_bfloat16_is_for_training_alone(checkpoint, tmp_path):
-    run = fit(checkpoint, tmp_path / "run", precision="bfloat16")
-    loaded = regard.TextRun.load(tmp_path / "run")
-    assert run.model.embedding.compute_dtype == loaded.model.embedding.compute_dtype == "float32"
-    texts = reviews(5, seed=9).texts
-    np.testing.assert_array_equal(
-        run.predict_probabilities(texts), loaded.predict_probabilities(texts)
-    )
-
-
 def test_a_classifier_with_the_same_classes_goes_on_in_its_order(tmp_path):
     start = make_checkpoint(tmp_path / "start", ["positive", "negative"])
     run = fit(start, tmp_path / "run", learning_rate=1e-9)
@@ -147,18 +145,25 @@ def test_a_classifier_with_the_same_classes_goes_on_in_its_order(tmp_path):
     np.testing.assert_allclose(before, after, atol=1e-6)
 
 
-def test_a_classifier_of_another_size_is_replaced(tmp_path, caplog):
+def test_a_classifier_of_another_size_is_replaced_and_bfloat16_is_for_training_alone(
+    tmp_path, caplog
+):
     start = make_checkpoint(tmp_path / "start", ["one", "two", "three"])
     logging.getLogger("regard").propagate = True
     with caplog.at_level("INFO", logger="regard"):
-        run = fit(start, tmp_path / "run")
+        run = fit(start, tmp_path / "run", precision="bfloat16")
     assert run.class_names == ["negative", "positive"]
     assert "classifier is replaced" in caplog.text
+    loaded = regard.TextRun.load(tmp_path / "run")
+    assert run.model.embedding.compute_dtype == loaded.model.embedding.compute_dtype == "float32"
+    texts = reviews(5, seed=9).texts
+    np.testing.assert_array_equal(
+        run.predict_probabilities(texts), loaded.predict_probabilities(texts)
+    )
 
 
-def test_a_run_is_a_checkpoint(checkpoint, tmp_path):
-    fit(checkpoint, tmp_path / "first")
-    second = fit(tmp_path / "first", tmp_path / "second")
+def test_a_run_is_a_checkpoint(first, tmp_path):
+    second = fit(first[1], tmp_path / "second")
     assert second.class_names == ["negative", "positive"]
 
 

@@ -26,14 +26,22 @@ FLOORS = (
     ("recipes.cli",),
     ("recipes",),
 )
-# All that these two may import, beside what is below them in the house.
+# All that a room may import, beside what is below it in the house.
 PACKAGES = {
     "layers": {"keras", "numpy"},
     "models": {
         *("huggingface_hub", "keras", "ml_dtypes", "numpy", "safetensors"),
         *sys.stdlib_module_names,
     },
+    "recipes": {
+        *("click", "filelock", "keras", "matplotlib", "numpy", "pyarrow", "sacrebleu"),
+        *("safetensors", "scipy", "sentencepiece", "sklearn", "tabulate", "tensorflow"),
+        *("tensorflow_datasets", "tensorflow_serving", "tensorflow_text", "tokenizers", "tqdm"),
+        *("wcwidth", "wrapt"),
+        *sys.stdlib_module_names,
+    },
 }
+INTEROP = {"ctranslate2", "torch", "transformers"}  # for `make test-interop` alone
 MAY_IMPORT = {"layers": {"layers"}, "models": {"layers", "models"}}
 MOST_FILES = 12  # directly in recipes/
 MOST_LINES = 300
@@ -114,28 +122,31 @@ def circles(root):
 
 
 def strange_imports(root):
-    """Returns each import of `layers` or `models` that is neither theirs nor a package they need.
+    """Returns each import of a package that a room does not need, or of a room it does not know.
 
-    They are for any backend, and know no file format but a checkpoint's, and no recipe.
+    `layers` and `models` are for any backend, and know no file format but a checkpoint's, and no
+    recipe; nothing needs the packages that it is compared with.
     """
     wrong = []
     for name, path in modules(root).items():
-        room = name.split(".")[0]
-        if room not in PACKAGES:
-            continue
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if isinstance(node, ast.Import):
-                tops = {alias.name.split(".")[0] for alias in node.names}
-            elif isinstance(node, ast.ImportFrom) and node.level == 0:
-                tops = {node.module.split(".")[0]}
-            else:
-                continue
-            wrong += [f"{name} imports {top}" for top in sorted(tops - PACKAGES[room])]
+        tops = packages_of(path) - PACKAGES[name.split(".")[0]] - {"regard"}
+        wrong += [f"{name} imports {top}" for top in sorted(tops)]
     for name, others in imports(root).items():
         room = name.split(".")[0]
         allowed = MAY_IMPORT.get(room, set(HOUSE))
         wrong += [f"{name} imports {o}" for o in sorted(others) if o.split(".")[0] not in allowed]
     return wrong
+
+
+def packages_of(path):
+    """Returns the top names of all packages that a file imports, also within functions."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            found.add(node.module.split(".")[0])
+    return found
 
 
 def crowded(root):
@@ -169,6 +180,13 @@ def test_the_whole_house_is_seen():
     assert "recipes.errors" in found["recipes.text.start"]
     assert "layers.dense" in found["layers"]
     assert any(each.split(".")[0] == "layers" for each in found["models.text_classifier"])
+
+
+def test_the_suite_but_for_interop_needs_none_of_what_that_installs():
+    paths = sorted((ROOT / "tests").glob("*.py"))
+    assert {path.name: packages_of(path) & INTEROP for path in paths} == {
+        path.name: set() for path in paths
+    }
 
 
 # Each check, on a small house that is in order but for one file.
@@ -274,6 +292,7 @@ def test_a_circle(files, expected, house):
         ("models/classifier", "from tokenizers import x", "models.classifier imports tokenizers"),
         ("layers/dense", "from ..models import classifier", "imports models.classifier"),
         ("models/classifier", "from ..recipes.errors import x", "imports recipes.errors"),
+        ("recipes/text/run", "def f():\n    import torch.nn", "text.run imports torch"),
     ],
 )
 def test_a_strange_import(name, text, expected, house):

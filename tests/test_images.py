@@ -1,4 +1,7 @@
-"""The recipe of images, on a few pictures of three colours and a very small model."""
+"""The recipe of images, on a few pictures of three colours and a very small model.
+
+`test_runs` has what all tasks have.
+"""
 
 import json
 import logging
@@ -6,85 +9,49 @@ import logging
 import numpy as np
 import pytest
 import tensorflow as tf
-from safetensors.numpy import load_file
 
+import small_runs
 from image_files import encode, huge_png, picture, with_orientation, write_folder
-from regard import ImageRun, TextRun, UserError, fit_images, read_labelled_images
+from regard import ImageRun, UserError, fit_images, read_labelled_images
 from regard.models import IMAGE_PRESETS
 from regard.recipes.images.preprocessing import ImagePreprocessing
 
-COUNTS = {"green": 24, "red": 30, "Ünïcödé 蓝": 18}
-TINY = {
-    "image_shape": (16, 16, 3),
-    "patch_size": 4,
-    "hidden_dim": 16,
-    "num_layers": 1,
-    "num_heads": 2,
-    "intermediate_dim": 32,
-}
-SMALL = {"preset": "tiny_test", "batch_size": 16, "epochs": 4, "learning_rate": 0.01}
+SMALL = {"preset": "small_run", "batch_size": 16, "epochs": 4, "learning_rate": 0.01}
 
 
 @pytest.fixture(scope="module", autouse=True)
-def tiny_preset():
+def small_preset():
     """A preset small enough for tests."""
-    IMAGE_PRESETS["tiny_test"] = TINY
+    IMAGE_PRESETS["small_run"] = small_runs.VIT
     yield
-    del IMAGE_PRESETS["tiny_test"]
+    del IMAGE_PRESETS["small_run"]
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return write_folder(tmp_path_factory.mktemp("colours"), COUNTS, (12, 20))
+def directory(plain_run):
+    return plain_run("images")
 
 
 @pytest.fixture(scope="module")
-def directory(tmp_path_factory):
-    return tmp_path_factory.mktemp("images") / "run"
+def folder(directory):
+    return directory.parent / "colours"
 
 
 @pytest.fixture(scope="module")
-def run(folder, directory):
-    return fit(folder, directory)
+def run(directory):
+    return ImageRun.load(directory)
 
 
 def fit(folder, output, **settings):
     return fit_images(folder, 0.25, output=output, **{**SMALL, **settings})
 
 
-def weights_of(directory):
-    return load_file(directory / "model/model.safetensors")
-
-
-def test_a_run_directory(run, directory):
-    assert {path.name for path in directory.iterdir()} == {
-        *("run.json", "model", "metrics.json", "history.csv", "report")
-    }
-    assert {path.name for path in (directory / "model").iterdir()} == {
-        *("config.json", "model.safetensors", "preprocessor_config.json")
-    }
-    pictures = {path.name for path in (directory / "report").iterdir()}
-    assert pictures - {"mistakes.png"} == {
-        *("learning_curves.png", "confusion_matrix.png", "reliability.png")
-    }
-    metadata = json.loads((directory / "run.json").read_text("utf-8"))
-    assert metadata["task"] == "images"
-    assert metadata["class_names"] == list(COUNTS)
-    assert metadata["settings"]["image_size"] == [16, 16]
-    assert metadata["data"]["train"]["num_examples"] == 54
-    assert metadata["data"]["validation"]["class_counts"] == {
-        "green": 6, "red": 7, "Ünïcödé 蓝": 5,
-    }  # fmt: skip
-
-
 def test_it_learns(run):
     assert run.metrics["accuracy"] > 0.9
 
 
-def test_a_loaded_run_predicts_as_before(run, directory, folder):
-    loaded = ImageRun.load(directory)
-    before, after = run.predict([folder]), loaded.predict([folder])
-    assert before == after
+def test_predictions_of_a_folder(run, folder):
+    after = run.predict([folder])
     assert [row.image for row in after] == read_labelled_images(folder).files
     row = after[0]
     assert row.scores[row.label] == row.score == max(row.scores.values())
@@ -119,7 +86,7 @@ def test_what_cannot_be_predicted(run, folder, tmp_path, caplog):
 
 def test_evaluation(run, folder):
     metrics = run.evaluate(folder)
-    assert metrics["num_examples"] == 72
+    assert metrics["num_examples"] == sum(small_runs.COLOURS.values())
     assert metrics["accuracy"] > 0.9
     assert metrics["examples_per_second"] > 0
 
@@ -132,28 +99,14 @@ def test_a_label_that_training_never_saw(run, tmp_path):
         run.evaluate(tmp_path / "missing")
 
 
-def test_same_seed_same_weights(folder, run, directory, tmp_path):
-    fit(folder, tmp_path / "again")
-    fit(folder, tmp_path / "other", seed=1)
-    first, again, other = map(weights_of, (directory, tmp_path / "again", tmp_path / "other"))
-    for name, values in first.items():
-        np.testing.assert_array_equal(values, again[name])
-    assert not np.array_equal(first["classifier.weight"], other["classifier.weight"])
-
-
-@pytest.mark.parametrize("augmentation", ["none", "light", "strong"])
-def test_every_strength_trains(folder, tmp_path, augmentation):
-    run = fit(folder, tmp_path / "run", augmentation=augmentation, epochs=1)
-    assert np.isfinite(run.metrics["log_loss"])
-
-
 def test_a_run_is_a_checkpoint_to_go_on_from(folder, run, directory, tmp_path, caplog):
     caplog.set_level(logging.INFO, "regard")
     options = {"preset": None, "checkpoint": directory, "epochs": 1, "batch_size": None}
-    second = fit(folder, tmp_path / "second", **options, learning_rate=None)
+    second = fit(folder, tmp_path / "second", **{**options, "learning_rate": None})
     assert second.metadata["settings"]["layer_decay"] == 0.75
     assert second.metrics["accuracy"] > 0.9  # as good as it was
-    larger = fit(folder, tmp_path / "larger", **options, learning_rate=None, image_size=(24, 32))
+    options |= {"learning_rate": None, "augmentation": "none"}
+    larger = fit(folder, tmp_path / "larger", **options, image_size=(24, 32))
     assert larger.model.config["image_shape"] == (24, 32, 3)
     assert larger.preprocessor == ImagePreprocessing.for_shape(24, 32)
     assert larger.metrics["accuracy"] > 0.8
@@ -170,37 +123,20 @@ def test_other_classes_are_a_new_head(run, directory, tmp_path, caplog):
     assert "its classifier is replaced by a new one" in caplog.text
 
 
-def test_a_run_of_texts_is_none_of_images(run, directory):
-    with pytest.raises(UserError, match="images"):
-        TextRun.load(directory)
-
-
-def test_a_torn_run_is_said(run, directory, tmp_path):
-    import shutil
-
-    torn = shutil.copytree(directory, tmp_path / "torn")
-    (torn / "model" / "preprocessor_config.json").unlink()
-    with pytest.raises(UserError, match=r"torn.*damaged.*preprocessor_config"):
-        ImageRun.load(torn)
-
-
 def test_sizes_must_fit_patches(folder, tmp_path):
     with pytest.raises(UserError, match=r"image_shape=\(18, 18, 3\), patch_size=4"):
         fit(folder, tmp_path / "run", image_size=18)
     assert not list(tmp_path.iterdir())
 
 
-def test_an_export_serves_files(run, folder, tmp_path):
-    version = run.export(tmp_path / "served")
-    assert version == tmp_path / "served" / "1"
-    assert (version / "assets" / "labels.txt").read_text("utf-8").splitlines() == list(COUNTS)
+def test_what_else_an_export_has(run, folder, plain_export):
+    version = plain_export("images")
+    names = (version / "assets" / "labels.txt").read_text("utf-8").splitlines()
+    assert names == list(small_runs.COLOURS)
     loaded = tf.saved_model.load(str(version))
     files = read_labelled_images(folder).files[::9]
     contents = tf.constant([open(file, "rb").read() for file in files])  # noqa: SIM115
-    answer = loaded.signatures["serving_default"](image_bytes=contents)
     expected = run.predict(files)
-    assert [label.decode() for label in answer["label"].numpy()] == [e.label for e in expected]
-    np.testing.assert_allclose(answer["score"], [e.score for e in expected], atol=1e-5)
     pixels = np.stack([tf.io.decode_png(each).numpy() for each in contents.numpy()])
     answer = loaded.signatures["images"](images=tf.constant(pixels, tf.float32))
     np.testing.assert_allclose(answer["score"], [e.score for e in expected], atol=1e-5)

@@ -67,7 +67,7 @@ def test_too_few_gpus(monkeypatch):
 
 def test_workers_end_with_who_started_them():
     child = "import os, time; print(os.getpid(), flush=True); time.sleep(60)"
-    lines = "import sys; from regard.recipes.launcher import launch; "
+    lines = "import sys; from regard.recipes.cli.launcher import launch; "
     lines += f"launch(2, [], (sys.executable, '-c', {child!r}))"
     launcher = subprocess.Popen([sys.executable, "-c", lines], stdout=subprocess.PIPE, text=True)
     workers = [int(launcher.stdout.readline()) for _ in range(2)]

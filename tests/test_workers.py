@@ -24,11 +24,9 @@ def fit(task, output, settings, count=2):
 
 
 @pytest.fixture(scope="module")
-def texts(tmp_path_factory):
+def texts(plain_run, tmp_path_factory):
     """A run of one worker, and one of two."""
-    folder = tmp_path_factory.mktemp("workers")
-    one, two = folder / "one", folder / "two"
-    small_runs.fit("text", one, dropout=0.0)
+    one, two = plain_run("text"), tmp_path_factory.mktemp("workers") / "two"
     assert fit("text", two, {"dropout": 0.0}) == 0
     return one, two
 
@@ -41,25 +39,23 @@ def test_two_workers_are_as_one(texts):
 
 
 @pytest.mark.parametrize("task", ["images", "translation"])
-def test_two_workers_are_as_one_of_other_tasks(task, tmp_path):
-    small_runs.fit(task, tmp_path / "one", dropout=0.0)
+def test_two_workers_are_as_one_of_other_tasks(task, plain_run, tmp_path):
     assert fit(task, tmp_path / "two", {"dropout": 0.0}) == 0
-    assert small_runs.largest_difference(tmp_path / "one", tmp_path / "two") < 1e-5
+    assert small_runs.largest_difference(plain_run(task), tmp_path / "two") < 1e-5
 
 
 def test_the_chief_alone_writes(texts):
     one, two = texts
-    assert sorted(path.name for path in two.parent.iterdir()) == ["one", "two"]
+    assert sorted(path.name for path in two.parent.iterdir()) == ["two"]
     assert sorted(path.name for path in two.rglob("*")) == sorted(
         path.name for path in one.rglob("*")
     )
 
 
-def test_exports_are_the_same(texts, tmp_path):
+def test_exports_are_the_same(texts, plain_export, tmp_path):
     asked = tf.constant(["a lovely room", "", "never again, awful"])
     answers = []
-    for place, directory in enumerate(texts):
-        served = TextRun.load(directory).export(tmp_path / str(place))
+    for served in (plain_export("text"), TextRun.load(texts[1]).export(tmp_path / "served")):
         signature = tf.saved_model.load(str(served)).signatures["serving_default"]
         answers.append((signature(asked), signature.structured_input_signature))
     (one, inputs_of_one), (two, inputs_of_two) = answers

@@ -4,8 +4,6 @@ import numpy as np
 import pytest
 
 import regard
-from regard.recipes.pretraining.data import Texts
-from regard.recipes.pretraining.recipe import pretrain_text
 from regard.recipes.text.data import LabelledTexts
 from regard.recipes.text.reviews import generate_reviews
 
@@ -44,9 +42,9 @@ def random_checkpoint(directory, vocabulary):
 
 
 @pytest.fixture(scope="module")
-def scratch(tmp_path_factory):
-    output = tmp_path_factory.mktemp("scratch") / "run"
-    return regard.fit_text(reviews(120), epochs=2, teacher=False, output=output), output
+def scratch(plain_run):
+    output = plain_run("text")
+    return regard.TextRun.load(output), output
 
 
 @pytest.fixture(scope="module")
@@ -68,10 +66,10 @@ def test_pipeline_gives_the_runs_labels_and_probabilities(kind, request):
             assert score == pytest.approx(theirs[name], abs=1e-5)
 
 
-def test_fill_mask_gives_the_runs_guesses(tmp_path):
-    texts, _ = generate_reviews(100, 0, held_out=False)
-    run = pretrain_text(Texts(["reviews.txt"], texts), epochs=1, output=tmp_path / "run")
-    pipeline = transformers.pipeline("fill-mask", str(tmp_path / "run" / "model"))
+def test_fill_mask_gives_the_runs_guesses(plain_run):
+    directory = plain_run("pretraining")
+    run = regard.MaskedLMRun.load(directory)
+    pipeline = transformers.pipeline("fill-mask", str(directory / "model"))
     text = "The room was [MASK]."
     ours, theirs = run.predict([text])[0].masks[0], pipeline(text)
     scores = {each["token_str"].replace(" ", ""): each["score"] for each in theirs}
