@@ -13,6 +13,8 @@ from regard.models import TextClassifier
 from regard.recipes.errors import UserError
 from regard.recipes.serving import export as serving
 from regard.recipes.serving import verify_export
+from regard.recipes.serving.classifier import STRINGS, promise, ranked_promise
+from regard.recipes.serving.server_ops import TEXT_OPS
 from regard.recipes.serving.warmup_requests import predict_request
 from regard.recipes.text import serving as text_serving
 from regard.recipes.text.serving import export_text_classifier
@@ -311,18 +313,21 @@ def test_check_of_operations_reads_every_function(tmp_path):
     graph_def.node.add(name="b", op="inner")
     function.node_def.add(name="c", op="StatefulPartitionedCall")
     (tmp_path / "saved_model.pb").write_bytes(graph.SerializeToString())
-    assert verify_export.check_ops(tmp_path) == 2
+    assert verify_export.check_ops(tmp_path, sorted(TEXT_OPS)) == 2
     function.node_def.add(name="d", op="Addons>SkipGramGenerateCandidates")
     function.node_def.add(name="e", op="PyFuncStateless")
     (tmp_path / "saved_model.pb").write_bytes(graph.SerializeToString())
     with pytest.raises(ValueError, match="Addons>SkipGramGenerateCandidates, PyFuncStateless"):
-        verify_export.check_ops(tmp_path)
+        verify_export.check_ops(tmp_path, sorted(TEXT_OPS))
 
 
 def test_check_of_signatures_wants_the_batch_first(exported):
     meta_graph = read_graph(exported).meta_graphs[0]
     three, two = (
-        verify_export.classifier_signatures(["texts"], {"classes": CLASS_NAMES[:count]})
+        {
+            "serving_default": promise({"texts": STRINGS}, CLASS_NAMES[:count]),
+            "classify": ["classify", {"inputs": STRINGS}, ranked_promise(CLASS_NAMES[:count])],
+        }
         for count in (3, 2)
     )
     verify_export.check_signatures(meta_graph, three)
@@ -330,7 +335,7 @@ def test_check_of_signatures_wants_the_batch_first(exported):
         verify_export.check_signatures(meta_graph, two)
     shape = meta_graph.signature_def["classify"].outputs["scores"].tensor_shape
     shape.dim[0].size = 1
-    with pytest.raises(ValueError, match=r"classify is not as promised.*\(1, 3\)"):
+    with pytest.raises(ValueError, match=r"classify is not as promised.*\[1, 3\]"):
         verify_export.check_signatures(meta_graph, three)
 
 
@@ -338,22 +343,34 @@ def test_check_of_answers_sees_nan_order_and_wrong_labels():
     names = np.array([[b"no", b"yes"]], object)
     scores = np.array([[0.25, 0.75]], np.float32)
     answer = {"classes": names, "scores": scores, "label": names[:, 1], "score": scores[:, 1]}
-    verify_export.check_classes(answer, ["no", "yes"], "here")
-    verify_export.check_scores(answer, scores, 1e-5, "mine")
-    verify_export.check_label(answer)
-    with pytest.raises(ValueError, match="by up to nan from mine"):
-        verify_export.check_scores(answer, scores * np.nan, 1e-5, "mine")
-    with pytest.raises(ValueError, match=r"here: the classes are .*not \['yes', 'no'"):
-        verify_export.check_classes(answer, ["yes", "no"], "here")
-    with pytest.raises(ValueError, match="here: the classes are"):
-        verify_export.check_classes({**answer, "classes": names[:0]}, ["no", "yes"], "here")
+    expected, tolerances = {"classes": names, "scores": scores}, {"model": 1e-5}
+    verify_export.check_answer(answer, expected, tolerances, "here")
+    with pytest.raises(ValueError, match="by up to nan from here: the model's scores"):
+        verify_export.check_answer(
+            answer, {**expected, "scores": scores * np.nan}, tolerances, "here"
+        )
+    other = {**expected, "classes": names[:, ::-1]}
+    with pytest.raises(ValueError, match=r"here: classes: 1 are not the model's.*b'no', b'yes'"):
+        verify_export.check_answer(answer, other, tolerances, "here")
+    with pytest.raises(ValueError, match=r"here: classes have the shape \(0, 2\), not \(1, 2\)"):
+        verify_export.check_answer({**answer, "classes": names[:0]}, expected, tolerances, "here")
     with pytest.raises(ValueError, match="label is not"):
         verify_export.check_label({**answer, "label": names[:, 0]})
     with pytest.raises(ValueError, match="highest of the scores"):
         verify_export.check_label({**answer, "score": scores[:, 0]})
 
 
-class Stub:
+def test_check_of_texts_allows_a_share_of_others():
+    texts = np.array([b"a", b"b", b"c", b"d"], object)
+    other = np.array([b"a", b"b", b"c", b"e"], object)
+    verify_export.check_texts(other, texts, 0.25, "here")
+    with pytest.raises(
+        ValueError, match="here: 1 are not the model's, the first b'e' and not b'd'"
+    ):
+        verify_export.check_texts(other, texts, 0.2, "here")
+
+
+class Stub(verify_export.Server):
     """Answers like a server; a text in the company of others gets another score."""
 
     def __init__(self, change):
@@ -372,15 +389,15 @@ class Stub:
 def test_check_of_answers_compares_with_a_text_alone():
     columns = {"texts": [b"one", b"two"]}
     expected = {
-        "classes": ["no", "yes"],
-        "scores": [[0.2, 0.8]] * 2,
-        "tolerances": {"model": 0.1, "company": 0.01},
+        "classes": np.array([[b"no", b"yes"]] * 2, object),
+        "scores": np.array([[0.2, 0.8]] * 2, np.float32),
     }
-    verify_export.check_classifier(Stub(0.005), columns, expected)
-    with pytest.raises(ValueError, match=r"2\.0e-02 from predict, batches of 7: .* a text alone"):
-        verify_export.check_classifier(Stub(0.02), columns, expected)
-    with pytest.raises(ValueError, match=r"1\.5e-01 from predict, batches of 7: the model's"):
-        verify_export.check_classifier(Stub(-0.1), columns, expected)
+    rest = (["serving_default", "classify"], expected, {"model": 0.1, "company": 0.01})
+    verify_export.check_all_answers(Stub(0.005), columns, *rest)
+    with pytest.raises(ValueError, match=r"2\.0e-02 from batches of 7: those of a row alone"):
+        verify_export.check_all_answers(Stub(0.02), columns, *rest)
+    with pytest.raises(ValueError, match=r"1\.5e-01 from batches of 7: the model's"):
+        verify_export.check_all_answers(Stub(-0.1), columns, *rest)
 
 
 def test_bfloat16_weights_keep_the_scores(model, tokenizer, tmp_path):
