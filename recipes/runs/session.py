@@ -175,4 +175,5 @@ def _locked(directory: Path) -> Iterator[None]:
     try:
         yield
     finally:
+        Path(lock.lock_file).unlink(missing_ok=True)  # while nobody else can have it
         lock.release()
