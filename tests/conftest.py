@@ -1,5 +1,6 @@
 """What every test starts from: a quiet TensorFlow, and the same random numbers on each run."""
 
+import gc
 import os
 import sys
 
@@ -24,6 +25,14 @@ def seeded():
         from tensorflow.python.framework.config import disable_op_determinism
 
         disable_op_determinism()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def frozen():
+    """Keeps Python from looking through what TensorFlow never lets go of, again and again."""
+    yield
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
