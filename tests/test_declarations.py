@@ -1,14 +1,18 @@
 """Settings, declared once: their checks, their words, what an editor and a command show."""
 
+import ast
 import inspect
+from pathlib import Path
 
 import click
 import pytest
 
 import regard
+from make_stubs import stub_of
 from regard import UserError
 from regard.recipes.cli.options import options_of
 from regard.recipes.declarations import Declared, declared, divided, setting, takes
+from regard.recipes.tasks import TASKS
 
 
 @declared()
@@ -116,3 +120,10 @@ def test_every_recipe_shows_its_settings(fit, settings):
     for name, parameter in inspect.signature(getattr(regard, settings)).parameters.items():
         assert shown[name].default == parameter.default
         assert shown[name].kind is inspect.Parameter.KEYWORD_ONLY
+
+
+@pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
+def test_an_editor_sees_every_setting(task):
+    """What `python tests/make_stubs.py` writes is up to date."""
+    stub = Path(inspect.getfile(task.load("recipe", task.fit))).with_suffix(".pyi")
+    assert ast.dump(ast.parse(stub.read_text("utf-8"))) == ast.dump(ast.parse(stub_of(task)))

@@ -1,0 +1,37 @@
+# Written by tests/make_stubs.py.
+
+from pathlib import Path
+
+from .data import LabelledImages
+from .run import ImageRun
+
+def fit_images(
+    train: str | Path | LabelledImages,
+    validation: str | Path | LabelledImages | float | None = None,
+    *,
+    output: str | Path | None = None,
+    overwrite: bool = False,
+    encoding: str = "utf-8",
+    image_column: str | None = None,
+    label_column: str | None = None,
+    skip_bad_files: bool = False,
+    checkpoint: str | None = None,
+    preset: str | None = None,
+    epochs: int | None = None,
+    learning_rate: float | None = None,
+    dropout: float | None = None,
+    precision: str | None = None,
+    strategy: str = "auto",
+    xla: bool | None = None,
+    accumulate: int = 1,
+    patience: int = 10,
+    seed: int = 0,
+    image_size: tuple[int, int] | int | None = None,
+    patch_size: int | None = None,
+    batch_size: int | None = None,
+    augmentation: str | None = None,
+    label_smoothing: float = 0.1,
+    stochastic_depth: float | None = None,
+    layer_decay: float | None = None,
+    weight_decay: float = 0.05,
+) -> ImageRun: ...

@@ -1,0 +1,32 @@
+# Written by tests/make_stubs.py.
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from .data import Texts
+from .run import MaskedLMRun
+
+def pretrain_text(
+    sources: str | Path | Sequence[str | Path] | Texts,
+    *,
+    output: str | Path | None = None,
+    overwrite: bool = False,
+    encoding: str = "utf-8",
+    skip_bad_rows: bool = False,
+    text_column: str | None = None,
+    checkpoint: str | None = None,
+    preset: str | None = None,
+    epochs: int | None = None,
+    learning_rate: float | None = None,
+    dropout: float | None = None,
+    precision: str | None = None,
+    strategy: str = "auto",
+    xla: bool | None = None,
+    accumulate: int = 1,
+    patience: int = 10,
+    seed: int = 0,
+    batch_tokens: int | None = None,
+    max_sequence_length: int = 256,
+    vocabulary_size: int | None = 8000,
+    masked_share: float = 0.15,
+) -> MaskedLMRun: ...

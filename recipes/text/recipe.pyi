@@ -1,0 +1,41 @@
+# Written by tests/make_stubs.py.
+
+from pathlib import Path
+
+from .data import LabelledTexts
+from .run import TextRun
+
+def fit_text(
+    train: str | Path | LabelledTexts,
+    validation: str | Path | LabelledTexts | float = 0.1,
+    *,
+    output: str | Path | None = None,
+    overwrite: bool = False,
+    encoding: str = "utf-8",
+    skip_bad_rows: bool = False,
+    text_column: str | None = None,
+    pair_column: str | None = None,
+    label_column: str | None = None,
+    checkpoint: str | None = None,
+    preset: str | None = None,
+    epochs: int | None = None,
+    learning_rate: float | None = None,
+    dropout: float | None = None,
+    precision: str | None = None,
+    strategy: str = "auto",
+    xla: bool | None = None,
+    accumulate: int = 1,
+    patience: int = 10,
+    seed: int = 0,
+    batch_tokens: int | None = None,
+    max_sequence_length: int = 256,
+    vocabulary_size: int | None = 16000,
+    seeds: int = 1,
+    label_smoothing: float | None = None,
+    token_dropout: float | None = None,
+    layer_decay: float | None = None,
+    adversarial: float | None = None,
+    freeze: int = 0,
+    lora: int | None = None,
+    teacher: bool | None = None,
+) -> TextRun: ...
