@@ -4,7 +4,7 @@ VENV ?= .venv
 INSTALLED = $(VENV)/.installed
 # A process a core, up to four as each takes gigabytes; the tests of a file stay together.
 PYTEST = $(VENV)/bin/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile \
-	--durations=25
+	--no-loadscope-reorder --durations=25
 
 .PHONY: demo test test-interop lint clean
 

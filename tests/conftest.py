@@ -11,8 +11,20 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 pytest.register_assert_rewrite("layer_checks")
 
 
+# What takes longest begins first, so that no process is left alone with it at the end.
+HEAVY = (
+    *("workers", "distribution", "runs", "resuming", "fitting_from_checkpoint", "demo", "cli"),
+    *("cli_images", "text", "images", "translation", "pretraining", "serving", "pairs"),
+)
+
+
 def pytest_collection(session):
     import replicas  # noqa: F401  two devices, before any test module uses TensorFlow
+
+
+def pytest_collection_modifyitems(items):
+    ranks = {f"test_{name}.py": rank for rank, name in enumerate(HEAVY)}
+    items.sort(key=lambda item: ranks.get(item.path.name, len(ranks)))
 
 
 @pytest.fixture(autouse=True)

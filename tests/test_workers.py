@@ -74,7 +74,7 @@ def test_killed_workers_are_no_end(tmp_path, monkeypatch):
 
     monkeypatch.setattr(launcher, "_start", note)
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    settings = {"dropout": 0.1, "epochs": 30, "patience": 30}
+    settings = {"dropout": 0.1, "epochs": 16, "patience": 16}
     assert fit("images", whole, settings) == 0
     started.clear()
     thread = threading.Thread(target=kill_when_saved, args=(killed, started, [1, 0]))
@@ -84,7 +84,7 @@ def test_killed_workers_are_no_end(tmp_path, monkeypatch):
     assert status == 0
     assert len(started) == 6
     epochs = [row.split(",")[0] for row in (killed / "history.csv").read_text().splitlines()[1:]]
-    assert epochs == [str(number) for number in range(1, 31)]
+    assert epochs == [str(number) for number in range(1, 17)]
     assert small_runs.largest_difference(whole, killed) == 0
     assert sorted(path.name for path in tmp_path.iterdir()) == ["colours", "killed", "whole"]
 
