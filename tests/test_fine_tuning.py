@@ -5,7 +5,7 @@ import pytest
 from regard.models import TextClassifier
 from regard.recipes.errors import UserError
 from regard.recipes.text.start import add_lora, freeze
-from regard.recipes.training.precision import merged_float32
+from regard.recipes.training.fit import merged_float32
 
 INPUTS = {
     "token_ids": np.array([[2, 7, 5, 3], [2, 9, 3, 0]]),

@@ -25,9 +25,8 @@ from ..errors import UserError
 from ..runs.directories import default_output
 from ..runs.evaluation import encode_labels
 from ..runs.session import session
-from ..training.fit import BestEpoch, fit
+from ..training.fit import BestEpoch, fit, merged_float32
 from ..training.losses import smooth
-from ..training.precision import merged_float32
 from .augmentation import Augmentation
 from .batches import ordered_batches, training_batches
 from .checks import read_train_and_validation

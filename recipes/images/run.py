@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from ...models import VisionTransformer
 from ...models.checkpoints import Checkpoint
@@ -38,14 +37,7 @@ def open_image_checkpoint(source: str | Path) -> tuple[Checkpoint, ImagePreproce
 
 @dataclass(frozen=True)
 class ImagePrediction(Answer):
-    """An image with the label that a classifier gives it.
-
-    Attributes:
-        image: Its file.
-        label: The most probable class.
-        score: Its probability.
-        scores: The probability of every class.
-    """
+    """An image, by its file, with its most probable class, and the probability of every class."""
 
     image: str
     label: str
@@ -73,8 +65,7 @@ class ImageRun(ClassifierRun):
 
     def classify(self, images: LabelledImages) -> np.ndarray:
         """Returns the probability of every class for images: float32, (number of images, C)."""
-        logits = self.model.predict(ordered_batches(images, self.preprocessor), verbose=0)
-        return tf.nn.softmax(logits).numpy()
+        return self.probabilities_of(ordered_batches(images, self.preprocessor))
 
     def predict(
         self, images: Sequence[str | Path | bytes], skip_bad_files: bool = False

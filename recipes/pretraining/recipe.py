@@ -27,10 +27,9 @@ from ..runs.report import write_learning_curves
 from ..runs.session import session
 from ..tokenizers.vocabulary import learn_vocabulary
 from ..tokenizers.wordpiece import WordPieceTokenizer
-from ..training.fit import BestEpoch, fit
+from ..training.fit import BestEpoch, fit, merged_float32
 from ..training.losses import compile_masked_lm
 from ..training.optimizers import bert_optimizer
-from ..training.precision import merged_float32
 from ..training.token_budget import TokenBudget
 from .batches import split_stretches, training_batches, validation_batches
 from .data import Texts, read_texts

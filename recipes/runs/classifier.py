@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from .display import format_metrics
 from .evaluation import classification_metrics, encode_labels
@@ -21,10 +22,21 @@ class ClassifierRun(Run):
 
     def __init__(self, model, preprocessor, metadata, metrics=None):
         super().__init__(model, preprocessor, metadata, metrics)
+        self._call_model = None
         names, count = metadata["class_names"], model.config["num_classes"]
         if len(names) != count:
             raise ValueError(f"run.json must name {count} classes. Received: class_names={names}")
         self.class_names = list(names)
+
+    def probabilities_of(self, batches: tf.data.Dataset) -> np.ndarray:
+        """Returns the probability of every class for batches of the model's inputs: (number, C)."""
+        if self._call_model is None:  # traced once, where `Model.predict` does it for two shapes
+            signature = [batches.element_spec]
+            self._call_model = tf.function(
+                lambda inputs: self.model(inputs, training=False), signature, autograph=False
+            )
+        logits = [self._call_model(inputs).numpy() for inputs in batches]
+        return tf.nn.softmax(np.concatenate(logits)).numpy()
 
     def predict_probabilities(self, examples) -> np.ndarray:
         """Returns the probability of every class for every example: float32, (number, C).

@@ -31,6 +31,11 @@ class AdversarialClassifier(keras.Model):
         self.rest = keras.Model([classifier.embedding.output, mask], classifier.output)
         self.xla_parts = (classifier.embedding, self.rest)  # of a step on several devices
 
+    @property
+    def output(self):
+        """Returns the classifier's symbolic output, (B, C)."""
+        return self.classifier.output
+
     def call(self, inputs, training=None):
         return self.classifier(inputs, training=training)
 

@@ -132,6 +132,6 @@ def compile_student(
             "evidence": keras.losses.MeanSquaredError(reduction="mean_with_sample_weight"),
         },
         loss_weights={"logits": 1.0, "evidence": EVIDENCE_WEIGHT},
-        metrics={"logits": classifier_metrics()},
+        metrics={"logits": classifier_metrics(model.output["logits"].shape[-1])},
         jit_compile=xla,
     )

@@ -26,7 +26,7 @@ from ..runs.directories import default_output
 from ..runs.evaluation import encode_labels
 from ..runs.report import write_report
 from ..runs.session import Session, session
-from ..training.precision import merged_float32
+from ..training.fit import merged_float32
 from .batches import validation_batches
 from .data import LabelledTexts, read_train_and_validation
 from .distillation import can_teach

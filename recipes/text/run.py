@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from ...models import TextClassifier
 from ..declarations import takes
@@ -52,12 +51,6 @@ class Prediction(Answer):
 class TextRun(ClassifierRun, LanguageRun):
     """Holds a trained text classifier with its tokenizer, as a run directory does.
 
-    Args:
-        model: The classifier.
-        tokenizer: Its tokenizer.
-        metadata: What `run.json` holds.
-        metrics: What `metrics.json` holds.
-
     Example:
         >>> run = TextRun.load("runs/reviews")
         >>> run.predict(["A lovely little hotel."])[0].label
@@ -84,9 +77,9 @@ class TextRun(ClassifierRun, LanguageRun):
         token_ids = self.tokenizer.encode_all(texts, self.max_sequence_length)
         plan = TokenBudget(sequence_lengths(token_ids).numpy(), PREDICTION_BATCH_TOKENS)
         inputs = ordered_batches(plan, token_ids, self.tokenizer).map(lambda inputs, _: inputs)
-        logits = self.model.predict(inputs, verbose=0)
-        probabilities = np.empty_like(logits)
-        probabilities[np.concatenate(plan.in_order())] = tf.nn.softmax(logits).numpy()
+        in_order = self.probabilities_of(inputs)
+        probabilities = np.empty_like(in_order)
+        probabilities[np.concatenate(plan.in_order())] = in_order
         return probabilities
 
     def predict(self, texts: Sequence[str] | Sequence[tuple[str, str]]) -> list[Prediction]:

@@ -37,17 +37,18 @@ def compile_classifier(
     model.compile(
         optimizer,
         keras.losses.CategoricalCrossentropy(from_logits=True),
-        metrics=classifier_metrics(),
+        metrics=classifier_metrics(model.output.shape[-1]),
         jit_compile=xla,
     )
 
 
-def classifier_metrics() -> list[keras.metrics.Metric]:
+def classifier_metrics(num_classes: int) -> list[keras.metrics.Metric]:
     """Returns what is measured of a classifier in training, on one-hot targets."""
-    return [
-        keras.metrics.CategoricalAccuracy(name="accuracy"),
-        keras.metrics.F1Score(average="macro", name="macro_f1"),
-    ]
+    macro_f1 = keras.metrics.F1Score(average="macro", name="macro_f1")
+    nothing = np.zeros((1, num_classes), "float32")
+    macro_f1.update_state(nothing, nothing)  # makes its variables: a step that does is traced twice
+    macro_f1.reset_state()
+    return [keras.metrics.CategoricalAccuracy(name="accuracy"), macro_f1]
 
 
 def compile_masked_lm(
@@ -76,9 +77,7 @@ class TokenCrossentropy(keras.metrics.Mean):
         loss = keras.ops.sparse_categorical_crossentropy(
             keras.ops.cast(y_true, "int32"), y_pred, from_logits=True
         )  # (B, T)
-        if sample_weight is not None:
-            sample_weight = keras.ops.reshape(sample_weight, (-1,))
-        return super().update_state(keras.ops.reshape(loss, (-1,)), sample_weight)
+        return super().update_state(*_flat(loss, sample_weight))
 
 
 @keras.saving.register_keras_serializable("regard")
@@ -87,6 +86,8 @@ class TokenAccuracy(keras.metrics.Mean):
 
     def update_state(self, y_true, y_pred, sample_weight=None):
         is_right = keras.ops.equal(y_true, keras.ops.argmax(y_pred, axis=-1))
-        if sample_weight is not None:
-            sample_weight = keras.ops.reshape(sample_weight, (-1,))
-        return super().update_state(keras.ops.reshape(is_right, (-1,)), sample_weight)
+        return super().update_state(*_flat(is_right, sample_weight))
+
+
+def _flat(values, weights):
+    return [each if each is None else keras.ops.reshape(each, (-1,)) for each in (values, weights)]

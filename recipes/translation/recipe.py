@@ -25,8 +25,7 @@ from ..runs.directories import default_output
 from ..runs.report import write_learning_curves
 from ..runs.session import session
 from ..tokenizers.sentencepiece import SentencePieceTokenizer
-from ..training.fit import fit
-from ..training.precision import merged_float32
+from ..training.fit import fit, merged_float32
 from .batches import (
     cut_batches,
     encode_whole,
