@@ -2,11 +2,15 @@
 PYTHON ?= python3
 VENV ?= .venv
 INSTALLED = $(VENV)/.installed
-# A process a core, up to four as each takes gigabytes; the tests of a file stay together.
+INTEROP = $(VENV)/.interop
+INSTALL = $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
+	--constraint constraints.txt --editable
+# A process a core, up to four as each takes gigabytes. The tests of a file stay together, and files
+# begin in the order of tests/conftest.py, those that take longest first.
 PYTEST = $(VENV)/bin/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile \
 	--no-loadscope-reorder --durations=25
 
-.PHONY: demo test test-interop lint clean
+.PHONY: demo test test-interop lint check clean
 
 demo: $(INSTALLED)
 	$(VENV)/bin/regard demo text --overwrite
@@ -15,23 +19,29 @@ test: $(INSTALLED)
 	$(PYTEST) --ignore=tests/interop
 
 # Beside Hugging Face's own: needs torch and transformers, which nothing else does.
-test-interop: $(VENV)/.interop
+test-interop: $(INTEROP)
 	$(PYTEST) tests/interop
 
 lint: $(INSTALLED)
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 
-$(VENV)/.interop: $(INSTALLED)
-	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
-		--constraint constraints.txt --editable '.[dev,interop]'
-	touch $(VENV)/.interop
+# The linter, then all tests, those beside Hugging Face's own among them.
+check: $(INTEROP)
+	$(MAKE) lint
+	$(PYTEST)
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv --clear $(VENV)
-	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
-		--constraint constraints.txt --editable '.[dev]'
-	touch $(INSTALLED)
+	$(INSTALL) '.[dev]'
+	touch $@
+
+# Adds to what is installed; on a fresh machine, all is installed at once.
+$(INTEROP): pyproject.toml constraints.txt
+	test $(INSTALLED) -nt pyproject.toml -a $(INSTALLED) -nt constraints.txt \
+		|| $(PYTHON) -m venv --clear $(VENV)
+	$(INSTALL) '.[dev,interop]'
+	touch $(INSTALLED) $@
 
 clean:
 	rm -rf $(VENV) *.egg-info build dist .pytest_cache .ruff_cache
