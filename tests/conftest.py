@@ -15,6 +15,7 @@ pytest.register_assert_rewrite("layer_checks")
 HEAVY = (
     *("workers", "distribution", "runs", "resuming", "fitting_from_checkpoint", "demo", "cli"),
     *("cli_images", "text", "images", "translation", "pretraining", "serving", "pairs"),
+    *("translation_runs_interop", "tokenizers_interop", "models_interop", "translation_interop"),
 )
 
 

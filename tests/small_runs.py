@@ -11,6 +11,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 from shutil import rmtree
+from unittest import mock
 
 import numpy as np
 from safetensors.numpy import load_file
@@ -74,7 +75,9 @@ def fit_text(output, **settings):
 
 
 def fit_taught(output, **settings):
-    return fit_text(output, **{"teacher": True, "epochs": 1, "batch_tokens": 10_000, **settings})
+    settings = {"teacher": True, "epochs": 1, "batch_tokens": 10_000, **settings}
+    with mock.patch("regard.recipes.text.distillation.FEWEST_STEPS", 20):
+        return fit_text(output, **settings)
 
 
 def fit_adversarial(output, **settings):

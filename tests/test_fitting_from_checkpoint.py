@@ -81,9 +81,9 @@ def test_sizes_and_tokenizer_are_the_checkpoints(checkpoint, first):
 
 
 def test_several_seeds_keep_the_best_which_is_the_same_alone(checkpoint, tmp_path):
-    run = fit(checkpoint, tmp_path / "run", seed=4, seeds=3)
+    run = fit(checkpoint, tmp_path / "run", seed=4, seeds=2)
     figures = run.metrics["seeds"]
-    assert [each["seed"] for each in figures] == [4, 5, 6]
+    assert [each["seed"] for each in figures] == [4, 5]
     best = max(figures, key=lambda each: each["macro_f1"])
     assert run.metrics["macro_f1"] == best["macro_f1"]
     assert run.metadata["settings"]["seed"] == best["seed"]

@@ -24,8 +24,9 @@ def run(plain_run):
     return regard.TextRun.load(plain_run("text"))
 
 
-def test_with_a_teacher_the_weights_kept_are_the_last(tmp_path):
+def test_with_a_teacher_the_weights_kept_are_the_last(tmp_path, monkeypatch):
     """Without one they are the best: `test_runs`."""
+    monkeypatch.setattr("regard.recipes.text.distillation.FEWEST_STEPS", 20)
     regard.fit_text(table(120, seed=3), epochs=3, teacher=True, output=tmp_path / "run")
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
     with open(tmp_path / "run" / "history.csv", newline="") as file:
@@ -53,7 +54,7 @@ def test_any_string_is_taken_and_none_gives_none(run):
 
 
 def test_company_changes_nothing(run):
-    texts = [*table(60, seed=5).texts, *AWKWARD]
+    texts = [*table(25, seed=5).texts, *AWKWARD]
     together = run.predict_probabilities(texts)
     alone = np.concatenate([run.predict_probabilities([text]) for text in texts])
     np.testing.assert_allclose(together, alone, atol=1e-5)
@@ -72,7 +73,8 @@ def test_evaluate_from_a_file(run, tmp_path):
     assert metrics["examples_per_second"] > 0
 
 
-def test_three_unbalanced_classes(tmp_path):
+def test_three_unbalanced_classes(tmp_path, monkeypatch):
+    monkeypatch.setattr("regard.recipes.text.distillation.FEWEST_STEPS", 100)
     words = {"0": "red", "1": "green", "10": "blue"}
     labels = ["0"] * 80 + ["1"] * 30 + ["10"] * 10
     texts = [f"{words[label]} {index % 7}" for index, label in enumerate(labels)]

@@ -7,11 +7,13 @@ import tensorflow as tf
 from regard.models import Translator
 from regard.recipes.training.fit import fit
 from regard.recipes.translation.batches import ordered_batches, training_batches
+from regard.recipes.translation.data import ParallelTexts
 from regard.recipes.translation.settings import TranslationSettings
 from regard.recipes.translation.training import (
     BestBleu,
     InverseSquareRoot,
     SmoothedCrossentropy,
+    best_bleu,
     compile_translator,
 )
 
@@ -191,7 +193,7 @@ def test_optimizer_is_that_of_the_paper(total_steps, momentum):
 
 # The best epoch
 
-REFERENCE = "the quick brown fox jumps over the lazy dog today"
+WRITTEN = ["快速的棕色狐狸跳过了懒狗"]
 
 
 def learner(use_ema):
@@ -209,36 +211,36 @@ def test_the_epoch_that_translates_best_is_kept_as_it_was_validated(use_ema):
     right_words = [4, 6, 9, 8, 5]  # of ten, in each epoch
     kept = []
 
-    def translate(sources):
-        assert sources == ["a source"]
+    def measure():
         kept.append(model.get_weights()[0])
-        return [" ".join(REFERENCE.split()[: right_words[len(kept) - 1]])]
+        return float(right_words[len(kept) - 1])
 
-    best = BestBleu(9, translate, ["a source"], [REFERENCE], "13a")
+    best = BestBleu(9, measure)
     history, best_epoch = fit(model, endless(data), lambda share: data, 1, 5, best)
     assert best_epoch == 3
     np.testing.assert_array_equal(model.get_weights()[0], kept[2])
     assert len({each.tobytes() for each in kept}) == 5
-    expected = [
-        sacrebleu.corpus_bleu([" ".join(REFERENCE.split()[:count])], [[REFERENCE]]).score
-        for count in right_words
-    ]
-    assert [row["val_bleu"] for row in history] == pytest.approx(expected)
+    assert [row["val_bleu"] for row in history] == right_words
 
 
 def test_training_stops_where_translations_get_no_better():
     model, data = learner(use_ema=True)
-    written = iter(["the lazy dog today", REFERENCE, *["nothing"] * 20])
-    best = BestBleu(3, lambda sources: [next(written)], ["a source"], [REFERENCE], "13a")
+    scores = iter([20.0, 100.0, *[0.0] * 20])
+    best = BestBleu(3, lambda: next(scores))
     history, best_epoch = fit(model, endless(data), lambda share: data, 1, 20, best)
     assert (best_epoch, len(history)) == (2, 5)
 
 
-def test_bleu_is_tokenized_as_asked():
-    model, data = learner(use_ema=False)
-    written = ["快速的棕色狐狸跳过了懒狗"]
-    best = BestBleu(9, lambda sources: written, ["a source"], ["快速的棕色狐狸跳过懒狗"], "zh")
-    history, _ = fit(model, endless(data), lambda share: data, 1, 1, best)
-    expected = sacrebleu.corpus_bleu(written, [["快速的棕色狐狸跳过懒狗"]], tokenize="zh").score
-    assert history[0]["val_bleu"] == pytest.approx(expected)
+def test_bleu_is_that_of_greedy_translations_tokenized_as_the_references_ask(monkeypatch):
+    def translate(how, texts):
+        assert (how, texts) == ({"num_beams": 1, "length_penalty": 1.0}, ["a source"])
+        return WRITTEN, None
+
+    module = "regard.recipes.translation.training"
+    monkeypatch.setattr(f"{module}.translation_function", lambda *_, **how: how)
+    monkeypatch.setattr(f"{module}.translate_all", translate)
+    data = ParallelTexts("a file", ["a source"], ["快速的棕色狐狸跳过懒狗"])
+    best = best_bleu(None, None, data, TranslationSettings())
+    expected = sacrebleu.corpus_bleu(WRITTEN, [data.targets], tokenize="zh").score
+    assert best.measure() == pytest.approx(expected)
     assert 50 < expected < 100

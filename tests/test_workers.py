@@ -17,6 +17,9 @@ from regard.recipes.cli.launcher import launch
 
 COMMAND = (sys.executable, str(Path(__file__).with_name("small_runs.py")))
 
+# Epochs of a second or more, so that workers can be killed in one of them and in a later one.
+LONG_ENOUGH = {"dropout": 0.0, "epochs": 6}
+
 
 def fit(task, output, settings, count=2):
     """Trains in several workers; the exit status."""
@@ -38,10 +41,21 @@ def test_two_workers_are_as_one(texts):
     assert metrics[1]["best_epoch"] == metrics[0]["best_epoch"]
 
 
-@pytest.mark.parametrize("task", ["images", "translation"])
-def test_two_workers_are_as_one_of_other_tasks(task, plain_run, tmp_path):
-    assert fit(task, tmp_path / "two", {"dropout": 0.0}) == 0
-    assert small_runs.largest_difference(plain_run(task), tmp_path / "two") < 1e-5
+@pytest.fixture(scope="module")
+def images(tmp_path_factory):
+    """A run of two workers."""
+    two = tmp_path_factory.mktemp("images") / "two"
+    assert fit("images", two, LONG_ENOUGH) == 0
+    return two
+
+
+def test_two_workers_are_as_one_of_images(images, small_run):
+    assert small_runs.largest_difference(small_run("images", **LONG_ENOUGH), images) < 1e-5
+
+
+def test_two_workers_are_as_one_of_translation(plain_run, tmp_path):
+    assert fit("translation", tmp_path / "two", {"dropout": 0.0}) == 0
+    assert small_runs.largest_difference(plain_run("translation"), tmp_path / "two") < 1e-5
 
 
 def test_the_chief_alone_writes(texts):
@@ -64,7 +78,7 @@ def test_exports_are_the_same(texts, plain_export, tmp_path):
     np.testing.assert_allclose(one["scores"], two["scores"], atol=1e-5)
 
 
-def test_killed_workers_are_no_end(tmp_path, monkeypatch):
+def test_killed_workers_are_no_end(images, tmp_path, monkeypatch):
     """Each of two once: the training goes on, with every epoch trained once."""
     started, start = [], launcher._start
 
@@ -73,20 +87,17 @@ def test_killed_workers_are_no_end(tmp_path, monkeypatch):
         return started[-1]
 
     monkeypatch.setattr(launcher, "_start", note)
-    whole, killed = tmp_path / "whole", tmp_path / "killed"
-    settings = {"dropout": 0.1, "epochs": 16, "patience": 16}
-    assert fit("images", whole, settings) == 0
-    started.clear()
+    killed = tmp_path / "killed"
     thread = threading.Thread(target=kill_when_saved, args=(killed, started, [1, 0]))
     thread.start()
-    status = fit("images", killed, settings)
+    status = fit("images", killed, LONG_ENOUGH)
     thread.join()
     assert status == 0
     assert len(started) == 6
     epochs = [row.split(",")[0] for row in (killed / "history.csv").read_text().splitlines()[1:]]
-    assert epochs == [str(number) for number in range(1, 17)]
-    assert small_runs.largest_difference(whole, killed) == 0
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["colours", "killed", "whole"]
+    assert epochs == [str(number + 1) for number in range(LONG_ENOUGH["epochs"])]
+    assert small_runs.largest_difference(images, killed) == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["colours", "killed"]
 
 
 def kill_when_saved(output, started, order):
