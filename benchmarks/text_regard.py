@@ -32,14 +32,14 @@ class RegardFineTuner:
         settings = settings.completed().for_lesson(has_teacher=False)
         set_seed(settings.seed)
         self.start = from_checkpoint(_table([""] * len(class_names), class_names), settings)
-        settings = self.start.settings  # with what the checkpoint decides
+        model, *_, settings = self.start  # with what the checkpoint decides
         optimizer = bert_optimizer(
             settings.learning_rate,
             total_steps,
             layer_decay=settings.layer_decay,
             average_every=settings.average_every(),
         )
-        compile_classifier(self.start.model, optimizer)
+        compile_classifier(model, optimizer)
 
     def prepare(self, texts: Sequence[str], labels: np.ndarray):
         from regard.recipes.text.plans import labelled_plan

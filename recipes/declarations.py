@@ -79,12 +79,9 @@ class Declaration:
 
 
 def setting(help: str, default: Any = None, **declared: Any) -> Any:
-    """Declares a setting, as the field of a dataclass.
+    """Declares a setting, as the field of a dataclass, with attributes of `Declaration`.
 
-    Args:
-        help: What it does.
-        default: Its default; None where that depends.
-        **declared: Further attributes of `Declaration`.
+    The default is None where it depends.
     """
     return field(default=default, metadata={"declaration": Declaration(help, **declared)})
 
@@ -104,9 +101,8 @@ def type_of(setting) -> type:
 def declared(**amended: str | dict[str, Any]) -> Callable[[type], type]:
     """Makes a frozen dataclass of declarations, and lists them in its docstring.
 
-    Args:
-        **amended: What is declared otherwise than in the class that the setting is inherited from:
-            its `default_is`; or its `default` and attributes of `Declaration`.
+    What is `amended` is declared otherwise than in the class that the setting is inherited from:
+    its `default_is`; or its `default` and attributes of `Declaration`.
     """
 
     def make(cls: type) -> type:

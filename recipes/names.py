@@ -6,11 +6,7 @@ NAME_WIDTH = 24  # terminal columns a class name may take before it is shortened
 
 
 def display_width(text: str) -> int:
-    """Counts the terminal columns of `text`: two for each wide character, such as a Chinese one.
-
-    Args:
-        text: Text without control characters.
-    """
+    """Counts the terminal columns of a text: two for a wide character, such as a Chinese one."""
     return wcwidth.wcswidth(text)
 
 

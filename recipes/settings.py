@@ -72,9 +72,7 @@ class Settings(Declared):
     def model_options(self) -> dict[str, Any]:
         """Returns the arguments of a model's constructor that the settings decide."""
         dtype = "float32" if self.precision in (None, "float32") else f"mixed_{self.precision}"
-        return (
-            {"dtype": dtype} if self.dropout is None else {"dtype": dtype, "dropout": self.dropout}
-        )
+        return {"dtype": dtype} | ({} if self.dropout is None else {"dropout": self.dropout})
 
 
 def find_preset(find, name: str) -> dict[str, Any]:

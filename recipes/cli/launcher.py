@@ -38,12 +38,7 @@ def launch(
 ) -> int:
     """Runs a command in several workers, to the end.
 
-    Args:
-        num_workers: How many.
-        arguments: The words after it.
-        command: The command. Defaults to `regard`.
-        output: The run that they write: once it is there, a worker that is lost is no matter.
-            Defaults to none.
+    `output` is the run that they write: once it is there, a worker that is lost is no matter.
 
     Returns:
         The exit status: 0, or that of the first worker that failed for good.

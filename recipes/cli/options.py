@@ -1,5 +1,6 @@
 """Makes the options of the command line from the declarations of settings."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -28,28 +29,20 @@ class Parsed(click.ParamType):
             self.fail(str(error), param, ctx)
 
 
-class PositiveNumber(click.ParamType):
-    """A finite number above 0."""
-
-    name = "number"
-
-    def convert(self, value, param, ctx):
-        try:
-            number = float(value)
-        except ValueError:
-            number = float("nan")
-        if not 0 < number < float("inf"):
-            self.fail(f"must be a finite number above 0. Received: {value}", param, ctx)
-        return number
+def _positive(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 < number < math.inf:
+        raise ValueError(f"must be a finite number above 0. Received: {text}")
+    return number
 
 
 def options_of(*classes: type, shown: bool = True) -> Callable:
     """Makes a decorator that adds the arguments and options of declared classes to a command.
 
-    Args:
-        *classes: The classes.
-        shown: Whether values have the defaults of the classes; else they are None where nothing is
-            given. Defaults to True.
+    Unless `shown`, values are None where nothing is given, not the defaults of the classes.
     """
     settings: dict[str, Any] = {}
     for each in (each for cls in classes for each in fields(cls)):
@@ -81,7 +74,7 @@ def _parameter(setting, shown: bool) -> Callable:
         text = f"{text}  [default: {declaration.default_is}]"
     default = setting.default if shown else None
     if kind is bool:
-        if setting.type is bool or setting.default is False or not shown:
+        if setting.type is bool or not shown:
             return click.option(flag, is_flag=True, default=default, help=text)
         return click.option(f"{flag}/--no-{flag[2:]}", default=default, help=text)
     metavar = declaration.metavar
@@ -99,7 +92,7 @@ def _type(declaration: Declaration, kind: type) -> Any:
         highest = None if declaration.below is None else int(declaration.below) - 1
         return click.IntRange(declaration.at_least, highest)
     if kind is float and (declaration.above, declaration.at_most) == (0, None):
-        return PositiveNumber()
+        return Parsed(_positive)
     if kind is float:
         low, high = declaration.at_least, declaration.at_most
         return click.FloatRange(
@@ -120,12 +113,9 @@ prediction = options_of(
 
 
 def only_those_of(task: Task, kind: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the options that are given.
+    """Returns the options that are given, of those of all tasks.
 
-    Args:
-        task: The task of a run.
-        kind: Which of its classes says what goes with it: "reading" or "asking".
-        options: Those of all tasks.
+    The class that the `kind` of the task's row names, "reading" or "asking", has what may be given.
 
     Raises:
         click.UsageError: If an option is given that does not go with the task.

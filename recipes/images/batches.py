@@ -28,19 +28,12 @@ def training_batches(
     first_step: int = 0,
     shard: Shard = WHOLE,
 ) -> tf.data.Dataset:
-    """Returns the endless stream of batches to train on, epoch after epoch.
+    """Returns the endless stream of batches to train on: images (B, H, W, 3), targets (B, C).
 
     The order is a pure function of the augmentation's seed and the epoch. Batches are all of one
     size: one may hold the last images of an epoch and the first of the next. Where the shard is not
-    the whole, images are changed with those of the shard alone.
-
-    Args:
-        targets: The probability of each class for each image, float32 (number of images, C).
-        first_step: The batch to begin with. Defaults to 0.
-        shard: The shard of each batch to make. Defaults to the whole.
-
-    Returns:
-        A dataset of (images, targets): float32 (B, H, W, 3) and (B, C).
+    the whole, images are changed with those of the shard alone. The targets are the probability of
+    each class for each image, float32 (number of images, C). Steps are counted from 0.
     """
     targets, count = tf.constant(targets), len(images)
     rows = np.arange(batch_size)[shard.rows(batch_size)]

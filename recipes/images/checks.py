@@ -25,21 +25,19 @@ _decode = tf.function(  # a graph's errors say what was asserted, and no more
 
 
 def read_labelled_images(
-    source: str | Path, which: str = "train", *, skip_bad_files: bool = False, **reading: Any
+    source: str | Path, which: str = "train", **reading: Any
 ) -> LabelledImages:
     """Finds labelled images, decodes each once, and leaves out or refuses what is none.
 
     Args:
-        source: As for `find_images`.
+        source, **reading: As for `find_images`.
         which: The split to take where a folder has splits. Defaults to "train".
-        skip_bad_files: Whether to count and skip what cannot be decoded, not stop.
-        **reading: `image_column`, `label_column` and `encoding`.
 
     Raises:
         UserError: As `find_images`, or if an image cannot be decoded; the message names it.
     """
-    found = find_images(source, which, skip_bad_files=skip_bad_files, **reading)
-    images = with_digests(read_images(found, skip_bad_files))
+    found = find_images(source, which, **reading)
+    images = with_digests(read_images(found, reading.get("skip_bad_files", False)))
     warn_of_contradictions(images)
     return images
 
@@ -52,11 +50,9 @@ def read_train_and_validation(
 ) -> tuple[LabelledImages, LabelledImages]:
     """Reads the images to learn from and those to validate on, or holds out a part for that.
 
-    Args:
-        train: A source for `read_labelled_images`, or images already read.
-        validation: Likewise; the share of the training images to hold out, in (0, 1); or None for
-            the folder's own, if it has splits, else a tenth.
-        seed: Decides what is held out.
+    Either is a source for `read_labelled_images`, or images already read. `validation` may also be
+    the share of the training images to hold out, in (0, 1), or None for the folder's own, if it has
+    splits, else a tenth. The seed decides what is held out.
 
     Raises:
         UserError: As `read_labelled_images` and `split`, or if there are fewer than two classes.

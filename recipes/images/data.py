@@ -8,12 +8,14 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from ..data.columns import choose_columns
 from ..data.examples import LabelledExamples
 from ..data.formats import TABLE_FORMATS, TABLE_SUFFIXES, open_table
 from ..data.rows import NOT_TEXT, read_rows
 from ..errors import UserError
+from .settings import ImageReading
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".bmp")
 SPLITS = {"train": ("train",), "validation": ("validation", "val", "valid"), "test": ("test",)}
@@ -48,15 +50,7 @@ class LabelledImages(LabelledExamples):
     contents: list[bytes] | None = None
 
 
-def find_images(
-    source: str | Path,
-    split: str = "train",
-    *,
-    image_column: str | None = None,
-    label_column: str | None = None,
-    encoding: str = "utf-8",
-    skip_bad_files: bool = False,
-) -> LabelledImages:
+def find_images(source: str | Path, split: str = "train", **reading: Any) -> LabelledImages:
     """Finds labelled images; whether they can be decoded is not looked at yet.
 
     Args:
@@ -65,24 +59,21 @@ def find_images(
             `.tsv`, `.jsonl`, `.parquet`) of paths, from its own folder, and labels; or
             `tfds:NAME[/CONFIG][:SPLIT]`.
         split: Which split to take where the folder has splits: "train", "validation" or "test".
-        image_column: Column of the paths in a table; guessed where there is one sensible guess.
-        label_column: Column of the labels, likewise.
-        encoding: How a table is encoded.
-        skip_bad_files: Leave out, and count, empty class folders, bad rows of a table and files
-            that are not there.
+        **reading: Attributes of `ImageReading`. With `skip_bad_files`, empty class folders and bad
+            rows of a table are left out, too.
 
     Raises:
         UserError: If there is no such folder, table or file, or no image in it.
     """
-    name = str(source)
-    columns = {"image": image_column, "label": label_column}
+    name, reading = str(source), ImageReading(**reading)
+    columns = {"image": reading.image_column, "label": reading.label_column}
     if name.startswith("tfds:"):
         return _read_tfds(name, columns)
     if Path(name).suffix.lower() in TABLE_FORMATS and not os.path.isdir(name):
-        return _read_table(name, columns, encoding, skip_bad_files)
+        return _read_table(name, columns, reading)
     check_source(name)
     folder = find_splits(name).get(split, Path(name))
-    return _read_folder(folder, skip_bad_files)
+    return _read_folder(folder, reading.skip_bad_files)
 
 
 def check_source(source: str | Path) -> None:
@@ -172,12 +163,10 @@ def _is_image(name: str) -> bool:
     return name.lower().endswith(SUFFIXES) and not name.startswith(".")
 
 
-def _read_table(
-    source: str, given: dict[str, str | None], encoding: str, skip_bad_files: bool
-) -> LabelledImages:
-    table = open_table(source, encoding)
+def _read_table(source: str, given: dict[str, str | None], reading: ImageReading) -> LabelledImages:
+    table = open_table(source, reading.encoding)
     columns = choose_columns(source, table.columns, given)
-    cells, num_skipped = read_rows(source, table, columns, skip_bad_files)
+    cells, num_skipped = read_rows(source, table, columns, reading.skip_bad_files)
     files = [os.path.join(os.path.dirname(source), path) for path in cells["image"]]
     columns = tuple(columns.values())
     return LabelledImages(source, files, cells["label"], [], columns, num_skipped)

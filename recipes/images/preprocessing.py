@@ -137,6 +137,8 @@ class ImagePreprocessing:
         path = directory / "preprocessor_config.json"
         try:
             config = json.loads(path.read_text(encoding="utf-8"))
+            if not isinstance(config, dict):
+                raise ValueError("it must hold a JSON object")
             return cls._from_config(config, height, width)
         except FileNotFoundError as error:
             raise UserError(f"{directory} must hold preprocessor_config.json.") from error

@@ -11,23 +11,16 @@ STRENGTHS = ("none", "light", "medium", "strong")  # of augmentation
 
 # What a training is where nothing else decides: from random weights, which takes many epochs and
 # all the variety that can be made; and from a checkpoint, which has seen a million images.
+# fmt: off
 FROM_SCRATCH = {
-    "preset": "vit_compact",
-    "epochs": 30,
-    "learning_rate": 1e-3,
-    "batch_size": 128,
-    "augmentation": "medium",
-    "stochastic_depth": 0.1,
-    "layer_decay": 1.0,
+    "preset": "vit_compact", "epochs": 30, "learning_rate": 1e-3, "batch_size": 128,
+    "augmentation": "medium", "stochastic_depth": 0.1, "layer_decay": 1.0,
 }
 FROM_CHECKPOINT = {
-    "epochs": 5,
-    "learning_rate": 1e-4,
-    "batch_size": 32,
-    "augmentation": "light",
-    "stochastic_depth": 0.0,
-    "layer_decay": 0.75,
+    "epochs": 5, "learning_rate": 1e-4, "batch_size": 32,
+    "augmentation": "light", "stochastic_depth": 0.0, "layer_decay": 0.75,
 }
+# fmt: on
 
 
 def _either(name: str) -> str:

@@ -47,19 +47,10 @@ def training_batches(
     first_step: int = 0,
     shard: Shard = WHOLE,
 ) -> tf.data.Dataset:
-    """Returns the endless stream of batches to pre-train on, its masks drawn anew each time.
+    """Returns the endless stream of batches to pre-train on, as (inputs, targets, weights).
 
-    What is hidden depends on the plan's seed and the step alone.
-
-    Args:
-        plan: Says what goes into each batch.
-        token_ids: Encoded texts, (number of texts, None).
-        masked_share: Share of the words, in (0, 1), to hide.
-        first_step: The batch to begin with. Defaults to 0.
-        shard: The shard of each batch to give. Defaults to the whole.
-
-    Returns:
-        A dataset of (inputs, targets, weights) for `model.fit(steps_per_epoch=plan.num_batches)`.
+    The texts (number of texts, None) are encoded. A `masked_share` of their words, in (0, 1), is
+    hidden, others each time, as the plan's seed and the step decide. Steps are counted from 0.
     """
     return endless(plan, first_step, _hiding(plan, token_ids, tokenizer, masked_share, shard))
 

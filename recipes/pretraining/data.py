@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ..data.columns import choose_columns
 from ..data.examples import Examples
 from ..data.formats import open_lines, open_table
 from ..data.rows import read_rows
 from ..errors import UserError
+from .settings import UnlabelledReading
 
 
 @dataclass(frozen=True)
@@ -30,12 +32,7 @@ class Texts(Examples):
     num_skipped: int = 0
 
 
-def read_texts(
-    sources: Sequence[str | Path],
-    text_column: str | None = None,
-    encoding: str = "utf-8",
-    skip_bad_rows: bool = False,
-) -> Texts:
+def read_texts(sources: Sequence[str | Path], **reading: Any) -> Texts:
     """Reads texts from files or from TensorFlow Datasets.
 
     In a `.txt` file each line is a text. Blank lines are passed over: in such files they separate
@@ -43,11 +40,9 @@ def read_texts(
 
     Args:
         sources: Files, or `tfds:NAME[/CONFIG][:SPLIT]`, where the default split is "train".
-        text_column: The column of texts in every source that has columns. Default: guessed from
-            the names, and the guess logged.
-        encoding: How the files are encoded. A UTF-8 byte order mark is dropped.
-        skip_bad_rows: Leave out, and count, rows where the text is missing, empty, not a string or
-            holds what is not text, and rows that `read_labelled_texts` would leave out.
+        **reading: Attributes of `UnlabelledReading`, for every source. A bad row is one where the
+            text is missing, empty, not a string or holds what is not text, or one that
+            `read_labelled_texts` would leave out.
 
     Raises:
         UserError: If a source cannot be read, its column cannot be told, or a row is bad.
@@ -58,14 +53,14 @@ def read_texts(
     if not sources:
         raise UserError("There are no texts to read. Name at least one file.")
     sources = [str(source) for source in sources]
-    texts, num_skipped = [], 0
+    reading, texts, num_skipped = UnlabelledReading(**reading), [], 0
     for source in sources:
         if Path(source).suffix.lower() == ".txt":
-            table, columns = open_lines(source, encoding), {"text": ""}
+            table, columns = open_lines(source, reading.encoding), {"text": ""}
         else:
-            table = open_table(source, encoding)
-            columns = choose_columns(source, table.columns, {"text": text_column})
-        cells, skipped = read_rows(source, table, columns, skip_bad_rows)
+            table = open_table(source, reading.encoding)
+            columns = choose_columns(source, table.columns, {"text": reading.text_column})
+        cells, skipped = read_rows(source, table, columns, reading.skip_bad_rows)
         texts += cells["text"]
         num_skipped += skipped
     return Texts(sources, texts, num_skipped)

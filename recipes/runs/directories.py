@@ -57,12 +57,8 @@ def written_aside(
     """Yields a new directory to write into, and renames it to `directory` when all is written.
 
     Whatever goes wrong on the way, what stood there before still stands there. If someone else has
-    taken the name meanwhile, the new directory gets the name with a number.
-
-    Args:
-        directory, contents, overwrite: As in `check_output`.
-        aside: The folder, on the same disk, in which the new directory is until then. Defaults to
-            the parent of `directory`.
+    taken the name meanwhile, the new directory gets the name with a number. Until then it is in the
+    folder `aside`, on the same disk, by default the parent of `directory`.
 
     Raises:
         UserError: As `check_output`, or if the disk does not take what is written.

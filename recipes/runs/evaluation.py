@@ -41,13 +41,6 @@ def classification_metrics(
     Raises:
         ValueError: If shapes or values are not as described.
         UserError: If a probability is NaN or infinite, as after training that diverged.
-
-    Example:
-        >>> metrics = classification_metrics(
-        ...     np.array([0, 1]), np.array([[0.9, 0.1], [0.6, 0.4]]), ["negative", "positive"]
-        ... )
-        >>> metrics["accuracy"], metrics["confusion_matrix"]
-        (0.5, [[1, 0], [1, 0]])
     """
     labels, probabilities = _checked(labels, probabilities)
     if len(class_names) != probabilities.shape[1]:

@@ -47,13 +47,10 @@ def write_report(
 ) -> None:
     """Writes `learning_curves.png`, `confusion_matrix.png` and `reliability.png`.
 
-    Args:
-        directory: The folder to write into; made if it is not there.
-        history: One dictionary per epoch, in order: `epoch` (from 1) and any of `loss`, `val_loss`,
-            `accuracy`, `val_accuracy` and `val_macro_f1`. What is missing is not drawn.
-        metrics: What `classification_metrics` returns for the validation data, and `best_epoch`
-            (from 1), where known: the epoch whose weights were kept.
-        labels, probabilities: As for `classification_metrics`.
+    The history has a dictionary an epoch, with its number `epoch` (from 1) and any of `loss`,
+    `val_loss`, `accuracy`, `val_accuracy` and `val_macro_f1`; what is missing is not drawn. The
+    metrics, labels and probabilities are those of `classification_metrics`, with `best_epoch`
+    (from 1), where known: the epoch whose weights were kept.
     """
     confusion = _confusion_matrix(metrics)
     reliability = _reliability(metrics, labels, probabilities)

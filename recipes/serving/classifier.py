@@ -62,13 +62,10 @@ def write_classifier(
     precision: str,
     **export: Any,
 ) -> Path:
-    """Writes the next version of a classifier.
+    """Writes the next version of a classifier, as `write_export` does.
 
-    Args:
-        destination, precision: As for `write_export`, and so are the errors.
-        class_names: The names of the classes, in the order of the model's logits.
-        scores: The probabilities that the live model gives for each row of the columns.
-        **export: The model, signatures, promises, columns, requests and assets of an `Export`.
+    The class names are in the order of the model's logits, and the scores are the probabilities
+    that the live model gives for each row of the columns. The rest are attributes of an `Export`.
     """
     answers = {"classes": [list(class_names)] * len(scores), "scores": scores}
     export["assets"] = {"labels.txt": class_names, **export.get("assets", {})}

@@ -13,15 +13,11 @@ def answer_in_micro_batches(
     """Asks for the rows of a batch in micro-batches, the shortest rows first.
 
     So the graph takes no more memory for a thousand rows than for a few, and short ones wait for no
-    long one.
+    long one. The lengths (B,) say which rows are alike.
 
-    Args:
-        answer: Takes the indices of at most `ROWS_AT_ONCE` rows, of like length and the longest
-            last, and gives a tensor for each of the signature.
-        lengths: (B,), by which rows are alike.
-        signature: The shapes, (None, ...), and dtypes of what `answer` gives.
-        lanes: Number of micro-batches that are answered side by side, each on a thread of its own
-            where there are as many.
+    `answer` takes the indices of at most `ROWS_AT_ONCE` rows, of like length and the longest last,
+    and gives a tensor (None, ...) for each of the signature. Of as many micro-batches as there are
+    lanes, each is answered on a thread of its own, if there are as many.
 
     Returns:
         The answers (B, ...), in the order of the rows.

@@ -12,6 +12,7 @@ from ..data.rows import Table, read_rows
 from ..data.splitting import with_validation
 from ..errors import UserError
 from ..names import display_name
+from .settings import TextReading
 
 logger = logging.getLogger("regard")
 
@@ -94,16 +95,15 @@ def read_labelled_texts(
         >>> table.class_names()
         ['1', '2', '3', '4', '5']
     """
-    given = {"text": text_column, "label": label_column, "pair": pair_column}
-    return _read_table(str(source), open_table(str(source), encoding), given, skip_bad_rows)
+    reading = TextReading(encoding, skip_bad_rows, text_column, pair_column, label_column)
+    return _read_table(str(source), open_table(str(source), encoding), reading)
 
 
-def _read_table(
-    source: str, table: Table, given: dict[str, str | None], skip_bad_rows: bool
-) -> LabelledTexts:
+def _read_table(source: str, table: Table, reading: TextReading) -> LabelledTexts:
+    given = {role: getattr(reading, f"{role}_column") for role in ("text", "label", "pair")}
     columns = choose_columns(source, table.columns, given)
     roles = {"second text" if role == "pair" else role: each for role, each in columns.items()}
-    cells, num_skipped = read_rows(source, table, roles, skip_bad_rows)
+    cells, num_skipped = read_rows(source, table, roles, reading.skip_bad_rows)
     pairs = cells.get("second text"), columns.get("pair")
     return LabelledTexts(
         source,
@@ -147,32 +147,23 @@ def _check_labels(train: LabelledTexts) -> None:
         )
 
 
-def read_like(
-    trained: dict[str, Any],
-    source: str | Path,
-    *,
-    text_column: str | None = None,
-    label_column: str | None = None,
-    pair_column: str | None = None,
-    encoding: str = "utf-8",
-    skip_bad_rows: bool = False,
-) -> LabelledTexts:
+def read_like(trained: dict[str, Any], source: str | Path, **reading: Any) -> LabelledTexts:
     """Reads data that goes with the training data: its columns are the first guess.
 
     `trained` has the `text_column`, `label_column` and, unless it is None, `pair_column` of the
-    training data. The last is not a guess: the data must have it, or name another.
+    training data. The last is not a guess: the data must have it, or name another. The rest are
+    attributes of `TextReading`.
 
     Raises:
         UserError: As `read_labelled_texts`, or if only one of the two holds pairs of texts.
     """
-    table = open_table(str(source), encoding)
-    given = {"text": text_column, "label": label_column, "pair": pair_column}
-    for role in ("text", "label"):
-        if given[role] is None and trained[f"{role}_column"] in table.columns:
-            given[role] = trained[f"{role}_column"]
-    given["pair"] = pair_column or trained.get("pair_column")
-    data = _read_table(str(source), table, given, skip_bad_rows)
-    check_pairs(data, trained_on_pairs=trained.get("pair_column") is not None)
+    reading = TextReading(**reading)
+    table, pair_column = open_table(str(source), reading.encoding), trained.get("pair_column")
+    trained_on = {name: trained[name] for name in ("text_column", "label_column")}
+    known = {name: column for name, column in trained_on.items() if column in table.columns}
+    reading = reading.with_defaults(**known, pair_column=pair_column)
+    data = _read_table(str(source), table, reading)
+    check_pairs(data, trained_on_pairs=pair_column is not None)
     return data
 
 

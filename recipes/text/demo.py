@@ -28,10 +28,6 @@ QUESTIONS = (
 def run_demo(output: Path, overwrite: bool = False) -> Iterator[str]:
     """Trains, evaluates, predicts and exports; yields lines on what came of each step.
 
-    Args:
-        output: Directory to write: the reviews, the run and the export.
-        overwrite: Whether to replace what an earlier demo wrote there. Defaults to False.
-
     Raises:
         UserError: If the directory exists and may not be replaced, or cannot be written.
     """

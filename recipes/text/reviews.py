@@ -36,12 +36,8 @@ def generate_reviews(num_reviews: int, seed: int, *, held_out: bool) -> tuple[li
     """Writes reviews, half of them positive and half in each language, in random order.
 
     Each combination of construction, aspects and adjectives is used either for training or for
-    evaluation, whatever the seed. So held-out reviews combine known words in new ways.
-
-    Args:
-        num_reviews: How many reviews to write.
-        seed: The same seed gives the same reviews.
-        held_out: Whether to write reviews for evaluation, a fifth of all combinations.
+    evaluation, for which a fifth of them are `held_out`, whatever the seed. So held-out reviews
+    combine known words in new ways. The same seed gives the same reviews.
 
     Returns:
         The texts, and the label of each, "positive" or "negative".

@@ -1,7 +1,5 @@
 """Makes the model that a training of a text classifier starts from, with its tokenizer."""
 
-from typing import NamedTuple
-
 from ...models import TextClassifier
 from ..errors import UserError
 from ..runs.checkpoints import open_checkpoint
@@ -10,18 +8,14 @@ from ..tokenizers.wordpiece import BertNormalization, WordPieceTokenizer
 from .data import LabelledTexts
 from .settings import TextSettings
 
-
-class Start(NamedTuple):
-    """Holds a model before its training, with what goes with it."""
-
-    model: TextClassifier
-    tokenizer: WordPieceTokenizer
-    class_names: list[str]
-    settings: TextSettings
+Start = tuple[TextClassifier, WordPieceTokenizer, list[str], TextSettings]
 
 
 def start(train: LabelledTexts, settings: TextSettings) -> Start:
-    """Makes a model of random weights, or takes that of a checkpoint."""
+    """Makes a model of random weights, or takes that of a checkpoint, with what goes with it.
+
+    The class names are in the order of the model's logits.
+    """
     return (from_scratch if settings.checkpoint is None else from_checkpoint)(train, settings)
 
 
@@ -45,7 +39,7 @@ def from_scratch(train: LabelledTexts, settings: TextSettings) -> Start:
         max_sequence_length=settings.max_sequence_length,
         **settings.model_options(),
     )
-    return Start(model, tokenizer, class_names, settings)
+    return model, tokenizer, class_names, settings
 
 
 def from_checkpoint(train: LabelledTexts, settings: TextSettings) -> Start:
@@ -68,7 +62,7 @@ def from_checkpoint(train: LabelledTexts, settings: TextSettings) -> Start:
     if settings.lora:
         add_lora(model, settings.lora)
     width, longest = (checkpoint.arguments[n] for n in ("hidden_dim", "max_sequence_length"))
-    return Start(model, tokenizer, class_names, settings.for_checkpoint(width, longest))
+    return model, tokenizer, class_names, settings.for_checkpoint(width, longest)
 
 
 def freeze(model: TextClassifier, num_layers: int) -> None:

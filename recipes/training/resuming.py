@@ -112,10 +112,7 @@ class Resume:
         """Puts a training back to where it was, and returns the number of epochs that are done.
 
         The model is compiled and its optimizer built; `best` is a `BestEpoch`, or None, and
-        `progress` a `Progress`.
-
-        Raises:
-            UserError: If the state is that of another training, or damaged.
+        `progress` a `Progress`. The errors are those of `read_state`.
         """
         state = read_state(self.path, self.facts)
         if state is None:

@@ -26,13 +26,8 @@ class TokenBudget:
 
     Each epoch shuffles the texts within their bucket, cuts the buckets into batches, and shuffles
     the batches. The plan of an epoch is a pure function of (seed, epoch), and every epoch has as
-    many batches, so "resume at step k" needs no state.
-
-    Args:
-        lengths: Number of tokens of each text.
-        batch_tokens: Budget of a batch, in tokens, padding included. A text longer than that is a
-            batch of its own.
-        seed: Seed of the order.
+    many batches, so "resume at step k" needs no state. A text longer than `batch_tokens` is a batch
+    of its own.
 
     Example:
         >>> plan = TokenBudget(lengths=[5, 30, 6, 31], batch_tokens=64, seed=0)

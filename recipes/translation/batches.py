@@ -100,20 +100,12 @@ def training_batches(
     first_step: int = 0,
     shard: Shard = WHOLE,
 ) -> tf.data.Dataset:
-    """Returns the endless stream of batches to train on, epoch after epoch.
+    """Returns the endless stream of batches to train on, as (inputs, targets, weights).
 
-    Each epoch encodes the pairs anew, shuffles those of equal lengths, and shuffles the batches: a
-    pure function of the seed and the epoch.
-
-    Args:
-        encode: Gives the token ids of all pairs for an epoch, counted from 0.
-        pad_id: Token id of padding, and of the start of a target.
-        first_step: The batch to begin with. Defaults to 0.
-        shard: The shard of each batch to give. Defaults to the whole.
-
-    Returns:
-        A dataset of (inputs, targets, weights): inputs of a `Translator`, targets (B, T), and
-        weights (B, T) of 1 at real tokens.
+    Each epoch, counted from 0, encodes the pairs anew, shuffles those of equal lengths, and
+    shuffles the batches: a pure function of the seed and the epoch. Inputs are a `Translator`'s,
+    targets are (B, T), and weights (B, T) are 1 at real tokens. A target starts with `pad_id`.
+    Steps are counted from 0.
     """
 
     def batches() -> Iterator:

@@ -122,13 +122,9 @@ def read_train_and_validation(
 ) -> tuple[ParallelTexts, ParallelTexts]:
     """Reads the data to learn from and the data to validate on, or holds out a part for that.
 
-    Args:
-        source, target: As for `read_parallel_texts`, or parallel text already read.
-        validation: A table, or the share of the training data to hold out, in (0, 1); not used
-            where there is a `validation_source`.
-        validation_source, validation_target: Likewise as for `read_parallel_texts`.
-        seed: Decides what is held out.
-        **reading: As for `read_parallel_texts`.
+    Sources and targets are as for `read_parallel_texts`, or parallel text already read. Without a
+    `validation_source`, `validation` is a table, or the share of the training data to hold out, in
+    (0, 1); the seed decides what.
 
     Raises:
         UserError: As `read_parallel_texts`, or if nothing can be held out.

@@ -91,12 +91,9 @@ def chinese_date(day: date, with_weekday: bool = False) -> str:
 
 
 def generate_pairs(count: int, seed: int, held_out: bool) -> tuple[list[str], list[str]]:
-    """Draws dates and numbers with their translations.
+    """Draws dates and numbers: the English texts, and the Chinese ones.
 
     With `held_out` they are of the tenth of all numbers and days that never occurs without it.
-
-    Returns:
-        The English texts, and the Chinese ones.
     """
     draw = random.Random(f"{seed} {held_out}")
     pairs = [_pair(draw, held_out) for _ in range(count)]

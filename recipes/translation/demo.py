@@ -16,20 +16,14 @@ logger = logging.getLogger("regard")
 NUM_TRAINING_PAIRS = 40_000
 NUM_VALIDATION_PAIRS = 200
 NUM_HELD_OUT_PAIRS = 1000
+# fmt: off
 SETTINGS = {
-    "num_layers": 2,
-    "hidden_dim": 128,
-    "num_heads": 4,
-    "intermediate_dim": 256,
-    "epochs": 8,
-    "batch_tokens": 1024,
+    "num_layers": 2, "hidden_dim": 128, "num_heads": 4, "intermediate_dim": 256,
     "vocabulary_size": 150,  # so few that numbers are not learned by heart
-    "dropout": 0.0,
-    "label_smoothing": 0.0,
-    "warmup_steps": 400,
-    "learning_rate": 0.0015,
-    "max_sequence_length": 64,
+    "max_sequence_length": 64, "dropout": 0.0, "label_smoothing": 0.0,
+    "epochs": 8, "batch_tokens": 1024, "warmup_steps": 400, "learning_rate": 0.0015,
 }
+# fmt: on
 QUESTIONS = (
     "20 November 2026",
     "Friday, November 20, 2026",

@@ -76,13 +76,9 @@ def translation_function(model, tokenizer, max_sequence_length: int, num_beams, 
     for long ones and memory does not grow with the batch. A text without anything in it has an
     empty translation, with a score of 0.
 
-    Args:
-        model: A `Translator`.
-        tokenizer: Its `SentencePieceTokenizer`.
-        max_sequence_length: Largest number of tokens of a source that are read, and of a
-            translation. A translation also has at most twice the tokens of its source, and 20.
-        num_beams: Number of beams.
-        length_penalty: Power of the length that scores are divided by.
+    At most `max_sequence_length` tokens of a source are read, and written as a translation, which
+    has at most twice the tokens of its source, and 20. Scores are divided by the length to the
+    power of the `length_penalty`.
     """
 
     def search(token_ids: tf.RaggedTensor) -> tuple[tf.Tensor, tf.Tensor]:

@@ -1,10 +1,10 @@
 """Trains a translator: its loss, its learning rate, and the epoch that translates best."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import keras
-import sacrebleu
 from keras import ops
+from sacrebleu.metrics import BLEU
 
 from ...models import Translator
 from ..devices.worker_checks import of_the_chief
@@ -102,29 +102,15 @@ def compile_translator(model: keras.Model, settings: TranslationSettings, total_
 
 
 class BestBleu(BestEpoch):
-    """Keeps the weights of the epoch whose translations of the sources have the best BLEU.
+    """Keeps the weights of the epoch with the best BLEU, which `measure` finds for the model."""
 
-    `translate` asks the model as it is; `tokenize` is sacreBLEU's name of a way to tokenize.
-    """
-
-    def __init__(
-        self,
-        patience: int,
-        translate: Callable[[Sequence[str]], list[str]],
-        sources: Sequence[str],
-        references: Sequence[str],
-        tokenize: str,
-    ):
+    def __init__(self, patience: int, measure: Callable[[], float]):
         super().__init__(patience)
-        self.translate = translate
-        self.sources = sources
-        self.references = references
-        self.bleu = sacrebleu.metrics.BLEU(tokenize=tokenize, force=True)
+        self.measure = measure
 
     def on_test_end(self, logs=None):
         super().on_test_end(logs)
-        written = self.translate(self.sources)
-        self._score = of_the_chief(self.bleu.corpus_score(written, [self.references]).score)
+        self._score = of_the_chief(self.measure())
 
     def on_epoch_end(self, epoch, logs=None):
         logs["val_bleu"] = self._score
@@ -143,10 +129,10 @@ def best_bleu(
     """Makes what keeps the epoch whose greedy translations of the validation data are best."""
     length = settings.max_sequence_length
     greedy = translation_function(model, tokenizer, length, num_beams=1, length_penalty=1.0)
-    return BestBleu(
-        settings.patience,
-        lambda texts: translate_all(greedy, texts)[0],
-        validation.sources,
-        validation.targets,
-        tokenization(validation.targets),
-    )
+    bleu = BLEU(tokenize=tokenization(validation.targets), force=True)
+
+    def measure() -> float:
+        written, _ = translate_all(greedy, validation.sources)
+        return bleu.corpus_score(written, [validation.targets]).score
+
+    return BestBleu(settings.patience, measure)
