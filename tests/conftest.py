@@ -84,7 +84,7 @@ def small_run(once):
 @pytest.fixture(scope="session")
 def plain_run(small_run):
     """Gives the directory of a task's run on one device, without dropout: `plain_run(task)`."""
-    return lambda task: small_run(task, dropout=0.0)
+    return lambda task: small_run(task, dropout=0.0, drawn=True)
 
 
 @pytest.fixture(scope="session")
