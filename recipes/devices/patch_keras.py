@@ -191,6 +191,9 @@ def _maybe_symbolic_build(original):
         strategy = self.distribute_strategy
         if iterator is None or not is_ours(strategy):
             return original(self, iterator, data_batch)
+        parts = (self, self._compile_metrics, self._compile_loss, self.optimizer)
+        if all(part is None or part.built for part in parts):
+            return None  # before each validation, where a batch would be made for nothing
         for _, _, batches in iterator:
             data_batch = keras.tree.map_structure(
                 lambda value: strategy.experimental_local_results(value)[0], next(batches)

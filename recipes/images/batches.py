@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from ..devices.shards import WHOLE, Shard
-from ..training.token_budget import read_ahead
+from ..training.token_budget import mapped, read_ahead
 from .augmentation import Augmentation
 from .data import LabelledImages
 from .decoding import decode_image
@@ -50,12 +50,12 @@ def training_batches(
     numbers = steps.flat_map(
         lambda step: tf.data.Dataset.from_tensor_slices(step * batch_size + rows)
     )
-    indices = numbers.map(shuffle)
+    indices = mapped(numbers, shuffle)
     pictures = tf.data.Dataset.zip(numbers, _pictures(images, preprocessing)(indices))
-    own_targets = indices.map(lambda index: targets[index])
-    both = tf.data.Dataset.zip(pictures.map(augmentation.move), own_targets)
-    batches = both.batch(len(rows), drop_remainder=True).enumerate(first_step).map(finish)
-    return read_ahead(batches, tf.data.INFINITE_CARDINALITY)
+    own_targets = mapped(indices, lambda index: targets[index])
+    both = tf.data.Dataset.zip(mapped(pictures, augmentation.move), own_targets)
+    batches = both.batch(len(rows), drop_remainder=True).enumerate(first_step)
+    return read_ahead(mapped(batches, finish), tf.data.INFINITE_CARDINALITY)
 
 
 def ordered_batches(
@@ -66,12 +66,13 @@ def ordered_batches(
 ) -> tf.data.Dataset:
     """Returns one pass over images, in order: float32 (B, H, W, 3), with targets if given.
 
-    Of several shards each has a stretch of the images.
+    Of several shards each has a stretch of the images. With targets, as for a pass after every
+    epoch, small data is decoded once.
     """
     own = np.arange(len(images))[shard.rows(len(images))]
     indices = tf.data.Dataset.from_tensor_slices(own)
-    pictures = _pictures(images, preprocessing, hold=False)(indices)
-    batches = pictures.batch(BATCH_SIZE).map(preprocessing.normalize)
+    pictures = _pictures(images, preprocessing, hold=targets is not None)(indices)
+    batches = mapped(pictures.batch(BATCH_SIZE), preprocessing.normalize)
     if targets is not None:
         rows = tf.data.Dataset.from_tensor_slices(targets[own]).batch(BATCH_SIZE)
         batches = tf.data.Dataset.zip(batches, rows)
@@ -85,7 +86,8 @@ def _pictures(
     contents = encoded(images)
 
     def read(indices):
-        return indices.map(
+        return mapped(
+            indices,
             lambda index: preprocessing.fit(decode_image(contents(index))),
             num_parallel_calls=DECODERS_AT_ONCE,
             deterministic=True,
@@ -95,7 +97,7 @@ def _pictures(
     if not hold or size > HELD_IN_MEMORY:
         return read
     pixels = tf.constant(decoded(images, preprocessing))
-    return lambda indices: indices.map(lambda index: pixels[index])
+    return lambda indices: mapped(indices, lambda index: pixels[index])
 
 
 def decoded(images: LabelledImages, preprocessing: ImagePreprocessing) -> np.ndarray:

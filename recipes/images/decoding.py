@@ -19,6 +19,7 @@ _ORIENTATION = (
 )
 
 
+@tf.autograph.experimental.do_not_convert  # there is nothing to convert, and it takes seconds
 def decode_image(contents: tf.Tensor) -> tf.Tensor:
     """Decodes a file's bytes to pixels: a string to uint8, (H, W, 3).
 

@@ -9,7 +9,7 @@ from ..devices.shards import WHOLE, Shard
 from ..tokenizers.ragged import sequence_lengths
 from ..tokenizers.wordpiece import WordPieceTokenizer
 from ..training.losses import smooth
-from ..training.token_budget import TokenBudget, endless, in_order
+from ..training.token_budget import TokenBudget, endless, in_order, mapped
 from .settings import TextSettings
 
 PREDICTION_BATCH_TOKENS = 8192  # enough to fill the cores, little enough for any memory
@@ -67,7 +67,7 @@ def validation_batches(
 
     def batches(shard: Shard) -> tf.data.Dataset:
         batches = ordered_batches(plan, token_ids, tokenizer, shard)
-        return batches.map(lambda inputs, indices: (inputs, target_of(indices)))
+        return mapped(batches, lambda inputs, indices: (inputs, target_of(indices)))
 
     return batches
 

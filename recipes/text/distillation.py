@@ -26,7 +26,7 @@ from ...models import TextClassifier
 from ..devices.shards import WHOLE, Shard
 from ..tokenizers.ragged import sequence_lengths
 from ..tokenizers.wordpiece import WordPieceTokenizer
-from ..training.token_budget import TokenBudget, read_ahead
+from ..training.token_budget import TokenBudget, mapped, read_ahead
 from .batches import training_batches
 from .settings import TextSettings
 from .teacher import NGramReader, group_sums, make_teacher, ngram_weights
@@ -171,7 +171,7 @@ def with_no_evidence(
             {"logits": tf.ones(tf.shape(targets)[:1]), "evidence": is_asked},
         )
 
-    return lambda shard: batches(shard).map(finish)
+    return lambda shard: mapped(batches(shard), finish)
 
 
 def lesson_batches(
@@ -194,7 +194,7 @@ def lesson_batches(
         batches = training_batches(
             plan, token_ids, targets_of, tokenizer, settings.token_dropout, first_step, shard
         )
-        return read_ahead(batches.map(finish), tf.data.INFINITE_CARDINALITY)
+        return read_ahead(mapped(batches, finish), tf.data.INFINITE_CARDINALITY)
 
     return plan, batches
 

@@ -16,7 +16,7 @@ from ..runs.directories import takes_pairs
 from ..runs.run import Answer, LanguageRun, sample_texts
 from ..tokenizers.ragged import sequence_lengths
 from ..tokenizers.strings import Text
-from ..training.token_budget import TokenBudget
+from ..training.token_budget import TokenBudget, mapped
 from .batches import PREDICTION_BATCH_TOKENS, ordered_batches
 from .data import LabelledTexts, check_pairs, read_like
 from .serving import export_text_classifier
@@ -76,7 +76,8 @@ class TextRun(ClassifierRun, LanguageRun):
         """Returns the probability of every class for texts or pairs: float32, (number, C)."""
         token_ids = self.tokenizer.encode_all(texts, self.max_sequence_length)
         plan = TokenBudget(sequence_lengths(token_ids).numpy(), PREDICTION_BATCH_TOKENS)
-        inputs = ordered_batches(plan, token_ids, self.tokenizer).map(lambda inputs, _: inputs)
+        batches = ordered_batches(plan, token_ids, self.tokenizer)
+        inputs = mapped(batches, lambda inputs, _: inputs)
         in_order = self.probabilities_of(inputs)
         probabilities = np.empty_like(in_order)
         probabilities[np.concatenate(plan.in_order())] = in_order

@@ -1,6 +1,7 @@
 """Plans batches that hold about as many tokens each, in an order that follows from the seed."""
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -93,7 +94,12 @@ def in_order(plan: TokenBudget, make: Callable) -> tf.data.Dataset:
 def _stream(steps: Callable, make: Callable, num_batches: int) -> tf.data.Dataset:
     signature = tuple(tf.TensorSpec(shape, tf.int64) for shape in ([], [], [None]))
     dataset = tf.data.Dataset.from_generator(steps, output_signature=signature)
-    return read_ahead(dataset.map(make), num_batches)
+    return read_ahead(mapped(dataset, make), num_batches)
+
+
+def mapped(dataset: tf.data.Dataset, function: Callable, **options: Any) -> tf.data.Dataset:
+    """Maps a dataset without AutoGraph, which takes seconds and has nothing to convert here."""
+    return dataset.map(tf.autograph.experimental.do_not_convert(function), **options)
 
 
 def read_ahead(dataset: tf.data.Dataset, num_batches: int) -> tf.data.Dataset:
