@@ -31,6 +31,7 @@ AWKWARD = [  # texts, each of which must have an answer
     "\x00\x01",
     "q z",
 ]
+TEXT = {"num_layers": 1, "hidden_dim": 64, "num_heads": 2, "intermediate_dim": 128}
 VIT = {
     "image_shape": (16, 16, 3),
     "patch_size": 4,
@@ -58,8 +59,14 @@ def fit(task, output, drawn=False, **settings):
 
     Unless it is to be `drawn`, which takes a second, the report has the names of pictures alone.
     """
+    from regard.models import IMAGE_PRESETS, TEXT_PRESETS
+
     blank = mock.patch("matplotlib.figure.Figure.savefig", lambda self, path, **_: path.touch())
-    with nullcontext() if drawn else blank:
+    with (
+        mock.patch.dict(TEXT_PRESETS, small_run=TEXT),
+        mock.patch.dict(IMAGE_PRESETS, small_run=VIT),
+        nullcontext() if drawn else blank,
+    ):
         return _FITS[task](Path(output), **settings)
 
 
@@ -73,15 +80,16 @@ def _reviews(count, seed=0):
 def fit_text(output, **settings):
     from regard import fit_text
 
-    small = {"preset": "scratch", "teacher": False, "token_dropout": 0.0}
-    small |= {"batch_tokens": 256, "vocabulary_size": 300}
+    small = {"preset": "small_run", "teacher": False, "token_dropout": 0.0}
+    small |= {"batch_tokens": 256, "vocabulary_size": 300, "learning_rate": 5e-4}
     settings = {**small, "epochs": 2, **settings}
     return fit_text(_reviews(220), _reviews(30, seed=1), output=output, **settings)
 
 
 def fit_taught(output, **settings):
     settings = {"teacher": True, "epochs": 1, "batch_tokens": 10_000, **settings}
-    with mock.patch("regard.recipes.text.distillation.FEWEST_STEPS", 20):
+    fewer = {"FEWEST_STEPS": 20, "SYNTHETIC_PER_TEXT": 2}
+    with mock.patch.multiple("regard.recipes.text.distillation", **fewer):
         return fit_text(output, **settings)
 
 
@@ -98,7 +106,8 @@ def corpus():
 def fit_pretraining(output, **settings):
     from regard import pretrain_text
 
-    small = {"preset": "scratch", "batch_tokens": 256, "vocabulary_size": 300, "epochs": 3}
+    small = {"preset": "small_run", "batch_tokens": 256, "vocabulary_size": 300}
+    small |= {"epochs": 3, "learning_rate": 5e-4}
     return pretrain_text(corpus(), output=output, **{**small, **settings})
 
 
@@ -123,9 +132,7 @@ def fit_translation(output, **settings):
 
 def fit_images(output, **settings):
     from regard import fit_images
-    from regard.models import IMAGE_PRESETS
 
-    IMAGE_PRESETS["small_run"] = VIT
     folder = output.parent / "colours"
     if not folder.exists():
         partial = output.parent / f"colours of {os.getpid()}"

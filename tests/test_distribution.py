@@ -46,7 +46,7 @@ def test_two_devices_are_as_one(task, plain_run, tmp_path):
 
 # Batches of few shapes, for each of which XLA takes seconds.
 FEW_SHAPES = {
-    "text": {"batch_tokens": 6000, "max_sequence_length": 24, "learning_rate": 2e-3, "epochs": 24},
+    "text": {"batch_tokens": 880, "max_sequence_length": 8, "learning_rate": 0.01, "epochs": 8},
     "translation": {
         "batch_tokens": 6000,
         "max_sequence_length": 24,

@@ -32,9 +32,9 @@ class AdversarialClassifier(keras.Model):
         self.xla_parts = (classifier.embedding, self.rest)  # of a step on several devices
 
     @property
-    def output(self):
-        """Returns the classifier's symbolic output, (B, C)."""
-        return self.classifier.output
+    def output_shape(self):
+        """Returns the shape of the classifier's logits, (None, C)."""
+        return self.classifier.output_shape
 
     def call(self, inputs, training=None):
         return self.classifier(inputs, training=training)

@@ -37,7 +37,7 @@ def compile_classifier(
     model.compile(
         optimizer,
         keras.losses.CategoricalCrossentropy(from_logits=True),
-        metrics=classifier_metrics(model.output.shape[-1]),
+        metrics=classifier_metrics(model.output_shape[-1]),
         jit_compile=xla,
     )
 
