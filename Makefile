@@ -3,7 +3,8 @@ PYTHON ?= python3
 VENV ?= .venv
 INSTALLED = $(VENV)/.installed
 INTEROP = $(VENV)/.interop
-INSTALL = $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
+# Uncompiled: of the many modules that come with it, those that are imported are compiled then.
+INSTALL = $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-compile \
 	--constraint constraints.txt --editable
 # A process a core, up to four as each takes gigabytes. The tests of a file stay together, and files
 # begin in the order of tests/conftest.py, those that take longest first.

@@ -23,6 +23,8 @@ HEAVY = (
 def pytest_collection(session):
     import replicas  # noqa: F401  two devices, before any test module uses TensorFlow
 
+    gc.set_threshold(100_000, 50, 50)  # a traced graph is many objects that are not garbage
+
 
 def pytest_collection_modifyitems(items):
     ranks = {f"test_{name}.py": rank for rank, name in enumerate(HEAVY)}
