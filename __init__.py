@@ -9,6 +9,7 @@
 What is named here is imported on first use, so that `import regard` itself takes no time.
 """
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -85,13 +86,19 @@ def __dir__():
     return sorted([*globals(), *__all__])
 
 
-def _register(keras) -> None:
+def _register(_) -> None:
     """Registers every layer and model, so that `keras.models.load_model` knows them."""
-    for name in ("layers", "models"):
+    packages = [sys.modules.get(f"{__name__}.{name}") for name in _WITH_KERAS]
+    is_partial = any(package and not hasattr(package, "__all__") for package in packages)
+    if is_partial or "keras" not in sys.modules:
+        return  # this is called again once what is being imported is whole
+    for name in _WITH_KERAS:
         package = import_module(f".{name}", __name__)
         for each in package.__all__:
             getattr(package, each)
 
 
+_WITH_KERAS = ("layers", "models")
 if __name__ == "regard":  # pytest also imports this file by the name of its folder
-    register_post_import_hook(_register, "keras")  # now, if Keras is there, else once it is
+    for _name in ("keras", *(f"{__name__}.{each}" for each in _WITH_KERAS)):
+        register_post_import_hook(_register, _name)  # now, if it is there, else once it is

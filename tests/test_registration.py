@@ -8,7 +8,11 @@ import pytest
 
 from regard.models import TextClassifier, VisionTransformer
 
-IMPORTS = {"before": "import regard, keras", "after": "import keras, regard"}
+IMPORTS = {
+    "before": "import regard, keras",
+    "after": "import keras, regard",
+    "layers first": "from regard.layers import Dropout; import keras",
+}
 
 
 @pytest.fixture(scope="module")
