@@ -3,8 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 INSTALLED = $(VENV)/.installed
 INTEROP = $(VENV)/.interop
-# Uncompiled: of the many modules that come with it, those that are imported are compiled then.
-INSTALL = $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-compile \
+INSTALL = $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
 	--constraint constraints.txt --editable
 # A process a core, up to four as each takes gigabytes. The tests of a file stay together, and files
 # begin in the order of tests/conftest.py, those that take longest first.
