@@ -24,7 +24,8 @@ def run(folder):
     done = regard("fit", "images", folder, *FAST, "--output", directory)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == f"run: {directory}"
-    lines = done.stderr.splitlines()
+    odd, *lines = done.stderr.splitlines()
+    assert odd.startswith(f"{folder}/train is validated on its own training data, 8 of 8 examples")
     expected = "32 images to learn from, 8 to validate on, 2 classes, read as 8 x 8 pixels."
     assert lines[0] == "Training on 1 CPU, in float32, no XLA."
     assert lines[1] == expected

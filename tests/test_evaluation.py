@@ -27,6 +27,7 @@ def random_metrics(class_names, num_examples=997):
 
 
 def test_metrics_by_hand_with_a_class_that_never_occurs():
+    """Macro-F1 leaves it out."""
     labels = np.array([0, 0, 1, 1])
     probabilities = np.array([[0.8, 0.1, 0.1], [0.2, 0.7, 0.1], [0.3, 0.6, 0.1], [0.4, 0.5, 0.1]])
     metrics = classification_metrics(labels, probabilities, ["bad", "good", "odd"])
@@ -41,9 +42,35 @@ def test_metrics_by_hand_with_a_class_that_never_occurs():
     }
     assert metrics["classes"]["good"]["precision"] == pytest.approx(2 / 3)
     assert metrics["classes"]["odd"] == {"precision": 0, "recall": 0, "f1": 0, "support": 0}
-    assert metrics["macro_f1"] == pytest.approx((2 / 3 + 4 / 5 + 0) / 3)
+    assert metrics["macro_f1"] == pytest.approx((2 / 3 + 4 / 5) / 2)
     expected_loss = -(math.log(0.8) + math.log(0.2) + math.log(0.6) + math.log(0.5)) / 4
     assert metrics["log_loss"] == pytest.approx(expected_loss)
+
+
+def test_a_class_that_is_only_predicted_counts_in_the_recall_of_others():
+    probabilities = np.eye(3)[[0, 0, 2, 1]]
+    metrics = classification_metrics(np.array([0, 0, 0, 1]), probabilities, ["a", "b", "odd"])
+    assert metrics["macro_f1"] == pytest.approx((4 / 5 + 1) / 2)
+    text = format_metrics(metrics)
+    assert "\nmacro-F1 leaves out 1 class without examples, first odd\n" in text
+
+
+@pytest.mark.parametrize("num_present", [5, 4, 1])
+def test_macro_f1_while_training_is_the_same(num_present):
+    from regard.recipes.training.losses import classifier_metrics
+
+    labels, probabilities = random_predictions(101, 5)
+    labels %= num_present
+    metric = classifier_metrics(5)[1]
+    for rows in (slice(0, 60), slice(60, 101)):
+        one_hot = np.eye(5, dtype="float32")[labels[rows]]
+        metric.update_state(one_hot, np.log(probabilities[rows]).astype("float32"))
+    expected = classification_metrics(labels, probabilities, list("abcde"))["macro_f1"]
+    assert float(metric.result()) == pytest.approx(expected, abs=1e-6)
+
+
+def test_nothing_is_said_of_macro_f1_where_all_classes_have_examples():
+    assert "leaves out" not in format_metrics(random_metrics(["bad", "good"]))
 
 
 def test_rows_of_the_confusion_matrix_are_true_classes():

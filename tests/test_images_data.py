@@ -171,6 +171,20 @@ def test_a_part_is_held_out_class_by_class(tmp_path):
     assert again == train
 
 
+def test_equal_images_stay_on_one_side(tmp_path, caplog):
+    """By what the files hold, whatever their names and classes."""
+    caplog.set_level("INFO", logger="regard")
+    write_folder(tmp_path / "pets", {"a": 20, "b": 20})
+    for name in ("a", "b"):
+        for file in sorted((tmp_path / "pets" / name).iterdir()):
+            file.with_name(f"copy of {file.name}").write_bytes(file.read_bytes())
+    for seed in range(5):
+        train, validation = read_train_and_validation(tmp_path / "pets", 0.2, seed)
+        assert (len(train), len(validation)) == (64, 16)
+        assert not set(train.digests) & set(validation.digests)
+    assert "equal images stay on one side of the split: 40 of 80 are distinct" in caplog.text
+
+
 def test_validation_on_the_training_data_is_said(folder, caplog):
     read_train_and_validation(folder, str(folder), seed=0)
     assert "validated on its own training data" in caplog.text

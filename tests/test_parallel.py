@@ -322,6 +322,12 @@ def test_one_pair_cannot_be_split():
         split(made(1), 0.5, seed=0)
 
 
+def test_pairs_of_one_source_cannot_be_split():
+    data = ParallelTexts("x.en", ["A dog.", "a dog. "], ["Ein Hund.", "Der Hund."])
+    with pytest.raises(UserError, match=r"two pairs\. Received: 1, counting equal sources"):
+        split(data, 0.5, seed=0)
+
+
 def test_fingerprint_depends_on_texts_and_their_order_alone():
     data = ParallelTexts("x.en", ["a", "b"], ["c", "d"])
     # Runs remember it, so it must not change.

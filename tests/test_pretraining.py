@@ -10,10 +10,14 @@ import pytest
 import regard
 from regard.recipes.cli import run_command
 from regard.recipes.errors import UserError
+from regard.recipes.pretraining.batches import split_stretches
 from regard.recipes.pretraining.data import Texts
 from regard.recipes.pretraining.recipe import pretrain_text
+from regard.recipes.pretraining.settings import PretrainingSettings
 from regard.recipes.text.data import LabelledTexts
 from regard.recipes.text.reviews import generate_reviews
+from regard.recipes.tokenizers.normalization import BertNormalization
+from regard.recipes.tokenizers.wordpiece import WordPieceTokenizer
 
 
 @pytest.fixture(scope="module")
@@ -51,9 +55,9 @@ def test_nothing_to_fill(run):
 
 def test_long_texts_are_learned_whole(tmp_path):
     """Every stretch of a text longer than the model's longest sequence is seen."""
-    text = " ".join(["good", "bad"] * 40)
+    texts = [" ".join([word, "bad"] * 40) for word in ("good", "fine", "nice")]
     run = pretrain_text(
-        Texts(["long.txt"], [text] * 3), epochs=1, max_sequence_length=12, output=tmp_path / "run"
+        Texts(["long.txt"], texts), epochs=1, max_sequence_length=12, output=tmp_path / "run"
     )
     assert run.max_sequence_length == 12
     assert run.model.config["max_sequence_length"] == 12
@@ -63,6 +67,43 @@ def test_one_text_is_too_few(tmp_path):
     with pytest.raises(UserError, match=r"one\.txt.*at least two.*Received: 1"):
         pretrain_text(Texts(["one.txt"], ["a text"]), output=tmp_path / "run")
     assert not list(tmp_path.iterdir())
+
+
+TOKENIZER = WordPieceTokenizer(
+    ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "Good", "good", *"abcdefghijklmnopqrstuvwxyz"],
+    BertNormalization(lowercase=False),
+)
+
+
+def stretches_of(texts, seed=0):
+    settings = PretrainingSettings(seed=seed, max_sequence_length=6).completed()
+    parts = split_stretches(Texts(["x.txt"], texts), TOKENIZER, settings)
+    return [["".join(TOKENIZER.vocabulary[i] for i in row[1:-1]) for row in p] for p in parts]
+
+
+def test_equal_stretches_are_not_on_both_sides(caplog):
+    """Also where they differ by case, or stand in texts that differ."""
+    caplog.set_level("INFO", logger="regard")
+    boilerplate = [f"{letter} a a a good a a a" for letter in "bcdefghijk"]
+    texts = [*boilerplate, *(text.replace("good", "Good") for text in boilerplate)]
+    for seed in range(30):
+        learned, held_out = stretches_of(texts, seed)
+        assert (len(learned), len(held_out)) == (38, 2)
+        assert not {text.lower() for text in learned} & {text.lower() for text in held_out}
+    assert caplog.messages[0] == (
+        "x.txt: equal stretches of text stay on one side of the split: 11 of 40 are distinct, "
+        "2 times 'b a a a'"
+    )
+
+
+def test_distinct_stretches_are_split_as_ever():
+    learned, held_out = stretches_of([f"{a} {b}" for a in "abcd" for b in "efghijklmn"], seed=3)
+    assert (held_out, learned[:3]) == (["ch", "dg"], ["de", "bl", "ce"])
+
+
+def test_equal_texts_alone_are_too_few():
+    with pytest.raises(UserError, match=r"x\.txt.*at least two.*Received: 1, counting equal"):
+        stretches_of(["a b c"] * 5)
 
 
 def test_the_command_line_goes_on_from_a_run(run_directory, tmp_path, capsys, monkeypatch):

@@ -1,9 +1,11 @@
+import random
 from collections import Counter
 from dataclasses import replace
 
 import pytest
 
-from regard.recipes.data.splitting import split
+from regard.recipes.data.examples import folded
+from regard.recipes.data.splitting import split, take_whole, with_validation
 from regard.recipes.errors import UserError
 from regard.recipes.text.data import LabelledTexts
 
@@ -73,3 +75,108 @@ def test_split_keeps_pairs_beside_their_texts():
 def test_skipped_rows_count_once():
     rest, held_out = split(replace(table_of(["a", "b"] * 20), num_skipped=3), 0.3, seed=0)
     assert (rest.num_skipped, held_out.num_skipped) == (3, 0)
+
+
+# Equal examples
+
+
+def test_distinct_examples_are_split_as_ever():
+    """Runs that held out a part before must come out the same."""
+    table = table_of(["a", "b", "b"] * 10)
+    held_out = split(table, 0.3, seed=5)[1]
+    rows = [0, 4, 7, 10, 14, 16, 21, 26, 27]
+    assert held_out.texts == [f"text {row}" for row in rows]
+
+
+def coin_flips(seed, is_flipped_each_time):
+    """40 texts, each ten times, whose labels nobody can know."""
+    rng = random.Random(seed)
+    texts = ["".join(rng.choices("abcdef ", k=30)) for _ in range(40)] * 10
+    labels = [rng.choice("pn") for _ in texts]
+    if not is_flipped_each_time:
+        labels = labels[:40] * 10
+    return LabelledTexts("coin", texts, labels, "text", "label")
+
+
+def accuracy_of_looking_up(train, validation):
+    """How often the label of the most alike text in the training data is right."""
+    labels = {folded(text): label for text, label in zip(train.texts, train.labels, strict=True)}
+
+    def nearest(text):
+        key = folded(text)
+        if key in labels:
+            return labels[key]
+        return labels[max(labels, key=lambda other: len(set(other[:9]) & set(key[:9])))]
+
+    right = [nearest(t) == n for t, n in zip(validation.texts, validation.labels, strict=True)]
+    return sum(right) / len(right)
+
+
+@pytest.mark.parametrize("is_flipped_each_time", [False, True])
+def test_what_cannot_be_learned_is_not_right_by_heart(is_flipped_each_time):
+    accuracies = []
+    for seed in range(60):
+        rest, held_out = split(coin_flips(seed, is_flipped_each_time), 0.1, seed)
+        assert (len(rest), len(held_out), len(set(held_out.texts))) == (360, 40, 4)
+        accuracies.append(accuracy_of_looking_up(rest, held_out))
+    assert sum(accuracies) / len(accuracies) == pytest.approx(0.5, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        str.upper,
+        lambda text: f"  {text} ",
+        lambda text: text.replace(" ", "\u3000\t"),
+        lambda text: text.replace(" ", ""),
+        lambda text: text.replace("é", "e\u0301"),
+        lambda text: text.replace("!", "！"),
+        lambda text: text.replace("straße", "STRASSE"),
+        lambda text: "\ufeff" + text.replace(" ", "\u200b "),
+    ],
+)
+def test_texts_that_are_nearly_equal_stay_together(change):
+    texts = [f"café straße {i}!" for i in range(20)]
+    data = LabelledTexts("x", [*texts, *map(change, texts)], ["a", "b"] * 20, "text", "label")
+    rest, held_out = split(data, 0.2, seed=0)
+    assert (len(rest), len(held_out)) == (32, 8)
+    assert not set(rest.keys()) & set(held_out.keys())
+
+
+def test_pairs_are_equal_in_both_texts():
+    texts, pairs = ["One?", "one?", "one?", "two?"] * 5, ["yes", "YES ", "no", "yes"] * 5
+    data = LabelledTexts("x", texts, ["a", "b"] * 10, "t", "l", pairs=pairs, pair_column="p")
+    assert len(set(data.keys())) == 3
+    rest, held_out = split(data, 0.3, seed=0)
+    assert not set(rest.keys()) & set(held_out.keys())
+
+
+def test_a_label_that_is_never_that_of_most_stays_in_the_rest():
+    texts, labels = ["x", "x", "x", "y", "z", "u"] * 2, ["a", "a", "rare", "a", "b", "b"] * 2
+    for seed in range(20):
+        rest, held_out = split(LabelledTexts("x", texts, labels, "t", "l"), 0.9, seed)
+        assert set(rest.labels) == {"a", "b", "rare"}
+        assert not set(rest.texts) & set(held_out.texts)
+
+
+def test_each_label_with_one_distinct_example():
+    with pytest.raises(UserError, match=r"x\.csv: none .* only one distinct example"):
+        split(LabelledTexts("x.csv", ["a", "A ", "b"], ["1", "1", "2"], "t", "l"), 0.5, seed=0)
+
+
+def test_whole_groups_are_taken_as_long_as_they_fit():
+    assert take_whole([[0, 1], [2, 3, 4, 5], [6], [7]], 4) == [0, 1, 6, 7]
+    assert take_whole([[0, 1, 2], [3, 4]], 1) == [3, 4]
+
+
+def test_equal_examples_are_said_once(caplog):
+    caplog.set_level("INFO", logger="regard")
+    train, validation = with_validation(coin_flips(0, is_flipped_each_time=True), 0.1, 0, None)
+    clash, equal = caplog.messages
+    assert "coin: equal texts stay on one side of the split: 40 of 400 are distinct, 10 t" in equal
+    assert clash.startswith("coin: texts under several labels: ")
+    with_validation(train, validation, 0, None)  # as a recipe does with what was read before it
+    assert len(caplog.messages) == 2
+    caplog.clear()
+    with_validation(table_of(["a", "b"] * 20), 0.1, 0, None)
+    assert not caplog.messages

@@ -3,10 +3,17 @@
 import hashlib
 import json
 import re
-from collections import Counter
-from collections.abc import Iterable, Sequence
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, Self
+
+from ..names import display_name
+
+SHOWN_WIDTH = 60  # terminal columns of an example in a message
+# Soft hyphen, zero-width spaces and joiners, byte order mark: nobody sees them.
+_INVISIBLE = re.compile("[\u00ad\u200b-\u200d\u2060\ufeff]")
 
 
 class Examples:
@@ -15,9 +22,25 @@ class Examples:
     COLUMNS: ClassVar[tuple[str, ...]]  # fields with a value an example, unless None or empty
     CONTENT: ClassVar[tuple[str, ...]]  # those whose values the fingerprint is taken of
     ORIGIN: ClassVar[tuple[str, ...]]  # fields that say where the examples are from
+    NOUN: ClassVar[str] = "texts"  # what they are called in messages
+
+    # What `doubts` has said of them, so that it says it once.
+    said_labels = False
+    said_beside = None  # the training data that they were compared with
 
     def __len__(self) -> int:
         return len(getattr(self, self.COLUMNS[0]))
+
+    def keys(self) -> list[Hashable]:
+        """Returns a key of each example: those with equal keys are the same, whatever their labels.
+
+        A model that has learned one of them knows the others, so they are no test of it.
+        """
+        return [folded(text) for text in getattr(self, self.COLUMNS[0])]
+
+    def show(self, row: int) -> str:
+        """Returns an example as messages show it."""
+        return repr(display_name(getattr(self, self.COLUMNS[0])[row], SHOWN_WIDTH))
 
     def fingerprint(self) -> str:
         """Returns the SHA-256 over the examples, in hexadecimal: the same for the same data."""
@@ -53,6 +76,26 @@ class LabelledExamples(Examples):
         counts = Counter(self.labels)
         class_counts = {name: counts[name] for name in self.class_names()}
         return {**super().describe(), "class_counts": class_counts}
+
+
+def folded(text: str) -> str:
+    """Returns what texts have in common that differ by case, white space or Unicode form alone.
+
+    That is Unicode's NFKC_Casefold, without white space.
+
+    References:
+        Unicode Standard Annex 31, section 5.1.1, https://www.unicode.org/reports/tr31/
+    """
+    text = unicodedata.normalize("NFKC", _INVISIBLE.sub("", text)).casefold()
+    return "".join(unicodedata.normalize("NFKC", text).split())
+
+
+def group_rows(keys: Iterable[Hashable]) -> list[list[int]]:
+    """Returns the rows of each distinct key, in the order in which the keys first come."""
+    groups = defaultdict(list)
+    for row, key in enumerate(keys):
+        groups[key].append(row)
+    return list(groups.values())
 
 
 def fingerprint(*columns: Iterable[str]) -> str:

@@ -8,10 +8,11 @@ from typing import Any
 
 import tensorflow as tf
 
+from ..data.doubts import warn_of_labels
 from ..data.splitting import with_validation
 from ..errors import UserError
 from .batches import encoded
-from .data import LabelledImages, find_images, find_splits, warn_of_contradictions, with_digests
+from .data import LabelledImages, find_images, find_splits, with_digests
 from .decoding import decode_image
 
 HELD_OUT = 0.1  # of the training images, where there is nothing else to validate on
@@ -38,7 +39,7 @@ def read_labelled_images(
     """
     found = find_images(source, which, **reading)
     images = with_digests(read_images(found, reading.get("skip_bad_files", False)))
-    warn_of_contradictions(images)
+    warn_of_labels(images)
     return images
 
 

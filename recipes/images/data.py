@@ -3,8 +3,7 @@
 import hashlib
 import logging
 import os
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -40,6 +39,7 @@ class LabelledImages(LabelledExamples):
     COLUMNS = ("files", "labels", "digests", "contents")
     CONTENT = ("digests", "labels")
     ORIGIN = ("source", "columns")
+    NOUN = "images"
 
     source: str
     files: list[str]
@@ -48,6 +48,12 @@ class LabelledImages(LabelledExamples):
     columns: tuple[str, str] | None = None
     num_skipped: int = 0
     contents: list[bytes] | None = None
+
+    def keys(self) -> list[Hashable]:
+        return self.digests or with_digests(self).digests
+
+    def show(self, row: int) -> str:
+        return self.files[row]
 
 
 def find_images(source: str | Path, split: str = "train", **reading: Any) -> LabelledImages:
@@ -205,15 +211,3 @@ def with_digests(images: LabelledImages) -> LabelledImages:
 
     with ThreadPoolExecutor() as pool:
         return replace(images, digests=list(pool.map(digest, range(len(images)))))
-
-
-def warn_of_contradictions(images: LabelledImages) -> None:
-    """Warns where one image stands under several labels."""
-    labels = defaultdict(set)
-    for digest, label in zip(images.digests, images.labels, strict=True):
-        labels[digest].add(label)
-    doubtful = [digest for digest, names in labels.items() if len(names) > 1]
-    if doubtful:
-        first, names = images.files[images.digests.index(doubtful[0])], sorted(labels[doubtful[0]])
-        message = "%s: images under several labels: %d, first %s (%s)"
-        logger.warning(message, images.source, len(doubtful), first, ", ".join(names))

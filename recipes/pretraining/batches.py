@@ -1,10 +1,16 @@
 """Makes batches for masked language modelling as BERT does it: some words hidden in each."""
 
+from hashlib import sha256
+from itertools import pairwise
+
 import numpy as np
 import tensorflow as tf
 
+from ..data.examples import SHOWN_WIDTH, group_rows
+from ..data.splitting import say_equal, take_whole
 from ..devices.shards import WHOLE, Shard
 from ..errors import UserError
+from ..names import display_name
 from ..tokenizers.wordpiece import WordPieceTokenizer
 from ..training.token_budget import TokenBudget, endless, in_order
 from .data import Texts
@@ -22,21 +28,47 @@ def split_stretches(
 ) -> tuple[tf.RaggedTensor, tf.RaggedTensor]:
     """Cuts texts into stretches that fit the model: those to learn from, and to validate on.
 
+    Stretches that are equal, but for case, stay together.
+
     Raises:
         UserError: If there are fewer than two.
     """
     whole = tokenizer.encode_all(texts.texts, WHOLE_TEXT)[:, 1:-1]
     token_ids = cut(whole, settings.max_sequence_length - 2)
     stretches = tokenizer.enclose(token_ids, settings.max_sequence_length)
-    count = int(stretches.nrows())
-    if count < 2:
+    groups = _distinct(stretches, tokenizer, ", ".join(texts.sources))
+    groups = [groups[i] for i in np.random.default_rng(settings.seed).permutation(len(groups))]
+    share = max(1, round(VALIDATION_SHARE * int(stretches.nrows())))
+    held_out = take_whole(groups[:-1], min(LARGEST_VALIDATION, share))
+    known = set(held_out)
+    learned = [row for group in groups for row in group if row not in known]
+    return tf.gather(stretches, learned), tf.gather(stretches, held_out)
+
+
+def _distinct(stretches: tf.RaggedTensor, tokenizer, source: str) -> list[list[int]]:
+    """Returns the rows of each distinct stretch, at least two, and says if some are equal."""
+    groups = group_rows(_digests(stretches, tokenizer))
+
+    def show(row: int) -> str:
+        pieces = (tokenizer.vocabulary[token_id] for token_id in stretches[row][1:-1].numpy())
+        return repr(display_name(" ".join(pieces), SHOWN_WIDTH))
+
+    say_equal(source, "stretches of text", groups, show)
+    if len(groups) < 2:
         raise UserError(
-            f"{', '.join(texts.sources)}: there must be at least two texts, one to learn from and "
-            f"one to validate on. Received: {count}"
+            f"{source}: there must be at least two texts, one to learn from and one to validate "
+            f"on. Received: {len(groups)}, counting equal ones once."
         )
-    order = np.random.default_rng(settings.seed).permutation(count)
-    held_out = min(LARGEST_VALIDATION, max(1, round(VALIDATION_SHARE * count)))
-    return tf.gather(stretches, order[held_out:]), tf.gather(stretches, order[:held_out])
+    return groups
+
+
+def _digests(stretches: tf.RaggedTensor, tokenizer) -> list[bytes]:
+    """Returns a digest of each stretch (number of stretches, None), the same in either case."""
+    folded = [piece.casefold() for piece in tokenizer.vocabulary]
+    same_ids = np.unique(folded, return_inverse=True)[1]
+    values = same_ids[stretches.flat_values.numpy()]
+    ends = stretches.row_splits.numpy()
+    return [sha256(values[start:end]).digest() for start, end in pairwise(ends)]
 
 
 def training_batches(

@@ -36,7 +36,16 @@ def _headline(metrics: dict[str, Any]) -> str:
     for name, key in HEADLINES[:2] if "seeds" in metrics else ():
         values = [run[key] for run in metrics["seeds"]]
         rows.append((f"{name} of {len(values)} seeds", f"{mean(values):.4f} ± {stdev(values):.4f}"))
-    return aligned(rows)
+    return "\n".join([aligned(rows), *_left_out(metrics)])
+
+
+def _left_out(metrics: dict[str, Any]) -> list[str]:
+    """Says in a line which classes macro-F1 leaves out, if any."""
+    names = [name for name in metrics["class_names"] if not metrics["classes"][name]["support"]]
+    if not names:
+        return []
+    classes = f"{len(names)} class{'es' if len(names) > 1 else ''}"
+    return [f"macro-F1 leaves out {classes} without examples, first {display_name(names[0])}"]
 
 
 def _class_table(metrics: dict[str, Any]) -> str:

@@ -23,9 +23,11 @@ def classification_metrics(
 
     The predicted class is the most probable one (the first of equals). A class that is never
     predicted has precision 0, and one with no examples has recall 0. Macro-F1 is the plain mean of
-    F1 over *all* the classes the model knows, so a class absent from the data and never predicted
-    counts as 0: that is scikit-learn with `labels=range(C), zero_division=0`. Log loss is in nats
-    per example; a probability of 0 for the true class counts as 2.2e-16.
+    F1 over the classes with examples: that is scikit-learn with `labels=unique(labels),
+    zero_division=0`. By itself scikit-learn would count a class that is only predicted as 0, and
+    the mean would be over other classes for every model; such a prediction is a mistake in its true
+    class already. Log loss is in nats per example; a probability of 0 for the true class counts as
+    2.2e-16.
 
     Args:
         labels: Integers of shape (B,), each in [0, C): the true classes.
@@ -58,7 +60,7 @@ def classification_metrics(
     return {
         "num_examples": len(labels),
         "accuracy": float(np.mean(predicted == labels)),
-        "macro_f1": float(np.mean(per_class[2])),
+        "macro_f1": float(np.mean(per_class[2][np.unique(labels)])),
         "log_loss": float(log_loss(labels, normalized, labels=all_classes)),
         "expected_calibration_error": expected_calibration_error(labels, probabilities),
         "class_names": list(class_names),

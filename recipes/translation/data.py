@@ -28,6 +28,7 @@ class ParallelTexts(Examples):
     COLUMNS = ("sources", "targets")
     CONTENT = COLUMNS
     ORIGIN = ("source", "columns")
+    NOUN = "sources"
 
     source: str
     sources: list[str]
