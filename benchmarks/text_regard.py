@@ -42,13 +42,15 @@ class RegardFineTuner:
         compile_classifier(model, optimizer)
 
     def prepare(self, texts: Sequence[str], labels: np.ndarray):
+        from regard.recipes.text.encoding import TextEncoder
         from regard.recipes.text.plans import labelled_plan
 
         model, tokenizer, _, settings = self.start
-        return labelled_plan(model, texts, labels, tokenizer, settings)
+        encoded = TextEncoder.of(tokenizer, settings).encode_all(texts)
+        return labelled_plan(model, encoded, labels, tokenizer, settings)
 
     def train(self, plan) -> None:
-        steps = plan.steps_per_epoch
+        steps = plan.batches_per_epoch
         plan.learner.fit(plan.batches(), steps_per_epoch=steps, shuffle=False, verbose=0)
 
     def classify(self, texts: Sequence[str]) -> np.ndarray:

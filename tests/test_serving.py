@@ -17,6 +17,7 @@ from regard.recipes.serving.classifier import STRINGS, promise, ranked_promise
 from regard.recipes.serving.server_ops import TEXT_OPS
 from regard.recipes.serving.warmup_requests import predict_request
 from regard.recipes.text import serving as text_serving
+from regard.recipes.text.encoding import TextEncoder
 from regard.recipes.text.serving import export_text_classifier
 from regard.recipes.tokenizers.vocabulary import learn_vocabulary
 from regard.recipes.tokenizers.wordpiece import WordPieceTokenizer
@@ -92,9 +93,8 @@ def unverified(monkeypatch):
 
 
 def export(model, tokenizer, destination, precision="float32"):
-    return export_text_classifier(
-        model, tokenizer, CLASS_NAMES, MAX_SEQUENCE_LENGTH, destination, EXAMPLES, precision
-    )
+    encoder = TextEncoder(tokenizer, MAX_SEQUENCE_LENGTH)
+    return export_text_classifier(model, encoder, CLASS_NAMES, destination, EXAMPLES, precision)
 
 
 def many_texts() -> list[bytes]:
@@ -164,9 +164,8 @@ def test_texts_of_like_length_go_through_the_model_a_few_at_a_time(tokenizer):
 
     words = np.random.default_rng(0).integers(0, 20, size=70)
     texts = tf.constant([" ".join("a" * count) for count in words])
-    scores = text_serving._probabilities(
-        LengthModel(), tokenizer, MAX_SEQUENCE_LENGTH, {"texts": texts}
-    )
+    encoder = TextEncoder(tokenizer, MAX_SEQUENCE_LENGTH)
+    scores = text_serving._probabilities(LengthModel(), encoder, {"texts": texts})
     np.testing.assert_allclose(scores[:, 0], 1 / (1 + np.exp(-(words + 2.0))), rtol=1e-6)
     assert [rows for rows, _ in shapes] == [32, 32, 6]
     assert [length for _, length in shapes] == [2 + np.sort(words)[end] for end in (31, 63, 69)]
@@ -267,13 +266,13 @@ def test_a_failed_check_leaves_nothing(model, tokenizer, tmp_path, monkeypatch, 
 class PythonTokenizer(WordPieceTokenizer):
     """Calls back into Python, deep within a loop, as a server cannot."""
 
-    def encode(self, texts, max_sequence_length):
+    def tokenize(self, texts):
         def strip(step, texts):
             stripped = tf.py_function(lambda texts: tf.strings.strip(texts), [texts], tf.string)
             return step + 1, tf.ensure_shape(stripped, [None])
 
         _, texts = tf.while_loop(lambda step, _: step < 1, strip, [0, texts])
-        return super().encode(texts, max_sequence_length)
+        return super().tokenize(texts)
 
 
 def test_an_operation_that_servers_lack_is_named(model, tokenizer, tmp_path, capfd):
@@ -457,7 +456,7 @@ def test_line_breaks_in_labels_do_not_break_labels_txt(tmp_path):
 
 def test_an_export_needs_an_example(model, tokenizer, tmp_path):
     with pytest.raises(ValueError, match="at least one example"):
-        export_text_classifier(model, tokenizer, CLASS_NAMES, MAX_SEQUENCE_LENGTH, tmp_path, [])
+        export_text_classifier(model, TextEncoder(tokenizer, 9), CLASS_NAMES, tmp_path, [])
 
 
 def read_graph(export: Path) -> saved_model_pb2.SavedModel:

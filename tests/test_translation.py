@@ -3,6 +3,8 @@
 `test_runs` has what all tasks have.
 """
 
+import json
+
 import numpy as np
 import pytest
 
@@ -46,6 +48,17 @@ def test_a_compiled_model_is_measured_as_well(run, directory):
 def test_an_empty_text_has_an_empty_translation(run):
     answers = run.predict(TEXTS)
     assert (answers[1].translation, answers[1].score) == ("", 0)
+
+
+def test_what_is_cut_is_said(run, caplog):
+    answers = [json.loads(answer.to_json()) for answer in run.predict([*TEXTS, "one " * 39])]
+    assert [answer.get("truncated") for answer in answers] == [None] * 4 + [True, True]
+    assert set(answers[0]) == {"text", "translation", "score"}
+    run.evaluate(VALIDATION)
+    run.evaluate(ParallelTexts("long.tsv", [TEXTS[0], "one " * 50], ["一" * 90, "一"]))
+    expected = "long.tsv: texts longer than 40 tokens (--max-sequence-length), cut there: 2"
+    said = [record.getMessage() for record in caplog.records if record.name == "regard"]
+    assert said == [expected]
 
 
 def test_the_way_of_searching_can_be_changed(run):

@@ -1,6 +1,6 @@
 """Makes batches of texts: to train on, and in order."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
@@ -10,7 +10,7 @@ from ..tokenizers.ragged import sequence_lengths
 from ..tokenizers.wordpiece import WordPieceTokenizer
 from ..training.losses import smooth
 from ..training.token_budget import TokenBudget, endless, in_order, mapped
-from .settings import TextSettings
+from .encoding import Encoded
 
 PREDICTION_BATCH_TOKENS = 8192  # enough to fill the cores, little enough for any memory
 
@@ -53,20 +53,20 @@ def ordered_batches(
     return in_order(plan, gather)
 
 
+def prediction_plan(texts: Encoded) -> TokenBudget:
+    """Plans batches of all rows of some texts, to predict them."""
+    return TokenBudget(sequence_lengths(texts.token_ids).numpy(), PREDICTION_BATCH_TOKENS)
+
+
 def validation_batches(
-    texts: Sequence[str] | Sequence[tuple[str, str]],
-    labels: np.ndarray,
-    num_classes: int,
-    tokenizer: WordPieceTokenizer,
-    settings: TextSettings,
+    texts: Encoded, labels: np.ndarray, num_classes: int, tokenizer: WordPieceTokenizer
 ) -> Callable[[Shard], tf.data.Dataset]:
-    """Makes a function that gives one pass over a shard of the validation data."""
-    token_ids = tokenizer.encode_all(texts, settings.max_sequence_length)
-    plan = TokenBudget(sequence_lengths(token_ids).numpy(), PREDICTION_BATCH_TOKENS)
-    target_of = one_hot_targets(labels, num_classes)
+    """Makes a function that gives one pass over a shard of the validation data, row by row."""
+    plan = prediction_plan(texts)
+    target_of = one_hot_targets(labels[texts.owners], num_classes)
 
     def batches(shard: Shard) -> tf.data.Dataset:
-        batches = ordered_batches(plan, token_ids, tokenizer, shard)
+        batches = ordered_batches(plan, texts.token_ids, tokenizer, shard)
         return mapped(batches, lambda inputs, indices: (inputs, target_of(indices)))
 
     return batches

@@ -13,7 +13,7 @@ References:
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from itertools import chain
+from itertools import chain, pairwise
 from typing import NamedTuple
 
 import keras
@@ -28,6 +28,7 @@ from ..tokenizers.ragged import sequence_lengths
 from ..tokenizers.wordpiece import WordPieceTokenizer
 from ..training.token_budget import TokenBudget, mapped, read_ahead
 from .batches import training_batches
+from .encoding import row_weights
 from .settings import TextSettings
 from .teacher import NGramReader, group_sums, make_teacher, ngram_weights
 
@@ -52,6 +53,7 @@ class Lesson(NamedTuple):
     targets: np.ndarray  # probabilities: float32, (number of texts, C)
     evidence: np.ndarray  # float32, (tokens of all texts, E)
     piece_evidence: np.ndarray  # of each piece of the vocabulary alone: (V, E)
+    weights: np.ndarray | None = None  # of the targets in the loss: (number of texts,)
 
 
 def can_teach(labels: Iterable[str]) -> bool:
@@ -68,6 +70,7 @@ def distill(
     pieces: Sequence[str],
     epochs: int,
     seed: int,
+    owners: np.ndarray | None = None,
 ) -> Lesson:
     """Asks a teacher about the real texts, once an epoch, and about synthetic ones, always new.
 
@@ -76,29 +79,44 @@ def distill(
     A text is its token ids, without special tokens, and has a label in [0, C), each at least five
     times; the targets (number of texts, C) are probabilities by the labels alone. The pieces are in
     the order of the token ids.
+
+    Where labels and targets are of texts that are given in several windows, the owners are the
+    number of each window's text, ascending. The teacher reads such a text as a whole, and what it
+    says of that is the target of each window.
     """
     texts = list(texts)
-    reader = NGramReader(pieces).fit(texts)
+    owners = np.arange(len(texts)) if owners is None else owners
+    reader = NGramReader(pieces).fit(_joined(texts, owners))
     occurrences, counts = _count(reader, texts)
+    if len(labels) < len(texts):
+        counts = group_sums(np.bincount(owners)) @ counts
     teacher = make_teacher()
     unseen = cross_val_predict(teacher, counts, labels, cv=FOLDS, method="predict_proba")
-    real_targets = TEACHER_SHARE * unseen + (1 - TEACHER_SHARE) * targets
+    real_targets = (TEACHER_SHARE * unseen + (1 - TEACHER_SHARE) * targets)[owners]
 
     teacher.fit(counts, labels)
     weights = ngram_weights(teacher)
     weights /= (occurrences @ weights).std(axis=0)
-    parts = [(texts, real_targets, occurrences @ weights)] * epochs
+    parts = [(texts, real_targets, occurrences @ weights, row_weights(owners))] * epochs
     for synthetic in _synthetic_texts(texts, epochs, seed):
         occurrences, counts = _count(reader, synthetic)
-        parts.append((synthetic, teacher.predict_proba(counts), occurrences @ weights))
-    all_texts, all_targets, all_evidence = zip(*parts, strict=True)
+        evidence, one_each = occurrences @ weights, np.ones(len(synthetic), "float32")
+        parts.append((synthetic, teacher.predict_proba(counts), evidence, one_each))
+    all_texts, all_targets, all_evidence, all_weights = zip(*parts, strict=True)
     alone = reader.occurrences([np.array([token_id]) for token_id in range(len(pieces))])
     return Lesson(
         list(chain.from_iterable(all_texts)),
         np.concatenate(all_targets).astype("float32"),
         np.concatenate(all_evidence),
         alone @ weights,
+        np.concatenate(all_weights),
     )
+
+
+def _joined(windows: list[np.ndarray], owners: np.ndarray) -> list[np.ndarray]:
+    """Puts the windows of each text together."""
+    ends = np.cumsum(np.bincount(owners))
+    return [np.concatenate(windows[start:end]) for start, end in pairwise([0, *ends])]
 
 
 def _count(reader, texts) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
@@ -202,13 +220,15 @@ def lesson_batches(
 def _targets_of(lesson: Lesson):
     """Returns a function that gives targets and weights of the texts with some indices."""
     evidence = tf.RaggedTensor.from_row_lengths(lesson.evidence, _lengths(lesson.texts))
+    ones = np.ones(len(lesson.texts), "float32")
+    weights = tf.constant(ones if lesson.weights is None else lesson.weights)
 
     def targets_of(indices):
         targets = {
             "logits": tf.gather(lesson.targets, indices),
             "evidence": tf.gather(evidence, indices),  # (B, None, E)
         }
-        return targets, tf.ones(tf.shape(indices))
+        return targets, tf.gather(weights, indices)
 
     return targets_of
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from ...models import TextClassifier
 from ..declarations import takes
@@ -14,11 +15,11 @@ from ..runs.checkpoints import open_checkpoint
 from ..runs.classifier import ClassifierRun
 from ..runs.directories import takes_pairs
 from ..runs.run import Answer, LanguageRun, sample_texts
-from ..tokenizers.ragged import sequence_lengths
 from ..tokenizers.strings import Text
-from ..training.token_budget import TokenBudget, mapped
-from .batches import PREDICTION_BATCH_TOKENS, ordered_batches
+from ..training.token_budget import mapped
+from .batches import ordered_batches, prediction_plan
 from .data import LabelledTexts, check_pairs, read_like
+from .encoding import Encoded, TextEncoder
 from .serving import export_text_classifier
 from .settings import TextReading
 
@@ -33,6 +34,7 @@ class Prediction(Answer):
         score: Its probability.
         scores: The probability of every class.
         pair: The second text, where pairs of texts are classified.
+        truncated: True where the text was too long to be read as a whole, else None.
     """
 
     text: str
@@ -40,6 +42,7 @@ class Prediction(Answer):
     score: float
     scores: dict[str, float]
     pair: str | None = None
+    truncated: bool | None = None
 
     def to_line(self) -> str:
         """Returns label, score and texts, with tabs between, and no line breaks or tabs within."""
@@ -66,22 +69,28 @@ class TextRun(ClassifierRun, LanguageRun):
         """Returns whether it classifies pairs of texts."""
         return takes_pairs(self.metadata)
 
+    @property
+    def encoder(self) -> TextEncoder:
+        """Returns what encodes texts, long ones as in training."""
+        long_texts = self.metadata["settings"].get("long_texts", "cut")  # older runs do not say
+        return TextEncoder(self.tokenizer, self.max_sequence_length, long_texts)
+
     def predict_probabilities(
-        self, examples: Sequence[Text] | Sequence[tuple[Text, Text]]
+        self, examples: Sequence[Text] | Sequence[tuple[Text, Text]] | Encoded
     ) -> np.ndarray:
-        self._check_texts(examples)
+        if not isinstance(examples, Encoded):
+            self._check_texts(examples)
+            examples = self.encoder.encode_all(examples) if len(examples) else examples
         return super().predict_probabilities(examples)
 
-    def classify(self, texts: Sequence[Text] | Sequence[tuple[Text, Text]]) -> np.ndarray:
+    def classify(self, texts: Encoded) -> np.ndarray:
         """Returns the probability of every class for texts or pairs: float32, (number, C)."""
-        token_ids = self.tokenizer.encode_all(texts, self.max_sequence_length)
-        plan = TokenBudget(sequence_lengths(token_ids).numpy(), PREDICTION_BATCH_TOKENS)
-        batches = ordered_batches(plan, token_ids, self.tokenizer)
-        inputs = mapped(batches, lambda inputs, _: inputs)
-        in_order = self.probabilities_of(inputs)
+        plan = prediction_plan(texts)
+        batches = ordered_batches(plan, texts.token_ids, self.tokenizer)
+        in_order = self.probabilities_of(mapped(batches, lambda inputs, _: inputs))
         probabilities = np.empty_like(in_order)
         probabilities[np.concatenate(plan.in_order())] = in_order
-        return probabilities
+        return probabilities if len(probabilities) == len(texts) else _joined(probabilities, texts)
 
     def predict(self, texts: Sequence[str] | Sequence[tuple[str, str]]) -> list[Prediction]:
         """Classifies texts, or pairs of texts; any string will do, an empty one too.
@@ -92,8 +101,12 @@ class TextRun(ClassifierRun, LanguageRun):
         """
         self._check_texts(texts)
         pairs = texts if self.is_pair else [(text, None) for text in texts]
-        ranked = zip(pairs, self.rank(texts), strict=True)
-        return [Prediction(text, *answer, pair) for (text, pair), answer in ranked]
+        if not len(texts):
+            return []
+        encoded = self.encoder.encode_all(texts)
+        truncated = self.encoder.truncates(encoded).tolist()
+        rows = zip(pairs, self.rank(encoded), truncated, strict=True)
+        return [Prediction(text, *answer, pair, cut or None) for (text, pair), answer, cut in rows]
 
     def _check_texts(self, texts: Sequence) -> None:
         if isinstance(texts, str | bytes):
@@ -121,6 +134,7 @@ class TextRun(ClassifierRun, LanguageRun):
         if not isinstance(data, LabelledTexts):
             data = read_like(self.metadata["data"]["train"], data, **reading)
         check_pairs(data, trained_on_pairs=self.is_pair)
+        self.encoder.tell_long(self.encoder.encode_all(data.examples()))
         self.predict_probabilities(data.examples()[:1])  # traced before the clock starts
         return self.measure(data.examples(), data.labels, data.source)
 
@@ -128,10 +142,18 @@ class TextRun(ClassifierRun, LanguageRun):
         texts = sample_texts(self.tokenizer.vocabulary)  # to try and warm it up with
         return export_text_classifier(
             self.model,
-            self.tokenizer,
+            self.encoder,
             self.class_names,
-            self.max_sequence_length,
             Path(destination),
             list(zip(texts, reversed(texts), strict=True)) if self.is_pair else texts,
             precision,
         )
+
+
+def _joined(probabilities: np.ndarray, texts: Encoded) -> np.ndarray:
+    """Makes probabilities of windows (R, C) those of their texts, by the mean of the logits.
+
+    A logarithm is a logit less a number that all classes share, which softmax takes away again.
+    """
+    logits = np.log(np.maximum(probabilities, np.finfo("float32").tiny), dtype="float64")
+    return tf.nn.softmax(texts.means(logits)).numpy().astype("float32")

@@ -30,13 +30,13 @@ from ..serving.warmup_requests import (
 )
 from ..tokenizers.ragged import sequence_lengths
 from ..tokenizers.strings import Text, as_bytes
+from .encoding import TextEncoder
 
 
 def export_text_classifier(
     model,
-    tokenizer,
+    encoder: TextEncoder,
     class_names: Sequence[str],
-    max_sequence_length: int,
     destination: Path,
     examples: Sequence[Text] | Sequence[tuple[Text, Text]],
     precision: str = "float32",
@@ -51,8 +51,8 @@ def export_text_classifier(
       the bytes feature "text", give `classes` (B, C) and `scores` (B, C).
 
     For pairs of texts, the second ones are `pairs` (B,) in the one and the bytes feature "pair" in
-    the other. Bytes that are not UTF-8 are taken as BERT takes them, and what is longer than
-    `max_sequence_length` tokens is cut; no text is an error.
+    the other. Bytes that are not UTF-8 are taken as BERT takes them, and of texts that are too long
+    is read what the encoder says; no text is an error.
 
     The model is a `TextClassifier` in float32, and its `class_names` are in the order of the
     logits. The examples are a few texts, or tuples of two texts, at least one, of the kind that
@@ -64,12 +64,12 @@ def export_text_classifier(
     examples = _as_columns(examples)
     exported = in_precision(model, precision)
     columns = _with_awkward_texts(examples)
-    signatures = _signatures(exported, tokenizer, class_names, max_sequence_length, list(columns))
+    signatures = _signatures(exported, encoder, class_names, list(columns))
     makers = (predict_request, classify_request)
     return write_classifier(
         destination,
         class_names,
-        _ask_model(model, tokenizer, max_sequence_length, columns),
+        _ask_model(model, encoder, columns),
         precision,
         model=exported,
         signatures=signatures,
@@ -79,7 +79,7 @@ def export_text_classifier(
         },
         columns=columns,
         requests=[make(batch) for batch in warmup_batches(examples) for make in makers],
-        assets={"vocab.txt": tokenizer.vocabulary},
+        assets={"vocab.txt": encoder.tokenizer.vocabulary},
     )
 
 
@@ -96,14 +96,14 @@ def _with_awkward_texts(examples: Columns) -> Columns:
 
 
 def _signatures(
-    model, tokenizer, class_names: Sequence[str], max_sequence_length: int, columns: Sequence[str]
+    model, encoder: TextEncoder, class_names: Sequence[str], columns: Sequence[str]
 ) -> dict:
     """Returns the functions that a server calls, by name."""
     names = tf.constant(class_names)  # (C,)
     features = {FEATURES[name]: tf.io.FixedLenFeature([], tf.string) for name in columns}
 
     def scores_of(texts: dict[str, tf.Tensor]) -> tf.Tensor:
-        return _probabilities(model, tokenizer, max_sequence_length, texts)  # (B, C)
+        return _probabilities(model, encoder, texts)  # (B, C)
 
     def predict(**texts: tf.Tensor) -> dict[str, tf.Tensor]:
         return labelled(scores_of(texts), names)
@@ -118,32 +118,33 @@ def _signatures(
     }
 
 
-def _probabilities(
-    model, tokenizer, max_sequence_length: int, texts: dict[str, tf.Tensor]
-) -> tf.Tensor:
+def _probabilities(model, encoder: TextEncoder, texts: dict[str, tf.Tensor]) -> tf.Tensor:
     """Returns class probabilities (B, C), float32, of columns of texts (B,).
 
-    Texts of like length go through the model together, a few at a time, so that the model takes no
+    Rows of like length go through the model together, a few at a time, so that the model takes no
     more memory for a thousand than for a few, and short texts wait for no long one.
     """
-    encode = tokenizer.encode_pairs if "pairs" in texts else tokenizer.encode
-    token_ids = encode(*(texts[name] for name in FEATURES if name in texts), max_sequence_length)
-    lengths = sequence_lengths(token_ids)  # (B,)
+    encoded = encoder.encode(*(texts[name] for name in FEATURES if name in texts))
+    lengths = sequence_lengths(encoded.token_ids)  # (R,)
 
     def classify(rows):
-        inputs = tokenizer.pack(tf.gather(token_ids, rows), tf.gather(lengths, rows[-1]))
-        return [model(inputs, training=False)]
+        token_ids, length = tf.gather(encoded.token_ids, rows), tf.gather(lengths, rows[-1])
+        return [model(encoder.tokenizer.pack(token_ids, length), training=False)]
 
     shape = [None, *model.output_shape[1:]]
-    (logits,) = answer_in_micro_batches(classify, lengths, [tf.TensorSpec(shape)])  # (B, C)
+    (logits,) = answer_in_micro_batches(classify, lengths, [tf.TensorSpec(shape)])  # (R, C)
+    if encoder.long_texts == "windows":
+        # In float64, as sums of thousands are inexact in float32.
+        means = tf.math.segment_mean(tf.cast(logits, tf.float64), encoded.owners)  # (B, C)
+        logits = tf.cast(means, tf.float32)
     return tf.nn.softmax(logits)
 
 
-def _ask_model(model, tokenizer, max_sequence_length: int, columns: Columns) -> list:
+def _ask_model(model, encoder: TextEncoder, columns: Columns) -> list:
     """Asks the live model a row at a time: no padding, and no company in the batch."""
     scores = []
     with tf.device("CPU"):  # where the export is tried: an accelerator may round otherwise
         for row in zip(*columns.values(), strict=True):
             texts = {name: tf.constant([text]) for name, text in zip(columns, row, strict=True)}
-            scores.append(_probabilities(model, tokenizer, max_sequence_length, texts))
+            scores.append(_probabilities(model, encoder, texts))
     return tf.concat(scores, axis=0).numpy().tolist()  # (number of rows, C)

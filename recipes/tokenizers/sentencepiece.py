@@ -92,23 +92,29 @@ class SentencePieceTokenizer:
         vocabulary = {piece: index for index, piece in enumerate([*pieces, PAD])}
         return cls(with_normalization(target_model), target_model, vocabulary)
 
-    def encode(self, texts: tf.Tensor, max_sequence_length: int) -> tf.RaggedTensor:
-        """Encodes sources in a graph: strings (B,) in UTF-8 to int32 (B, None), each with an end.
-
-        What is longer than `max_sequence_length` tokens, the end included, is cut off.
-        """
+    def tokenize(self, texts: tf.Tensor) -> tf.RaggedTensor:
+        """Cuts sources into pieces, in a graph: strings (B,) in UTF-8 to strings (B, None)."""
         if self._has_codes:
             rest = tf.strings.regex_replace(texts, LANGUAGE_CODE, "")
             code_length = tf.strings.length(texts) - tf.strings.length(rest)
             codes = tf.strings.substr(texts, tf.zeros_like(code_length), code_length)[:, tf.newaxis]
             has_code = tf.cast(code_length > 0, tf.int64)
             codes = tf.RaggedTensor.from_tensor(codes, lengths=has_code)
-            pieces = tf.concat([codes, self._graph_source.tokenize(rest)], axis=1)  # (B, None)
-        else:
-            pieces = self._graph_source.tokenize(texts)  # (B, None)
+            return tf.concat([codes, self._graph_source.tokenize(rest)], axis=1)
+        return self._graph_source.tokenize(texts)
+
+    def encode(self, texts: tf.Tensor, max_sequence_length: int) -> tf.RaggedTensor:
+        """Encodes sources in a graph: strings (B,) in UTF-8 to int32 (B, None), each with an end.
+
+        What is longer than `max_sequence_length` tokens, the end included, is cut off.
+        """
+        return self.enclose(self.tokenize(texts), max_sequence_length)
+
+    def enclose(self, pieces: tf.RaggedTensor, max_sequence_length: int) -> tf.RaggedTensor:
+        """Numbers pieces (B, None) and puts an end after them, as `encode` does."""
         pieces = pieces[:, : max_sequence_length - 1]
         ids = pieces.with_flat_values(self._graph_table.lookup(pieces.flat_values))
-        ends = tf.fill([tf.size(texts), 1], self.end_id)
+        ends = tf.fill([pieces.nrows(), 1], self.end_id)
         return tf.concat([ids, ends], axis=1)
 
     def decode(self, token_ids: tf.Tensor) -> tf.Tensor:

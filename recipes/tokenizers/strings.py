@@ -1,10 +1,12 @@
 """Turns Python strings into string tensors."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import tensorflow as tf
 
 Text = str | bytes
+
+CHUNK = 1024  # texts: a tokenizer's operations take some thirty times the memory of the text
 
 
 def as_bytes(texts: Sequence[Text]) -> tf.Tensor:
@@ -15,6 +17,14 @@ def as_bytes(texts: Sequence[Text]) -> tf.Tensor:
     """
     encoded = [text if isinstance(text, bytes) else _utf8(text) for text in texts]
     return tf.constant(encoded, tf.string)
+
+
+def in_chunks(texts: Sequence[Text] | Sequence[tuple[Text, Text]]) -> Iterator[list[tf.Tensor]]:
+    """Yields a few texts at a time: a tensor (B,) of texts, or two of both texts of pairs."""
+    for start in range(0, len(texts), CHUNK):
+        chunk = texts[start : start + CHUNK]
+        columns = zip(*chunk, strict=True) if isinstance(chunk[0], tuple) else [chunk]
+        yield [as_bytes(column) for column in columns]
 
 
 def _utf8(text: str) -> bytes:

@@ -26,15 +26,13 @@ from .pieces import (
     check_vocabulary,
 )
 from .ragged import cut_rows, is_pairs, part_lengths
-from .strings import Text, as_bytes
+from .strings import Text, in_chunks
 
 _MARKED = f"{START}[^{END}]*{END}"
 _RESERVED = rf"[\x00{START}{END}]"  # not for texts: these two, and what ends a string in C
 # google-research/bert, tokenization.py, in RE2's syntax
 _SPACE = r"[\t-\r\x{85}\p{Z}]"
 _PUNCTUATION = r"[!-/:-@\[-`{-~\p{P}]"
-
-_ENCODED_AT_ONCE = 1024  # texts: the operations take some thirty times the memory of the text
 
 
 class WordPieceTokenizer:
@@ -157,7 +155,12 @@ class WordPieceTokenizer:
         If a pair has more than `max_sequence_length` tokens, the longer text is cut down to the
         length of the other, and then both are.
         """
-        first, second = self.tokenize(first), self.tokenize(second)
+        return self.enclose_pairs(self.tokenize(first), self.tokenize(second), max_sequence_length)
+
+    def enclose_pairs(
+        self, first: tf.RaggedTensor, second: tf.RaggedTensor, max_sequence_length: int
+    ) -> tf.RaggedTensor:
+        """Encloses token ids of pairs, each (B, None), as `encode_pairs` does."""
         room = max_sequence_length - 3  # of [CLS] and two [SEP]
         lengths = tf.stack([first.row_lengths(), second.row_lengths()])  # (2, B)
         shorter = tf.minimum(tf.reduce_min(lengths, axis=0), room // 2)
@@ -182,14 +185,10 @@ class WordPieceTokenizer:
 
         It takes a few at a time, so that memory stays small.
         """
-        chunks = []
-        for start in range(0, len(texts), _ENCODED_AT_ONCE):
-            chunk = texts[start : start + _ENCODED_AT_ONCE]
-            if isinstance(chunk[0], tuple):
-                first, second = map(as_bytes, zip(*chunk, strict=True))
-                chunks.append(self.encode_pairs(first, second, max_sequence_length))
-            else:
-                chunks.append(self.encode(as_bytes(chunk), max_sequence_length))
+        chunks = [
+            (self.encode if len(columns) == 1 else self.encode_pairs)(*columns, max_sequence_length)
+            for columns in in_chunks(texts)
+        ]
         return tf.concat(chunks, axis=0)
 
     def pack(

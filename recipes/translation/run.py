@@ -1,5 +1,6 @@
 """Keeps a translator: from texts to translations; its `model/` is a Marian checkpoint."""
 
+import logging
 import math
 import time
 from collections.abc import Sequence
@@ -23,8 +24,10 @@ from .batches import ordered_batches, pack
 from .data import ParallelTexts
 from .evaluation import format_translation_metrics, translation_metrics
 from .report import Alignment
-from .serving import export_translator, translate_all, translation_function
+from .serving import export_translator, translate_and_tell, translation_function
 from .training import SmoothedCrossentropy
+
+logger = logging.getLogger("regard")
 
 EVALUATION_BATCH_TOKENS = 4096
 
@@ -58,11 +61,13 @@ class Translation(Answer):
         translation: Its translation.
         score: The logarithm of its probability, divided by its number of tokens to the power of the
             length penalty.
+        truncated: True where the text was too long to be read as a whole, else None.
     """
 
     text: str
     translation: str
     score: float
+    truncated: bool | None = None
 
     def to_line(self) -> str:
         """Returns the translation alone, in one line."""
@@ -112,9 +117,9 @@ class TranslationRun(LanguageRun):
             search["num_beams"] if num_beams is None else num_beams,
             search["length_penalty"] if length_penalty is None else length_penalty,
         )
-        translations, scores = translate_all(translate, texts)
-        rows = zip(texts, translations, scores.tolist(), strict=True)
-        return [Translation(*row) for row in rows]
+        translations, scores, truncated = translate_and_tell(translate, texts)
+        rows = zip(texts, translations, scores.tolist(), truncated.tolist(), strict=True)
+        return [Translation(*row, was_cut or None) for *row, was_cut in rows]
 
     def _search(self) -> dict[str, Any]:
         """Returns how the run searches where nothing else is asked for."""
@@ -157,6 +162,7 @@ class TranslationRun(LanguageRun):
             What `translation_metrics` gives, the `perplexity` of a token of the references, and
             `sentences_per_second` from raw text.
         """
+        self._tell_long(data)
         self.predict(data.sources[:1])  # the graph is traced before the clock starts
         began = time.perf_counter()
         predictions = self.predict(data.sources)
@@ -167,6 +173,15 @@ class TranslationRun(LanguageRun):
             "perplexity": self.perplexity(data),
             "sentences_per_second": round(len(data) / seconds, 1),
         }
+
+    def _tell_long(self, data: ParallelTexts) -> None:
+        """Says how many texts are cut, if any are: sources, and references for the perplexity."""
+        tokenizer, longest = self.tokenizer, self.max_sequence_length
+        sides = tokenizer.encode_sources(data.sources), tokenizer.encode_targets(data.targets)
+        count = sum(len(row) > longest for rows in sides for row in rows)
+        if count:
+            message = "%s: texts longer than %d tokens (--max-sequence-length), cut there: %d"
+            logger.warning(message, data.source, longest, count)
 
     def perplexity(self, data: ParallelTexts) -> float:
         """Returns the perplexity of a token of the targets, ends included."""

@@ -57,7 +57,7 @@ def export_translator(
     translations, scores = translate_all(translate, texts)
     export = Export(
         model=exported,
-        signatures={"serving_default": translate.get_concrete_function()},
+        signatures={"serving_default": _served(translate).get_concrete_function()},
         promises={"serving_default": PROMISE},
         columns={"texts": texts},
         answers={"translations": translations, "scores": scores.tolist()},
@@ -77,8 +77,8 @@ def translation_function(model, tokenizer, max_sequence_length: int, num_beams, 
     empty translation, with a score of 0.
 
     At most `max_sequence_length` tokens of a source are read, and written as a translation, which
-    has at most twice the tokens of its source, and 20. Scores are divided by the length to the
-    power of the `length_penalty`.
+    has at most twice the tokens of its source, and 20; `truncated` (B,) says whether a source has
+    more. Scores are divided by the length to the power of the `length_penalty`.
     """
 
     def search(token_ids: tf.RaggedTensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -99,20 +99,40 @@ def translation_function(model, tokenizer, max_sequence_length: int, num_beams, 
 
     @tf.function(autograph=False, input_signature=[tf.TensorSpec([None], tf.string, "texts")])
     def translate(texts):
-        token_ids = tokenizer.encode(texts, max_sequence_length)
+        pieces = tokenizer.tokenize(texts)
+        token_ids = tokenizer.enclose(pieces, max_sequence_length)
         translations, scores = answer_in_micro_batches(
             lambda rows: search(tf.gather(token_ids, rows)),
             token_ids.row_lengths(),
             [tf.TensorSpec([None], dtype) for dtype in (tf.string, tf.float32)],
             LANES,
         )
-        return {"translations": translations, "scores": scores}
+        truncated = pieces.row_lengths() >= max_sequence_length  # there is an end as well
+        return {"translations": translations, "scores": scores, "truncated": truncated}
 
     return translate
 
 
+def _served(translate):
+    """Returns what an export has of a function that `translation_function` made."""
+
+    @tf.function(autograph=False, input_signature=translate.input_signature)
+    def served(texts):
+        answer = translate(texts)
+        return {name: answer[name] for name in PROMISE[-1]}
+
+    return served
+
+
 def translate_all(translate, texts: Sequence[Text]) -> tuple[list[str], np.ndarray]:
     """Returns translations of texts and their scores, by what `translation_function` made."""
+    return translate_and_tell(translate, texts)[:2]
+
+
+def translate_and_tell(
+    translate, texts: Sequence[Text]
+) -> tuple[list[str], np.ndarray, np.ndarray]:
+    """Returns translations of texts, their scores, and whether each text was cut."""
     answer = translate(as_bytes(texts))
     translations = [text.decode("utf-8", "replace") for text in answer["translations"].numpy()]
-    return translations, answer["scores"].numpy()
+    return translations, answer["scores"].numpy(), answer["truncated"].numpy()
