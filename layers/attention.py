@@ -8,12 +8,16 @@ from .checks import check_positive, check_rate
 from .dense import Dense
 from .dropout import Dropout
 from .initializers import clone_initializer
-from .masks import MASKED_SCORE, combine_masks
+from .masks import MASKED_SCORE, all_of, combine_masks
+from .sequence_layer import SequenceLayer
 from .shapes import reshape
 
 
 def attention_weights(query, key, mask=None):
     """Returns the weight that each query gives to each key: softmax(Q Kᵀ / √H), in float32.
+
+    The products Q Kᵀ of bfloat16 are rounded to bfloat16, which reaches as far as float32. Those of
+    float16 are computed in float32: they may be larger than float16 can hold.
 
     Args:
         query: (B, N, T, H).
@@ -24,6 +28,8 @@ def attention_weights(query, key, mask=None):
     Returns:
         A float32 tensor of shape (B, N, T, S) whose last axis sums to 1.
     """
+    if keras.backend.standardize_dtype(query.dtype) == "float16":
+        query, key = ops.cast(query, "float32"), ops.cast(key, "float32")
     query = query * ops.cast(query.shape[-1] ** -0.5, query.dtype)
     scores = ops.matmul(query, ops.transpose(key, (0, 1, 3, 2)))  # (B, N, T, S)
     scores = ops.cast(scores, "float32")
@@ -41,13 +47,13 @@ def merge_heads(heads):
 
 
 @keras.saving.register_keras_serializable("regard")
-class MultiHeadAttention(keras.layers.Layer):
+class MultiHeadAttention(SequenceLayer):
     """Multi-head attention with biases, as in BERT, ViT and Marian.
 
     Called with a query alone, it is self-attention and projects query, key and value in one matrix
     product. Called with a key (the memory that a decoder reads, say), it is cross-attention and has
-    a projection for each. The first call settles which of the two it is. Scores and softmax are
-    computed in float32 whatever the precision of the rest.
+    a projection for each. The first call settles which of the two it is. The softmax is computed in
+    float32 whatever the precision of the rest; see `attention_weights` for the scores.
 
     Args:
         num_heads: Number of heads N.
@@ -65,13 +71,17 @@ class MultiHeadAttention(keras.layers.Layer):
         attention_mask: (T, S), (B, T, S) or (B, N, T, S), True = attend.
         causal: Whether each query sees only keys up to its own position.
         first_only: Whether to answer the first query alone.
+        mask, query_mask, key_mask, value_mask: (B, T) or (B, S), True at real tokens. Keras gives
+            the masks that it has attached to the inputs, with `mask_zero=True`, say. Those of the
+            keys count as `padding_mask` does, beside it.
 
     Returns:
         A tensor of shape (B, T, D), or (B, 1, D) if `first_only`.
 
     Raises:
         ValueError: If an argument is out of range, if a layer that was built for self-attention
-            is given a key or a value, or if one built for cross-attention is given no key.
+            is given a key or a value, if one built for cross-attention is given no key, or if
+            there are more queries than keys and it is to be `causal`.
 
     Example:
         >>> layer = MultiHeadAttention(num_heads=2, key_dim=4)
@@ -124,7 +134,13 @@ class MultiHeadAttention(keras.layers.Layer):
         causal=False,
         first_only=False,
         training=None,
+        mask=None,
+        query_mask=None,
+        key_mask=None,
+        value_mask=None,
     ):
+        of_keys = (mask, query_mask) if key is None else (key_mask, value_mask)
+        padding_mask = all_of(padding_mask, *of_keys)  # (B, S)
         value = key if value is None else value
         queries, keys, values = self._project(query, key, value)  # (B, N, T, H), (B, N, S, H) twice
         mask = combine_masks(
@@ -190,12 +206,18 @@ class MultiHeadAttention(keras.layers.Layer):
     def attention_weights(
         self, query, key=None, padding_mask=None, attention_mask=None, causal=False
     ):
-        """Returns the weights that `call` uses without dropout: float32, (B, N, T, S)."""
+        """Returns the weights that `call` uses without dropout: float32, (B, N, T, S).
+
+        It sees no masks but those that it is given, and none that Keras has attached to the inputs.
+        """
         queries, keys, _ = self._project(query, key, None)
         mask = combine_masks(
             ops.shape(queries)[2], ops.shape(keys)[2], padding_mask, attention_mask, causal
         )
         return attention_weights(queries, keys, mask)
+
+    def compute_output_shape(self, query_shape, key_shape=None, value_shape=None):
+        return query_shape
 
     def get_config(self):
         return {

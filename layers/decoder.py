@@ -28,7 +28,8 @@ class Decoder(keras.layers.Layer):
         inputs: (B, T, D). A position sees itself and those before it.
         memory: (B, S, E): the encoder's outputs for the source.
         padding_mask: (B, T), True at real tokens. Padding at the end needs none.
-        memory_padding_mask: (B, S), likewise.
+        memory_padding_mask: (B, S), likewise. Masks that Keras has attached to the inputs and the
+            memory count beside the two.
 
     Returns:
         A tensor of shape (B, T, D).
@@ -59,6 +60,7 @@ class Decoder(keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
+        self.supports_masking = True
         check_positive(num_layers=num_layers)
         self.num_layers = num_layers
         self.blocks = [

@@ -33,7 +33,8 @@ class DecoderBlock(keras.layers.Layer):
         inputs: (B, T, D). A position sees itself and those before it.
         memory: (B, S, E): the encoder's outputs for the source.
         padding_mask: (B, T), True at real tokens. Padding at the end needs none.
-        memory_padding_mask: (B, S), likewise.
+        memory_padding_mask: (B, S), likewise. Masks that Keras has attached to the inputs and the
+            memory count beside the two.
 
     Returns:
         A tensor of shape (B, T, D).
@@ -64,6 +65,7 @@ class DecoderBlock(keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
+        self.supports_masking = True
         check_positive(num_heads=num_heads, intermediate_dim=intermediate_dim)
         attention_dropout = dropout if attention_dropout is None else attention_dropout
         check_rate(dropout=dropout, attention_dropout=attention_dropout)

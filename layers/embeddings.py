@@ -26,7 +26,7 @@ class TextEmbedding(keras.layers.Layer):
 
     Call arguments:
         token_ids: (B, T), integers in [0, V).
-        segment_ids: (B, T), integers in [0, num_segments).
+        segment_ids: (B, T), integers in [0, num_segments), or None where all are 0.
 
     Returns:
         A tensor of shape (B, T, D).
@@ -36,8 +36,7 @@ class TextEmbedding(keras.layers.Layer):
 
     Example:
         >>> embedding = TextEmbedding(vocabulary_size=30, hidden_dim=8, max_sequence_length=16)
-        >>> token_ids = keras.ops.ones((2, 5), "int32")
-        >>> keras.ops.shape(embedding(token_ids, segment_ids=token_ids * 0))
+        >>> keras.ops.shape(embedding(keras.ops.ones((2, 5), "int32")))
         (2, 5, 8)
 
     References:
@@ -56,6 +55,7 @@ class TextEmbedding(keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
+        self.supports_masking = True
         check_positive(
             vocabulary_size=vocabulary_size,
             hidden_dim=hidden_dim,
@@ -71,7 +71,7 @@ class TextEmbedding(keras.layers.Layer):
         self.layer_norm_epsilon = layer_norm_epsilon
         self.initializer = keras.initializers.get(initializer)
 
-    def build(self, token_ids_shape, segment_ids_shape):
+    def build(self, token_ids_shape, segment_ids_shape=None):
         sequence_shape = (*token_ids_shape, self.hidden_dim)
         self.token_embedding = self._table("token_embedding", self.vocabulary_size)
         self.segment_embedding = self._table("segment_embedding", self.num_segments)
@@ -86,13 +86,14 @@ class TextEmbedding(keras.layers.Layer):
         self.layer_norm.build(sequence_shape)
         self.embedding_dropout = Dropout(self.dropout, dtype=self.dtype_policy)
 
-    def call(self, token_ids, segment_ids, training=None):
+    def call(self, token_ids, segment_ids=None, training=None):
+        segment_ids = ops.zeros_like(token_ids) if segment_ids is None else segment_ids
         x = self.token_embedding(token_ids) + self.segment_embedding(segment_ids)  # (B, T, D)
         x = x + self.position_embedding(x)  # (B, T, D)
         x = ops.cast(self.layer_norm(x), self.compute_dtype)
         return self.embedding_dropout(x, training=training)
 
-    def compute_output_shape(self, token_ids_shape, segment_ids_shape):
+    def compute_output_shape(self, token_ids_shape, segment_ids_shape=None):
         return (*token_ids_shape, self.hidden_dim)
 
     def get_config(self):
@@ -157,6 +158,7 @@ class SinusoidalEmbedding(keras.layers.Layer):
         self, vocabulary_size, hidden_dim, max_sequence_length, dropout=0.0, pad_id=None, **kwargs
     ):
         super().__init__(**kwargs)
+        self.supports_masking = True
         check_positive(
             vocabulary_size=vocabulary_size,
             hidden_dim=hidden_dim,
@@ -230,7 +232,7 @@ class ZeroRow(keras.constraints.Constraint):
 
     def __call__(self, value):
         is_other = ops.arange(value.shape[0])[:, None] != self.row  # (V, 1)
-        return ops.where(is_other, value, 0.0)
+        return ops.where(is_other, ops.convert_to_tensor(value), 0.0)
 
     def get_config(self):
         return {"row": self.row}

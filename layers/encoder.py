@@ -5,10 +5,11 @@ import keras
 from .checks import check_positive
 from .encoder_block import EncoderBlock
 from .normalization import LayerNorm
+from .sequence_layer import SequenceLayer
 
 
 @keras.saving.register_keras_serializable("regard")
-class Encoder(keras.layers.Layer):
+class Encoder(SequenceLayer):
     """A stack of encoder blocks. A pre-norm stack ends with one more normalization.
 
     Args:
@@ -28,7 +29,8 @@ class Encoder(keras.layers.Layer):
 
     Call arguments:
         inputs: (B, T, D).
-        padding_mask: (B, T), True at real tokens.
+        padding_mask: (B, T), True at real tokens. A mask that Keras has attached to the inputs
+            counts beside it.
         attention_mask: (T, T), (B, T, T) or (B, N, T, T), True = attend.
         first_only: Whether to compute the outputs at the first position alone. A pooler needs no
             more, and it spares most of the last block.

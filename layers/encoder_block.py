@@ -7,10 +7,11 @@ from .checks import check_divisible, check_positive, check_rate
 from .dropout import Dropout, StochasticDepth
 from .feed_forward import FeedForward
 from .normalization import LayerNorm
+from .sequence_layer import SequenceLayer
 
 
 @keras.saving.register_keras_serializable("regard")
-class EncoderBlock(keras.layers.Layer):
+class EncoderBlock(SequenceLayer):
     """One block of an encoder: self-attention, then feed-forward, each with a residual.
 
     Post-norm (the paper, BERT, Marian) normalizes after each residual: `norm(x + f(x))`. Pre-norm
@@ -32,7 +33,8 @@ class EncoderBlock(keras.layers.Layer):
 
     Call arguments:
         inputs: (B, T, D).
-        padding_mask: (B, T), True at real tokens.
+        padding_mask: (B, T), True at real tokens. A mask that Keras has attached to the inputs
+            counts beside it.
         attention_mask: (T, T), (B, T, T) or (B, N, T, T), True = attend.
         first_only: Whether to compute the outputs at the first position alone.
 

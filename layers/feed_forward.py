@@ -46,6 +46,7 @@ class FeedForward(keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
+        self.supports_masking = True
         check_positive(intermediate_dim=intermediate_dim)
         self.intermediate_dim = intermediate_dim
         self.activation = keras.activations.get(activation)

@@ -17,7 +17,17 @@ def causal_mask(query_length, key_length):
 
     Returns:
         A boolean tensor of shape (T, S).
+
+    Raises:
+        ValueError: If there are more queries than keys. Where a graph does not know the lengths,
+            it cannot tell; the first T - S queries then see no key.
     """
+    are_known = isinstance(query_length, int) and isinstance(key_length, int)
+    if are_known and query_length > key_length:
+        raise ValueError(
+            "A causal mask must have at least as many keys as queries, as the last query sees up "
+            f"to the last key. Received: query_length={query_length}, key_length={key_length}"
+        )
     offset = key_length - query_length
     return ops.arange(key_length)[None, :] <= ops.arange(query_length)[:, None] + offset  # (T, S)
 
@@ -36,7 +46,8 @@ def combine_masks(query_length, key_length, padding_mask=None, attention_mask=No
         A boolean tensor that broadcasts to (B, N, T, S), or None where nothing is masked.
 
     Raises:
-        ValueError: If a mask has another number of dimensions.
+        ValueError: If a mask has another number of dimensions, or if it is to be causal and there
+            are more queries than keys.
     """
     masks = []
     if padding_mask is not None:
@@ -50,10 +61,16 @@ def combine_masks(query_length, key_length, padding_mask=None, attention_mask=No
         masks.append(attention_mask[:, None] if is_per_example else attention_mask)  # (B, 1, T, S)
     if causal:
         masks.append(causal_mask(query_length, key_length))  # (T, S)
+    return all_of(*masks)
+
+
+def all_of(*masks):
+    """Returns a boolean tensor that is True where all masks are, or None where all are None."""
     combined = None
     for mask in masks:
-        mask = ops.cast(mask, "bool")
-        combined = mask if combined is None else ops.logical_and(combined, mask)
+        if mask is not None:
+            mask = ops.cast(mask, "bool")
+            combined = mask if combined is None else ops.logical_and(combined, mask)
     return combined
 
 

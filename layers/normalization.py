@@ -3,6 +3,9 @@
 import keras
 from keras import ops
 
+# Arguments of Keras' layer that have one value here, the first of these.
+_FIXED = {"axis": (-1, [-1], (-1,)), "center": (True,), "scale": (True,), "rms_scaling": (False,)}
+
 
 @keras.saving.register_keras_serializable("regard")
 class LayerNorm(keras.layers.LayerNormalization):
@@ -13,13 +16,17 @@ class LayerNorm(keras.layers.LayerNormalization):
 
     Args:
         epsilon: Added to the variance before its root is taken. Defaults to 1e-12.
-        **kwargs: `name`, `dtype` and the like, for `keras.layers.Layer`.
+        **kwargs: Initializers, regularizers and constraints of `gamma` and `beta`, as for
+            `keras.layers.LayerNormalization`; `name`, `dtype` and the like.
 
     Call arguments:
         inputs: (..., D).
 
     Returns:
         A tensor of the same shape.
+
+    Raises:
+        ValueError: If it is asked for another axis, or to go without `gamma` or `beta`.
 
     Example:
         >>> keras.ops.shape(LayerNorm()(keras.ops.ones((2, 5, 8))))
@@ -30,6 +37,7 @@ class LayerNorm(keras.layers.LayerNormalization):
     """
 
     def __init__(self, epsilon=1e-12, **kwargs):  # as in google-research/bert, modeling.py
+        _check_fixed(**kwargs)
         super().__init__(epsilon=epsilon, **kwargs)
 
     def call(self, inputs):
@@ -62,4 +70,14 @@ class LayerNorm(keras.layers.LayerNormalization):
 
     def get_config(self):
         config = super().get_config()
-        return {name: config[name] for name in ("name", "trainable", "dtype", "epsilon")}
+        return {name: config[name] for name in config if name not in _FIXED}
+
+
+def _check_fixed(**arguments):
+    wrong = [n for n in arguments if n in _FIXED and arguments[n] not in _FIXED[n]]
+    if wrong:
+        raise ValueError(
+            "`LayerNorm` normalizes the last axis, scales by `gamma` and adds `beta`; take "
+            "`keras.layers.LayerNormalization` for anything else. Received: "
+            + ", ".join(f"{name}={arguments[name]!r}" for name in wrong)
+        )

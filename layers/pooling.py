@@ -48,6 +48,9 @@ class FirstTokenPooling(keras.layers.Layer):
     def compute_output_shape(self, input_shape):
         return (input_shape[0], input_shape[-1])
 
+    def compute_mask(self, inputs, previous_mask):
+        return None  # there are no positions left
+
     def get_config(self):
         return {
             **super().get_config(),

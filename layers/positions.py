@@ -75,6 +75,9 @@ class SinusoidalPositionEmbedding(keras.layers.Layer):
     def compute_output_shape(self, input_shape):
         return input_shape[1:]
 
+    def compute_mask(self, inputs, previous_mask):
+        return None  # positions are the same for all sequences, long or short
+
     def get_config(self):
         return {**super().get_config(), "max_sequence_length": self.max_sequence_length}
 
@@ -125,6 +128,9 @@ class PositionEmbedding(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape):
         return input_shape[1:]
+
+    def compute_mask(self, inputs, previous_mask):
+        return None  # positions are the same for all sequences, long or short
 
     def get_config(self):
         return {

@@ -4,11 +4,15 @@ import keras
 from keras import ops
 
 from .shapes import reshape
+from .ties import layers_before
 
 
 @keras.saving.register_keras_serializable("regard")
 class TiedOutput(keras.layers.Layer):
     """Scores every token: the dot product with its embedding, plus a bias.
+
+    In a copy of a functional model, loaded from a file or made by `keras.models.clone_model`, it
+    shares the table of the copy, found by its path among the layers that the inputs come from.
 
     Args:
         token_embedding: The `keras.layers.Embedding` that the model reads tokens with, built: its
@@ -22,7 +26,8 @@ class TiedOutput(keras.layers.Layer):
         Logits of shape (B, T, V), in the layer's precision.
 
     Raises:
-        ValueError: If the hidden states are not as wide as the table.
+        ValueError: If the hidden states are not as wide as the table, or if several layers of a
+            copied model have the path of the table.
 
     Example:
         >>> output = TiedOutput(keras.layers.Embedding(30, 8))
@@ -36,9 +41,19 @@ class TiedOutput(keras.layers.Layer):
 
     def __init__(self, token_embedding, **kwargs):
         super().__init__(**kwargs)
-        if isinstance(token_embedding, dict):
+        self.supports_masking = True
+        self._table_path = None  # in a copy: where the table was
+        self._is_tied = not isinstance(token_embedding, dict)
+        if not self._is_tied:
+            self._table_path = token_embedding.get("path", token_embedding["config"]["name"])
             token_embedding = keras.layers.deserialize(token_embedding)
         self.token_embedding = token_embedding
+
+    def __call__(self, *args, **kwargs):
+        inputs = args[0] if args else kwargs.get("inputs")
+        if not self._is_tied and isinstance(inputs, keras.KerasTensor):
+            self._tie(inputs)
+        return super().__call__(*args, **kwargs)
 
     def build(self, inputs_shape):
         if inputs_shape[-1] != self.token_embedding.output_dim:
@@ -58,16 +73,47 @@ class TiedOutput(keras.layers.Layer):
     def without(self, token_id, inputs):
         """Returns the outputs of `call`, with one token made as good as impossible."""
         is_out = ops.arange(self.token_embedding.input_dim) == token_id
-        return self._score(inputs, ops.where(is_out, -1e9, self.bias))  # (B, T, V)
+        bias = ops.where(is_out, -1e9, ops.convert_to_tensor(self.bias))
+        return self._score(inputs, bias)  # (B, T, V)
 
     def compute_output_shape(self, inputs_shape):
         return (*inputs_shape[:-1], self.token_embedding.input_dim)
 
     def get_config(self):
-        return {
-            **super().get_config(),
-            "token_embedding": keras.layers.serialize(self.token_embedding),
+        token_embedding = keras.layers.serialize(self.token_embedding)
+        path = self._table_path or self._path_now()
+        if path not in (None, self.token_embedding.name):  # it is inside another layer
+            token_embedding["path"] = path
+        return {**super().get_config(), "token_embedding": token_embedding}
+
+    def _path_now(self):
+        tensors = self._inbound_nodes[0].input_tensors if self._inbound_nodes else []
+        before = (pair for tensor in tensors for pair in layers_before(tensor))
+        paths = (path for layer, path in before if layer is self.token_embedding)
+        return next(paths, self.token_embedding.path)
+
+    def _tie(self, inputs):
+        """Takes the table of the model that the layer is called in, in place of its own copy."""
+        tables = {
+            id(layer): layer
+            for layer, path in layers_before(inputs)
+            if path == self._table_path and isinstance(layer, keras.layers.Embedding)
         }
+        if len(tables) > 1:
+            raise ValueError(
+                f"The table of `{self.name}` must have a path of its own, for copies of the model. "
+                f"Received: {len(tables)} layers with the path {self._table_path!r}"
+            )
+        for table in tables.values():
+            self._is_tied = True
+            self._take(table)
+
+    def _take(self, table):
+        if table is not self.token_embedding:
+            self._tracker.replace_tracked_value("layers", self.token_embedding, table)
+            self.token_embedding = table
+            if self.built:
+                self._post_build()  # torch lists a layer's weights there
 
     def _score(self, inputs, bias):
         table = ops.cast(self.token_embedding.embeddings, inputs.dtype)  # (V, D)

@@ -138,11 +138,13 @@ class Checkpoint:
         return tensors_of(self.layout, group, self.arguments, len(self.class_names))
 
     def load(self, model: keras.Model, groups: Sequence[str]) -> None:
-        """Copies groups of tensors into a model.
+        """Copies groups of tensors, as `values` reads them, into a model of the same sizes."""
+        variables = {variable.path: variable for variable in model.variables}
+        for path, values in self.values(groups).items():
+            variables[path].assign(values)
 
-        Args:
-            model: A model of this checkpoint's sizes.
-            groups: Some of `self.groups`.
+    def values(self, groups: Sequence[str]) -> dict[str, np.ndarray]:
+        """Reads groups of tensors, some of `self.groups`, by the paths of a model's variables.
 
         Raises:
             CheckpointError: If a weight is NaN or infinite, the message names all such; or if a
@@ -161,9 +163,7 @@ class Checkpoint:
             )
         if self.layout.tied in groups:
             self._check_copies()
-        variables = {variable.path: variable for variable in model.variables}
-        for path, values in parts.items():
-            variables[path].assign(np.concatenate(values, axis=-1))
+        return {path: np.concatenate(values, axis=-1) for path, values in parts.items()}
 
     def _check_copies(self) -> None:
         """Raises `CheckpointError` for an output that does not score with the token embedding.

@@ -33,6 +33,7 @@ class MaskedLanguageModel(TextModel):
     Call arguments:
         inputs: A dict of `token_ids` (B, T), `segment_ids` (B, T), `padding_mask` (B, T), True at
             real tokens, and `masked_positions` (B, M), integers in [0, T): where to predict.
+            `segment_ids` may be left out where all are 0.
 
     Returns:
         Logits of shape (B, M, V), float32; never softmaxed.

@@ -4,7 +4,8 @@ import keras
 
 from ..layers import FirstTokenPooling
 from ..layers.checks import check_positive
-from .checkpoints import CheckpointError, as_checkpoint, load_checkpoint
+from .checkpoints import as_checkpoint
+from .classifier_heads import count_classes, load_classifier
 from .configured_model import own_arguments
 from .text_encoder import TextModel, encode_text
 
@@ -32,7 +33,8 @@ class TextClassifier(TextModel):
 
     Call arguments:
         inputs: A dict of `token_ids` (B, T), `segment_ids` (B, T) and `padding_mask` (B, T), True
-            at real tokens. The first token is the one that is pooled ([CLS]).
+            at real tokens. The first token is the one that is pooled ([CLS]). `segment_ids` may be
+            left out where all are 0.
 
     Returns:
         Logits of shape (B, C), float32; never softmaxed.
@@ -43,8 +45,7 @@ class TextClassifier(TextModel):
     Example:
         >>> model = TextClassifier.from_preset("tiny", vocabulary_size=30, num_classes=2)
         >>> token_ids = keras.ops.ones((3, 5), "int32")
-        >>> inputs = {"token_ids": token_ids, "segment_ids": token_ids * 0,
-        ...           "padding_mask": token_ids > 0}
+        >>> inputs = {"token_ids": token_ids, "padding_mask": token_ids > 0}
         >>> keras.ops.shape(model(inputs))
         (3, 2)
 
@@ -89,15 +90,18 @@ class TextClassifier(TextModel):
         return self.head(self.head_dropout(self.pooler(hidden_states)))
 
     @classmethod
-    def from_checkpoint(cls, checkpoint, num_classes=None, **kwargs):
+    def from_checkpoint(cls, checkpoint, num_classes=None, class_names=None, **kwargs):
         """Makes a classifier from a Hugging Face BERT checkpoint.
 
         What the checkpoint lacks starts from random weights: the pooler of a masked language
-        model, and a classifier of another number of classes than asked for. The log says so.
+        model, and the classifier's rows of other classes than it knows. The log says so.
 
         Args:
             checkpoint: A directory, `hf://ORG/NAME[@REVISION]`, or a `Checkpoint`.
-            num_classes: Number of classes C. Defaults to that of the checkpoint's classifier.
+            num_classes: Number of classes C. Defaults to that of the checkpoint's classifier; where
+                it has another number, all rows are new.
+            class_names: Names of the classes, in the order of the logits. Rows of the checkpoint's
+                classifier go to the classes of the same names. Defaults to the checkpoint's.
             **kwargs: `dropout`, `name` and `dtype`; the sizes are the checkpoint's.
 
         Returns:
@@ -105,17 +109,10 @@ class TextClassifier(TextModel):
 
         Raises:
             CheckpointError: If it is not a whole BERT checkpoint, or if it has no classifier and
-                `num_classes` is not given.
+                neither number nor names of classes are given.
         """
         checkpoint = as_checkpoint(checkpoint, cls.layout)
-        known_classes = len(checkpoint.class_names)
-        if num_classes is None and not known_classes:
-            raise CheckpointError(
-                f"{checkpoint.directory} has no classifier, so the number of classes must be "
-                "given. Received: num_classes=None"
-            )
-        num_classes = known_classes if num_classes is None else num_classes
+        num_classes = count_classes(checkpoint, num_classes, class_names)
         model = cls(num_classes=num_classes, **{**checkpoint.arguments, **kwargs})
-        replaced = [] if num_classes == known_classes else ["classifier"]
-        load_checkpoint(model, checkpoint, replaced)
+        load_classifier(model, checkpoint, class_names)
         return model

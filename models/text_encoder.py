@@ -18,6 +18,12 @@ class TextModel(ConfiguredModel):
 
     layout = BERT
 
+    def __call__(self, inputs, *args, **kwargs):
+        return super().__call__(_with_segments(inputs), *args, **kwargs)
+
+    def call(self, inputs, training=None, mask=None, **kwargs):  # which JAX trains with
+        return super().call(_with_segments(inputs), training=training, mask=mask, **kwargs)
+
     @classmethod
     def from_preset(cls, preset, *args, **kwargs):
         """Makes a model of a named size, with random weights.
@@ -32,6 +38,14 @@ class TextModel(ConfiguredModel):
             ValueError: If there is no such preset; the message names the nearest.
         """
         return cls(*args, **{**text_preset(preset), **kwargs})
+
+
+def _with_segments(inputs):
+    """Adds `segment_ids` of 0 to inputs by name that leave them out."""
+    if not isinstance(inputs, dict) or "token_ids" not in inputs or "segment_ids" in inputs:
+        return inputs
+    # By arithmetic, so that arrays stay arrays: Keras takes no mixture of them with tensors.
+    return {**inputs, "segment_ids": inputs["token_ids"] * 0}
 
 
 def encode_text(config, dtype, first_only=False):

@@ -5,7 +5,8 @@ from keras import ops
 
 from ..layers import Encoder, ImageEmbedding, resize_positions
 from ..layers.checks import check_positive, check_rate
-from .checkpoints import CheckpointError, as_checkpoint, load_checkpoint
+from .checkpoints import as_checkpoint
+from .classifier_heads import count_classes, load_classifier
 from .configured_model import ConfiguredModel, own_arguments
 from .presets import image_preset
 from .vit_layout import LAYOUTS
@@ -117,17 +118,22 @@ class VisionTransformer(ConfiguredModel):
         return cls(*args, **{**image_preset(preset), **kwargs})
 
     @classmethod
-    def from_checkpoint(cls, checkpoint, num_classes=None, image_shape=None, **kwargs):
+    def from_checkpoint(
+        cls, checkpoint, num_classes=None, image_shape=None, class_names=None, **kwargs
+    ):
         """Makes a classifier from a Hugging Face ViT checkpoint.
 
-        A classifier of another number of classes than asked for starts from random weights, and the
-        log says so.
+        The classifier's rows of other classes than the checkpoint knows start from random weights,
+        and the log says so.
 
         Args:
             checkpoint: A directory, `hf://ORG/NAME[@REVISION]`, or a `Checkpoint`.
-            num_classes: Number of classes. Defaults to that of the checkpoint's classifier.
+            num_classes: Number of classes. Defaults to that of the checkpoint's classifier; where
+                it has another number, all rows are new.
             image_shape: Height, width and channels of the images. Defaults to the checkpoint's;
                 positions are interpolated for another.
+            class_names: Names of the classes, in the order of the logits. Rows of the checkpoint's
+                classifier go to the classes of the same names. Defaults to the checkpoint's.
             **kwargs: `dropout`, `attention_dropout`, `stochastic_depth`, `name` and `dtype`; the
                 sizes are the checkpoint's.
 
@@ -136,18 +142,12 @@ class VisionTransformer(ConfiguredModel):
 
         Raises:
             CheckpointError: If it is not a whole ViT checkpoint, or if it has no classifier and
-                `num_classes` is not given.
+                neither number nor names of classes are given.
         """
         checkpoint = as_checkpoint(checkpoint, *LAYOUTS.values())
-        known_classes = len(checkpoint.class_names)
-        if num_classes is None and not known_classes:
-            raise CheckpointError(
-                f"{checkpoint.directory} has no classifier, so the number of classes must be "
-                "given. Received: num_classes=None"
-            )
-        num_classes = known_classes if num_classes is None else num_classes
+        num_classes = count_classes(checkpoint, num_classes, class_names)
         model = cls(num_classes=num_classes, **{**checkpoint.arguments, **kwargs})
-        load_checkpoint(model, checkpoint, [] if num_classes == known_classes else ["classifier"])
+        load_classifier(model, checkpoint, class_names)
         if image_shape is None or tuple(image_shape) == model.config["image_shape"]:
             return model
         return model.resized(image_shape)

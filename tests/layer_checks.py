@@ -12,6 +12,8 @@ import numpy as np
 from keras import ops, tree
 
 HE_NORMAL = keras.initializers.serialize(keras.initializers.HeNormal())
+# Without XLA, JAX takes minutes; torch's compiler needs one of C++.
+JIT_COMPILE = {"tensorflow": (False, True), "jax": (True,), "torch": (False,)}
 BASE_ARGUMENTS = {"self", "name", "dtype", "trainable", "kwargs"}
 
 
@@ -28,13 +30,14 @@ def check_layer(layer_class, config, inputs):
     check_config(layer_class, config)
     layer = layer_class(**config)
     outputs = call(layer, inputs)
+    check_output_shape(layer, inputs, outputs)
     check_static_shape(layer, inputs, outputs)
     model = symbolic_model(layer, inputs, outputs)
     check_saving(model, inputs, outputs)
     check_dropout(layer, inputs, outputs)
     check_mixed_precision(layer, inputs, outputs)
-    check_compiled(model, inputs, outputs, jit_compile=False)
-    check_compiled(model, inputs, outputs, jit_compile=True)
+    for jit_compile in JIT_COMPILE[keras.backend.backend()]:
+        check_compiled(model, inputs, outputs, jit_compile)
 
 
 def floats(*shape, seed=7):
@@ -64,9 +67,21 @@ def check_config(layer_class, config):
     assert (again.name, again.trainable) == ("renamed", False)
 
 
+def check_output_shape(layer, inputs, outputs):
+    """`compute_output_shape` tells the shape from those of the inputs, without a call."""
+    if isinstance(layer, keras.Model):
+        shape = layer.compute_output_shape(tree.map_structure(lambda x: x.shape, inputs))
+    else:
+        asked = inspect.signature(layer.compute_output_shape).parameters
+        shapes = {f"{name}_shape": x.shape for name, x in inputs.items()}
+        named = {name: shapes[name] for name in asked if name in shapes}
+        shape = layer.compute_output_shape(*[] if named else [next(iter(shapes.values()))], **named)
+    assert tuple(shape) == tuple(outputs.shape)
+
+
 def check_static_shape(layer, inputs, outputs):
     """Where every size is known, the symbolic call knows the exact shape and dtype."""
-    symbolic = call(
+    symbolic = tensors(
         layer, tree.map_structure(lambda x: keras.KerasTensor(x.shape, x.dtype), inputs)
     )
     assert tuple(symbolic.shape) == tuple(outputs.shape)
@@ -95,7 +110,7 @@ def check_saving(model, inputs, outputs):
         path = Path(directory) / "model.keras"
         model.save(path)
         loaded = keras.models.load_model(path)
-    np.testing.assert_array_equal(loaded(inputs), outputs)
+    np.testing.assert_array_equal(call(loaded, inputs), outputs)
 
 
 def check_dropout(layer, inputs, outputs):
@@ -108,9 +123,9 @@ def check_dropout(layer, inputs, outputs):
 def check_mixed_precision(layer, inputs, outputs):
     """bfloat16 inside, float32 variables, logits of a model in float32, and close to float32."""
     mixed = type(layer).from_config({**layer.get_config(), "dtype": "mixed_bfloat16"})
-    call(mixed, inputs)
+    tensors(mixed, inputs)
     mixed.set_weights(layer.get_weights())
-    mixed_outputs = call(mixed, inputs)
+    mixed_outputs = tensors(mixed, inputs)
     expected = "float32" if isinstance(layer, keras.Model) else "bfloat16"
     assert keras.backend.standardize_dtype(mixed_outputs.dtype) == expected
     assert {weight.dtype for weight in mixed.weights} <= {"float32"}
@@ -140,6 +155,11 @@ def check_compiled(model, inputs, outputs, jit_compile):
 
 
 def call(layer, inputs, **kwargs):
+    """Returns the outputs of a layer or model as a NumPy array, on any backend."""
+    return ops.convert_to_numpy(tensors(layer, inputs, **kwargs))
+
+
+def tensors(layer, inputs, **kwargs):
     if isinstance(layer, keras.Model):
         return layer(inputs, **kwargs)
     return layer(**inputs, **kwargs)

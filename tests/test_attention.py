@@ -170,6 +170,39 @@ def test_causal_compiles_with_unknown_lengths():
     np.testing.assert_allclose(model.predict_on_batch(x), layer(x, causal=True), atol=1e-5)
 
 
+def test_causal_attention_to_fewer_keys_than_queries_is_refused():
+    layer, query, key = cross_attention(), floats(B, S, D), floats(B, T, KEY_WIDTH, seed=1)
+    value = floats(B, T, VALUE_WIDTH, seed=2)
+    with pytest.raises(ValueError, match="Received: query_length=7, key_length=5"):
+        layer(query, key, value, causal=True)
+    symbolic = (keras.Input(x.shape[1:]) for x in (query, key, value))
+    with pytest.raises(ValueError, match="query_length=7, key_length=5"):
+        layer(*symbolic, causal=True)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_scores_beyond_the_range_of_float16(dtype):
+    query, key = 300 * floats(B, N, T, 64), 300 * floats(B, N, S, 64, seed=1)
+    rounded = [ops.cast(ops.cast(x, dtype), "float32") for x in (query, key)]
+    scores = np.einsum("bnth,bnsh->bnts", *map(ops.convert_to_numpy, rounded)) / 8
+    assert np.abs(scores).max() > 65504  # the largest of float16
+    weights = ops.convert_to_numpy(attention_weights(ops.cast(query, dtype), ops.cast(key, dtype)))
+    np.testing.assert_allclose(weights.sum(axis=-1), 1, atol=1e-6)
+    margin = np.diff(np.sort(scores, axis=-1)[..., -2:])[..., 0]
+    is_clear = margin > 0.02 * np.abs(scores).max(axis=-1)
+    assert is_clear.mean() > 0.5
+    assert (weights.argmax(axis=-1) == scores.argmax(axis=-1))[is_clear].all()
+
+
+@pytest.mark.parametrize("first_only", [True, False])
+def test_shape_without_a_call(first_only):
+    for layer in (MultiHeadAttention(N, H), cross_attention()):
+        assert layer.compute_output_shape((B, T, D), (B, S, KEY_WIDTH)) == (B, T, D)
+    query = keras.Input((T, D))
+    outputs = MultiHeadAttention(N, H)(query, first_only=first_only)
+    assert outputs.shape == (None, 1 if first_only else T, D)
+
+
 def test_siblings_of_one_initializer_do_not_start_equal():
     initializer = keras.initializers.GlorotUniform()
     layers = [MultiHeadAttention(N, H, kernel_initializer=initializer) for _ in range(2)]

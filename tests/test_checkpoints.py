@@ -274,6 +274,33 @@ def test_a_head_of_another_size_is_replaced_and_the_log_says_so(caplog):
     ]
 
 
+def test_rows_of_a_head_go_to_the_classes_of_the_same_names(caplog):
+    known = Checkpoint(GOLDEN / "classifier").class_names
+    names = ["another", known[2], known[0]]
+    with caplog.at_level(logging.INFO, "regard"):
+        model = TextClassifier.from_checkpoint(GOLDEN / "classifier", class_names=names)
+    tensors = load_file(GOLDEN / "classifier" / "model.safetensors")
+    old = tensors["classifier.weight"].T  # (D, 3)
+    np.testing.assert_array_equal(model.head.kernel[:, 1:], old[:, [2, 0]])
+    np.testing.assert_array_equal(model.head.bias[1:], tensors["classifier.bias"][[2, 0]])
+    assert not np.isclose(model.head.kernel[:, :1], old).all(axis=0).any()
+    assert f"keeps the rows of '{known[2]}', '{known[0]}'; new rows: 'another'" in caplog.text
+
+
+def test_a_head_of_as_many_other_classes_is_new(caplog):
+    names = ["x", "y", "z"]
+    with caplog.at_level(logging.INFO, "regard"):
+        model = TextClassifier.from_checkpoint(GOLDEN / "classifier", class_names=names)
+    old = load_file(GOLDEN / "classifier" / "model.safetensors")["classifier.weight"].T
+    assert not np.isclose(model.head.kernel, old).any()
+    assert "keeps the rows of none; new rows: 'x', 'y', 'z'" in caplog.text
+
+
+def test_the_number_of_classes_is_that_of_their_names():
+    with pytest.raises(ValueError, match="num_classes=3, 2 names"):
+        TextClassifier.from_checkpoint(GOLDEN / "classifier", 3, ["a", "b"])
+
+
 def test_without_a_classifier_the_number_of_classes_must_be_given():
     with pytest.raises(CheckpointError, match=r"no classifier.*Received: num_classes=None"):
         TextClassifier.from_checkpoint(GOLDEN / "masked_lm")

@@ -178,3 +178,19 @@ def test_the_vector_of_padding_is_zero_and_stays_so():
     np.testing.assert_array_equal(table[3], np.zeros(6))
     assert np.abs(table[[0, 1, 2, 4]]).min() > 0
     assert np.abs(np.array(layer(ids)[0]) - before).max() > 0.01
+
+
+def test_segments_left_out_are_the_first():
+    layer = TextEmbedding(V, D, MAX_T, SEGMENTS)
+    np.testing.assert_array_equal(layer(TOKEN_IDS), layer(TOKEN_IDS, TOKEN_IDS * 0))
+    token_ids = keras.Input((None,), dtype="int32")
+    model = keras.Model(token_ids, layer(token_ids))
+    np.testing.assert_array_equal(model(TOKEN_IDS), layer(TOKEN_IDS))
+    assert layer.compute_output_shape((B, T)) == (B, T, D)
+
+
+def test_a_token_that_is_not_to_be_written():
+    layer = TiedOutput(keras.layers.Embedding(V, D))
+    logits, without = layer(floats(B, T, D)), np.array(layer.without(3, floats(B, T, D)))
+    assert (without[..., 3] < -1e8).all()
+    np.testing.assert_array_equal(np.delete(without, 3, axis=-1), np.delete(logits, 3, axis=-1))

@@ -184,3 +184,21 @@ def test_a_fix_is_still_needed(name, monkeypatch):
     except Exception:  # TensorFlow has many ways to say that it cannot
         return
     assert not np.allclose(found, expected, atol=1e-3), f"Keras no longer {fix.why}: delete this"
+
+
+def test_the_guards_of_keras_against_xla_stay(monkeypatch):
+    """All but the one of deterministic operations: that of GPUs of macOS, and those of layers."""
+    fix = BY_NAME["trainer.model_supports_jit"]
+    supports_jit = getattr(fix.owner, fix.name)
+    model = keras.Sequential([keras.Input((5,)), keras.layers.Dense(2)])
+    set_seed(0)
+    assert not original(fix)(model)
+    assert supports_jit(model)
+    model.layers[0].supports_jit = False
+    assert not supports_jit(model)
+    model.layers[0].supports_jit = True
+    monkeypatch.setattr("platform.system", lambda: "Darwin")
+    monkeypatch.setattr("platform.processor", lambda: "arm")
+    assert supports_jit(model)
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [kind])
+    assert not supports_jit(model)

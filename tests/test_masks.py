@@ -64,3 +64,9 @@ def test_a_mask_of_another_rank_is_refused(name, shape):
     pattern = rf"`{name}` must have shape \(.*Received: shape=\({', '.join(map(str, shape))},?\)"
     with pytest.raises(ValueError, match=pattern):
         combine_masks(T, S, **{name: np.ones(shape, bool)})
+
+
+def test_a_causal_mask_of_more_queries_than_keys_is_refused():
+    for make in (causal_mask, lambda *lengths: combine_masks(*lengths, causal=True)):
+        with pytest.raises(ValueError, match="Received: query_length=5, key_length=3"):
+            make(5, 3)

@@ -1,3 +1,5 @@
+import re
+
 import keras
 import numpy as np
 import pytest
@@ -46,3 +48,25 @@ def test_is_float32_inside(dtype):
 
 def test_keeps_the_layer_checks():
     check_layer(LayerNorm, {"epsilon": 1e-6}, {"inputs": floats(B, T, D)})
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"axis": 1}, {"axis": [1, 2]}, {"center": False}, {"scale": False}]
+)
+def test_what_it_cannot_do_is_refused(wrong):
+    ((name, value),) = wrong.items()
+    with pytest.raises(ValueError, match=f"Received: {name}={re.escape(repr(value))}"):
+        LayerNorm(**wrong)
+    LayerNorm(axis=-1, center=True, scale=True)
+
+
+def test_what_else_keras_layer_takes_is_kept_and_does_what_it_says():
+    taken = {"gamma_initializer": "zeros", "beta_regularizer": keras.regularizers.L2(0.5)}
+    layer = LayerNorm(**taken, beta_constraint="non_neg")
+    again = LayerNorm.from_config(layer.get_config())
+    again(floats(B, T, D))
+    again.beta.assign(np.full(D, 3.0))
+    assert float(keras.ops.sum(again.gamma)) == 0
+    assert [float(loss) for loss in again.losses] == [0.5 * D * 9]
+    assert isinstance(again.beta.constraint, keras.constraints.NonNeg)
+    assert again.get_config() == layer.get_config()

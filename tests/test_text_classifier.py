@@ -96,6 +96,18 @@ def test_padding_changes_no_logits(width, token_id):
     assert np.abs(model(inputs)).max() > 0.1
 
 
+def test_segments_may_be_left_out():
+    model, inputs = make_model(dropout=0.0), make_inputs()
+    inputs["segment_ids"] = np.zeros_like(inputs["segment_ids"])
+    fewer = {name: inputs[name] for name in ("token_ids", "padding_mask")}
+    np.testing.assert_array_equal(model(fewer), model(inputs))
+    np.testing.assert_array_equal(model.predict(fewer, verbose=0), model.predict(inputs, verbose=0))
+    model.compile("sgd", "mse")
+    losses = [model.evaluate(x, np.ones((B, C)), verbose=0) for x in (fewer, inputs)]
+    assert losses[0] == losses[1]
+    assert np.isfinite(model.train_on_batch(fewer, np.ones((B, C))))
+
+
 def test_batch_company_changes_no_logits():
     model = make_model()
     inputs = make_inputs(lengths=[1, 2, 3, 4, 5, 5, 4], seed=1)

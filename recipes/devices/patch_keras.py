@@ -32,6 +32,7 @@ from keras.src.optimizers.loss_scale_optimizer import LossScaleOptimizer
 from keras.src.random.seed_generator import SeedGenerator
 from keras.src.trainers import trainer as base_trainer
 from tensorflow.python.data.ops import multi_device_iterator_ops as iterators
+from tensorflow.python.framework import config
 
 from .gradients import current_replica, is_ours, sum_gradients, sum_over_replicas
 
@@ -215,7 +216,12 @@ def _create_device_dataset(original):
 
 def _model_supports_jit(original):
     def model_supports_jit(model):
-        return all(layer.supports_jit for layer in model._flatten_layers())
+        is_op_determinism_enabled = config.is_op_determinism_enabled
+        config.is_op_determinism_enabled = lambda: False  # the one reason not to hear of
+        try:
+            return original(model)
+        finally:
+            config.is_op_determinism_enabled = is_op_determinism_enabled
 
     return model_supports_jit
 
