@@ -53,7 +53,7 @@ class Settings(Declared):
         "Add up the gradients of N batches for each step.", 1, at_least=1, metavar="N"
     )
     patience: int = setting(
-        "Epochs without a better one after which training stops.", 10, at_least=1, flag=False
+        "Epochs without a better one after which training stops.", 10, at_least=1
     )
     seed: int = setting("Seed of all chance.", 0, at_least=0, below=2**31)
 

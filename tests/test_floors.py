@@ -41,7 +41,7 @@ PACKAGES = {
         *sys.stdlib_module_names,
     },
 }
-INTEROP = {"ctranslate2", "torch", "transformers"}  # for `make test-interop` alone
+INTEROP = {"ctranslate2", "jax", "torch", "transformers"}  # for `make test-interop` alone
 MAY_IMPORT = {"layers": {"layers"}, "models": {"layers", "models"}}
 MOST_FILES = 12  # directly in recipes/
 MOST_LINES = 300

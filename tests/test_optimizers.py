@@ -81,12 +81,23 @@ def test_lower_layers_learn_and_decay_at_lower_rates():
 def test_the_mean_is_of_every_so_many_steps():
     weight = keras.Variable(0.0)
     optimizer = LayerwiseAdamW(1.0, average_every=3, use_ema=True, ema_momentum=0.5)
-    mean = None
+    averaged = []
     for step in range(8):
         optimizer.apply([tf.constant(1.0)], [weight])
         if step % 3 == 0:
-            mean = float(weight) if mean is None else (mean + float(weight)) / 2
+            averaged.append(float(weight))
+        shares = 0.5 ** np.arange(len(averaged))[::-1]  # the older, the smaller
+        mean = np.average(averaged, weights=shares)
         assert float(optimizer._model_variables_moving_average[0]) == pytest.approx(mean)
+
+
+def test_before_the_first_step_the_mean_is_the_weights():
+    weight = keras.Variable(3.0)
+    averaged = {"use_ema": True, "weight_decay": 0.0}
+    optimizer = LayerwiseAdamW(1.0, gradient_accumulation_steps=2, **averaged)
+    for mean in (3.0, 2.0):  # accumulated, then stepped
+        optimizer.apply([tf.constant(1.0)], [weight])
+        assert float(optimizer._model_variables_moving_average[0]) == pytest.approx(mean, abs=1e-4)
 
 
 def test_optimizer_gives_back_its_arguments():

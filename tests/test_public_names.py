@@ -57,10 +57,10 @@ WORDS = {
     """,
     "fit text": """
         --validation --text-column --pair-column --label-column --encoding
-        --skip-bad-rows --checkpoint --preset --epochs --learning-rate --batch-tokens
-        --max-sequence-length --dropout --precision --strategy --workers --xla --no-xla
-        --accumulate --seed --seeds --layer-decay --adversarial --freeze --lora
-        --teacher --no-teacher --output --overwrite
+        --skip-bad-rows --checkpoint --preset --epochs --patience --learning-rate
+        --batch-tokens --max-sequence-length --long-texts --dropout --precision --strategy
+        --workers --xla --no-xla --accumulate --seed --seeds --layer-decay --adversarial
+        --freeze --lora --teacher --no-teacher --output --overwrite
     """,
     "fit translation": """
         --source --target --source-column --target-column --encoding --skip-bad-rows
@@ -83,7 +83,7 @@ WORDS = {
     """,
     "pretrain text": """
         --text-column --encoding --skip-bad-rows --checkpoint --preset --epochs
-        --learning-rate --batch-tokens --max-sequence-length --dropout --precision
+        --patience --learning-rate --batch-tokens --max-sequence-length --dropout --precision
         --strategy --workers --xla --no-xla --accumulate --seed --output --overwrite
     """,
     "evaluate": """
@@ -129,7 +129,7 @@ def test_commands(command):
         *ARGUMENTS[command].split(),
     ]
     options = re.findall(r"^  (-\S.*?)(?:  |$)", said, re.MULTILINE)
-    flags = {flag for option in options for flag in re.findall(r"--?[a-z][a-z-]*", option)}
+    flags = {flag for option in options for flag in re.findall(r"(?<!\w)--?[a-z][a-z-]*", option)}
     commands = re.findall(r"^  (\w+)  ", said.partition("\nCommands:\n")[2], re.MULTILINE)
     assert {*commands, *flags} == {*WORDS[command].split(), "-h", "--help"}
 

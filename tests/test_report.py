@@ -157,6 +157,6 @@ def test_characters_without_a_font_are_given_by_their_codes():
 
 def test_learning_curves_of_a_translator_show_bleu(tmp_path):
     history = [{"epoch": 1, "loss": 2.0, "val_loss": 2.5, "val_bleu": 31.0}]
-    figure = _learning_curves(history, 1)
+    figure = _learning_curves(history, {"best_epoch": 1})
     assert [axes.get_title(loc="left") for axes in figure.axes] == ["Loss", "BLEU"]
     assert figure.axes[1].lines[0].get_ydata() == [31.0]

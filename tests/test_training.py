@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from regard.recipes.errors import UserError
-from regard.recipes.training.fit import BestEpoch, Progress, check_converged
+from regard.recipes.training.fit import BestEpoch, Progress, check_converged, whole_steps
 from regard.recipes.training.losses import (
     TokenAccuracy,
     TokenCrossentropy,
@@ -59,6 +59,34 @@ def test_the_best_epoch_is_kept_as_it_was_validated():
     assert best.best_epoch == 2
     np.testing.assert_array_equal(model.get_weights()[0], validated[2])
     assert not np.allclose(validated[2], validated[4])
+
+
+@pytest.mark.parametrize(
+    ("batches", "epochs", "accumulate", "expected"),
+    [
+        (5, 4, 1, (5, 4)),
+        (5, 4, 5, (5, 4)),
+        (5, 4, 2, (6, 4)),  # one batch of the next pass
+        (3, 4, 5, (5, 3)),  # fifteen batches in place of twelve
+        (1, 4, 4, (4, 1)),
+    ],
+)
+def test_a_training_is_a_whole_number_of_steps(batches, epochs, accumulate, expected):
+    assert whole_steps(batches, epochs, accumulate) == expected
+
+
+def test_more_batches_than_there_are_cannot_be_added_up():
+    with pytest.raises(UserError, match=r"has 20, in 4 epochs\. Pass a smaller --accumulate"):
+        whole_steps(5, 4, 21)
+
+
+@pytest.mark.parametrize(("losses", "has"), [([0.7, 0.5, 0.4], False), ([0.7, 9.0, 1.2], True)])
+def test_a_loss_far_above_its_start_is_no_success(losses, has):
+    progress = Progress()
+    progress.first_loss, progress.history = losses[0], [{"loss": loss} for loss in losses[1:]]
+    assert progress.has_gone_astray() == has
+    progress.first_loss = None  # after an interruption
+    assert not progress.has_gone_astray()
 
 
 def test_progress_notes_every_epoch(caplog):

@@ -3,7 +3,11 @@ import json
 import pytest
 import sacrebleu
 
-from regard.recipes.translation.evaluation import tokenization, translation_metrics
+from regard.recipes.translation.evaluation import (
+    tokenization,
+    translation_metrics,
+    warn_unless_learned,
+)
 
 REFERENCES = [
     "Two dogs are running through the green field.",
@@ -109,6 +113,17 @@ def test_exact_is_the_share_of_equal_texts():
 def test_nothing_written():
     metrics = translation_metrics(["", "", "", ""], REFERENCES)
     assert (metrics["bleu"], metrics["chrf"], metrics["exact"]) == (0.0, 0.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("written", "says"),
+    [("a the", True), ("", True), ("A man in a red green field sleeps.", False)],
+)
+def test_translations_that_are_all_the_same(written, says, caplog):
+    metrics = translation_metrics([written] * 4, REFERENCES)
+    with caplog.at_level("WARNING", "regard"):
+        warn_unless_learned(metrics)
+    assert ("It has hardly learned to translate: BLEU is 0.0" in caplog.text) == says
 
 
 def test_figures_are_ready_for_json():

@@ -135,7 +135,8 @@ def test_different_settings_are_refused(tmp_path, capfd):
 )
 def test_mistakes_of_the_command_line(options, message, tmp_path, capsys):
     table = tmp_path / "t.csv"
-    table.write_text("text,label\n" + "good,yes\nbad,no\n" * 9)
+    rows = [f"good {number},yes\nbad {number},no\n" for number in range(9)]
+    table.write_text("text,label\n" + "".join(rows))
     output = tmp_path / "run"
     assert run_command(["fit", "text", str(table), "--output", str(output), *options]) == 2
     assert message in capsys.readouterr().err

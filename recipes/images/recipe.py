@@ -25,7 +25,7 @@ from ..errors import UserError
 from ..runs.directories import default_output
 from ..runs.evaluation import encode_labels
 from ..runs.session import session
-from ..training.fit import BestEpoch, fit, merged_float32
+from ..training.fit import BestEpoch, fit, merged_float32, whole_steps
 from ..training.losses import smooth
 from .augmentation import Augmentation
 from .batches import ordered_batches, training_batches
@@ -95,8 +95,10 @@ def fit_images(
             )
             batch_size = min(settings.batch_size, len(train))
             check_batch(batch_size, "--batch-size")
-            steps_per_epoch = len(train) // batch_size
-            compile_image_classifier(model, settings, steps_per_epoch)
+            batches_per_epoch, epochs = whole_steps(
+                len(train) // batch_size, settings.epochs, settings.accumulate
+            )
+            compile_image_classifier(model, settings, batches_per_epoch, epochs)
             one_hot = np.eye(len(class_names), dtype="float32")
             targets = np.asarray(smooth(one_hot[labels], settings.label_smoothing))
             augmentation = Augmentation(settings.augmentation, height, width, settings.seed)
@@ -104,15 +106,15 @@ def fit_images(
                 model,
                 partial(training_batches, train, targets, preprocessing, augmentation, batch_size),
                 partial(ordered_batches, validation, preprocessing, one_hot[validation_labels]),
-                steps_per_epoch,
-                settings.epochs,
+                batches_per_epoch,
+                epochs,
                 BestEpoch(settings.patience),
                 resume,
             )
         settings = replace(settings, image_size=(height, width))
         metadata = current.metadata(settings, class_names=class_names)
         run = ImageRun(merged_float32(model), preprocessing, metadata)
-        probabilities = run.report(validation, validation_labels, best_epoch)
+        probabilities = run.report(validation, validation_labels, {"best_epoch": best_epoch})
         examined = (run, history, validation, validation_labels, probabilities)
         current.write(run, history, lambda directory: write_image_report(directory, *examined))
     return run
@@ -134,10 +136,10 @@ def start(
             height, width, _ = model.config["image_shape"]
             return model, ImagePreprocessing.for_shape(height, width), class_names
         checkpoint, preprocessing = open_image_checkpoint(settings.checkpoint)
-        model = VisionTransformer.from_checkpoint(checkpoint, len(class_names), **options)
+        if set(checkpoint.class_names) == set(class_names):
+            class_names = checkpoint.class_names  # in the order of the checkpoint's classifier
+        model = VisionTransformer.from_checkpoint(checkpoint, class_names=class_names, **options)
     except ValueError as error:
         raise UserError(str(error)) from error
-    if set(checkpoint.class_names) == set(class_names):
-        class_names = checkpoint.class_names  # in the order of the checkpoint's classifier
     height, width, _ = model.config["image_shape"]
     return model, preprocessing.resized(height, width), class_names

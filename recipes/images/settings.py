@@ -48,7 +48,7 @@ def image_size(text: str) -> int | tuple[int, int]:
         "help": "Highest learning rate, which falls as a cosine.",
         "default_is": _either("learning_rate"),
     },
-    patience={"help": "Epochs without a better macro-F1 after which training stops.", "flag": True},
+    patience={"help": "Epochs without a better macro-F1 after which training stops."},
 )
 class ImageSettings(Settings):
     """Decides a training of a classifier of images."""

@@ -3,15 +3,15 @@
 import keras
 
 from ..training.losses import compile_classifier
-from ..training.optimizers import UNDECAYED, make_optimizer, mean_momentum
+from ..training.optimizers import UNDECAYED, make_optimizer, mean_momentum, spacing
 from .settings import ImageSettings
 
 WARMUP_SHARE = 0.1  # of the steps
-AVERAGE_EVERY = 4  # steps: each time is a pass over all weights
+AVERAGE_EVERY = 4  # steps, at most: each time is a pass over all weights
 
 
 def compile_image_classifier(
-    model: keras.Model, settings: ImageSettings, steps_per_epoch: int
+    model: keras.Model, settings: ImageSettings, batches_per_epoch: int, epochs: int
 ) -> None:
     """Compiles a classifier with AdamW, warm-up, a cosine, and the mean of the last weights.
 
@@ -19,7 +19,7 @@ def compile_image_classifier(
         Loshchilov and Hutter, "SGDR", https://arxiv.org/abs/1608.03983 (the cosine), and
         "Decoupled Weight Decay Regularization", https://arxiv.org/abs/1711.05101
     """
-    total_steps = settings.epochs * steps_per_epoch
+    total_steps = epochs * batches_per_epoch
     warmup_steps = max(1, round(WARMUP_SHARE * total_steps))
     schedule = keras.optimizers.schedules.CosineDecay(
         0.0,
@@ -30,7 +30,7 @@ def compile_image_classifier(
     optimizer = make_optimizer(
         schedule,
         mean_momentum(total_steps, settings.accumulate),
-        AVERAGE_EVERY,
+        spacing(AVERAGE_EVERY, batches_per_epoch / settings.accumulate),
         settings.accumulate,
         settings.precision,
         (*UNDECAYED, "class_token", "position_embedding"),

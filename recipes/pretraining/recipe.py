@@ -27,7 +27,7 @@ from ..runs.report import write_learning_curves
 from ..runs.session import session
 from ..tokenizers.vocabulary import learn_vocabulary
 from ..tokenizers.wordpiece import WordPieceTokenizer
-from ..training.fit import BestEpoch, fit, merged_float32
+from ..training.fit import BestEpoch, fit, merged_float32, whole_steps
 from ..training.losses import compile_masked_lm
 from ..training.optimizers import bert_optimizer
 from ..training.token_budget import TokenBudget
@@ -91,10 +91,13 @@ def pretrain_text(
                 for part in (learned, held_out)
             )
             check_batch(max(map(len, plan.in_order())), "--batch-tokens")
-            steps = settings.epochs * plan.num_batches
             precision, accumulate = settings.precision, settings.accumulate
+            batches_per_epoch, epochs = whole_steps(plan.num_batches, settings.epochs, accumulate)
             optimizer = bert_optimizer(
-                settings.learning_rate, steps, accumulate=accumulate, precision=precision
+                settings.learning_rate,
+                epochs * batches_per_epoch,
+                accumulate=accumulate,
+                precision=precision,
             )
             compile_masked_lm(model, optimizer, settings.xla)
             share = settings.masked_share
@@ -102,15 +105,15 @@ def pretrain_text(
                 model,
                 partial(training_batches, plan, learned, tokenizer, share),
                 partial(validation_batches, validation_plan, held_out, tokenizer, share),
-                plan.num_batches,
-                settings.epochs,
+                batches_per_epoch,
+                epochs,
                 BestEpoch(settings.patience),
                 resume,
             )
         metadata = current.metadata(settings)
         metrics = metrics_of(history[best_epoch - 1])
         run = MaskedLMRun(merged_float32(model), tokenizer, metadata, metrics)
-        curves = partial(write_learning_curves, history=history, best_epoch=best_epoch)
+        curves = partial(write_learning_curves, history=history, metrics=metrics)
         current.write(run, history, curves)
     return run
 

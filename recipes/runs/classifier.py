@@ -1,5 +1,6 @@
 """Keeps a classifier, whatever it classifies: its classes, its answers, its figures."""
 
+import logging
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -7,9 +8,12 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from .chance import is_no_better_than_guessing
 from .display import format_metrics
 from .evaluation import classification_metrics, encode_labels
 from .run import Run
+
+logger = logging.getLogger("regard")
 
 
 class ClassifierRun(Run):
@@ -19,6 +23,7 @@ class ClassifierRun(Run):
     """
 
     format_metrics = staticmethod(format_metrics)
+    advice = "Try more epochs, more data, or a pretrained model (--checkpoint)."
 
     def __init__(self, model, preprocessor, metadata, metrics=None):
         super().__init__(model, preprocessor, metadata, metrics)
@@ -68,13 +73,19 @@ class ClassifierRun(Run):
         metrics = classification_metrics(numbers, probabilities, self.class_names)
         return {**metrics, "examples_per_second": round(len(examples) / seconds, 1)}
 
-    def report(self, examples, labels: np.ndarray, best_epoch: int) -> np.ndarray:
-        """Measures the validation data, labels (B,), for `metrics.json`.
+    def report(self, examples, labels: np.ndarray, kept: dict[str, int]) -> np.ndarray:
+        """Measures the validation data, labels (B,), for `metrics.json`, with the epoch kept.
 
         Returns:
             The probabilities (B, C), for the pictures.
         """
         probabilities = self.predict_probabilities(examples)
         metrics = classification_metrics(labels, probabilities, self.class_names)
-        self.metrics = {**metrics, "best_epoch": best_epoch}
+        self.metrics = {**metrics, **kept}
+        if is_no_better_than_guessing(metrics):
+            logger.warning(
+                "It has learned nothing that shows: on the validation data it is no better than "
+                "guessing. %s",
+                self.advice,
+            )
         return probabilities

@@ -1,6 +1,6 @@
 """Draws a training run: how it learned, what it confuses, how sure it is."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import ceil, isfinite
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,7 @@ SCORES = (
     ("val_macro_f1", "validation macro-F1", GREEN, "^"),
 )
 BLEU = (("val_bleu", "validation", GREEN, "^"),)
+KEPT = {"best_epoch": "best epoch, kept", "last_epoch": "last epoch, kept"}
 
 
 def write_report(
@@ -49,26 +50,26 @@ def write_report(
 
     The history has a dictionary an epoch, with its number `epoch` (from 1) and any of `loss`,
     `val_loss`, `accuracy`, `val_accuracy` and `val_macro_f1`; what is missing is not drawn. The
-    metrics, labels and probabilities are those of `classification_metrics`, with `best_epoch`
-    (from 1), where known: the epoch whose weights were kept.
+    metrics, labels and probabilities are those of `classification_metrics`, with the epoch whose
+    weights were kept (from 1), where known: `best_epoch` or `last_epoch`.
     """
     confusion = _confusion_matrix(metrics)
     reliability = _reliability(metrics, labels, probabilities)
-    write_learning_curves(directory, history, metrics.get("best_epoch"))
+    write_learning_curves(directory, history, metrics)
     confusion.savefig(directory / "confusion_matrix.png", dpi=DOTS_PER_INCH)
     reliability.savefig(directory / "reliability.png", dpi=DOTS_PER_INCH)
 
 
 def write_learning_curves(
-    directory: Path, history: Sequence[dict[str, Any]], best_epoch: int | None = None
+    directory: Path, history: Sequence[dict[str, Any]], metrics: Mapping[str, Any]
 ) -> None:
     """Writes `learning_curves.png` alone; the arguments are those of `write_report`."""
     directory.mkdir(parents=True, exist_ok=True)
-    figure = _learning_curves(history, best_epoch)
+    figure = _learning_curves(history, metrics)
     figure.savefig(directory / "learning_curves.png", dpi=DOTS_PER_INCH)
 
 
-def _learning_curves(history: Sequence[dict[str, Any]], best_epoch: int | None) -> Figure:
+def _learning_curves(history: Sequence[dict[str, Any]], metrics: Mapping[str, Any]) -> Figure:
     figure = new_figure(10, 4)
     loss_axes, score_axes = figure.subplots(1, 2)
     is_translator = any("val_bleu" in row for row in history)
@@ -81,8 +82,8 @@ def _learning_curves(history: Sequence[dict[str, Any]], best_epoch: int | None) 
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         if history:
             axes.set_xlim(history[0]["epoch"] - 0.5, history[-1]["epoch"] + 0.5)
-        if best_epoch is not None:
-            axes.axvline(best_epoch, color=INK, linewidth=1, linestyle=":", label="best epoch")
+        for key in KEPT.keys() & metrics.keys():
+            axes.axvline(metrics[key], color=INK, linewidth=1, linestyle=":", label=KEPT[key])
         if axes.get_legend_handles_labels()[1]:
             axes.legend(edgecolor="none", fontsize=9, labelcolor=INK)
     return figure

@@ -1,12 +1,14 @@
 """Reads labelled texts from files and TensorFlow Datasets, to learn from and to evaluate on."""
 
 import logging
+from collections.abc import Hashable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..data.columns import choose_columns
-from ..data.examples import LabelledExamples
+from ..data.doubts import warn_of_labels
+from ..data.examples import LabelledExamples, folded
 from ..data.formats import open_table
 from ..data.rows import Table, read_rows
 from ..data.splitting import with_validation
@@ -51,6 +53,10 @@ class LabelledTexts(LabelledExamples):
                 "`pairs` and `pair_column` must be given together, or neither. "
                 f"Received: pair_column={self.pair_column!r}"
             )
+
+    def keys(self) -> list[Hashable]:
+        keys = super().keys()
+        return keys if self.pairs is None else list(zip(keys, map(folded, self.pairs), strict=True))
 
     def examples(self) -> list[str] | list[tuple[str, str]]:
         """Returns the texts, or the pairs of texts."""
@@ -105,10 +111,12 @@ def _read_table(source: str, table: Table, reading: TextReading) -> LabelledText
     roles = {"second text" if role == "pair" else role: each for role, each in columns.items()}
     cells, num_skipped = read_rows(source, table, roles, reading.skip_bad_rows)
     pairs = cells.get("second text"), columns.get("pair")
-    return LabelledTexts(
+    data = LabelledTexts(
         source,
         *(cells["text"], cells["label"], columns["text"], columns["label"], num_skipped, *pairs),
     )
+    warn_of_labels(data)
+    return data
 
 
 def read_train_and_validation(

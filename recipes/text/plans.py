@@ -1,7 +1,7 @@
 """Plans the training of a text classifier: on labelled texts, or on what a teacher says of them."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
@@ -14,15 +14,17 @@ from ..devices.shards import Shard
 from ..devices.strategy import check_batch
 from ..tokenizers.ragged import sequence_lengths
 from ..tokenizers.wordpiece import WordPieceTokenizer
-from ..training.fit import BestEpoch, fit
+from ..training.fit import BestEpoch, fit, whole_steps
 from ..training.losses import class_weights, classifier_metrics, compile_classifier
-from ..training.optimizers import bert_optimizer
+from ..training.optimizers import bert_optimizer, spacing
 from ..training.resuming import Resume
 from ..training.token_budget import TokenBudget
 from .adversarial import AdversarialClassifier
 from .batches import one_hot_targets, training_batches
 from .distillation import distill, lesson_batches, with_evidence, with_no_evidence
+from .encoding import Encoded, row_weights
 from .settings import TextSettings
+from .validation import Measure, MeasuredEpoch
 from .warm_start import warm_start
 
 logger = logging.getLogger("regard")
@@ -36,26 +38,30 @@ class TrainingPlan(NamedTuple):
     learner: keras.Model
     plan: TokenBudget  # the texts of each batch
     batches: Callable[[int, Shard], tf.data.Dataset]  # endless, from a step on, of a shard
-    steps_per_epoch: int
+    batches_per_epoch: int
 
 
 def labelled_plan(
     model: TextClassifier,
-    texts: Sequence[str] | Sequence[tuple[str, str]],
+    texts: Encoded,
     labels: np.ndarray,
     tokenizer: WordPieceTokenizer,
     settings: TextSettings,
 ) -> TrainingPlan:
-    """Plans to learn the texts and their labels, with adversarial training if asked for."""
-    num_classes = model.config["num_classes"]
-    token_ids = tokenizer.encode_all(texts, settings.max_sequence_length)
-    plan = TokenBudget(sequence_lengths(token_ids).numpy(), settings.batch_tokens, settings.seed)
-    target_of = one_hot_targets(labels, num_classes, settings.label_smoothing)
-    weights = tf.constant(class_weights(labels, num_classes)[labels], tf.float32)
+    """Plans to learn the texts and their labels, with adversarial training if asked for.
+
+    Every row of a text is an example with its label; all of them together weigh as much as one.
+    """
+    num_classes, owners = model.config["num_classes"], texts.owners
+    lengths = sequence_lengths(texts.token_ids).numpy()
+    plan = TokenBudget(lengths, settings.batch_tokens, settings.seed)
+    target_of = one_hot_targets(labels[owners], num_classes, settings.label_smoothing)
+    weights = class_weights(labels, num_classes)[labels[owners]] * row_weights(owners)
+    weights = tf.constant(weights, tf.float32)
     batches = partial(
         training_batches,
         plan,
-        token_ids,
+        texts.token_ids,
         lambda indices: (target_of(indices), tf.gather(weights, indices)),
         tokenizer,
         settings.token_dropout,
@@ -67,22 +73,22 @@ def labelled_plan(
 
 def taught_plan(
     model: TextClassifier,
-    texts: Sequence[str],
+    texts: Encoded,
     labels: np.ndarray,
     tokenizer: WordPieceTokenizer,
     settings: TextSettings,
 ) -> TrainingPlan:
     """Plans to learn what a teacher says of the texts and of synthetic ones."""
     logger.info("Asking linear models of n-grams to teach.")
-    token_ids = tokenizer.encode_all(texts, settings.max_sequence_length)
     target_of = one_hot_targets(labels, model.config["num_classes"], settings.label_smoothing)
     lesson = distill(
-        [row[1:-1] for row in token_ids.numpy()],  # without [CLS] and [SEP]
+        [row[1:-1] for row in texts.token_ids.numpy()],  # without [CLS] and [SEP]
         labels,
         target_of(tf.range(len(texts))).numpy(),
         tokenizer.vocabulary,
         settings.epochs,
         settings.seed,
+        texts.owners,
     )
     if settings.checkpoint is None:
         warm_start(model, tokenizer.vocabulary, lesson.piece_evidence, settings.seed)
@@ -96,17 +102,23 @@ def fit_plan(
     held_out: Callable[[Shard], tf.data.Dataset],
     settings: TextSettings,
     resume: Resume | None,
-) -> tuple[list[dict[str, float]], int]:
+    measure: Measure | None = None,
+) -> tuple[list[dict[str, float]], dict[str, int]]:
     """Compiles the model of a plan and trains it, as `fit` does.
 
-    With a teacher the last epoch is kept, else the best.
+    With a teacher the last epoch is kept, else the best; `metrics.json` says which. If there is
+    something to `measure` of an epoch in place of what is found row by row, that decides.
     """
     check_batch(max(map(len, plan.plan.in_order())), "--batch-tokens")
+    batches_per_epoch, epochs = whole_steps(
+        plan.batches_per_epoch, settings.epochs, settings.accumulate
+    )
+    most = settings.average_every()
     optimizer = bert_optimizer(
         settings.learning_rate,
-        settings.epochs * plan.steps_per_epoch,
+        epochs * batches_per_epoch,
         settings.layer_decay,
-        settings.average_every(),
+        most and spacing(most, batches_per_epoch / settings.accumulate),
         settings.accumulate,
         settings.precision,
     )
@@ -116,9 +128,11 @@ def fit_plan(
     else:
         compile_classifier(plan.learner, optimizer, settings.xla)
         best = BestEpoch(settings.patience)
-    return fit(
-        plan.learner, plan.batches, held_out, plan.steps_per_epoch, settings.epochs, best, resume
-    )
+    if measure is not None:
+        best = MeasuredEpoch(settings.patience, measure, keeps_last=settings.teacher)
+    steps = batches_per_epoch, epochs
+    history, kept = fit(plan.learner, plan.batches, held_out, *steps, best, resume)
+    return history, {"last_epoch" if settings.teacher else "best_epoch": kept}
 
 
 def compile_student(

@@ -30,10 +30,12 @@ from ..training.fit import merged_float32
 from .batches import validation_batches
 from .data import LabelledTexts, read_train_and_validation
 from .distillation import can_teach
+from .encoding import check_long_texts
 from .plans import fit_plan, labelled_plan, taught_plan
 from .run import TextRun
 from .settings import TextReading, TextSettings
 from .start import start
+from .validation import measure_windows
 
 logger = logging.getLogger("regard")
 
@@ -87,6 +89,7 @@ def fit_text(
     output = Path(output or default_output(getattr(train, "source", train)))
     with session("text", output, settings, overwrite) as current:
         train, validation = read_train_and_validation(train, validation, settings.seed, **reading)
+        check_long_texts(train, settings)
         run, history, labels, probabilities = train_best(current, train, validation, settings)
         examined = (history, run.metrics, labels, probabilities)
         current.write(run, history, lambda directory: write_report(directory, *examined))
@@ -122,26 +125,26 @@ def train_classifier(
     data = {"train": train.describe(), "validation": validation.describe()}
     with current.training(settings, data) as (settings, resume):
         model, tokenizer, class_names, settings = start(train, settings)
-        labels, validation_labels = (
-            encode_labels(table.labels, class_names, table.source) for table in (train, validation)
-        )
+        tables = (train, validation)
+        classes = [encode_labels(each.labels, class_names, each.source) for each in tables]
         _announce(train, validation, class_names)
+        under_way = TextRun(model, tokenizer, current.metadata(settings, class_names=class_names))
+        encoder = under_way.encoder
+        texts, held_out = (encoder.encode_all(table.examples()) for table in tables)
+        encoder.tell_long(texts, held_out)
         make_plan = taught_plan if has_teacher else labelled_plan
-        plan = make_plan(model, train.examples(), labels, tokenizer, settings)
-        held_out = validation_batches(
-            validation.examples(), validation_labels, len(class_names), tokenizer, settings
-        )
-        history, best_epoch = fit_plan(plan, held_out, settings, resume)
+        plan = make_plan(model, texts, classes[0], tokenizer, settings)
+        batches = validation_batches(held_out, classes[1], len(class_names), tokenizer)
+        measure = measure_windows(under_way, held_out, classes[1])
+        history, kept = fit_plan(plan, batches, settings, resume, measure)
     metadata = current.metadata(settings, class_names=class_names)
     run = TextRun(merged_float32(model), tokenizer, metadata)
-    probabilities = run.report(validation.examples(), validation_labels, best_epoch)
-    return Training(run, history, validation_labels, probabilities)
+    probabilities = run.report(validation.examples(), classes[1], kept)
+    return Training(run, history, classes[1], probabilities)
 
 
 def _announce(train: LabelledTexts, validation: LabelledTexts, class_names: list[str]) -> None:
     shown = ", ".join(display_name(name) for name in class_names[:10])
     more = ", ..." if len(class_names) > 10 else ""
-    logger.info(
-        "%d texts to learn from, %d to validate on, %d classes: %s%s",
-        *(len(train), len(validation), len(class_names), shown, more),
-    )
+    message = "%d texts to learn from, %d to validate on, %d classes: %s%s"
+    logger.info(message, len(train), len(validation), len(class_names), shown, more)

@@ -30,6 +30,7 @@ def fit_text(
     batch_tokens: int | None = None,
     max_sequence_length: int = 256,
     vocabulary_size: int | None = 16000,
+    long_texts: str = "cut",
     seeds: int = 1,
     label_smoothing: float | None = None,
     token_dropout: float | None = None,

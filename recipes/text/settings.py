@@ -35,16 +35,24 @@ WITH_TEACHER = {
     f"{WITH_TEACHER['epochs']} with a teacher, which makes new texts for each, else {EPOCHS}",
     learning_rate="0.128 / width from scratch; from a checkpoint 0.0768 / width, with LoRA "
     "0.384 / width",
+    patience={
+        "help": "Epochs without a better macro-F1 after which training stops; with a teacher it "
+        "does not.",
+    },
     dropout="the checkpoint's; from scratch 0.1, but 0 with a teacher",
     batch_tokens=f"{BATCH_TOKENS}, but {WITH_TEACHER['batch_tokens']} with a teacher",
     vocabulary_size={"default": 16_000},
 )
 class TextSettings(BertSettings):
-    """Decides how a text classifier is trained.
+    """Decides how a text classifier is trained."""
 
-    `patience` is not asked with a teacher, where the mean of the last steps' weights is kept.
-    """
-
+    long_texts: str = setting(
+        "What to read of longer texts: cut takes their beginning; head-tail takes a quarter of the "
+        "tokens from there, the rest from their end; windows reads all, in overlapping windows "
+        "whose logits are averaged.",
+        "cut",
+        choices=("cut", "head-tail", "windows"),
+    )
     seeds: int = setting(
         "Train with that many seeds in a row and keep the best; metrics have mean and spread.",
         1,
@@ -129,7 +137,7 @@ class TextSettings(BertSettings):
         return replace(self, teacher=has_teacher).with_defaults(**defaults)
 
     def average_every(self) -> int | None:
-        """Returns the steps between those whose weights are averaged; None where no mean is kept.
+        """Returns the most steps from one update of the mean to the next; None if there is none.
 
         A pretrained model has so many weights that a mean of all steps would take a tenth of one.
         """

@@ -51,13 +51,13 @@ def from_checkpoint(train: LabelledTexts, settings: TextSettings) -> Start:
     class_names = train.class_names()
     try:
         checkpoint, tokenizer = open_checkpoint(settings.checkpoint)
+        if set(checkpoint.class_names) == set(class_names):
+            class_names = checkpoint.class_names  # in the order of the checkpoint's classifier
         model = TextClassifier.from_checkpoint(
-            checkpoint, len(class_names), **settings.model_options()
+            checkpoint, class_names=class_names, **settings.model_options()
         )
     except ValueError as error:
         raise UserError(str(error)) from error
-    if set(checkpoint.class_names) == set(class_names):
-        class_names = checkpoint.class_names  # in the order of the checkpoint's classifier
     freeze(model, settings.freeze)
     if settings.lora:
         add_lora(model, settings.lora)

@@ -17,6 +17,8 @@ from ..devices.worker_checks import SameWeights
 from ..errors import UserError
 from .resuming import KeepState, Resume
 
+ASTRAY = 1.5  # times the loss of the first batch
+
 logger = logging.getLogger("regard")
 
 
@@ -67,7 +69,7 @@ def fit(
     model: keras.Model,
     batches: Callable[[int, Shard], tf.data.Dataset],
     validation_data: Callable[[Shard], tf.data.Dataset],
-    steps_per_epoch: int,
+    batches_per_epoch: int,
     epochs: int,
     best: BestEpoch | None,
     resume: Resume | None = None,
@@ -80,7 +82,7 @@ def fit(
         model: The model.
         batches: Makes the endless dataset, from a step on, counted from 0, of a shard of batches.
         validation_data: Makes the dataset of a shard of the batches that tell the best epoch.
-        steps_per_epoch: Number of batches in an epoch.
+        batches_per_epoch: Number of batches in an epoch.
         epochs: Largest number of epochs.
         best: Tells the best epoch, and when to stop; with None the last epoch is kept.
         resume: Keeps the state of the training, and goes on from an earlier one. Defaults to None.
@@ -99,10 +101,10 @@ def fit(
     mean = keras.callbacks.SwapEMAWeights() if optimizer.use_ema else None
     keep = None if resume is None else KeepState(resume, best, progress)
     callbacks = [best, progress, mean, keras.callbacks.TerminateOnNaN(), SameWeights(), keep]
-    first_step = len(progress.history) * steps_per_epoch
+    first_step = len(progress.history) * batches_per_epoch
     model.fit(
         distributed(lambda shard: batches(first_step, shard)),
-        steps_per_epoch=steps_per_epoch,
+        steps_per_epoch=batches_per_epoch,
         initial_epoch=first_epoch,
         epochs=epochs,
         validation_data=distributed(validation_data),
@@ -111,7 +113,37 @@ def fit(
         verbose=0,
     )
     check_converged(progress.history)
+    if progress.has_gone_astray():
+        logger.warning(
+            "The loss ended at %.3f, far above the %.3f of the first batch: nothing was learned. "
+            "Pass a lower --learning-rate.",
+            *(progress.history[-1]["loss"], progress.first_loss),
+        )
     return progress.history, len(progress.history) if best is None else best.best_epoch + 1
+
+
+def whole_steps(batches: int, epochs: int, accumulate: int) -> tuple[int, int]:
+    """Returns the batches of an epoch, and the epochs, with which no gradient is left over.
+
+    The gradients of `accumulate` batches make a step. An epoch is a whole number of steps, with
+    some batches of the next pass over the data if need be; where a step takes more than a pass, it
+    is an epoch, and there are the fewer epochs.
+
+    Raises:
+        UserError: If there are not so many batches in all epochs.
+    """
+    if accumulate > batches * epochs:
+        raise UserError(
+            f"The gradients of {accumulate} batches cannot be added up, for the training has "
+            f"{batches * epochs}, in {epochs} epochs. Pass a smaller --accumulate, or smaller "
+            "batches."
+        )
+    if accumulate <= batches:
+        return -(-batches // accumulate) * accumulate, epochs
+    fewer = -(-batches * epochs // accumulate)
+    message = "A step takes %d batches: %d epochs of so many, in place of %d of %d."
+    logger.info(message, accumulate, fewer, epochs, batches)
+    return accumulate, fewer
 
 
 def check_converged(history: list[dict[str, float]]) -> None:
@@ -140,7 +172,12 @@ class Progress(keras.callbacks.Callback):
     def __init__(self):
         super().__init__()
         self.history: list[dict[str, float]] = []  # of epochs before an interruption, too
+        self.first_loss: float | None = None  # of the first batch; unknown after an interruption
         self._summary = ""
+
+    def has_gone_astray(self) -> bool:
+        """Returns whether the loss has ended far above that of the first batch."""
+        return self.first_loss is not None and self.history[-1]["loss"] > ASTRAY * self.first_loss
 
     def on_train_begin(self, logs=None):
         self._bar = tqdm(
@@ -157,6 +194,8 @@ class Progress(keras.callbacks.Callback):
         self._bar.set_description(f"epoch {epoch + 1}/{self.params['epochs']}{self._summary}")
 
     def on_train_batch_end(self, batch, logs=None):
+        if batch == 0 and not self.history:
+            self.first_loss = float(logs["loss"])
         self._bar.update()
 
     def on_epoch_end(self, epoch, logs=None):

@@ -44,11 +44,22 @@ def compile_classifier(
 
 def classifier_metrics(num_classes: int) -> list[keras.metrics.Metric]:
     """Returns what is measured of a classifier in training, on one-hot targets."""
-    macro_f1 = keras.metrics.F1Score(average="macro", name="macro_f1")
+    macro_f1 = MacroF1(average="macro", name="macro_f1")
     nothing = np.zeros((1, num_classes), "float32")
     macro_f1.update_state(nothing, nothing)  # makes its variables: a step that does is traced twice
     macro_f1.reset_state()
     return [keras.metrics.CategoricalAccuracy(name="accuracy"), macro_f1]
+
+
+@keras.saving.register_keras_serializable("regard")
+class MacroF1(keras.metrics.F1Score):
+    """Takes the mean F1 of the classes with examples, as `classification_metrics` does."""
+
+    def result(self):
+        is_present = keras.ops.cast(self.intermediate_weights > 0, self.dtype)  # (C,)
+        num_present = keras.ops.maximum(keras.ops.sum(is_present), 1)
+        # Keras takes the mean over all: a class without examples has an F1 of 0 there.
+        return super().result() * (self.intermediate_weights.shape[0] / num_present)
 
 
 def compile_masked_lm(

@@ -67,7 +67,8 @@ class LayerwiseAdamW(keras.optimizers.AdamW):
         learning_rate: Highest learning rate, or a schedule of it.
         layer_decay: The factor from one layer to the one below, in (0, 1]. Defaults to 1.
         average_every: With `use_ema`, the number of steps from one update of the mean to the next,
-            each of them a pass over all weights. Defaults to 1.
+            each of them a pass over all weights. The mean is of the weights after updates alone:
+            those that a training starts with have no part in it. Defaults to 1.
         **kwargs: As for `keras.optimizers.AdamW`, but without `amsgrad`.
 
     Raises:
@@ -87,6 +88,9 @@ class LayerwiseAdamW(keras.optimizers.AdamW):
 
     def build(self, variables):
         super().build(variables)
+        if self.use_ema:  # from the weights, where Keras begins with zeros
+            for variable, mean in zip(variables, self._model_variables_moving_average, strict=True):
+                mean.assign(variable)
         depths = [_depth(variable.path) for variable in variables]
         top = max((depth for depth in depths if depth is not None), default=0) + 1
         self._factors = [
@@ -126,11 +130,20 @@ class LayerwiseAdamW(keras.optimizers.AdamW):
         return tf.clip_by_global_norm(grads, self.global_clipnorm, norm)[0]
 
     def _update_model_variables_moving_average(self, trainable_variables):
-        update = super()._update_model_variables_moving_average
         is_due = self.iterations % self.average_every == 0
         if self.gradient_accumulation_steps:  # a mean of weights, not of batches
             is_due &= (self._iterations + 1) % self.gradient_accumulation_steps == 0
-        tf.cond(is_due, lambda: update(trainable_variables), lambda: None)
+        number = tf.cast(self.iterations // self.average_every, tf.float32)  # of updates before
+        # As if divided by the sum of the shares, which is 1 - momentum ** (number + 1).
+        shares = 1 - self.ema_momentum ** tf.stack([number, number + 1])
+        momentum = self.ema_momentum * shares[0] / shares[1]
+
+        def update():
+            means = self._model_variables_moving_average
+            for variable, mean in zip(trainable_variables, means, strict=True):
+                mean.assign(momentum * mean + (1 - momentum) * variable)
+
+        tf.cond(is_due, update, lambda: None)
 
     def get_config(self):
         own = {"layer_decay": self.layer_decay, "average_every": self.average_every}
@@ -212,6 +225,14 @@ def bert_optimizer(
         weight_decay=WEIGHT_DECAY,
         global_clipnorm=1.0,  # as in google-research/bert, optimization.py
     )
+
+
+def spacing(most: int, steps_per_epoch: float) -> int:
+    """Returns the steps from one update of a mean to the next: few where an epoch has few.
+
+    So the mean that is validated at the end of an epoch is never far behind.
+    """
+    return max(1, min(most, int(steps_per_epoch / 8)))
 
 
 def mean_momentum(total_steps: int, accumulate: int) -> float:

@@ -1,5 +1,6 @@
 """Measures translations by BLEU and chrF, as sacreBLEU computes them, with their signatures."""
 
+import logging
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -13,6 +14,9 @@ from ..runs.display import aligned
 _HAN_AND_KANA = re.compile("[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
 _KANA = re.compile("[\u3040-\u30ff]")
 _SHARE = 0.3
+LEARNED = {"bleu": 2.0, "chrf": 20.0}  # below both, a few frequent words would do as well
+
+logger = logging.getLogger("regard")
 
 
 def tokenization(references: Sequence[str]) -> str:
@@ -59,6 +63,16 @@ def translation_metrics(
         "exact": sum(translation == reference for translation, reference in pairs) / len(pairs),
         "signatures": {name: str(metric.get_signature()) for name, metric in metrics.items()},
     }
+
+
+def warn_unless_learned(metrics: dict[str, Any]) -> None:
+    """Warns of a translator whose translations have next to nothing of their references."""
+    if metrics["bleu"] < LEARNED["bleu"] and metrics["chrf"] < LEARNED["chrf"]:
+        logger.warning(
+            "It has hardly learned to translate: BLEU is %.1f and chrF %.1f, of 100. Train for "
+            "more steps (--epochs), on more pairs, or start from a translator (--checkpoint).",
+            *(metrics["bleu"], metrics["chrf"]),
+        )
 
 
 def format_translation_metrics(metrics: dict[str, Any]) -> str:

@@ -25,7 +25,7 @@ from ..runs.directories import default_output
 from ..runs.report import write_learning_curves
 from ..runs.session import session
 from ..tokenizers.sentencepiece import SentencePieceTokenizer
-from ..training.fit import fit, merged_float32
+from ..training.fit import fit, merged_float32, whole_steps
 from .batches import (
     cut_batches,
     encode_whole,
@@ -34,6 +34,7 @@ from .batches import (
     training_batches,
 )
 from .data import ParallelTexts, read_train_and_validation
+from .evaluation import warn_unless_learned
 from .report import write_alignment
 from .run import TranslationRun, open_translator
 from .settings import ParallelReading, TranslationSettings
@@ -100,25 +101,28 @@ def fit_translation(
             validation_pairs = encode_whole(held_out, tokenizer, settings)
             first_epoch = cut_batches(encode(0), budget, np.arange(len(train)))
             check_batch(max(map(len, first_epoch)), "--batch-tokens")
-            steps_per_epoch = len(first_epoch)
-            compile_translator(model, settings, settings.epochs * steps_per_epoch)
+            batches_per_epoch, epochs = whole_steps(
+                len(first_epoch), settings.epochs, settings.accumulate
+            )
+            compile_translator(model, settings, epochs * batches_per_epoch)
             history, best_epoch = fit(
                 model,
                 partial(training_batches, encode, budget, settings.seed, pad_id),
                 partial(ordered_batches, validation_pairs, budget, pad_id),
-                steps_per_epoch,
-                settings.epochs,
+                batches_per_epoch,
+                epochs,
                 best_bleu(model, tokenizer, held_out, settings),
                 resume,
             )
         run = TranslationRun(merged_float32(model), tokenizer, current.metadata(settings))
         run.metrics = {**run.evaluate(held_out), "best_epoch": best_epoch}
+        warn_unless_learned(run.metrics)
         current.write(run, history, partial(_report, run, history, held_out.sources[0]))
     return run
 
 
 def _report(run: TranslationRun, history: list, text: str, directory: Path) -> None:
-    write_learning_curves(directory, history, run.metrics["best_epoch"])
+    write_learning_curves(directory, history, run.metrics)
     picture = run.align(text, run.predict([text])[0].translation)
     write_alignment(directory / "alignment.png", picture)
 
