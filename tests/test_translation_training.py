@@ -13,8 +13,8 @@ from regard.recipes.translation.training import (
     BestBleu,
     InverseSquareRoot,
     SmoothedCrossentropy,
-    best_bleu,
     compile_translator,
+    measure_bleu,
 )
 
 B, T, V = 3, 5, 7
@@ -213,10 +213,10 @@ def test_the_epoch_that_translates_best_is_kept_as_it_was_validated(use_ema):
 
     def measure():
         kept.append(model.get_weights()[0])
-        return float(right_words[len(kept) - 1])
+        return {"val_bleu": right_words[len(kept) - 1]}
 
-    best = BestBleu(9, measure)
-    history, best_epoch = fit(model, endless(data), lambda share: data, 1, 5, best)
+    held_out, best = (lambda share: data), BestBleu(9)
+    history, best_epoch = fit(model, endless(data), held_out, 1, 5, best, measure=measure)
     assert best_epoch == 3
     np.testing.assert_array_equal(model.get_weights()[0], kept[2])
     assert len({each.tobytes() for each in kept}) == 5
@@ -226,8 +226,9 @@ def test_the_epoch_that_translates_best_is_kept_as_it_was_validated(use_ema):
 def test_training_stops_where_translations_get_no_better():
     model, data = learner(use_ema=True)
     scores = iter([20.0, 100.0, *[0.0] * 20])
-    best = BestBleu(3, lambda: next(scores))
-    history, best_epoch = fit(model, endless(data), lambda share: data, 1, 20, best)
+    held_out, best = (lambda share: data), BestBleu(3)
+    measured = {"measure": lambda: {"val_bleu": next(scores)}}
+    history, best_epoch = fit(model, endless(data), held_out, 1, 20, best, **measured)
     assert (best_epoch, len(history)) == (2, 5)
 
 
@@ -240,7 +241,7 @@ def test_bleu_is_that_of_greedy_translations_tokenized_as_the_references_ask(mon
     monkeypatch.setattr(f"{module}.translation_function", lambda *_, **how: how)
     monkeypatch.setattr(f"{module}.translate_all", translate)
     data = ParallelTexts("a file", ["a source"], ["快速的棕色狐狸跳过懒狗"])
-    best = best_bleu(None, None, data, TranslationSettings())
+    measure = measure_bleu(None, None, data, length=64)
     expected = sacrebleu.corpus_bleu(WRITTEN, [data.targets], tokenize="zh").score
-    assert best.measure() == pytest.approx(expected)
+    assert measure() == {"val_bleu": pytest.approx(expected)}
     assert 50 < expected < 100

@@ -24,7 +24,7 @@ from .batches import one_hot_targets, training_batches
 from .distillation import distill, lesson_batches, with_evidence, with_no_evidence
 from .encoding import Encoded, row_weights
 from .settings import TextSettings
-from .validation import Measure, MeasuredEpoch
+from .validation import Measure
 from .warm_start import warm_start
 
 logger = logging.getLogger("regard")
@@ -128,10 +128,8 @@ def fit_plan(
     else:
         compile_classifier(plan.learner, optimizer, settings.xla)
         best = BestEpoch(settings.patience)
-    if measure is not None:
-        best = MeasuredEpoch(settings.patience, measure, keeps_last=settings.teacher)
     steps = batches_per_epoch, epochs
-    history, kept = fit(plan.learner, plan.batches, held_out, *steps, best, resume)
+    history, kept = fit(plan.learner, plan.batches, held_out, *steps, best, resume, measure)
     return history, {"last_epoch" if settings.teacher else "best_epoch": kept}
 
 

@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from ..devices.shards import Shard
 from ..devices.strategy import distributed, is_chief
-from ..devices.worker_checks import SameWeights
+from ..devices.worker_checks import SameWeights, of_the_chief
 from ..errors import UserError
 from .resuming import KeepState, Resume
 
@@ -65,6 +65,23 @@ class BestEpoch(keras.callbacks.EarlyStopping):
         return logs.get("val_macro_f1", 0.0) - 1e-6 * logs["val_loss"]
 
 
+class Measured(keras.callbacks.Callback):
+    """Adds what `measure` finds of the model, as it is validated, to the figures of an epoch.
+
+    Of several workers all take the chief's figures.
+    """
+
+    def __init__(self, measure: Callable[[], dict[str, float]]):
+        super().__init__()
+        self.measure = measure
+
+    def on_test_end(self, logs=None):
+        self._figures = {name: of_the_chief(value) for name, value in self.measure().items()}
+
+    def on_epoch_end(self, epoch, logs=None):
+        logs.update(self._figures)
+
+
 def fit(
     model: keras.Model,
     batches: Callable[[int, Shard], tf.data.Dataset],
@@ -73,6 +90,7 @@ def fit(
     epochs: int,
     best: BestEpoch | None,
     resume: Resume | None = None,
+    measure: Callable[[], dict[str, float]] | None = None,
 ) -> tuple[list[dict[str, float]], int]:
     """Trains a compiled model and leaves it with the weights of its best epoch, or its last.
 
@@ -86,6 +104,7 @@ def fit(
         epochs: Largest number of epochs.
         best: Tells the best epoch, and when to stop; with None the last epoch is kept.
         resume: Keeps the state of the training, and goes on from an earlier one. Defaults to None.
+        measure: Finds figures of an epoch beside Keras' own, or in their place. Defaults to None.
 
     Returns:
         One dict of figures an epoch, and the epoch that was kept, counted from 1.
@@ -100,7 +119,9 @@ def fit(
     first_epoch = 0 if resume is None else resume.begin(model, best, progress)
     mean = keras.callbacks.SwapEMAWeights() if optimizer.use_ema else None
     keep = None if resume is None else KeepState(resume, best, progress)
-    callbacks = [best, progress, mean, keras.callbacks.TerminateOnNaN(), SameWeights(), keep]
+    measured = None if measure is None else Measured(measure)  # before all that use its figures
+    ends = (keras.callbacks.TerminateOnNaN(), SameWeights(), keep)
+    callbacks = [measured, best, progress, mean, *ends]
     first_step = len(progress.history) * batches_per_epoch
     model.fit(
         distributed(lambda shard: batches(first_step, shard)),

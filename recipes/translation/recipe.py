@@ -11,6 +11,7 @@ References:
 """
 
 import logging
+import math
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,7 @@ from .evaluation import warn_unless_learned
 from .report import write_alignment
 from .run import TranslationRun, open_translator
 from .settings import ParallelReading, TranslationSettings
-from .training import best_bleu, compile_translator
+from .training import BestBleu, compile_translator, measure_bleu
 
 logger = logging.getLogger("regard")
 
@@ -101,18 +102,16 @@ def fit_translation(
             validation_pairs = encode_whole(held_out, tokenizer, settings)
             first_epoch = cut_batches(encode(0), budget, np.arange(len(train)))
             check_batch(max(map(len, first_epoch)), "--batch-tokens")
-            batches_per_epoch, epochs = whole_steps(
-                len(first_epoch), settings.epochs, settings.accumulate
-            )
-            compile_translator(model, settings, epochs * batches_per_epoch)
+            steps = whole_steps(len(first_epoch), settings.epochs, settings.accumulate)
+            compile_translator(model, settings, math.prod(steps))
             history, best_epoch = fit(
                 model,
                 partial(training_batches, encode, budget, settings.seed, pad_id),
                 partial(ordered_batches, validation_pairs, budget, pad_id),
-                batches_per_epoch,
-                epochs,
-                best_bleu(model, tokenizer, held_out, settings),
+                *steps,
+                BestBleu(settings.patience),
                 resume,
+                measure_bleu(model, tokenizer, held_out, settings.max_sequence_length),
             )
         run = TranslationRun(merged_float32(model), tokenizer, current.metadata(settings))
         run.metrics = {**run.evaluate(held_out), "best_epoch": best_epoch}
@@ -130,8 +129,8 @@ def _report(run: TranslationRun, history: list, text: str, directory: Path) -> N
 def start(train: ParallelTexts, settings: TranslationSettings):
     """Makes a model and learns pieces from the texts, or takes those of a checkpoint."""
     if settings.checkpoint is None:
-        size = settings.vocabulary_size
-        tokenizer = SentencePieceTokenizer.learn(train.sources, train.targets, size)
+        texts = train.sources, train.targets
+        tokenizer = SentencePieceTokenizer.learn(*texts, settings.vocabulary_size)
         model = Translator(
             len(tokenizer.vocabulary),
             **settings.sizes(),

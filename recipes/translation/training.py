@@ -7,7 +7,6 @@ from keras import ops
 from sacrebleu.metrics import BLEU
 
 from ...models import Translator
-from ..devices.worker_checks import of_the_chief
 from ..tokenizers.sentencepiece import SentencePieceTokenizer
 from ..training.fit import BestEpoch
 from ..training.losses import TokenCrossentropy
@@ -102,37 +101,21 @@ def compile_translator(model: keras.Model, settings: TranslationSettings, total_
 
 
 class BestBleu(BestEpoch):
-    """Keeps the weights of the epoch with the best BLEU, which `measure` finds for the model."""
-
-    def __init__(self, patience: int, measure: Callable[[], float]):
-        super().__init__(patience)
-        self.measure = measure
-
-    def on_test_end(self, logs=None):
-        super().on_test_end(logs)
-        self._score = of_the_chief(self.measure())
-
-    def on_epoch_end(self, epoch, logs=None):
-        logs["val_bleu"] = self._score
-        super().on_epoch_end(epoch, logs)
+    """Keeps the weights of the epoch with the best BLEU."""
 
     def get_monitor_value(self, logs):
-        return self._score
+        return logs["val_bleu"]
 
 
-def best_bleu(
-    model: Translator,
-    tokenizer: SentencePieceTokenizer,
-    validation: ParallelTexts,
-    settings: TranslationSettings,
-) -> BestBleu:
-    """Makes what keeps the epoch whose greedy translations of the validation data are best."""
-    length = settings.max_sequence_length
+def measure_bleu(
+    model: Translator, tokenizer: SentencePieceTokenizer, validation: ParallelTexts, length: int
+) -> Callable[[], dict[str, float]]:
+    """Makes what measures a model's greedy translations, at most so long, of validation data."""
     greedy = translation_function(model, tokenizer, length, num_beams=1, length_penalty=1.0)
     bleu = BLEU(tokenize=tokenization(validation.targets), force=True)
 
-    def measure() -> float:
+    def measure() -> dict[str, float]:
         written, _ = translate_all(greedy, validation.sources)
-        return bleu.corpus_score(written, [validation.targets]).score
+        return {"val_bleu": bleu.corpus_score(written, [validation.targets]).score}
 
-    return BestBleu(settings.patience, measure)
+    return measure
