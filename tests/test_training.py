@@ -1,9 +1,17 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from regard.recipes.errors import UserError
-from regard.recipes.training.fit import BestEpoch, Progress, check_converged, whole_steps
+from regard.recipes.training.fit import (
+    BestEpoch,
+    Progress,
+    _warn_of_rise,
+    check_converged,
+    fit,
+    whole_steps,
+)
 from regard.recipes.training.losses import (
     TokenAccuracy,
     TokenCrossentropy,
@@ -80,13 +88,31 @@ def test_more_batches_than_there_are_cannot_be_added_up():
         whole_steps(5, 4, 21)
 
 
-@pytest.mark.parametrize(("losses", "has"), [([0.7, 0.5, 0.4], False), ([0.7, 9.0, 1.2], True)])
-def test_a_loss_far_above_its_start_is_no_success(losses, has):
+@pytest.mark.parametrize(
+    ("first", "losses", "kept", "says"),
+    [
+        (0.7, [0.5, 0.4], 2, False),
+        (0.7, [9.0, 1.2], 2, True),
+        (0.7, [0.6, 9.0], 1, False),  # the weights are those of the first epoch
+        (0.01, [0.2, 0.1], 2, False),  # it knew its task
+        (None, [9.0, 9.0], 2, False),  # after an interruption
+    ],
+)
+def test_a_loss_far_above_its_start_is_said(first, losses, kept, says, caplog):
     progress = Progress()
-    progress.first_loss, progress.history = losses[0], [{"loss": loss} for loss in losses[1:]]
-    assert progress.has_gone_astray() == has
-    progress.first_loss = None  # after an interruption
-    assert not progress.has_gone_astray()
+    progress.first_loss, progress.history = first, [{"loss": loss} for loss in losses]
+    _warn_of_rise(progress, kept, (None, 2))
+    assert ("Pass a lower --learning-rate" in caplog.text) == says
+
+
+def test_the_first_loss_is_that_of_the_first_batch(caplog):
+    model = keras.Sequential([keras.layers.Input((2,)), keras.layers.Dense(2, use_bias=False)])
+    compile_classifier(model, keras.optimizers.SGD(300.0))
+    x, y = np.eye(2, dtype="float32")[[0, 1] * 4], np.eye(2, dtype="float32")[[1, 0, 0, 1] * 2]
+    data = tf.data.Dataset.from_tensor_slices((x, y)).batch(2)
+    expected = model.evaluate(data.take(1), verbose=0)[0]
+    fit(model, lambda step, shard: data.repeat(), lambda shard: data, 4, 2, None)
+    assert f"from {max(expected, np.log(2)):.3f} to " in caplog.text
 
 
 def test_progress_notes_every_epoch(caplog):

@@ -17,7 +17,7 @@ from ..devices.worker_checks import SameWeights, of_the_chief
 from ..errors import UserError
 from .resuming import KeepState, Resume
 
-ASTRAY = 1.5  # times the loss of the first batch
+RISE = 1.5  # of the loss, as a multiple of what it began with: above, nothing was learned
 
 logger = logging.getLogger("regard")
 
@@ -134,13 +134,24 @@ def fit(
         verbose=0,
     )
     check_converged(progress.history)
-    if progress.has_gone_astray():
-        logger.warning(
-            "The loss ended at %.3f, far above the %.3f of the first batch: nothing was learned. "
-            "Pass a lower --learning-rate.",
-            *(progress.history[-1]["loss"], progress.first_loss),
-        )
-    return progress.history, len(progress.history) if best is None else best.best_epoch + 1
+    kept = len(progress.history) if best is None else best.best_epoch + 1
+    _warn_of_rise(progress, kept, model.output_shape)
+    return progress.history, kept
+
+
+def _warn_of_rise(progress: "Progress", kept: int, output_shape) -> None:
+    """Warns if the loss of the epoch that is kept is far above that of the first batch.
+
+    A model that knew its task already begins with a small loss, so that of guessing counts where it
+    is larger.
+    """
+    if progress.first_loss is None:
+        return
+    guessing = math.log(output_shape[-1]) if isinstance(output_shape, tuple) else 0.0
+    first, loss = max(progress.first_loss, guessing), progress.history[kept - 1]["loss"]
+    if loss > RISE * first:
+        message = "The loss has risen, from %.3f to %.3f in the epoch that is kept. Pass a lower "
+        logger.warning(message + "--learning-rate.", first, loss)
 
 
 def whole_steps(batches: int, epochs: int, accumulate: int) -> tuple[int, int]:
@@ -195,10 +206,6 @@ class Progress(keras.callbacks.Callback):
         self.history: list[dict[str, float]] = []  # of epochs before an interruption, too
         self.first_loss: float | None = None  # of the first batch; unknown after an interruption
         self._summary = ""
-
-    def has_gone_astray(self) -> bool:
-        """Returns whether the loss has ended far above that of the first batch."""
-        return self.first_loss is not None and self.history[-1]["loss"] > ASTRAY * self.first_loss
 
     def on_train_begin(self, logs=None):
         self._bar = tqdm(
