@@ -46,7 +46,7 @@ class RegardFineTuner:
         from regard.recipes.text.plans import labelled_plan
 
         model, tokenizer, _, settings = self.start
-        encoded = TextEncoder.of(tokenizer, settings).encode_all(texts)
+        encoded = TextEncoder(tokenizer, settings.max_sequence_length).encode_all(texts)
         return labelled_plan(model, encoded, labels, tokenizer, settings)
 
     def train(self, plan) -> None:

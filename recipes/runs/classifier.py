@@ -23,7 +23,6 @@ class ClassifierRun(Run):
     """
 
     format_metrics = staticmethod(format_metrics)
-    advice = "Try more epochs, more data, or a pretrained model (--checkpoint)."
 
     def __init__(self, model, preprocessor, metadata, metrics=None):
         super().__init__(model, preprocessor, metadata, metrics)
@@ -85,7 +84,6 @@ class ClassifierRun(Run):
         if is_no_better_than_guessing(metrics):
             logger.warning(
                 "It has learned nothing that shows: on the validation data it is no better than "
-                "guessing. %s",
-                self.advice,
+                "guessing. Try more epochs, more data, or a pretrained model (--checkpoint)."
             )
         return probabilities

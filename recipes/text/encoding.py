@@ -78,11 +78,6 @@ class TextEncoder:
     max_sequence_length: int
     long_texts: str = "cut"
 
-    @classmethod
-    def of(cls, tokenizer: WordPieceTokenizer, settings: TextSettings) -> "TextEncoder":
-        """Makes the encoder that settings ask for."""
-        return cls(tokenizer, settings.max_sequence_length, settings.long_texts)
-
     def encode(self, texts: tf.Tensor, pairs: tf.Tensor | None = None) -> Encoded:
         """Encodes texts (N,), in a graph as well; where there are pairs, with the second texts."""
         whole = self.tokenizer.tokenize(texts)
