@@ -258,6 +258,12 @@ def test_a_run_of_another_task_is_refused(task, expected, directory):
                 other.run_class.load(directory)
 
 
+def test_more_batches_than_there_are_cannot_be_added_up(task, tmp_path):
+    with pytest.raises(UserError, match=r"gradients of 10000 batches .* smaller --accumulate"):
+        small_runs.fit(task, tmp_path / "run", accumulate=10_000)
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_run_that_exists_is_kept(task, directory):
     before = (directory / "run.json").read_bytes()
     with pytest.raises(UserError, match=r"exists\. Pass --overwrite"):
@@ -279,7 +285,7 @@ def test_a_damaged_run_is_said(task, expected, directory, tmp_path):
     names = ["metrics.json", *(f"model/{name}" for name in DAMAGED[task].split())]
     damages = [(name, content) for name in names for content in (b"{", "cut")]
     damages += [(names[1], b"[]"), (names[2], NO_WEIGHTS), (names[2], None)]
-    damages += [(names[3], None)] if task == "images" else []
+    damages += [(names[3], None), (names[3], b"[]")] if task == "images" else []
     for name, content in damages:
         damaged = shutil.copytree(directory, tmp_path / "torn")
         whole = (damaged / name).read_bytes()

@@ -124,6 +124,14 @@ def test_another_number_of_classes_is_a_new_head(directory, caplog):
     assert "its classifier is replaced by a new one" in caplog.text
 
 
+def test_rows_of_a_head_go_to_the_classes_of_the_same_names(tmp_path):
+    save_checkpoint(make_model(num_classes=3), tmp_path, ["red", "green", "blue"])
+    old = load_file(tmp_path / "model.safetensors")["classifier.weight"].T  # (D, 3)
+    model = VisionTransformer.from_checkpoint(tmp_path, class_names=["blue", "odd", "red"])
+    np.testing.assert_array_equal(np.array(model.head.kernel)[:, [0, 2]], old[:, [2, 0]])
+    assert not np.isclose(np.array(model.head.kernel)[:, 1:2], old).all(axis=0).any()
+
+
 def test_a_model_without_a_classifier(directory, caplog):
     tensors = load_file(directory / "model.safetensors")
     bare = {
