@@ -1,10 +1,10 @@
 """Pre-trains a BERT: masked language modelling on texts without labels (Devlin et al., 2018).
 
-    regard pretrain text notes.txt more.csv --checkpoint hf://google-bert/bert-base-uncased
+    regard pretrain text train.tsv
 
-Its figure is the perplexity of the hidden words of texts that are held out. It is for much text:
-from scratch, on no more than the 6,920 sentences of SST-2 that a classifier learns afterwards, it
-gives that 0.815 accuracy on dev in place of 0.810.
+With the 6,920 sentences of SST-2 and seed 0, 6 minutes on two cores, the perplexity of the hidden
+words of held-out sentences is 225. That is little text: a classifier that goes on from there has an
+accuracy on dev of 0.815 in place of 0.810.
 
 References:
     Devlin et al., "BERT", section 3.1 and appendix A.1, https://arxiv.org/abs/1810.04805
