@@ -13,9 +13,9 @@ from .patches import num_patches
 class ConvolutionalStem(keras.layers.Layer):
     """Three overlapping convolutions in place of patches: for small images learned from scratch.
 
-    The first convolution has stride 1, the second stride 2, and the third goes the rest of the way
-    down to one vector a patch. Each doubles the width, up to D. A normalization and a rectifier
-    follow the first and the second.
+    The first convolution has stride 1, or 2 where a patch has 8 pixels or more; the second has
+    stride 2, and the third goes the rest of the way down to one vector a patch. Each doubles the
+    width, up to D. A normalization and a rectifier follow the first and the second.
 
     Args:
         hidden_dim: Width D, a multiple of 4.
@@ -56,20 +56,20 @@ class ConvolutionalStem(keras.layers.Layer):
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
 
     def build(self, images_shape):
-        stride = self.patch_size // 2
-        self.first = self._convolution("first", self.hidden_dim // 4, 3, 1)
+        first, second, third = stem_strides(self.patch_size)
+        self.first = self._convolution("first", self.hidden_dim // 4, first)
         self.first_norm = LayerNorm(1e-6, dtype=self.dtype_policy, name="first_norm")
-        self.second = self._convolution("second", self.hidden_dim // 2, 3, 2)
+        self.second = self._convolution("second", self.hidden_dim // 2, second)
         self.second_norm = LayerNorm(1e-6, dtype=self.dtype_policy, name="second_norm")
-        self.third = self._convolution("third", self.hidden_dim, stride + 1, stride)
+        self.third = self._convolution("third", self.hidden_dim, third)
         shape = images_shape
         for layer in (self.first, self.first_norm, self.second, self.second_norm, self.third):
             layer.build(shape)
             shape = layer.compute_output_shape(shape)
 
     def call(self, images):
-        x = ops.relu(self.first_norm(self.first(images)))  # (B, H, W, D/4)
-        x = ops.relu(self.second_norm(self.second(x)))  # (B, H/2, W/2, D/2)
+        x = ops.relu(self.first_norm(self.first(images)))  # (B, H, W, D/4), or half of H and W
+        x = ops.relu(self.second_norm(self.second(x)))  # (B, H/2, W/2, D/2), likewise
         x = self.third(x)  # (B, rows, columns, D)
         return ops.reshape(x, (ops.shape(x)[0], -1, self.hidden_dim))  # (B, P, D)
 
@@ -84,13 +84,19 @@ class ConvolutionalStem(keras.layers.Layer):
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
         }
 
-    def _convolution(self, name, filters, size, stride):
+    def _convolution(self, name, filters, stride):
         return keras.layers.Conv2D(
             filters,
-            size,
+            max(3, stride + 1),  # so that neighbours overlap
             stride,
             padding="same",
             kernel_initializer=clone_initializer(self.kernel_initializer),
             dtype=self.dtype_policy,
             name=name,
         )
+
+
+def stem_strides(patch_size):
+    """Returns the strides of the three convolutions; their product is the side of a patch."""
+    first = 2 if patch_size >= 8 and patch_size % 4 == 0 else 1
+    return first, 2, patch_size // (2 * first)

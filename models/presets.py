@@ -46,8 +46,8 @@ TRANSLATION_PRESETS = {
 # Dosovitskiy et al., 2021, "An Image is Worth 16x16 Words", table 1,
 # https://arxiv.org/abs/2010.11929 (base, large, huge); Touvron et al., 2021, "Training
 # data-efficient image transformers", table 1, https://arxiv.org/abs/2012.12877 (tiny, small). What
-# stands last is the size of a patch. The two "vit_compact" are ours: for images of some 30 pixels,
-# from scratch.
+# stands last is the size of a patch. "vit_mini" and "vit_compact" are ours: for images of 32 to 128
+# pixels, from scratch.
 _VIT_TINY = {"hidden_dim": 192, "num_layers": 12, "num_heads": 3, "intermediate_dim": 768}
 _VIT_SMALL = {"hidden_dim": 384, "num_layers": 12, "num_heads": 6, "intermediate_dim": 1536}
 _VIT_BASE = {"hidden_dim": 768, "num_layers": 12, "num_heads": 12, "intermediate_dim": 3072}
@@ -62,9 +62,19 @@ _VIT_COMPACT = {
     "num_heads": 6,
     "intermediate_dim": 384,
 }
+_VIT_MINI = {
+    "image_shape": (64, 64, 3),
+    "patch_size": 8,
+    "hidden_dim": 128,
+    "num_layers": 4,
+    "num_heads": 4,
+    "intermediate_dim": 256,
+}
+_CONVOLUTIONAL = {"stem": "convolutions", "pooling": "average"}
 IMAGE_PRESETS = {
+    "vit_mini_conv": {**_VIT_MINI, **_CONVOLUTIONAL},
     "vit_compact": _VIT_COMPACT,
-    "vit_compact_conv": {**_VIT_COMPACT, "stem": "convolutions", "pooling": "average"},
+    "vit_compact_conv": {**_VIT_COMPACT, **_CONVOLUTIONAL},
     "vit_tiny_16": {**_PUBLISHED, "patch_size": 16, **_VIT_TINY},
     "vit_small_16": {**_PUBLISHED, "patch_size": 16, **_VIT_SMALL},
     "vit_base_16": {**_PUBLISHED, "patch_size": 16, **_VIT_BASE},

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from ..layers.convolutional_stem import stem_strides
 from .layout import Layout
 from .rows import bare, blocks, convolution, dense, fused, norm
 
@@ -63,7 +64,7 @@ def _dimensions(arguments):
         "E": arguments["hidden_dim"] // 2,  # of a convolutional stem
         "Q": arguments["hidden_dim"] // 4,
         "3": 3,
-        "k": arguments["patch_size"] // 2 + 1,
+        "k": max(3, stem_strides(arguments["patch_size"])[-1] + 1),
     }
 
 

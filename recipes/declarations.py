@@ -112,7 +112,8 @@ def declared(**amended: str | dict[str, Any]) -> Callable[[type], type]:
             changes = {"default_is": changes} if isinstance(changes, str) else dict(changes)
             default = changes.pop("default", inherited[name].default)
             declaration = replace(declaration_of(inherited[name]), **changes)
-            cls.__annotations__[name] = inherited[name].type
+            kind = inherited[name].type
+            cls.__annotations__[name] = kind | None if default is None else kind
             setattr(cls, name, field(default=default, metadata={"declaration": declaration}))
         cls = dataclass(frozen=True)(cls)
         lines = [f"    {each.name}: {_sentence(each)}" for each in fields(cls)]

@@ -1,6 +1,7 @@
 """Declares the settings that several tasks have; a task's own are in its folder."""
 
 from dataclasses import replace
+from math import ceil
 from pathlib import Path
 from typing import Any, Self
 
@@ -12,8 +13,13 @@ STRATEGIES = ("auto", "single", "mirrored", "multiworker")
 SHARE = {"at_least": 0, "below": 1}
 PRECISIONS = ("float32", "bfloat16", "float16")
 
-EPOCHS = 20
-EPOCHS_FROM_CHECKPOINT = 3
+FEWEST_TO_TELL = 100  # examples to validate on, to tell the best epoch
+EPOCHS, FEWEST_STEPS = 20, 1000  # of a BERT from scratch
+EPOCHS_FROM_CHECKPOINT, FEWEST_STEPS_FROM_CHECKPOINT = 3, 200
+EPOCHS_HELP = (
+    f"{EPOCHS} from scratch, {EPOCHS_FROM_CHECKPOINT} from a checkpoint; more where they would "
+    f"have fewer than {FEWEST_STEPS} or {FEWEST_STEPS_FROM_CHECKPOINT} steps"
+)
 BATCH_TOKENS = 1024
 
 
@@ -52,8 +58,11 @@ class Settings(Declared):
     accumulate: int = setting(
         "Add up the gradients of N batches for each step.", 1, at_least=1, metavar="N"
     )
-    patience: int = setting(
-        "Epochs without a better one after which training stops.", 10, at_least=1
+    patience: int | None = setting(
+        "Epochs without a better one after which training stops.",
+        default_is=f"a third of the epochs, at least 10; with fewer than {FEWEST_TO_TELL} examples "
+        "to validate on, which cannot tell, the last epoch is kept",
+        at_least=1,
     )
     seed: int = setting("Seed of all chance.", 0, at_least=0, below=2**31)
 
@@ -68,6 +77,14 @@ class Settings(Declared):
                 "A checkpoint has its own size: name a checkpoint or a preset, not both. "
                 f"Received: checkpoint={self.checkpoint}, preset={self.preset}"
             )
+
+    def with_epochs(self, epochs: int, steps_per_epoch: int, fewest_steps: int) -> Self:
+        """Returns the same with the number of epochs, if it is not given.
+
+        There are `epochs`, or more where these would have fewer than so many steps.
+        """
+        enough = ceil(fewest_steps / max(1, steps_per_epoch))
+        return self.with_defaults(epochs=max(epochs, enough))
 
     def model_options(self) -> dict[str, Any]:
         """Returns the arguments of a model's constructor that the settings decide."""
@@ -133,6 +150,13 @@ class BertSettings(TokenSettings):
         preset = self.preset or "scratch"
         width = find_preset(text_preset, preset)["hidden_dim"]
         return self.with_defaults(preset=preset, learning_rate=0.128 / width)
+
+    def for_steps(self, steps_per_epoch: int) -> Self:
+        """Returns the same with the number of epochs, once the steps of one are known."""
+        if self.checkpoint is None:
+            return self.with_epochs(EPOCHS, steps_per_epoch, FEWEST_STEPS)
+        fewest = FEWEST_STEPS_FROM_CHECKPOINT
+        return self.with_epochs(EPOCHS_FROM_CHECKPOINT, steps_per_epoch, fewest)
 
     def checkpoint_rate(self) -> float:
         """Returns the highest learning rate from a checkpoint, times the width."""

@@ -82,7 +82,7 @@ def fit_text(output, **settings):
 
     small = {"preset": "small_run", "teacher": False, "token_dropout": 0.0}
     small |= {"batch_tokens": 256, "vocabulary_size": 300, "learning_rate": 5e-4}
-    settings = {**small, "epochs": 2, **settings}
+    settings = {**small, "epochs": 2, "patience": 10, **settings}
     return fit_text(_reviews(220), _reviews(30, seed=1), output=output, **settings)
 
 
@@ -141,7 +141,8 @@ def fit_images(output, **settings):
             partial.rename(folder)
         rmtree(partial, ignore_errors=True)
     small = {"preset": "small_run", "batch_size": 9, "epochs": 4, "learning_rate": 0.01}
-    settings = {**small, "augmentation": "light", "stochastic_depth": 0.0, **settings}
+    small |= {"augmentation": "light", "stochastic_depth": 0.0, "patience": 10}
+    settings = {**small, **settings}
     return fit_images(folder, 0.25, output=output, **settings)
 
 

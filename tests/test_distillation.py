@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from regard import LabelledTexts
 from regard.models import TextClassifier
 from regard.recipes.text.distillation import (
     Lesson,
@@ -55,9 +56,9 @@ def test_targets_are_probabilities_and_mostly_right():
     assert len(lesson.texts) == len(lesson.targets)
     assert len(lesson.evidence) == sum(map(len, lesson.texts))
     np.testing.assert_allclose(lesson.targets.sum(axis=1), 1, atol=1e-5)
-    for epoch in range(3):
-        assert (lesson.targets[200 * epoch : 200 * (epoch + 1)].argmax(axis=1) == labels).all()
-    for text, target in zip(lesson.texts[600:], lesson.targets[600:], strict=True):
+    assert (lesson.targets[:200].argmax(axis=1) == labels).all()
+    assert np.bincount(lesson.rows).tolist() == [3] * 200 + [1] * (len(lesson.texts) - 200)
+    for text, target in zip(lesson.texts[200:], lesson.targets[200:], strict=True):
         if 7 in text and 8 not in text and 9 not in text:
             assert target[0] > 0.5
 
@@ -100,18 +101,63 @@ def test_three_classes_and_empty_texts():
     assert lesson.piece_evidence[5:8].argmax(axis=0).tolist() == [0, 1, 2]
 
 
+def labelled(labels, length=10, pairs=None):
+    column = None if pairs is None else "other"
+    return LabelledTexts("t", ["x" * length] * len(labels), labels, "a", "b", 0, pairs, column)
+
+
 @pytest.mark.parametrize(
-    ("labels", "expected"),
+    ("texts", "why"),
     [
-        (["a", "b"] * 5, True),
-        (["a"] * 10 + ["b"] * 4, False),  # too few of the second class
-        (["a"] * 10, False),
-        (["a", "b"] * 30_000, False),  # enough to learn from alone
-        ([str(label) for label in range(51)] * 5, False),
+        (labelled(["a", "b"] * 5), None),
+        (labelled(["a"] * 10 + ["b"]), None),  # one alone, too
+        (labelled([str(label) for label in range(150)] * 2), None),
+        (labelled(["a", "b"], pairs=["x", "y"]), "cannot compare two texts"),
+        (labelled(["a", "b"] * 30_000), "60000 texts are enough to learn from alone"),
+        (
+            labelled([str(label) for label in range(50)] * 40, 5000),
+            "about 2500000 tokens in 50 classes would take it long",
+        ),
     ],
 )
-def test_can_teach(labels, expected):
-    assert can_teach(labels) is expected
+def test_can_teach(texts, why, caplog):
+    caplog.set_level("INFO", "regard")
+    assert can_teach(texts) is (why is None)
+    assert len(caplog.messages) == (why is not None)
+    assert why is None or why in caplog.text
+
+
+def test_memory_of_a_lesson_is_bounded(monkeypatch):
+    monkeypatch.setattr("regard.recipes.text.distillation.LARGEST_LESSON", 600)
+    texts, labels = texts_of_two_kinds(50)
+    lesson = distill(texts, labels, np.eye(2)[labels], PIECES, epochs=4, seed=1)
+    assert len(lesson.texts) == 50 + 600 // 12
+
+
+@pytest.mark.parametrize("counts", [(1, 1, 1), (1, 5, 5), (2, 1, 9), (3, 3, 3)])
+def test_a_teacher_of_classes_with_few_texts(counts):
+    """None stops it, and what is said of a text that was not held out is its label."""
+    labels = np.repeat(np.arange(3), counts)
+    texts = [np.array([5 + label, 10 + number]) for number, label in enumerate(labels)]
+    targets = np.eye(3, dtype="float32")[labels]
+    lesson = distill(texts, labels, targets, PIECES, epochs=1, seed=0)
+    real = lesson.targets[: len(labels)]
+    np.testing.assert_allclose(real.sum(axis=1), 1, atol=1e-5)
+    assert (real.argmax(axis=1) == labels).all()
+    if max(counts) == 1:
+        np.testing.assert_array_equal(real, targets)
+
+
+def test_equal_texts_are_not_learned_from_each_other():
+    """Texts by chance, each five times: what is said of one is no better than chance."""
+    random = np.random.default_rng(0)
+    distinct = [random.integers(5, 50, 6) for _ in range(30)]
+    labels = np.repeat(random.permutation(np.arange(30) % 2), 5)
+    texts = [text for text in distinct for _ in range(5)]
+    targets = np.eye(2)[labels]
+    real = distill(texts, labels, targets, PIECES, epochs=1, seed=0).targets[:150]
+    unseen = 2 * real - targets
+    assert (unseen.argmax(axis=1) == labels).mean() < 0.75
 
 
 def test_with_evidence_is_the_same_classifier():
@@ -130,7 +176,10 @@ def test_with_evidence_is_the_same_classifier():
 
 def lesson_of(texts, evidence):
     targets = np.eye(2, dtype="float32")[[0] * len(texts)]
-    return Lesson([np.array(text) for text in texts], targets, np.float32(evidence)[:, None], None)
+    evidence, ones = np.float16(evidence)[:, None], np.ones(len(texts), "float32")
+    return Lesson(
+        [np.array(text) for text in texts], targets, evidence, None, ones, np.arange(len(texts))
+    )
 
 
 def test_little_data_gets_smaller_batches():

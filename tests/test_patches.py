@@ -52,7 +52,7 @@ def test_convolutional_stem_conforms():
     check_layer(ConvolutionalStem, config, {"images": floats(B, 12, 30, C)})
 
 
-@pytest.mark.parametrize("patch_size", [4, 6, 16])
+@pytest.mark.parametrize("patch_size", [4, 6, 8, 10, 12, 14, 16])
 def test_a_stem_gives_a_vector_for_every_patch(patch_size):
     images = floats(2, 2 * patch_size, 3 * patch_size, 3)
     layer = ConvolutionalStem(8, patch_size)

@@ -74,7 +74,7 @@ WORDS = {
     "fit images": """
         --validation --image-column --label-column --encoding --skip-bad-files
         --checkpoint --preset --image-size --patch-size --epochs --patience
-        --learning-rate --batch-size --augmentation --label-smoothing --dropout
+        --learning-rate --batch-size --augmentation --mirror --no-mirror --label-smoothing --dropout
         --stochastic-depth --layer-decay --weight-decay --precision --strategy --workers
         --xla --no-xla --accumulate --seed --output --overwrite
     """,

@@ -16,7 +16,7 @@ def test_a_teacher_decides_once_the_data_is_known():
     taught, alone = settings.for_lesson(has_teacher=True), settings.for_lesson(has_teacher=False)
     assert (taught.teacher, taught.epochs, taught.batch_tokens) == (True, 4, 4096)
     assert (taught.label_smoothing, taught.token_dropout, taught.dropout) == (0.0, 0.0, 0.0)
-    assert (alone.teacher, alone.epochs, alone.batch_tokens) == (False, 20, 1024)
+    assert (alone.teacher, alone.epochs, alone.batch_tokens) == (False, None, 1024)
     assert (alone.label_smoothing, alone.token_dropout, alone.dropout) == (0.1, 0.1, None)
     given = TextSettings(epochs=7, dropout=0.3, batch_tokens=64).completed()
     assert given.for_lesson(has_teacher=True).dropout == 0.3
@@ -25,10 +25,27 @@ def test_a_teacher_decides_once_the_data_is_known():
 
 def test_a_checkpoint_has_gentler_defaults():
     settings = TextSettings(checkpoint="dir", max_sequence_length=300).completed()
-    assert (settings.label_smoothing, settings.layer_decay, settings.epochs) == (0.0, 0.8, 3)
+    assert (settings.label_smoothing, settings.layer_decay, settings.epochs) == (0.0, 0.8, None)
     settings = settings.for_checkpoint(width=768, longest=512)
     assert settings.learning_rate == pytest.approx(1e-4)
     assert settings.max_sequence_length == 300
+
+
+@pytest.mark.parametrize(
+    ("given", "steps", "epochs"),
+    [
+        ({}, 1, 1000),
+        ({}, 13, 77),
+        ({}, 500, 20),
+        ({"checkpoint": "dir"}, 1, 200),
+        ({"checkpoint": "dir"}, 12, 17),
+        ({"checkpoint": "dir"}, 150, 3),
+        ({"checkpoint": "dir", "epochs": 2}, 1, 2),
+    ],
+)
+@pytest.mark.parametrize("settings", [TextSettings, PretrainingSettings])
+def test_little_data_is_seen_more_often(settings, given, steps, epochs):
+    assert settings(**given).completed().for_steps(steps).epochs == epochs
 
 
 def test_a_text_is_no_longer_than_the_checkpoint_reads():
@@ -66,11 +83,6 @@ def test_what_is_given_stays():
     given = {"learning_rate": 1e-4, "epochs": 7, "label_smoothing": 0.3, "teacher": True}
     settings = TextSettings(checkpoint="dir", **given).completed().for_checkpoint(768, 512)
     assert {name: getattr(settings, name) for name in given} == given
-
-
-def test_pretraining_takes_longer_from_scratch():
-    assert PretrainingSettings().completed().epochs > 10
-    assert PretrainingSettings(checkpoint="dir").completed().epochs == 3
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,7 @@ def pairs(**which):
 
 
 def images(strength="light", **which):
-    augmentation = Augmentation(strength, 12, 12, seed=2)
+    augmentation = Augmentation(strength, True, 12, 12, seed=2)
     targets = np.arange(46, dtype="float32").reshape(23, 2)
     return image_batches(IMAGES, targets, PREPROCESSING, augmentation, 5, **which)
 

@@ -215,7 +215,11 @@ PUBLISHED = {
 }
 
 
-COMPACT = {"vit_compact": "vit", "vit_compact_conv": "regard_convolutional_average_vit"}
+COMPACT = {
+    "vit_compact": "vit",
+    "vit_compact_conv": "regard_convolutional_average_vit",
+    "vit_mini_conv": "regard_convolutional_average_vit",
+}
 
 
 @pytest.mark.parametrize("name", PUBLISHED)

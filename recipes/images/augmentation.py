@@ -4,10 +4,11 @@ Four strengths, each with what the one before has:
 
 - "none".
 - "light": the frame moved by up to an eighth of the image, its edges mirrored.
-- "medium": mirrored left and right, and a part erased.
+- "medium": a part erased.
 - "strong": RandAugment's changes of shape and colour, and two images mixed, by MixUp or CutMix.
 
-All of them are Keras' own preprocessing layers.
+In each but "none", half of the images are mirrored left and right, if they may be. All of them are
+Keras' own preprocessing layers.
 
 References:
     Cubuk et al., "RandAugment", https://arxiv.org/abs/1909.13719; Zhang et al., "mixup",
@@ -32,34 +33,34 @@ class Augmentation:
     a training may go on from any step.
     """
 
-    def __init__(self, strength: str, height: int, width: int, seed: int):
+    def __init__(self, strength: str, mirror: bool, height: int, width: int, seed: int):
         self.seed = seed
         level = STRENGTHS.index(strength)
         layers, pixels = keras.layers, {"value_range": (0, 255)}
         self.seeds = SeedsByNumber(seed)
         self.margin = round(MARGIN * height), round(MARGIN * width)
         self.crop = layers.RandomCrop(height, width) if level >= 1 else None
+        self.flip = layers.RandomFlip("horizontal") if level >= 1 and mirror else None
         self.changes, self.mixtures = [], []
-        if level >= 2:
-            self.changes.append(layers.RandomFlip("horizontal"))
         if level >= 3:
             self.changes.append(layers.RandAugment(**pixels, **CHANGES))
         if level >= 2:
             self.changes.append(layers.RandomErasing((ERASED, ERASED), **pixels))
         if level >= 3:
             self.mixtures = [layers.MixUp(0.8), layers.CutMix()]
-        for layer in (self.crop, *self.changes, *self.mixtures):
+        for layer in (self.crop, self.flip, *self.changes, *self.mixtures):
             if layer is not None:
                 layer.generator = self.seeds
 
     def move(self, number, image):
-        """Moves the frame of an image, uint8 (H, W, 3), by its number in the stream."""
+        """Moves the frame of an image, uint8 (H, W, 3), and mirrors it, by its number."""
         if self.crop is None:
             return image
         self.seeds.start(tf.stack([0, number]))
         above, beside = self.margin
         padding = [[above, above], [beside, beside], [0, 0]]
-        return self.crop(tf.pad(image, padding, "REFLECT"))
+        image = self.crop(tf.pad(image, padding, "REFLECT"))
+        return image if self.flip is None else self.flip(image, training=True)
 
     def change(self, step, images, targets, shard: int = 0):
         """Changes the images (B, H, W, 3) and targets (B, C) of a step, or of a shard of one.

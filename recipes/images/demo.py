@@ -15,6 +15,7 @@ from .recipe import fit_images
 
 HELD_OUT = 0.2
 SETTINGS = {
+    "preset": "vit_compact",  # which other programs open
     "image_size": 16,
     "epochs": 40,
     "batch_size": 32,  # so that 1,437 images give 40 steps an epoch

@@ -25,12 +25,13 @@ from ..errors import UserError
 from ..runs.directories import default_output
 from ..runs.evaluation import encode_labels
 from ..runs.session import session
-from ..training.fit import BestEpoch, fit, merged_float32, whole_steps
+from ..training.fit import best_epoch_of, fit, merged_float32, whole_steps
 from ..training.losses import smooth
 from .augmentation import Augmentation
 from .batches import ordered_batches, training_batches
 from .checks import read_train_and_validation
 from .data import LabelledImages
+from .looking import look_at
 from .preprocessing import ImagePreprocessing
 from .report import write_image_report
 from .run import ImageRun, open_image_checkpoint
@@ -81,6 +82,7 @@ def fit_images(
     output = Path(output or default_output(getattr(train, "source", train)))
     with session("images", output, settings, overwrite) as current:
         train, validation = read_train_and_validation(train, validation, settings.seed, **reading)
+        settings = settings.for_images(*look_at(train, settings.seed))
         data = {"train": train.describe(), "validation": validation.describe()}
         with current.training(settings, data, one_shape=True) as (settings, resume):
             model, preprocessing, class_names = start(train, settings)
@@ -89,32 +91,32 @@ def fit_images(
                 for images in (train, validation)
             )
             height, width = preprocessing.height, preprocessing.width
+            check_batch(batch_size := settings.batch_size, "--batch-size")
+            steps = whole_steps(len(train) // batch_size, settings.epochs, settings.accumulate)
             logger.info(
-                "%d images to learn from, %d to validate on, %d classes, read as %d x %d pixels.",
-                *(len(train), len(validation), len(class_names), width, height),
+                "%d images to learn from, %d to validate on, %d classes, read as %d x %d pixels; "
+                "%d steps of %d images, at most %d times.",
+                *(len(train), len(validation), len(class_names), width, height, steps[0]),
+                *(batch_size, steps[1]),
             )
-            batch_size = min(settings.batch_size, len(train))
-            check_batch(batch_size, "--batch-size")
-            batches_per_epoch, epochs = whole_steps(
-                len(train) // batch_size, settings.epochs, settings.accumulate
-            )
-            compile_image_classifier(model, settings, batches_per_epoch, epochs)
+            compile_image_classifier(model, settings, *steps)
             one_hot = np.eye(len(class_names), dtype="float32")
             targets = np.asarray(smooth(one_hot[labels], settings.label_smoothing))
-            augmentation = Augmentation(settings.augmentation, height, width, settings.seed)
-            history, best_epoch = fit(
+            changes = settings.augmentation, settings.mirror
+            augmentation = Augmentation(*changes, height, width, settings.seed)
+            history, kept = fit(
                 model,
                 partial(training_batches, train, targets, preprocessing, augmentation, batch_size),
                 partial(ordered_batches, validation, preprocessing, one_hot[validation_labels]),
-                batches_per_epoch,
-                epochs,
-                BestEpoch(settings.patience),
+                *steps,
+                best := best_epoch_of(settings, len(validation)),
                 resume,
             )
         settings = replace(settings, image_size=(height, width))
         metadata = current.metadata(settings, class_names=class_names)
         run = ImageRun(merged_float32(model), preprocessing, metadata)
-        probabilities = run.report(validation, validation_labels, {"best_epoch": best_epoch})
+        which = "last_epoch" if best is None else "best_epoch"
+        probabilities = run.report(validation, validation_labels, {which: kept})
         examined = (run, history, validation, validation_labels, probabilities)
         current.write(run, history, lambda directory: write_image_report(directory, *examined))
     return run
@@ -133,6 +135,9 @@ def start(
         if settings.checkpoint is None:
             sizes = {"num_classes": len(class_names), **options}
             model = VisionTransformer.from_preset(settings.preset, **sizes)
+            if model.layout.model_type != "vit":
+                message = "%s opens in Regard alone; other programs open --preset vit_compact."
+                logger.info(message, settings.preset)
             height, width, _ = model.config["image_shape"]
             return model, ImagePreprocessing.for_shape(height, width), class_names
         checkpoint, preprocessing = open_image_checkpoint(settings.checkpoint)

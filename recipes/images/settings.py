@@ -1,5 +1,7 @@
 """Declares what decides the training of a classifier of images, and what its data is."""
 
+from dataclasses import replace
+from math import log2
 from typing import Any, Self
 
 from ...models.presets import IMAGE_PRESETS, image_preset
@@ -9,18 +11,23 @@ from ..settings import SHARE, Reading, Settings, file_or_fraction, find_preset, 
 
 STRENGTHS = ("none", "light", "medium", "strong")  # of augmentation
 
-# What a training is where nothing else decides: from random weights, which takes many epochs and
-# all the variety that can be made; and from a checkpoint, which has seen a million images.
+# What a training is where the user does not decide: from random weights, of few images and of
+# plenty; and from a checkpoint, which has seen a million images.
 # fmt: off
 FROM_SCRATCH = {
-    "preset": "vit_compact", "epochs": 30, "learning_rate": 1e-3, "batch_size": 128,
-    "augmentation": "medium", "stochastic_depth": 0.1, "layer_decay": 1.0,
+    "learning_rate": 1e-3, "stochastic_depth": 0.1, "layer_decay": 1.0,
 }
+FEW = {"preset": "vit_mini_conv", "augmentation": "light"}
+PLENTY = {"preset": "vit_compact_conv", "augmentation": "medium"}
 FROM_CHECKPOINT = {
-    "epochs": 5, "learning_rate": 1e-4, "batch_size": 32,
-    "augmentation": "light", "stochastic_depth": 0.0, "layer_decay": 0.75,
+    "learning_rate": 1e-4, "augmentation": "light", "stochastic_depth": 0.0, "layer_decay": 0.75,
 }
 # fmt: on
+LARGEST_BATCH, LARGEST_BATCH_FROM_CHECKPOINT = 128, 32
+SIZES = (32, 48, 64)  # pixels, from scratch: the largest that images have; more learn slower
+OF_ANY_SIZE = ("vit_mini_conv", "vit_compact", "vit_compact_conv")  # presets
+MANY = 10_000  # images, from which on a larger model learns more
+FEWEST_STEPS = 200
 
 
 def _either(name: str) -> str:
@@ -39,11 +46,12 @@ def image_size(text: str) -> int | tuple[int, int]:
     checkpoint={"help": "Start from a pretrained ViT in Hugging Face's layout, or from a run."},
     preset={
         "help": f"Size from scratch: {', '.join(IMAGE_PRESETS)}.",
-        "default_is": FROM_SCRATCH["preset"],
+        "default_is": f"vit_mini_conv, from {MANY} images on vit_compact_conv",
         "parse": preset_name(image_preset),
         "metavar": "NAME",
     },
-    epochs=_either("epochs"),
+    epochs="many for few images: 200 for 100, 89 for 1000, 25 for 40,000 from scratch; 5 from a "
+    f"checkpoint, or what makes {FEWEST_STEPS} steps",
     learning_rate={
         "help": "Highest learning rate, which falls as a cosine.",
         "default_is": _either("learning_rate"),
@@ -56,21 +64,30 @@ class ImageSettings(Settings):
     image_size: tuple[int, int] | int | None = setting(
         "Side of the square that is read, in pixels, or height x width; a checkpoint's positions "
         "are interpolated for another size than its own.",
-        default_is="the checkpoint's or the preset's",
+        default_is="the checkpoint's; from scratch that of half of the images or more, up to "
+        f"{SIZES[-1]}, but a published preset's",
         parse=image_size,
         metavar="PIXELS",
     )
     patch_size: int | None = setting(
-        "Side of a patch, in pixels, from scratch.", default_is="the preset's", at_least=1
+        "Side of a patch, in pixels, from scratch.",
+        default_is="an eighth of the image's, but a published preset's",
+        at_least=1,
     )
     batch_size: int | None = setting(
-        "Images in a batch.", default_is=_either("batch_size"), at_least=1
+        "Images in a batch.",
+        default_is=f"about the root of their number, 8 to {LARGEST_BATCH}, from a checkpoint to "
+        f"{LARGEST_BATCH_FROM_CHECKPOINT}",
+        at_least=1,
     )
     augmentation: str | None = setting(
-        "What is done to images in training, in rising strength; medium and strong mirror them "
-        "too.",
-        default_is=_either("augmentation"),
+        "What is done to images in training, in rising strength.",
+        default_is=f"light; from scratch medium from {MANY} images on",
         choices=STRENGTHS,
+    )
+    mirror: bool | None = setting(
+        "Mirror images left and right in training, where they are changed at all.",
+        default_is="where a linear model of pixels knows mirrored images as well as others",
     )
     label_smoothing: float = setting(
         "Share of a target that is spread over all classes.", 0.1, at_least=0, below=1
@@ -98,16 +115,48 @@ class ImageSettings(Settings):
             raise UserError("A checkpoint has its own patches: leave out patch_size.")
 
     def completed(self) -> Self:
-        """Returns the same with what is not given filled in.
+        """Returns the same with what no data decides filled in.
 
         Raises:
             UserError: If there is no such preset; the message names the nearest.
         """
         if self.checkpoint is not None:
             return self.with_defaults(**FROM_CHECKPOINT)
-        settings = self.with_defaults(**FROM_SCRATCH)
-        find_preset(image_preset, settings.preset)
-        return settings
+        if self.preset is not None:
+            find_preset(image_preset, self.preset)
+        return self.with_defaults(**FROM_SCRATCH)
+
+    def for_images(self, number: int, side: int, mirrors: bool) -> Self:
+        """Returns the same with what the images decide filled in.
+
+        Args:
+            number: Number of images to learn from.
+            side: Median of their shorter sides, in pixels.
+            mirrors: Whether an image and its mirror image show the same class.
+        """
+        is_new = self.checkpoint is None
+        largest = LARGEST_BATCH if is_new else LARGEST_BATCH_FROM_CHECKPOINT
+        batch_size = min(largest, max(8, 2 ** int(log2(number) / 2)))
+        settings = self.with_defaults(mirror=mirrors, batch_size=batch_size)
+        settings = replace(settings, batch_size=min(settings.batch_size, number))
+        steps = number // settings.batch_size
+        if not is_new:
+            return settings.with_epochs(5, steps, FEWEST_STEPS)
+        # Images seen in all rise with the number, but slower: 100,000 of 1,300, a million of
+        # 40,000.
+        settings = settings.with_epochs(max(1, round(1000 * number**-0.35)), steps, FEWEST_STEPS)
+        return settings.with_defaults(**(FEW if number < MANY else PLENTY))._for_side(side)
+
+    def _for_side(self, side: int) -> Self:
+        """Returns the same, from scratch, with the size of images and of patches."""
+        if self.preset not in OF_ANY_SIZE:
+            return self
+        size = max([SIZES[0], *(each for each in SIZES if each <= side)])
+        settings = self.with_defaults(image_size=size)
+        sides = _sides(settings.image_size)
+        fitting = [p for p in range(4, min(sides) + 1, 2) if not any(s % p for s in sides)]
+        patch_size = min(fitting or [4], key=lambda each: abs(each - min(sides) / 8))
+        return settings.with_defaults(patch_size=patch_size)
 
     def model_options(self) -> dict[str, Any]:
         options = {**super().model_options(), "stochastic_depth": self.stochastic_depth}

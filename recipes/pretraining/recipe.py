@@ -91,13 +91,13 @@ def pretrain_text(
                 for part in (learned, held_out)
             )
             check_batch(max(map(len, plan.in_order())), "--batch-tokens")
-            precision, accumulate = settings.precision, settings.accumulate
-            batches_per_epoch, epochs = whole_steps(plan.num_batches, settings.epochs, accumulate)
+            settings = settings.for_steps(plan.num_batches)
+            steps = whole_steps(plan.num_batches, settings.epochs, settings.accumulate)
             optimizer = bert_optimizer(
                 settings.learning_rate,
-                epochs * batches_per_epoch,
-                accumulate=accumulate,
-                precision=precision,
+                math.prod(steps),
+                accumulate=settings.accumulate,
+                precision=settings.precision,
             )
             compile_masked_lm(model, optimizer, settings.xla)
             share = settings.masked_share
@@ -105,9 +105,8 @@ def pretrain_text(
                 model,
                 partial(training_batches, plan, learned, tokenizer, share),
                 partial(validation_batches, validation_plan, held_out, tokenizer, share),
-                batches_per_epoch,
-                epochs,
-                BestEpoch(settings.patience),
+                *steps,
+                BestEpoch(settings.patience or max(10, settings.epochs // 3)),
                 resume,
             )
         metadata = current.metadata(settings)

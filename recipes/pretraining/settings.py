@@ -3,11 +3,11 @@
 from typing import Self
 
 from ..declarations import declared, setting
-from ..settings import BATCH_TOKENS, EPOCHS, EPOCHS_FROM_CHECKPOINT, BertSettings, TableReading
+from ..settings import BATCH_TOKENS, EPOCHS_HELP, BertSettings, TableReading
 
 
 @declared(
-    epochs=f"{EPOCHS} from scratch, {EPOCHS_FROM_CHECKPOINT} from a checkpoint",
+    epochs=EPOCHS_HELP,
     learning_rate="0.128 / width from scratch, 0.0384 / width from a checkpoint",
     dropout="the checkpoint's; from scratch 0.1",
     batch_tokens=f"{BATCH_TOKENS}",
@@ -23,8 +23,7 @@ class PretrainingSettings(BertSettings):
     )  # as in BERT
 
     def completed(self) -> Self:
-        epochs = EPOCHS if self.checkpoint is None else EPOCHS_FROM_CHECKPOINT
-        return super().completed().with_defaults(epochs=epochs, batch_tokens=BATCH_TOKENS)
+        return super().completed().with_defaults(batch_tokens=BATCH_TOKENS)
 
 
 @declared()

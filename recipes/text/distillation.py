@@ -11,8 +11,8 @@ References:
     https://arxiv.org/abs/1503.02531
 """
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+import logging
+from collections.abc import Callable, Sequence
 from itertools import chain, pairwise
 from typing import NamedTuple
 
@@ -20,7 +20,6 @@ import keras
 import numpy as np
 import tensorflow as tf
 from scipy import sparse
-from sklearn.model_selection import cross_val_predict
 
 from ...models import TextClassifier
 from ..devices.shards import WHOLE, Shard
@@ -28,22 +27,24 @@ from ..tokenizers.ragged import sequence_lengths
 from ..tokenizers.wordpiece import WordPieceTokenizer
 from ..training.token_budget import TokenBudget, mapped, read_ahead
 from .batches import training_batches
+from .data import LabelledTexts
 from .encoding import row_weights
 from .settings import TextSettings
-from .teacher import NGramReader, group_sums, make_teacher, ngram_weights
+from .teacher import NGramReader, group_sums, learn, ngram_weights, num_columns
 
-FOLDS = 5
+logger = logging.getLogger("regard")
+
 TEACHER_SHARE = 0.5  # of a real text's target; the rest is its label
 SYNTHETIC_PER_TEXT = 8  # in an epoch
 SYNTHETIC_TOKENS = 1_500_000  # in an epoch, at most: about a minute on two cores
 LARGEST_DATA = 50_000  # texts: more teach the transformer by themselves
-LARGEST_NUM_CLASSES = 50
+LARGEST_LESSON = 100_000_000  # tokens times columns of evidence: 200 MB of it, and some minutes
 FEWEST_STEPS = 400  # of all epochs together
 _ASKED_AT_ONCE = 5000  # texts: their n-grams take a few hundred bytes a token
 
 
 class Lesson(NamedTuple):
-    """Holds the texts, targets and evidence of all epochs together.
+    """Holds the texts of all epochs together, each once, with targets and evidence.
 
     The evidence is how much each token, with those before it, speaks for each class, with a
     standard deviation of about 1; of two classes, for the second. E is 1 for two classes, else C.
@@ -51,16 +52,31 @@ class Lesson(NamedTuple):
 
     texts: list[np.ndarray]  # token ids of each text, without special tokens
     targets: np.ndarray  # probabilities: float32, (number of texts, C)
-    evidence: np.ndarray  # float32, (tokens of all texts, E)
+    evidence: np.ndarray  # float16, (tokens of all texts, E)
     piece_evidence: np.ndarray  # of each piece of the vocabulary alone: (V, E)
-    weights: np.ndarray | None = None  # of the targets in the loss: (number of texts,)
+    weights: np.ndarray  # of the targets in the loss: (number of texts,)
+    rows: np.ndarray  # the text of each example: real texts come once an epoch
 
 
-def can_teach(labels: Iterable[str]) -> bool:
-    """Returns whether the texts are few enough to need a teacher, and each class has enough."""
-    counts = Counter(labels)
-    is_small = counts.total() <= LARGEST_DATA and 2 <= len(counts) <= LARGEST_NUM_CLASSES
-    return is_small and min(counts.values()) >= FOLDS
+def can_teach(texts: LabelledTexts) -> bool:
+    """Returns whether a teacher pays; says why, where it does not.
+
+    N-grams do not see what one text of a pair has to do with another. Many texts teach a
+    transformer by themselves, and of many long ones in many classes the lesson would take too long.
+    """
+    num_classes = len(set(texts.labels))
+    tokens = sum(len(text.encode("utf-8", "replace")) for text in texts.texts) // 4  # about
+    lesson = tokens * num_columns(num_classes)
+    why = None
+    if texts.pairs is not None:
+        why = "a linear model of n-grams cannot compare two texts"
+    elif len(texts) > LARGEST_DATA:
+        why = f"{len(texts)} texts are enough to learn from alone"
+    elif lesson > LARGEST_LESSON:
+        why = f"about {tokens} tokens in {num_classes} classes would take it long"
+    if why:
+        logger.info("No teacher: %s.", why)
+    return num_classes > 1 and why is None
 
 
 def distill(
@@ -76,9 +92,9 @@ def distill(
 
     The probabilities of a real text come from a teacher that has not seen it.
 
-    A text is its token ids, without special tokens, and has a label in [0, C), each at least five
-    times; the targets (number of texts, C) are probabilities by the labels alone. The pieces are in
-    the order of the token ids.
+    A text is its token ids, without special tokens, and has a label in [0, C); the targets (number
+    of texts, C) are probabilities by the labels alone. The pieces are in the order of the token
+    ids.
 
     Where labels and targets are of texts that are given in several windows, the owners are the
     number of each window's text, ascending. The teacher reads such a text as a whole, and what it
@@ -90,26 +106,28 @@ def distill(
     occurrences, counts = _count(reader, texts)
     if len(labels) < len(texts):
         counts = group_sums(np.bincount(owners)) @ counts
-    teacher = make_teacher()
-    unseen = cross_val_predict(teacher, counts, labels, cv=FOLDS, method="predict_proba")
+    teacher, unseen = learn(counts, labels, _joined(texts, owners), targets)
     real_targets = (TEACHER_SHARE * unseen + (1 - TEACHER_SHARE) * targets)[owners]
-
-    teacher.fit(counts, labels)
     weights = ngram_weights(teacher)
     weights /= (occurrences @ weights).std(axis=0)
-    parts = [(texts, real_targets, occurrences @ weights, row_weights(owners))] * epochs
-    for synthetic in _synthetic_texts(texts, epochs, seed):
+    evidence = (occurrences @ weights).astype("float16")
+    parts = [(texts, real_targets, evidence, row_weights(owners))]
+    most = LARGEST_LESSON // weights.shape[1]
+    for synthetic in _synthetic_texts(texts, epochs, most, seed):
         occurrences, counts = _count(reader, synthetic)
-        evidence, one_each = occurrences @ weights, np.ones(len(synthetic), "float32")
+        evidence = (occurrences @ weights).astype("float16")
+        one_each = np.ones(len(synthetic), "float32")
         parts.append((synthetic, teacher.predict_proba(counts), evidence, one_each))
     all_texts, all_targets, all_evidence, all_weights = zip(*parts, strict=True)
+    all_texts = list(chain.from_iterable(all_texts))
     alone = reader.occurrences([np.array([token_id]) for token_id in range(len(pieces))])
     return Lesson(
-        list(chain.from_iterable(all_texts)),
+        all_texts,
         np.concatenate(all_targets).astype("float32"),
         np.concatenate(all_evidence),
         alone @ weights,
         np.concatenate(all_weights),
+        np.append(np.tile(np.arange(len(texts)), epochs - 1), np.arange(len(all_texts))),
     )
 
 
@@ -125,11 +143,12 @@ def _count(reader, texts) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
     return occurrences, group_sums(_lengths(texts)) @ occurrences
 
 
-def _synthetic_texts(texts: list[np.ndarray], epochs: int, seed: int):
+def _synthetic_texts(texts: list[np.ndarray], epochs: int, most_tokens: int, seed: int):
     """Yields synthetic texts for all epochs, some thousands at a time."""
     random = np.random.default_rng(seed)
     mean_length = max(1, sum(_lengths(texts)) // len(texts))
     count = epochs * min(SYNTHETIC_PER_TEXT * len(texts), SYNTHETIC_TOKENS // mean_length)
+    count = min(count, most_tokens // mean_length)
     for start in range(0, count, _ASKED_AT_ONCE):
         yield splice(texts, min(_ASKED_AT_ONCE, count - start), random)
 
@@ -199,8 +218,8 @@ def lesson_batches(
 
     They are for a model that `with_evidence` made, without end, from a step on, of a shard.
     """
-    lengths = _lengths(lesson.texts)
-    tokens = np.concatenate(lesson.texts).astype("int32")
+    texts = [lesson.texts[row] for row in lesson.rows]
+    lengths, tokens = _lengths(texts), np.concatenate(texts).astype("int32")
     plain = tf.RaggedTensor.from_row_lengths(tokens, lengths)
     token_ids = tokenizer.enclose(plain, settings.max_sequence_length)
     # Of little data the batches are smaller, so that there are enough steps.
@@ -218,17 +237,16 @@ def lesson_batches(
 
 
 def _targets_of(lesson: Lesson):
-    """Returns a function that gives targets and weights of the texts with some indices."""
+    """Returns a function that gives targets and weights of the examples with some indices."""
     evidence = tf.RaggedTensor.from_row_lengths(lesson.evidence, _lengths(lesson.texts))
-    ones = np.ones(len(lesson.texts), "float32")
-    weights = tf.constant(ones if lesson.weights is None else lesson.weights)
 
     def targets_of(indices):
+        rows = tf.gather(lesson.rows, indices)
         targets = {
-            "logits": tf.gather(lesson.targets, indices),
-            "evidence": tf.gather(evidence, indices),  # (B, None, E)
+            "logits": tf.gather(lesson.targets, rows),
+            "evidence": tf.cast(tf.gather(evidence, rows), tf.float32),  # (B, None, E)
         }
-        return targets, tf.gather(weights, indices)
+        return targets, tf.gather(lesson.weights, rows)
 
     return targets_of
 

@@ -14,7 +14,7 @@ from ..devices.shards import Shard
 from ..devices.strategy import check_batch
 from ..tokenizers.ragged import sequence_lengths
 from ..tokenizers.wordpiece import WordPieceTokenizer
-from ..training.fit import BestEpoch, fit, whole_steps
+from ..training.fit import best_epoch_of, fit, whole_steps
 from ..training.losses import class_weights, classifier_metrics, compile_classifier
 from ..training.optimizers import bert_optimizer, spacing
 from ..training.resuming import Resume
@@ -102,12 +102,14 @@ def fit_plan(
     held_out: Callable[[Shard], tf.data.Dataset],
     settings: TextSettings,
     resume: Resume | None,
+    num_held_out: int,
     measure: Measure | None = None,
 ) -> tuple[list[dict[str, float]], dict[str, int]]:
     """Compiles the model of a plan and trains it, as `fit` does.
 
-    With a teacher the last epoch is kept, else the best; `metrics.json` says which. If there is
-    something to `measure` of an epoch in place of what is found row by row, that decides.
+    With a teacher, or few held-out texts, the last epoch is kept, else the best; `metrics.json`
+    says which. If there is something to `measure` of an epoch in place of what is found row by row,
+    that decides.
     """
     check_batch(max(map(len, plan.plan.in_order())), "--batch-tokens")
     batches_per_epoch, epochs = whole_steps(
@@ -127,10 +129,10 @@ def fit_plan(
         best, held_out = None, with_no_evidence(plan.learner, held_out)
     else:
         compile_classifier(plan.learner, optimizer, settings.xla)
-        best = BestEpoch(settings.patience)
+        best = best_epoch_of(settings, num_held_out)
     steps = batches_per_epoch, epochs
     history, kept = fit(plan.learner, plan.batches, held_out, *steps, best, resume, measure)
-    return history, {"last_epoch" if settings.teacher else "best_epoch": kept}
+    return history, {"last_epoch" if best is None else "best_epoch": kept}
 
 
 def compile_student(

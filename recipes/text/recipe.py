@@ -119,8 +119,7 @@ def train_classifier(
     current: Session, train: LabelledTexts, validation: LabelledTexts, settings: TextSettings
 ) -> Training:
     """Trains a classifier with one seed."""
-    is_single = train.pairs is None  # n-grams do not see what one text has to do with another
-    has_teacher = settings.teacher and is_single and can_teach(train.labels)
+    has_teacher = settings.teacher and can_teach(train)
     settings = settings.for_lesson(has_teacher)
     data = {"train": train.describe(), "validation": validation.describe()}
     with current.training(settings, data) as (settings, resume):
@@ -134,9 +133,10 @@ def train_classifier(
         encoder.tell_long(texts, held_out)
         make_plan = taught_plan if has_teacher else labelled_plan
         plan = make_plan(model, texts, classes[0], tokenizer, settings)
+        settings = settings.for_steps(plan.batches_per_epoch)
         batches = validation_batches(held_out, classes[1], len(class_names), tokenizer)
         measure = measure_windows(under_way, held_out, classes[1])
-        history, kept = fit_plan(plan, batches, settings, resume, measure)
+        history, kept = fit_plan(plan, batches, settings, resume, len(validation), measure)
     metadata = current.metadata(settings, class_names=class_names)
     run = TextRun(merged_float32(model), tokenizer, metadata)
     probabilities = run.report(validation.examples(), classes[1], kept)
@@ -146,5 +146,5 @@ def train_classifier(
 def _announce(train: LabelledTexts, validation: LabelledTexts, class_names: list[str]) -> None:
     shown = ", ".join(display_name(name) for name in class_names[:10])
     more = ", ..." if len(class_names) > 10 else ""
-    message = "%d texts to learn from, %d to validate on, %d classes: %s%s"
-    logger.info(message, len(train), len(validation), len(class_names), shown, more)
+    counts = len(train), len(validation), len(class_names)
+    logger.info("%d texts to learn from, %d to validate on, %d classes: %s%s", *counts, shown, more)

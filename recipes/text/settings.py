@@ -7,8 +7,7 @@ from ..declarations import declared, setting
 from ..errors import UserError
 from ..settings import (
     BATCH_TOKENS,
-    EPOCHS,
-    EPOCHS_FROM_CHECKPOINT,
+    EPOCHS_HELP,
     SHARE,
     BertSettings,
     TableReading,
@@ -20,8 +19,7 @@ from ..settings import (
 # time. Each of the epochs then has synthetic texts as well.
 # fmt: off
 WITHOUT_TEACHER = {
-    "epochs": EPOCHS, "batch_tokens": BATCH_TOKENS, "adversarial": 0.0,
-    "label_smoothing": 0.1, "token_dropout": 0.1,
+    "batch_tokens": BATCH_TOKENS, "adversarial": 0.0, "label_smoothing": 0.1, "token_dropout": 0.1,
 }
 WITH_TEACHER = {
     "epochs": 4, "batch_tokens": 4096, "adversarial": 0.0,
@@ -31,8 +29,8 @@ WITH_TEACHER = {
 
 
 @declared(
-    epochs=f"{EPOCHS_FROM_CHECKPOINT} from a checkpoint; from scratch "
-    f"{WITH_TEACHER['epochs']} with a teacher, which makes new texts for each, else {EPOCHS}",
+    epochs=f"{WITH_TEACHER['epochs']} with a teacher, which makes new texts for each; else "
+    + EPOCHS_HELP,
     learning_rate="0.128 / width from scratch; from a checkpoint 0.0768 / width, with LoRA "
     "0.384 / width",
     patience={
@@ -128,7 +126,6 @@ class TextSettings(BertSettings):
             layer_decay=0.8,  # as in ELECTRA, table 7, https://arxiv.org/abs/2003.10555
             adversarial=0.0 if self.lora or self.teacher else 0.02,
             teacher=False,
-            epochs=EPOCHS_FROM_CHECKPOINT,
         )
 
     def for_lesson(self, has_teacher: bool) -> Self:

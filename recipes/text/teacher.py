@@ -5,22 +5,30 @@ References:
     https://aclanthology.org/P12-2018
 """
 
+import warnings
 from collections.abc import Iterator, Sequence
 from typing import Self
 
+import joblib
 import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.ensemble import VotingClassifier
 from sklearn.feature_extraction.text import TfidfTransformer
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import Normalizer
 from tokenizers.normalizers import BertNormalizer
+from tqdm import tqdm
 
 LONGEST_NGRAM = 4  # units
 FEWEST_TEXTS = 2  # that must hold an n-gram, for it to count
+FOLDS = 5
+LARGE_LESSON = 20_000_000  # tokens times columns of evidence: in two folds, which takes minutes
+
+_BAR = {"desc": "teacher", "unit": "fit", "disable": None, "dynamic_ncols": True, "leave": False}
 
 
 class NGramReader:
@@ -71,7 +79,9 @@ class NGramReader:
         for length in range(LONGEST_NGRAM):
             keys = beginnings * self._base + units[ends]
             if learn:
-                self._known.append(_frequent(keys, of_text[ends]))
+                frequent = _frequent(keys, of_text[ends])
+                is_none = length == 0 and not len(frequent)  # of very few texts: all count then
+                self._known.append(np.unique(keys) if is_none else frequent)
             known = self._known[length]
             indices = np.searchsorted(known, keys)
             is_known = np.append(known, -1)[indices] == keys
@@ -115,6 +125,48 @@ def make_teacher() -> VotingClassifier:
     by_naive_bayes = _linear(NaiveBayesWeights(), C=0.1, class_weight="balanced")
     voters = [("tfidf", by_tfidf), ("naive_bayes", by_naive_bayes)]
     return VotingClassifier(voters, voting="soft")
+
+
+def learn(
+    counts: sparse.csr_matrix, labels: np.ndarray, texts: list[np.ndarray], targets: np.ndarray
+) -> tuple[VotingClassifier, np.ndarray]:
+    """Returns a teacher of all texts, and what others say of those that they have not seen.
+
+    Equal texts are seen together or not at all.
+
+    Args:
+        counts: The n-grams of each text: (number of texts, n-grams).
+        labels: The class of each text, in [0, C): (number of texts,).
+        texts: The token ids of each text.
+        targets: What stands in for the others where no text can be held out: (number of texts, C).
+    """
+    teacher = make_teacher()
+    _, groups = np.unique([text.tobytes() for text in texts], return_inverse=True)
+    is_large = counts.nnz // LONGEST_NGRAM * num_columns(targets.shape[1]) > LARGE_LESSON
+    num_folds = min(2 if is_large else FOLDS, np.bincount(labels).max(), groups.max() + 1)
+    unseen = targets.astype("float64")
+    if num_folds < 2:
+        return teacher.fit(counts, labels), unseen
+    is_distinct = groups.max() + 1 == len(texts)
+    folds = (StratifiedKFold if is_distinct else StratifiedGroupKFold)(num_folds)
+    groups = None if is_distinct else groups
+    threads = joblib.parallel_config("threading", n_jobs=-1)  # liblinear lets go of Python's lock
+    with warnings.catch_warnings(), threads, tqdm(**_BAR, total=num_folds + 1) as bar:
+        warnings.filterwarnings("ignore", "The least populated class")  # it is seen in some folds
+        for seen, others in folds.split(counts, labels, groups):
+            if len(known := np.unique(labels[seen])) > 1:
+                unseen[others] = 0
+                probabilities = teacher.fit(counts[seen], labels[seen]).predict_proba(
+                    counts[others]
+                )
+                unseen[np.ix_(others, known)] = probabilities
+            bar.update()
+        return teacher.fit(counts, labels), unseen
+
+
+def num_columns(num_classes: int) -> int:
+    """Returns the number of columns of evidence."""
+    return 1 if num_classes == 2 else num_classes
 
 
 def _linear(*steps: BaseEstimator, **options) -> OneVsRestClassifier:

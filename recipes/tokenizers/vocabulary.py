@@ -3,7 +3,7 @@
 import re
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from tokenizers import BertWordPieceTokenizer
 
@@ -43,13 +43,15 @@ def learn_vocabulary(
     """
     options = {"lowercase": lowercase, "handle_chinese_chars": split_chinese}
     texts = [_long_word(split_chinese).sub(" ", text) for text in texts]
-    characters = _learn_pieces(texts, 0, min_frequency, options, [])
+    words = Counter(word for text in texts for word in text.split(" "))  # the most come often
+    characters = _learn_pieces(words, 0, min_frequency, options, [])
     rare: set[str] = set()
     if split_chinese:
         normalizer = BertWordPieceTokenizer(**options).normalizer
         counts: Counter[str] = Counter()
-        for text in texts:
-            counts.update(normalizer.normalize_str(text))
+        for word, number in words.items():
+            for character in normalizer.normalize_str(word):
+                counts[character] += number
         rare = {piece for piece in characters if counts[piece[-1]] < min_frequency}
     else:
         characters |= {start + piece[-1] for piece in characters for start in ("", "##")}
@@ -67,7 +69,7 @@ def _long_word(split_chinese: bool) -> re.Pattern:
 
 
 def _learn_pieces(
-    texts: Sequence[str], size: int, min_frequency: int, options: dict[str, bool], first: list[str]
+    texts: Iterable[str], size: int, min_frequency: int, options: dict[str, bool], first: list[str]
 ) -> set[str]:
     """Learns pieces with `tokenizers`, beginning with `first`; special ones are left out."""
     learner = BertWordPieceTokenizer(**options)

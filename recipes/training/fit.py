@@ -15,6 +15,7 @@ from ..devices.shards import Shard
 from ..devices.strategy import distributed, is_chief
 from ..devices.worker_checks import SameWeights, of_the_chief
 from ..errors import UserError
+from ..settings import FEWEST_TO_TELL, Settings
 from .resuming import KeepState, Resume
 
 RISE = 1.5  # of the loss, as a multiple of what it began with: above, nothing was learned
@@ -63,6 +64,15 @@ class BestEpoch(keras.callbacks.EarlyStopping):
 
     def get_monitor_value(self, logs):
         return logs.get("val_macro_f1", 0.0) - 1e-6 * logs["val_loss"]
+
+
+def best_epoch_of(settings: Settings, num_examples: int) -> BestEpoch | None:
+    """Makes what tells the best epoch; None where so few examples to validate on cannot."""
+    if settings.patience is None and num_examples < FEWEST_TO_TELL:
+        message = "%d examples to validate on cannot tell the best epoch: the last one is kept."
+        logger.info(message, num_examples)
+        return None
+    return BestEpoch(settings.patience or max(10, settings.epochs // 3))
 
 
 class Measured(keras.callbacks.Callback):
@@ -235,6 +245,9 @@ class Progress(keras.callbacks.Callback):
             f"{label} {figures[name]:.3f}" for name, label in _SHOWN.items() if name in figures
         ]
         self._summary = f", val {', '.join(shown)}"
+        remaining = self.params["epochs"] - epoch - 1
+        if len(self.history) == 1 and remaining * seconds > 60:
+            logger.info("At most %d minutes to go.", round(remaining * seconds / 60) + 1)
         if self._bar.disable:
             message = "epoch %d/%d: loss %.4f%s (%.1f s)"
             epochs = self.params["epochs"]

@@ -40,7 +40,11 @@ def _size(help: str, default_is: str = "the preset's"):
     },
     epochs="100 from scratch, 10 from a checkpoint",
     learning_rate="(width x warm-up steps)^-0.5 from scratch, 2e-4 from a checkpoint",
-    patience={"help": "Epochs without a better BLEU after which training stops."},
+    patience={
+        "default": 10,
+        "default_is": "",
+        "help": "Epochs without a better BLEU after which training stops.",
+    },
     batch_tokens={
         "help": "Tokens in a batch, of its longer side, with padding.",
         "default_is": "1024 with transformer_small, else 4096",
