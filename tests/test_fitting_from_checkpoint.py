@@ -96,7 +96,7 @@ def test_several_seeds_keep_the_best_which_is_the_same_alone(checkpoint, tmp_pat
 def learned(checkpoint, tmp_path_factory):
     """Runs that learn for a while, with embeddings perturbed by default, as asked, and not."""
     folder = tmp_path_factory.mktemp("learned")
-    learning = {"epochs": 4, "learning_rate": 0.01}
+    learning = {"epochs": 4, "learning_rate": 0.01, "patience": 10}
     runs = {}
     for name, given in PERTURBED.items():
         runs[name] = fit(checkpoint, folder / name, **learning, **given)

@@ -34,7 +34,7 @@ PACKAGES = {
         *sys.stdlib_module_names,
     },
     "recipes": {
-        *("click", "filelock", "joblib", "keras", "matplotlib", "numpy", "pyarrow", "sacrebleu"),
+        *("click", "filelock", "keras", "matplotlib", "numpy", "pyarrow", "sacrebleu"),
         *("safetensors", "scipy", "sentencepiece", "sklearn", "tabulate", "tensorflow"),
         *("tensorflow_datasets", "tensorflow_serving", "tensorflow_text", "tokenizers", "tqdm"),
         *("wcwidth", "wrapt"),

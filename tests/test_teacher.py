@@ -18,22 +18,24 @@ def texts_of(*texts):
 
 
 def plain_counts(texts, longest=4):
-    """How often each n-gram occurs that two texts have, by the n-grams themselves."""
+    """How often each n-gram occurs that two texts have, or one of length 1 that one has."""
     found = [
         [tuple(text[i : i + n]) for n in range(1, longest + 1) for i in range(len(text) - n + 1)]
         for text in map(list, texts)
     ]
     known = {ngram for ngrams in found for ngram in ngrams}
-    frequent = {ngram for ngram in known if sum(ngram in ngrams for ngrams in found) >= 2}
+    frequent = {
+        ngram for ngram in known if sum(ngram in ngrams for ngrams in found) >= min(2, len(ngram))
+    }
     return sorted(tuple(ngrams.count(ngram) for ngrams in found) for ngram in frequent)
 
 
 def test_occurrences_by_hand():
-    texts = texts_of([1, 2], [1, 2], [6])  # good ##ness, twice, and an `a` that is too rare
+    texts = texts_of([1, 2], [1, 2], [6, 2])  # good ##ness, twice, and an `a ##ness` too rare
     reader = NGramReader(PIECES).fit(texts)
     occurrences = reader.occurrences(texts_of([1, 2], [2, 6, 1])).toarray()
-    assert occurrences.shape == (5, 3)  # `good`, `##ness`, `good ##ness`
-    assert occurrences.sum(axis=1).tolist() == [1, 2, 1, 0, 1]
+    assert occurrences.shape == (5, 4)  # `good`, `##ness`, `a`, `good ##ness`
+    assert occurrences.sum(axis=1).tolist() == [1, 2, 1, 1, 1]
 
 
 def test_counts_equal_a_plain_reference():

@@ -16,6 +16,8 @@ from ..errors import UserError
 from ..names import display_name
 from .settings import TextReading
 
+MOST_LABELS = 0.8  # of the number of texts: with more, the column is likely another one
+
 logger = logging.getLogger("regard")
 
 
@@ -147,9 +149,9 @@ def _check_labels(train: LabelledTexts) -> None:
             f"{train.source}: a classifier needs at least two labels to tell apart, but column "
             f"{train.label_column!r} holds only {display_name(train.labels[0])!r}."
         )
-    if num_classes > max(2, len(train) / 2):
+    if num_classes > max(2, MOST_LABELS * len(train)):
         raise UserError(
-            f"{train.source}: a classifier needs several texts for each label, but column "
+            f"{train.source}: a classifier needs several texts for most labels, but column "
             f"{train.label_column!r} holds {num_classes:,} labels for {len(train):,} texts. "
             "Name the right column with --label-column."
         )

@@ -23,8 +23,9 @@ def from_scratch(train: LabelledTexts, settings: TextSettings) -> Start:
     """Makes a model of random weights, and learns a vocabulary from the training texts."""
     class_names = train.class_names()
     texts = [*train.texts, *(train.pairs or ())]
-    if settings.teacher:  # which tells what pieces of several Chinese characters mean
-        pieces = learn_vocabulary(texts, settings.vocabulary_size, split_chinese=False)
+    if settings.teacher:  # which tells what rare words and several Chinese characters mean
+        options = {"min_frequency": 1, "split_chinese": False}
+        pieces = learn_vocabulary(texts, settings.vocabulary_size, **options)
         tokenizer = WordPieceTokenizer(
             pieces,
             BertNormalization(split_chinese=False),

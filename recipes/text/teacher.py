@@ -9,7 +9,6 @@ import warnings
 from collections.abc import Iterator, Sequence
 from typing import Self
 
-import joblib
 import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator, TransformerMixin
@@ -23,8 +22,8 @@ from sklearn.preprocessing import Normalizer
 from tokenizers.normalizers import BertNormalizer
 from tqdm import tqdm
 
-LONGEST_NGRAM = 4  # units
-FEWEST_TEXTS = 2  # that must hold an n-gram, for it to count
+FEWEST_TEXTS = (1, 2, 2, 2)  # that must hold an n-gram, by its length, for it to count
+LONGEST_NGRAM = len(FEWEST_TEXTS)  # units
 FOLDS = 5
 LARGE_LESSON = 20_000_000  # tokens times columns of evidence: in two folds, which takes minutes
 
@@ -35,8 +34,8 @@ class NGramReader:
     """Reads texts of word pieces as n-grams of units, whatever pieces they are cut into.
 
     A unit is a piece, or each character of a piece of several Chinese characters, as BERT cuts
-    them. Only n-grams that at least two texts hold are counted. The pieces are the vocabulary, in
-    the order of the token ids.
+    them. N-grams of several units are counted only if at least two texts hold them. The pieces are
+    the vocabulary, in the order of the token ids.
     """
 
     def __init__(self, pieces: Sequence[str]):
@@ -79,9 +78,7 @@ class NGramReader:
         for length in range(LONGEST_NGRAM):
             keys = beginnings * self._base + units[ends]
             if learn:
-                frequent = _frequent(keys, of_text[ends])
-                is_none = length == 0 and not len(frequent)  # of very few texts: all count then
-                self._known.append(np.unique(keys) if is_none else frequent)
+                self._known.append(_frequent(keys, of_text[ends], FEWEST_TEXTS[length]))
             known = self._known[length]
             indices = np.searchsorted(known, keys)
             is_known = np.append(known, -1)[indices] == keys
@@ -98,12 +95,12 @@ def _units(piece: str) -> list[str]:
     return [unit for unit in spaced.split() if unit != "##"] or [piece]
 
 
-def _frequent(keys: np.ndarray, of_text: np.ndarray) -> np.ndarray:
+def _frequent(keys: np.ndarray, of_text: np.ndarray, fewest_texts: int) -> np.ndarray:
     """Returns the keys that enough texts hold, sorted."""
     num_texts = of_text.max(initial=0) + 1
     once_a_text = np.unique(keys * num_texts + of_text) // num_texts
     distinct, counts = np.unique(once_a_text, return_counts=True)
-    return distinct[counts >= FEWEST_TEXTS]
+    return distinct[counts >= fewest_texts]
 
 
 def group_sums(lengths: Sequence[int]) -> sparse.csr_matrix:
@@ -150,8 +147,7 @@ def learn(
     is_distinct = groups.max() + 1 == len(texts)
     folds = (StratifiedKFold if is_distinct else StratifiedGroupKFold)(num_folds)
     groups = None if is_distinct else groups
-    threads = joblib.parallel_config("threading", n_jobs=-1)  # liblinear lets go of Python's lock
-    with warnings.catch_warnings(), threads, tqdm(**_BAR, total=num_folds + 1) as bar:
+    with warnings.catch_warnings(), tqdm(**_BAR, total=num_folds + 1) as bar:
         warnings.filterwarnings("ignore", "The least populated class")  # it is seen in some folds
         for seen, others in folds.split(counts, labels, groups):
             if len(known := np.unique(labels[seen])) > 1:
