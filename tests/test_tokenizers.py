@@ -17,7 +17,7 @@ from regard.recipes.tokenizers.normalization import BertNormalization
 from regard.recipes.tokenizers.pieces import SPECIAL_TOKENS, SpecialTokens
 from regard.recipes.tokenizers.ragged import sequence_lengths
 from regard.recipes.tokenizers.strings import as_bytes
-from regard.recipes.tokenizers.vocabulary import learn_vocabulary
+from regard.recipes.tokenizers.vocabulary import has_spaces, learn_vocabulary
 from regard.recipes.tokenizers.wordpiece import WordPieceTokenizer
 
 TEXTS = [
@@ -294,6 +294,22 @@ def test_vocabulary_has_the_size_asked_for_and_is_ordered():
     assert vocabulary[:5] == list(SPECIAL_TOKENS)
     assert len(vocabulary) == len(set(vocabulary)) == 300
     assert vocabulary[5:] == sorted(vocabulary[5:])
+
+
+@pytest.mark.parametrize(
+    ("texts", "expected"),
+    [
+        (["A fine room.", "Ein schönes Zimmer"], True),
+        (["The word 好 means good"], True),
+        (["房间很好。", "很好"], False),
+        (["とてもいい"], False),
+        (["ดีมาก"], False),
+        (["좋은 방", "хорошо"], True),
+        ([], True),
+    ],
+)
+def test_scripts_with_spaces(texts, expected):
+    assert has_spaces(texts) is expected
 
 
 def test_rare_characters_are_unknown():

@@ -3,7 +3,7 @@
 from ...models import TextClassifier
 from ..errors import UserError
 from ..runs.checkpoints import open_checkpoint
-from ..tokenizers.vocabulary import MAX_CLAUSE_CHARACTERS, learn_vocabulary
+from ..tokenizers.vocabulary import MAX_CLAUSE_CHARACTERS, has_spaces, learn_vocabulary
 from ..tokenizers.wordpiece import BertNormalization, WordPieceTokenizer
 from .data import LabelledTexts
 from .settings import TextSettings
@@ -24,7 +24,8 @@ def from_scratch(train: LabelledTexts, settings: TextSettings) -> Start:
     class_names = train.class_names()
     texts = [*train.texts, *(train.pairs or ())]
     if settings.teacher:  # which tells what rare words and several Chinese characters mean
-        options = {"min_frequency": 1, "split_chinese": False}
+        # Without spaces a clause is a word: one that occurs once would be a piece.
+        options = {"min_frequency": 1 if has_spaces(texts) else 2, "split_chinese": False}
         pieces = learn_vocabulary(texts, settings.vocabulary_size, **options)
         tokenizer = WordPieceTokenizer(
             pieces,

@@ -142,20 +142,16 @@ def learn(
     is_large = counts.nnz // LONGEST_NGRAM * num_columns(targets.shape[1]) > LARGE_LESSON
     num_folds = min(2 if is_large else FOLDS, np.bincount(labels).max(), groups.max() + 1)
     unseen = targets.astype("float64")
-    if num_folds < 2:
-        return teacher.fit(counts, labels), unseen
     is_distinct = groups.max() + 1 == len(texts)
-    folds = (StratifiedKFold if is_distinct else StratifiedGroupKFold)(num_folds)
-    groups = None if is_distinct else groups
-    with warnings.catch_warnings(), tqdm(**_BAR, total=num_folds + 1) as bar:
-        warnings.filterwarnings("ignore", "The least populated class")  # it is seen in some folds
-        for seen, others in folds.split(counts, labels, groups):
+    folds = (StratifiedKFold if is_distinct else StratifiedGroupKFold)(max(2, num_folds))
+    parts = folds.split(counts, labels, None if is_distinct else groups) if num_folds > 1 else ()
+    with warnings.catch_warnings(), tqdm(**_BAR, total=num_folds) as bar:
+        warnings.filterwarnings("ignore", "The least populated class|The number of unique classes")
+        for seen, others in parts:
             if len(known := np.unique(labels[seen])) > 1:
                 unseen[others] = 0
-                probabilities = teacher.fit(counts[seen], labels[seen]).predict_proba(
-                    counts[others]
-                )
-                unseen[np.ix_(others, known)] = probabilities
+                teacher.fit(counts[seen], labels[seen])
+                unseen[np.ix_(others, known)] = teacher.predict_proba(counts[others])
             bar.update()
         return teacher.fit(counts, labels), unseen
 

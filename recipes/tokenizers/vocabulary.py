@@ -13,6 +13,20 @@ from .pieces import MAX_WORD_CHARACTERS, SPECIAL_TOKENS, is_too_long
 MAX_CLAUSE_CHARACTERS = 1000
 _NOT_CHINESE = r"[^\W\u3400-\u9fff\uf900-\ufaff\U00020000-\U0002fa1f]"  # but a letter
 
+# Thai, Lao, Burmese, Khmer, Japanese and Chinese, as far as they are written without spaces.
+_UNSPACED = re.compile(
+    r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]"
+)
+
+
+def has_spaces(texts: Sequence[str]) -> bool:
+    """Returns whether nine in ten letters of texts are of scripts with spaces between words."""
+    unspaced = letters = 0
+    for text in texts:
+        unspaced += len(_UNSPACED.findall(text))
+        letters += len(text) - text.count(" ")
+    return unspaced <= 0.1 * letters
+
 
 def learn_vocabulary(
     texts: Sequence[str],
