@@ -60,7 +60,7 @@ WORDS = {
         --skip-bad-rows --checkpoint --preset --epochs --patience --learning-rate
         --batch-tokens --max-sequence-length --long-texts --dropout --precision --strategy
         --workers --xla --no-xla --accumulate --seed --seeds --layer-decay --adversarial
-        --freeze --lora --teacher --no-teacher --output --overwrite
+        --freeze --lora --teacher --no-teacher --refit --no-refit --output --overwrite
     """,
     "fit translation": """
         --source --target --source-column --target-column --encoding --skip-bad-rows

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 import regard
+import small_runs
+from regard.models import TEXT_PRESETS
 from regard.recipes.errors import UserError
 from regard.recipes.runs.directories import default_output
 from regard.recipes.text.data import LabelledTexts
@@ -71,6 +73,31 @@ def test_evaluate_from_a_file(run, tmp_path):
     expected = np.mean([a == b for a, b in zip(predicted, reviews.labels, strict=True)])
     assert metrics["accuracy"] == pytest.approx(expected)
     assert metrics["examples_per_second"] > 0
+
+
+def test_of_little_data_nothing_is_left_out(tmp_path, monkeypatch, caplog):
+    """The figures are of texts that the model had not seen; then it learns from them, too."""
+    caplog.set_level("INFO", "regard")
+    monkeypatch.setitem(TEXT_PRESETS, "small_run", small_runs.TEXT)
+    small = {"preset": "small_run", "epochs": 1, "vocabulary_size": 300, "teacher": False}
+    data = table(60, seed=4)
+    given = {"default": {}, "asked": {"refit": True}, "off": {"refit": False}}
+    runs = {
+        name: regard.fit_text(data, 0.2, output=tmp_path / name, **small, **each)
+        for name, each in given.items()
+    }
+    assert caplog.text.count("Now it learns once more, from all 60 texts") == 2
+    assert runs["default"].metrics == runs["asked"].metrics == runs["off"].metrics
+    assert runs["default"].metrics["num_examples"] == 12
+    counts = {name: run.metadata["data"]["train"]["num_examples"] for name, run in runs.items()}
+    assert counts == {"default": 60, "asked": 60, "off": 48}
+    kernels = {name: np.array(run.model.head.kernel) for name, run in runs.items()}
+    np.testing.assert_array_equal(kernels["default"], kernels["asked"])
+    assert not np.array_equal(kernels["default"], kernels["off"])
+    again = regard.TextRun.load(tmp_path / "default")
+    np.testing.assert_array_equal(np.array(again.model.head.kernel), kernels["default"])
+    with open(tmp_path / "default" / "metrics.json") as file:
+        assert json.load(file)["num_examples"] == 12
 
 
 def test_three_unbalanced_classes(tmp_path, monkeypatch):

@@ -53,6 +53,12 @@ class Examples:
         taken = {name: [each[row] for row in rows] for name, each in columns.items() if each}
         return replace(self, **taken)
 
+    def joined(self, other: Self) -> Self:
+        """Returns the examples of both, as if all were from where these are from."""
+        columns = {name: getattr(self, name) for name in self.COLUMNS}
+        both = {name: [*each, *getattr(other, name)] for name, each in columns.items() if each}
+        return replace(self, **both)
+
     def describe(self) -> dict[str, Any]:
         """Returns the entries of `run.json` on the examples."""
         return {

@@ -50,7 +50,11 @@ class Session:
 
     @contextmanager
     def training(
-        self, settings: SomeSettings, data: Mapping[str, Any], one_shape: bool = False
+        self,
+        settings: SomeSettings,
+        data: Mapping[str, Any],
+        one_shape: bool = False,
+        again: bool = False,
     ) -> Iterator[tuple[SomeSettings, Resume | None]]:
         """Opens the scope in which a model is made, compiled and fitted.
 
@@ -58,6 +62,7 @@ class Session:
             settings: Complete settings, but for what the hardware decides.
             data: What `describe` of the data gives, by what the data is for.
             one_shape: Whether all batches are of one shape, which XLA compiles once.
+            again: Whether the session has trained with this seed before.
 
         Yields:
             Complete settings, and where to keep the state of the training.
@@ -70,9 +75,9 @@ class Session:
         with strategy(settings.strategy):
             settings = with_hardware_defaults(settings, one_shape)
             set_seed(settings.seed)
-            yield settings, None if self.state is None else self._resume(settings)
+            yield settings, None if self.state is None else self._resume(settings, again)
 
-    def _resume(self, settings: Settings) -> Resume:
+    def _resume(self, settings: Settings, again: bool) -> Resume:
         """Makes what keeps the state, once all workers are seen to begin alike."""
         parts = self.data if "sha256" not in self.data else {"train": self.data}
         facts = {
@@ -83,8 +88,8 @@ class Session:
             "code": code_fingerprint(),
         }
         # The seed tells trainings of one run apart.
-        path = self.state / f"seed-{settings.seed}.safetensors"
-        resume = Resume(path, facts, writes=is_chief())
+        name = f"seed-{settings.seed}{'-again' if again else ''}.safetensors"
+        resume = Resume(self.state / name, facts, writes=is_chief())
         begin_alike({**facts, "interrupted training": resume.fingerprint()})
         return resume
 

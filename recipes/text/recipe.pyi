@@ -32,6 +32,7 @@ def fit_text(
     vocabulary_size: int | None = 16000,
     long_texts: str = "cut",
     seeds: int = 1,
+    refit: bool | None = None,
     label_smoothing: float | None = None,
     token_dropout: float | None = None,
     layer_decay: float | None = None,

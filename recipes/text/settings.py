@@ -8,6 +8,7 @@ from ..errors import UserError
 from ..settings import (
     BATCH_TOKENS,
     EPOCHS_HELP,
+    FEWEST_TO_TELL,
     SHARE,
     BertSettings,
     TableReading,
@@ -55,6 +56,10 @@ class TextSettings(BertSettings):
         "Train with that many seeds in a row and keep the best; metrics have mean and spread.",
         1,
         at_least=1,
+    )
+    refit: bool | None = setting(
+        "Learn once more, from all texts, when those held out have been measured.",
+        default_is=f"where fewer than {FEWEST_TO_TELL} texts are held out",
     )
     label_smoothing: float | None = setting(
         "Share of a target that is spread over all classes.",

@@ -1,0 +1,105 @@
+"""Trains a text classifier: with one seed, with several, and once more on all texts."""
+
+import logging
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+
+from ..names import display_name
+from ..runs.evaluation import encode_labels
+from ..runs.session import Session
+from ..training.fit import merged_float32
+from .batches import validation_batches
+from .data import LabelledTexts
+from .distillation import can_teach
+from .plans import fit_plan, labelled_plan, taught_plan
+from .run import TextRun
+from .settings import TextSettings
+from .start import start
+from .validation import measure_windows
+
+logger = logging.getLogger("regard")
+
+
+class Training(NamedTuple):
+    """Holds a run, figures of each epoch, validation classes (B,) and probabilities (B, C)."""
+
+    run: TextRun
+    history: list[dict[str, float]]
+    labels: np.ndarray
+    probabilities: np.ndarray
+
+
+def train_best(
+    current: Session, train: LabelledTexts, validation: LabelledTexts, settings: TextSettings
+) -> Training:
+    """Trains once for each seed and keeps the best, with the figures of all in its metrics."""
+    best, figures = None, []
+    seeds = range(settings.seed, settings.seed + settings.seeds)
+    for seed in seeds:
+        if len(seeds) > 1:
+            logger.info("Seed %d, of %d to %d.", seed, seeds[0], seeds[-1])
+        training = train_classifier(current, train, validation, replace(settings, seed=seed))
+        metrics = training.run.metrics
+        figures.append({"seed": seed, **{name: metrics[name] for name in ("accuracy", "macro_f1")}})
+        if best is None or metrics["macro_f1"] > best.run.metrics["macro_f1"]:
+            best = training
+    if len(seeds) > 1:
+        best.run.metrics["seeds"] = figures
+    return best
+
+
+def refit(
+    current: Session, train: LabelledTexts, validation: LabelledTexts, measured: Training
+) -> Training:
+    """Trains once more, on the validation texts as well; history and figures stay as measured."""
+    settings = TextSettings(**measured.run.metadata["settings"])
+    whole = train.joined(validation)
+    logger.info(
+        "Measured. Now it learns once more, from all %d texts: what is said of validation from "
+        "here on is of texts that it has seen, and is not kept.",
+        len(whole),
+    )
+    again = train_classifier(current, whole, validation, settings, again=True)
+    again.run.metrics = measured.run.metrics
+    return measured._replace(run=again.run)
+
+
+def train_classifier(
+    current: Session,
+    train: LabelledTexts,
+    validation: LabelledTexts,
+    settings: TextSettings,
+    again: bool = False,
+) -> Training:
+    """Trains a classifier with one seed; `again` if one of the session was trained with it."""
+    has_teacher = settings.teacher and can_teach(train)
+    settings = settings.for_lesson(has_teacher)
+    data = {"train": train.describe(), "validation": validation.describe()}
+    with current.training(settings, data, again=again) as (settings, resume):
+        model, tokenizer, class_names, settings = start(train, settings)
+        tables = (train, validation)
+        classes = [encode_labels(each.labels, class_names, each.source) for each in tables]
+        _announce(train, validation, class_names)
+        under_way = TextRun(model, tokenizer, current.metadata(settings, class_names=class_names))
+        encoder = under_way.encoder
+        texts, held_out = (encoder.encode_all(table.examples()) for table in tables)
+        encoder.tell_long(texts, held_out)
+        make_plan = taught_plan if has_teacher else labelled_plan
+        plan = make_plan(model, texts, classes[0], tokenizer, settings)
+        settings = settings.for_steps(plan.batches_per_epoch)
+        batches = validation_batches(held_out, classes[1], len(class_names), tokenizer)
+        measure = measure_windows(under_way, held_out, classes[1])
+        history, kept = fit_plan(plan, batches, settings, resume, len(validation), measure)
+    metadata = current.metadata(settings, class_names=class_names)
+    run = TextRun(merged_float32(model), tokenizer, metadata)
+    probabilities = run.report(validation.examples(), classes[1], kept)
+    return Training(run, history, classes[1], probabilities)
+
+
+def _announce(train: LabelledTexts, validation: LabelledTexts, class_names: list[str]) -> None:
+    shown = ", ".join(display_name(name) for name in class_names[:10])
+    more = ", ..." if len(class_names) > 10 else ""
+    counts = len(train), len(validation), len(class_names)
+    logger.info("%d texts to learn from, %d to validate on, %d classes: %s%s", *counts, shown, more)
