@@ -22,6 +22,8 @@ from sklearn.preprocessing import Normalizer
 from tokenizers.normalizers import BertNormalizer
 from tqdm import tqdm
 
+from ..data.examples import group_rows
+
 FEWEST_TEXTS = (1, 2, 2, 2)  # that must hold an n-gram, by its length, for it to count
 LONGEST_NGRAM = len(FEWEST_TEXTS)  # units
 FOLDS = 5
@@ -135,20 +137,26 @@ def learn(
         counts: The n-grams of each text: (number of texts, n-grams).
         labels: The class of each text, in [0, C): (number of texts,).
         texts: The token ids of each text.
-        targets: What stands in for the others where no text can be held out: (number of texts, C).
+        targets: What stands in for the others where they do not know the class of a text: (number
+            of texts, C).
     """
     teacher = make_teacher()
-    _, groups = np.unique([text.tobytes() for text in texts], return_inverse=True)
+    equal = group_rows(text.tobytes() for text in texts)
+    groups = np.empty(len(texts), int)
+    for number, rows in enumerate(equal):
+        groups[rows] = number
     is_large = counts.nnz // LONGEST_NGRAM * num_columns(targets.shape[1]) > LARGE_LESSON
-    num_folds = min(2 if is_large else FOLDS, np.bincount(labels).max(), groups.max() + 1)
+    num_folds = min(2 if is_large else FOLDS, np.bincount(labels).max(), len(equal))
     unseen = targets.astype("float64")
-    is_distinct = groups.max() + 1 == len(texts)
+    is_distinct = len(equal) == len(texts)
     folds = (StratifiedKFold if is_distinct else StratifiedGroupKFold)(max(2, num_folds))
     parts = folds.split(counts, labels, None if is_distinct else groups) if num_folds > 1 else ()
     with warnings.catch_warnings(), tqdm(**_BAR, total=num_folds) as bar:
         warnings.filterwarnings("ignore", "The least populated class|The number of unique classes")
         for seen, others in parts:
-            if len(known := np.unique(labels[seen])) > 1:
+            known = np.unique(labels[seen])
+            others = others[np.isin(labels[others], known)]
+            if len(known) > 1 and len(others):
                 unseen[others] = 0
                 teacher.fit(counts[seen], labels[seen])
                 unseen[np.ix_(others, known)] = teacher.predict_proba(counts[others])
