@@ -61,19 +61,32 @@ def refit(
         "here on is of texts that it has seen, and is not kept.",
         len(whole),
     )
-    again = train_classifier(current, whole, validation, settings, again=True)
-    again.run.metrics = measured.run.metrics
-    return measured._replace(run=again.run)
+    run, *_ = learn(current, whole, validation, settings, again=True)
+    run.metrics = measured.run.metrics
+    return measured._replace(run=run)
 
 
 def train_classifier(
+    current: Session, train: LabelledTexts, validation: LabelledTexts, settings: TextSettings
+) -> Training:
+    """Trains a classifier with one seed, and measures it on the validation texts."""
+    run, history, kept = learn(current, train, validation, settings)
+    labels = encode_labels(validation.labels, run.class_names, validation.source)
+    return Training(run, history, labels, run.report(validation.examples(), labels, kept))
+
+
+def learn(
     current: Session,
     train: LabelledTexts,
     validation: LabelledTexts,
     settings: TextSettings,
     again: bool = False,
-) -> Training:
-    """Trains a classifier with one seed; `again` if one of the session was trained with it."""
+) -> tuple[TextRun, list[dict[str, float]], dict[str, int]]:
+    """Trains a classifier with one seed; `again` if one of the session was trained with it.
+
+    Returns:
+        The run, figures of each epoch, and the epoch that was kept, as `fit_plan` gives it.
+    """
     has_teacher = settings.teacher and can_teach(train)
     settings = settings.for_lesson(has_teacher)
     data = {"train": train.describe(), "validation": validation.describe()}
@@ -93,9 +106,7 @@ def train_classifier(
         measure = measure_windows(under_way, held_out, classes[1])
         history, kept = fit_plan(plan, batches, settings, resume, len(validation), measure)
     metadata = current.metadata(settings, class_names=class_names)
-    run = TextRun(merged_float32(model), tokenizer, metadata)
-    probabilities = run.report(validation.examples(), classes[1], kept)
-    return Training(run, history, classes[1], probabilities)
+    return TextRun(merged_float32(model), tokenizer, metadata), history, kept
 
 
 def _announce(train: LabelledTexts, validation: LabelledTexts, class_names: list[str]) -> None:
