@@ -86,6 +86,10 @@ class Settings(Declared):
         enough = ceil(fewest_steps / max(1, steps_per_epoch))
         return self.with_defaults(epochs=max(epochs, enough))
 
+    def longest_wait(self) -> int:
+        """Returns the epochs without a better one after which training stops."""
+        return self.patience or max(10, self.epochs // 3)
+
     def model_options(self) -> dict[str, Any]:
         """Returns the arguments of a model's constructor that the settings decide."""
         dtype = "float32" if self.precision in (None, "float32") else f"mixed_{self.precision}"

@@ -4,10 +4,12 @@ import pytest
 import tensorflow as tf
 
 from regard.recipes.errors import UserError
+from regard.recipes.settings import Settings
 from regard.recipes.training.fit import (
     BestEpoch,
     Progress,
     _warn_of_rise,
+    best_epoch_of,
     check_converged,
     fit,
     whole_steps,
@@ -47,6 +49,22 @@ def test_best_epoch_prefers_the_smaller_loss_among_equals():
     late = best.get_monitor_value({"val_macro_f1": 1.0, "val_loss": 0.2})
     worse = best.get_monitor_value({"val_macro_f1": 0.99, "val_loss": 0.0})
     assert late > early > worse
+
+
+@pytest.mark.parametrize(
+    ("given", "num_examples", "patience"),
+    [
+        ({"epochs": 3}, 100, 10),
+        ({"epochs": 90}, 100, 30),
+        ({"epochs": 90}, 99, None),  # too few to tell the best: the last is kept
+        ({"epochs": 90, "patience": 7}, 1, 7),
+    ],
+)
+def test_few_examples_do_not_tell_the_best_epoch(given, num_examples, patience, caplog):
+    caplog.set_level("INFO", "regard")
+    best = best_epoch_of(Settings(**given), num_examples)
+    assert (best and best.patience) == patience
+    assert ("cannot tell the best epoch" in caplog.text) == (best is None)
 
 
 def test_the_best_epoch_is_kept_as_it_was_validated():
@@ -113,6 +131,23 @@ def test_the_first_loss_is_that_of_the_first_batch(caplog):
     expected = model.evaluate(data.take(1), verbose=0)[0]
     fit(model, lambda step, shard: data.repeat(), lambda shard: data, 4, 2, None)
     assert f"from {max(expected, np.log(2)):.3f} to " in caplog.text
+
+
+@pytest.mark.parametrize(("epochs", "said"), [(11, "At most 6 minutes to go."), (2, None)])
+def test_how_long_it_takes_is_said_once(epochs, said, monkeypatch, caplog):
+    caplog.set_level("INFO", "regard")
+    clock = iter(range(0, 10_000, 30))  # an epoch of half a minute
+    monkeypatch.setattr("regard.recipes.training.fit.time.perf_counter", lambda: next(clock))
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    progress = Progress()
+    progress.set_model(model)
+    progress.set_params({"epochs": epochs, "steps": 1})
+    progress.on_train_begin()
+    for epoch in range(2):
+        progress.on_epoch_begin(epoch)
+        progress.on_epoch_end(epoch, {"loss": 1.0})
+    assert [each for each in caplog.messages if "minutes" in each] == ([said] if said else [])
 
 
 def test_progress_notes_every_epoch(caplog):

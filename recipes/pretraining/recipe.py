@@ -106,7 +106,7 @@ def pretrain_text(
                 partial(training_batches, plan, learned, tokenizer, share),
                 partial(validation_batches, validation_plan, held_out, tokenizer, share),
                 *steps,
-                BestEpoch(settings.patience or max(10, settings.epochs // 3)),
+                BestEpoch(settings.longest_wait()),
                 resume,
             )
         metadata = current.metadata(settings)

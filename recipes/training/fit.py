@@ -72,7 +72,7 @@ def best_epoch_of(settings: Settings, num_examples: int) -> BestEpoch | None:
         message = "%d examples to validate on cannot tell the best epoch: the last one is kept."
         logger.info(message, num_examples)
         return None
-    return BestEpoch(settings.patience or max(10, settings.epochs // 3))
+    return BestEpoch(settings.longest_wait())
 
 
 class Measured(keras.callbacks.Callback):
