@@ -46,7 +46,7 @@ TRANSLATION_PRESETS = {
 # Dosovitskiy et al., 2021, "An Image is Worth 16x16 Words", table 1,
 # https://arxiv.org/abs/2010.11929 (base, large, huge); Touvron et al., 2021, "Training
 # data-efficient image transformers", table 1, https://arxiv.org/abs/2012.12877 (tiny, small). What
-# stands last is the size of a patch. "vit_mini" and "vit_compact" are ours: for images of 32 to 128
+# stands last is the size of a patch. "vit_mini" and "vit_compact" are ours: for images of 32 to 64
 # pixels, from scratch.
 _VIT_TINY = {"hidden_dim": 192, "num_layers": 12, "num_heads": 3, "intermediate_dim": 768}
 _VIT_SMALL = {"hidden_dim": 384, "num_layers": 12, "num_heads": 6, "intermediate_dim": 1536}

@@ -64,7 +64,7 @@ def _dimensions(arguments):
         "E": arguments["hidden_dim"] // 2,  # of a convolutional stem
         "Q": arguments["hidden_dim"] // 4,
         "3": 3,
-        "k": max(3, stem_strides(arguments["patch_size"])[-1] + 1),
+        "k": stem_strides(arguments["patch_size"])[-1] + 1,
     }
 
 

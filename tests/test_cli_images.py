@@ -26,17 +26,17 @@ def run(folder):
     assert done.stdout.splitlines()[-1] == f"run: {directory}"
     odd, *lines = done.stderr.splitlines()
     assert odd.startswith(f"{folder}/train is validated on its own training data, 8 of 8 examples")
-    assert lines[:4] == [
+    assert lines[:5] == [
         "Training on 1 CPU, in float32, no XLA.",
+        "32 images to learn from, 8 to validate on, 2 classes, read as 8 x 8 pixels.",
+        "At most 1 epochs of 2 batches of 16 images; augmentation light, mirrored.",
         "vit_mini_conv opens in Regard alone; other programs open --preset vit_compact.",
-        "32 images to learn from, 8 to validate on, 2 classes, read as 8 x 8 pixels; "
-        "2 steps of 16 images, at most 1 times.",
         "8 examples to validate on cannot tell the best epoch: the last one is kept.",
     ]
-    assert lines[4].startswith("epoch 1/1: loss")
-    assert lines[5].startswith("It has learned nothing that shows")  # in two steps
-    assert lines[6].startswith("Next: regard predict")
-    assert len(lines) == 7
+    assert lines[5].startswith("epoch 1/1: loss")
+    assert lines[6].startswith("It has learned nothing that shows")  # in two steps
+    assert lines[7].startswith("Next: regard predict")
+    assert len(lines) == 8
     return directory
 
 

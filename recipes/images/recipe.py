@@ -10,7 +10,6 @@ References:
     Touvron et al., "DeiT", https://arxiv.org/abs/2012.12877 (how to train one on little data)
 """
 
-import logging
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -36,9 +35,7 @@ from .preprocessing import ImagePreprocessing
 from .report import write_image_report
 from .run import ImageRun, open_image_checkpoint
 from .settings import ImageReading, ImageSettings
-from .training import compile_image_classifier
-
-logger = logging.getLogger("regard")
+from .training import announce, compile_image_classifier
 
 
 @takes(ImageReading, ImageSettings)
@@ -93,12 +90,8 @@ def fit_images(
             height, width = preprocessing.height, preprocessing.width
             check_batch(batch_size := settings.batch_size, "--batch-size")
             steps = whole_steps(len(train) // batch_size, settings.epochs, settings.accumulate)
-            logger.info(
-                "%d images to learn from, %d to validate on, %d classes, read as %d x %d pixels; "
-                "%d steps of %d images, at most %d times.",
-                *(len(train), len(validation), len(class_names), width, height, steps[0]),
-                *(batch_size, steps[1]),
-            )
+            counts = len(train), len(validation), len(class_names)
+            announce(settings, counts, (width, height), *steps)
             compile_image_classifier(model, settings, *steps)
             one_hot = np.eye(len(class_names), dtype="float32")
             targets = np.asarray(smooth(one_hot[labels], settings.label_smoothing))
@@ -135,9 +128,6 @@ def start(
         if settings.checkpoint is None:
             sizes = {"num_classes": len(class_names), **options}
             model = VisionTransformer.from_preset(settings.preset, **sizes)
-            if model.layout.model_type != "vit":
-                message = "%s opens in Regard alone; other programs open --preset vit_compact."
-                logger.info(message, settings.preset)
             height, width, _ = model.config["image_shape"]
             return model, ImagePreprocessing.for_shape(height, width), class_names
         checkpoint, preprocessing = open_image_checkpoint(settings.checkpoint)

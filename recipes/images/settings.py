@@ -76,8 +76,8 @@ class ImageSettings(Settings):
     )
     batch_size: int | None = setting(
         "Images in a batch.",
-        default_is=f"about the root of their number, 8 to {LARGEST_BATCH}, from a checkpoint to "
-        f"{LARGEST_BATCH_FROM_CHECKPOINT}",
+        default_is=f"about the square root of their number, 8 to {LARGEST_BATCH}, from a "
+        f"checkpoint to {LARGEST_BATCH_FROM_CHECKPOINT}",
         at_least=1,
     )
     augmentation: str | None = setting(

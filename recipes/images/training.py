@@ -1,13 +1,45 @@
 """Trains a classifier of images: its optimizer and its learning rate."""
 
+import logging
+
 import keras
 
+from ...models.presets import image_preset
 from ..training.losses import compile_classifier
 from ..training.optimizers import UNDECAYED, make_optimizer, mean_momentum, spacing
 from .settings import ImageSettings
 
 WARMUP_SHARE = 0.1  # of the steps
 AVERAGE_EVERY = 4  # steps, at most: each time is a pass over all weights
+
+logger = logging.getLogger("regard")
+
+
+def announce(
+    settings: ImageSettings,
+    counts: tuple[int, int, int],
+    size: tuple[int, int],
+    batches_per_epoch: int,
+    epochs: int,
+) -> None:
+    """Says what is trained, and how, as far as the images decide it.
+
+    Args:
+        settings: Complete settings.
+        counts: Numbers of images to learn from, to validate on, and of classes.
+        size: Width and height that images are read as, in pixels.
+        batches_per_epoch, epochs: As in `compile_image_classifier`.
+    """
+    message = "%d images to learn from, %d to validate on, %d classes, read as %d x %d pixels."
+    logger.info(message, *counts, *size)
+    mirrored = "mirrored" if settings.mirror and settings.augmentation != "none" else "not mirrored"
+    logger.info(
+        "At most %d epochs of %d batches of %d images; augmentation %s, %s.",
+        *(epochs, batches_per_epoch, settings.batch_size, settings.augmentation, mirrored),
+    )
+    if settings.preset is not None and "stem" in image_preset(settings.preset):
+        message = "%s opens in Regard alone; other programs open --preset vit_compact."
+        logger.info(message, settings.preset)
 
 
 def compile_image_classifier(

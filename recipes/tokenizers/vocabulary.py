@@ -20,12 +20,12 @@ _UNSPACED = re.compile(
 
 
 def has_spaces(texts: Sequence[str]) -> bool:
-    """Returns whether nine in ten letters of texts are of scripts with spaces between words."""
-    unspaced = letters = 0
+    """Returns whether nine in ten characters of texts are of scripts with spaces between words."""
+    unspaced = characters = 0
     for text in texts:
         unspaced += len(_UNSPACED.findall(text))
-        letters += len(text) - text.count(" ")
-    return unspaced <= 0.1 * letters
+        characters += len(text) - text.count(" ")
+    return unspaced <= 0.1 * characters
 
 
 def learn_vocabulary(
