@@ -76,7 +76,7 @@ def can_teach(texts: LabelledTexts) -> bool:
         why = f"about {tokens} tokens in {num_classes} classes would take it long"
     if why:
         logger.info("No teacher: %s.", why)
-    return num_classes > 1 and why is None
+    return why is None
 
 
 def distill(
@@ -102,11 +102,12 @@ def distill(
     """
     texts = list(texts)
     owners = np.arange(len(texts)) if owners is None else owners
-    reader = NGramReader(pieces).fit(_joined(texts, owners))
+    whole = _joined(texts, owners)
+    reader = NGramReader(pieces).fit(whole)
     occurrences, counts = _count(reader, texts)
     if len(labels) < len(texts):
         counts = group_sums(np.bincount(owners)) @ counts
-    teacher, unseen = learn(counts, labels, _joined(texts, owners), targets)
+    teacher, unseen = learn(counts, labels, whole, targets)
     real_targets = (TEACHER_SHARE * unseen + (1 - TEACHER_SHARE) * targets)[owners]
     weights = ngram_weights(teacher)
     weights /= (occurrences @ weights).std(axis=0)
