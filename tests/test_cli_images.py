@@ -29,7 +29,7 @@ def run(folder):
     assert lines[:5] == [
         "Training on 1 CPU, in float32, no XLA.",
         "32 images to learn from, 8 to validate on, 2 classes, read as 8 x 8 pixels.",
-        "At most 1 epochs of 2 batches of 16 images; augmentation light, mirrored.",
+        "At most 1 epochs of 2 batches of 16 images; augmentation strong, mirrored.",
         "vit_mini_conv opens in Regard alone; other programs open --preset vit_compact.",
         "8 examples to validate on cannot tell the best epoch: the last one is kept.",
     ]

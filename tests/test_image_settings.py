@@ -42,6 +42,15 @@ def test_images_are_read_at_their_own_size_up_to_a_bound(side, size, patch_size)
 
 
 @pytest.mark.parametrize(
+    ("number", "augmentation"),
+    [(9, "strong"), (499, "strong"), (500, "light"), (9999, "light"), (10_000, "medium")],
+)
+def test_few_images_are_changed_the_most(number, augmentation):
+    assert completed(number).augmentation == augmentation
+    assert completed(number, checkpoint="dir").augmentation == "light"
+
+
+@pytest.mark.parametrize(
     ("image_size", "patch_size"), [(16, 4), (128, 16), ((24, 100), 4), (100, 10), (18, 6)]
 )
 def test_patches_fit_the_size_that_is_given(image_size, patch_size):

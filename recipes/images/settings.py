@@ -1,7 +1,7 @@
 """Declares what decides the training of a classifier of images, and what its data is."""
 
 from dataclasses import replace
-from math import log2
+from math import inf, log2
 from typing import Any, Self
 
 from ...models.presets import IMAGE_PRESETS, image_preset
@@ -17,8 +17,13 @@ STRENGTHS = ("none", "light", "medium", "strong")  # of augmentation
 FROM_SCRATCH = {
     "learning_rate": 1e-3, "stochastic_depth": 0.1, "layer_decay": 1.0,
 }
-FEW = {"preset": "vit_mini_conv", "augmentation": "light"}
-PLENTY = {"preset": "vit_compact_conv", "augmentation": "medium"}
+# By the number of images below which it holds. A few are remembered unless they are mixed; of
+# some thousands each is seen often enough as it is.
+BY_NUMBER = {
+    500: {"preset": "vit_mini_conv", "augmentation": "strong"},
+    10_000: {"preset": "vit_mini_conv", "augmentation": "light"},
+    inf: {"preset": "vit_compact_conv", "augmentation": "medium"},
+}
 FROM_CHECKPOINT = {
     "learning_rate": 1e-4, "augmentation": "light", "stochastic_depth": 0.0, "layer_decay": 0.75,
 }
@@ -26,7 +31,6 @@ FROM_CHECKPOINT = {
 LARGEST_BATCH, LARGEST_BATCH_FROM_CHECKPOINT = 128, 32
 SIZES = (32, 48, 64)  # pixels, from scratch: the largest that images have; more learn slower
 OF_ANY_SIZE = ("vit_mini_conv", "vit_compact", "vit_compact_conv")  # presets
-MANY = 10_000  # images, from which on a larger model learns more
 FEWEST_STEPS = 200
 
 
@@ -46,7 +50,7 @@ def image_size(text: str) -> int | tuple[int, int]:
     checkpoint={"help": "Start from a pretrained ViT in Hugging Face's layout, or from a run."},
     preset={
         "help": f"Size from scratch: {', '.join(IMAGE_PRESETS)}.",
-        "default_is": f"vit_mini_conv, from {MANY} images on vit_compact_conv",
+        "default_is": "vit_mini_conv, from 10,000 images on vit_compact_conv",
         "parse": preset_name(image_preset),
         "metavar": "NAME",
     },
@@ -82,7 +86,7 @@ class ImageSettings(Settings):
     )
     augmentation: str | None = setting(
         "What is done to images in training, in rising strength.",
-        default_is=f"light; from scratch medium from {MANY} images on",
+        default_is="light; from scratch strong below 500 images, medium from 10,000 on",
         choices=STRENGTHS,
     )
     mirror: bool | None = setting(
@@ -145,7 +149,8 @@ class ImageSettings(Settings):
         # Images seen in all rise with the number, but slower: 100,000 of 1,300, a million of
         # 40,000.
         settings = settings.with_epochs(max(1, round(1000 * number**-0.35)), steps, FEWEST_STEPS)
-        return settings.with_defaults(**(FEW if number < MANY else PLENTY))._for_side(side)
+        suited = next(each for most, each in BY_NUMBER.items() if number < most)
+        return settings.with_defaults(**suited)._for_side(side)
 
     def _for_side(self, side: int) -> Self:
         """Returns the same, from scratch, with the size of images and of patches."""
