@@ -20,10 +20,6 @@ MANY = 5000  # images, which take so long that it is said
 
 logger = logging.getLogger("regard")
 
-_decode = tf.function(  # a graph's errors say what was asserted, and no more
-    decode_image, input_signature=[tf.TensorSpec([], tf.string)], autograph=False
-)
-
 
 def read_labelled_images(
     source: str | Path, which: str = "train", **reading: Any
@@ -113,7 +109,7 @@ def _problem(images: LabelledImages, index: int) -> str:
     """Says what is wrong with an image."""
     try:
         file = Path(images.files[index])
-        _decode(images.contents[index] if images.contents else file.read_bytes())
+        decode_image(images.contents[index] if images.contents else file.read_bytes())
     except OSError as error:
         return f"it cannot be read ({error.strerror})"
     except tf.errors.InvalidArgumentError as error:

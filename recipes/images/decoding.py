@@ -5,6 +5,8 @@ images, those with a palette, with transparency (which is dropped), of 16 bits, 
 of a camera that was held sideways is turned upright, as its EXIF says.
 """
 
+from functools import partial
+
 import tensorflow as tf
 
 FORMATS = "JPEG, PNG, GIF or BMP"
@@ -19,28 +21,32 @@ _ORIENTATION = (
 )
 
 
-@tf.autograph.experimental.do_not_convert  # there is nothing to convert, and it takes seconds
+@partial(tf.function, input_signature=[tf.TensorSpec([], tf.string)], autograph=False)
 def decode_image(contents: tf.Tensor) -> tf.Tensor:
     """Decodes a file's bytes to pixels: a string to uint8, (H, W, 3).
+
+    It is traced once a process: many datasets decode, and its graph is large.
 
     Raises:
         tf.errors.InvalidArgumentError: When the graph runs, if the string is no whole image of a
             known format, or has too many pixels. The header tells their number before any memory
             is asked for.
     """
-    contents = tf.convert_to_tensor(contents)
-    cases = [
+
+    def refuse():
+        with tf.control_dependencies([_assert(False, f"it is no {FORMATS} image.")]):
+            return tf.zeros((1, 1, 3), tf.uint8)
+
+    readers = [
         (tf.io.is_jpeg(contents), lambda: _read_jpeg(contents)),
         (_starts(contents, b"\x89PNG"), lambda: _read_png(contents)),
         (_starts(contents, b"GIF8"), lambda: _read_gif(contents)),
         (_starts(contents, b"BM"), lambda: _read_bmp(contents)),
+        (True, refuse),
     ]
-
-    def refuse():
-        with tf.control_dependencies([tf.Assert(False, [f"it is no {FORMATS} image."])]):
-            return tf.zeros((1, 1, 3), tf.uint8)
-
-    return tf.ensure_shape(tf.case(cases, default=refuse), (None, None, 3))
+    known, branches = zip(*readers, strict=True)
+    first = tf.argmax(tf.cast(known, tf.int32), output_type=tf.int32)
+    return tf.ensure_shape(tf.switch_case(first, branches), (None, None, 3))
 
 
 def _read_jpeg(contents):
@@ -66,9 +72,8 @@ def _read_gif(contents):
 def _read_bmp(contents):
     width, height = (_integer(contents, at, 4) for at in (18, 22))
     bits = _integer(contents, 28, 2)
-    known = tf.Assert(
-        tf.reduce_any(bits == [8, 24, 32]), ["a BMP must have 8, 24 or 32 bits a pixel, not", bits]
-    )
+    is_known = tf.reduce_any(bits == [8, 24, 32])
+    known = _assert(is_known, "a BMP must have 8, 24 or 32 bits a pixel, not", bits)
     with tf.control_dependencies([_check_pixels(height, width), known]):
         return tf.cond(
             bits == 8,
@@ -95,13 +100,11 @@ def _integer(contents, start, size, little_endian=True):
     """Reads an unsigned integer of `size` bytes from byte `start` on; -1 beyond the end."""
     weights = [256**power for power in range(size)]
     weights = tf.constant(weights if little_endian else weights[::-1], tf.int64)
-
-    def read():
-        parts = tf.io.decode_raw(tf.strings.substr(contents, start, size), tf.uint8)
-        return tf.reduce_sum(tf.cast(parts, tf.int64) * weights)
-
-    is_there = tf.strings.length(contents) >= start + size
-    return tf.cond(is_there, read, lambda: tf.constant(-1, tf.int64))
+    end = start + size
+    header = tf.strings.join([tf.strings.substr(contents, 0, end), b"\0" * end])
+    parts = tf.io.decode_raw(tf.strings.substr(header, start, size), tf.uint8)
+    value = tf.reduce_sum(tf.cast(parts, tf.int64) * weights)
+    return tf.where(tf.strings.length(contents) >= end, value, -1)
 
 
 def _check_pixels(height, width):
@@ -110,22 +113,31 @@ def _check_pixels(height, width):
     height = tf.where(height >= 2**31, 2**32 - height, height)  # a BMP from the top down
     is_good = (height > 0) & (width > 0) & (height < 2**31) & (width < 2**31)
     is_good &= height * width <= MOST_PIXELS
-    return tf.Assert(is_good, [f"it must have 1 to {MOST_PIXELS} pixels, not", height, "x", width])
+    return _assert(is_good, f"it must have 1 to {MOST_PIXELS} pixels, not", height, "x", width)
+
+
+def _assert(condition, *said):
+    """As `tf.Assert`, which has a graph of its own for what is said."""
+    return tf.raw_ops.Assert(condition=condition, data=[tf.convert_to_tensor(s) for s in said])
 
 
 def _orientation(contents):
     """Returns the orientation of a JPEG, 1 to 8 as EXIF counts; 1 if it has none."""
     found = tf.strings.regex_replace(tf.strings.substr(contents, 0, 8192), _ORIENTATION, r"\1\2")
-    is_found = tf.strings.length(found) == 1
-    return tf.cond(is_found, lambda: _integer(found, 0, 1), lambda: tf.constant(1, tf.int64))
+    return tf.where(tf.strings.length(found) == 1, _integer(found, 0, 1), 1)
 
 
 def _upright(image, orientation):
     """Undoes an orientation: 1 is upright, 3 upside down, 6 and 8 on a side, others mirrored."""
-    is_mirrored = tf.reduce_any(orientation == [2, 4, 5, 7])
-    turns = tf.gather([0, 0, 0, 2, 2, 3, 3, 1, 1], orientation)  # quarters, counterclockwise
-    image = tf.image.rot90(image, tf.cast(turns, tf.int32))
-    return tf.cond(is_mirrored, lambda: tf.image.flip_left_right(image), lambda: image)
+
+    def turn():
+        on_a_side = tf.cast(orientation >= 5, tf.int32)
+        turned = tf.transpose(image, tf.gather([[0, 1, 2], [1, 0, 2]], on_a_side))
+        backwards = [tf.reduce_any(orientation == [3, 4, 7, 8])]  # its rows, then its columns
+        backwards += [tf.reduce_any(orientation == [2, 3, 6, 7])]
+        return tf.reverse(turned, tf.where(backwards)[:, 0])
+
+    return tf.cond(orientation == 1, lambda: image, turn)
 
 
 def decode_batch(contents: tf.Tensor, prepare, shape: tuple[int, int, int]) -> tf.Tensor:
