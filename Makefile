@@ -3,8 +3,10 @@ PYTHON ?= python3
 VENV ?= .venv
 INSTALLED = $(VENV)/.installed
 INTEROP = $(VENV)/.interop
-INSTALL = $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
+# Modules are compiled when they are first imported: most never are.
+INSTALL = $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-compile \
 	--constraint constraints.txt --editable
+export PYTHONDONTWRITEBYTECODE =
 # A process a core, up to four as each takes gigabytes. The tests of a file stay together, and files
 # begin in the order of tests/conftest.py, those that take longest first.
 PYTEST = $(VENV)/bin/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile \

@@ -61,13 +61,17 @@ def fit(task, output, drawn=False, **settings):
     """
     from regard.models import IMAGE_PRESETS, TEXT_PRESETS
 
-    blank = mock.patch("matplotlib.figure.Figure.savefig", lambda self, path, **_: path.touch())
     with (
         mock.patch.dict(TEXT_PRESETS, small_run=TEXT),
         mock.patch.dict(IMAGE_PRESETS, small_run=VIT),
-        nullcontext() if drawn else blank,
+        nullcontext() if drawn else blank_pictures(),
     ):
         return _FITS[task](Path(output), **settings)
+
+
+def blank_pictures():
+    """Draws no picture while it lasts: a report has their names alone."""
+    return mock.patch("matplotlib.figure.Figure.savefig", lambda self, path, **_: path.touch())
 
 
 def _reviews(count, seed=0):

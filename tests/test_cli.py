@@ -14,6 +14,7 @@ from regard.recipes.cli import main
 from regard.recipes.text.demo import write_reviews
 from regard.recipes.text.reviews import generate_reviews
 
+FAST = ("--epochs", "1", "--preset", "tiny", "--no-refit")
 GOOD = "text,label\n" + "".join(f"good {i},yes\nbad {i},no\n" for i in range(20))
 
 
@@ -27,7 +28,7 @@ def reviews(tmp_path_factory):
 @pytest.fixture(scope="module")
 def run(reviews):
     """A run, trained as people do it; stderr tells the story without noise."""
-    done = regard("fit", "text", reviews, "--epochs", "1", cwd=reviews.parent)
+    done = regard("fit", "text", reviews, *FAST, cwd=reviews.parent)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "run: runs/reviews"
     lines = done.stderr.splitlines()
@@ -195,7 +196,7 @@ def test_overwrite_skip_bad_rows_and_encoding(run, reviews, tmp_path):
         "\n".join([*rows, ",positive", "ragged"]), encoding="gb18030"
     )
     shutil.copytree(run, tmp_path / "run")
-    options = ["--epochs", "1", "--output", tmp_path / "run", "--encoding", "gb18030"]
+    options = [*FAST, "--output", tmp_path / "run", "--encoding", "gb18030"]
     done = regard_here(
         "fit", "text", tmp_path / "data.csv", *options, "--skip-bad-rows", "--overwrite"
     )

@@ -19,7 +19,9 @@ from regard.recipes.text.reviews import generate_reviews
 from regard.recipes.tokenizers.pieces import SPECIAL_TOKENS
 from regard.recipes.tokenizers.wordpiece import WordPieceTokenizer
 
-SETTINGS = "--text-column first --pair-column second --preset tiny --epochs 1 --validation 0.25"
+SETTINGS = (
+    "--validation 0.25 --text-column first --pair-column second --preset tiny --epochs 1 --no-refit"
+)
 PAIRS = [
     ("The room was clean.", "The room was dirty, and the bed was lumpy."),
     ("The room was dirty, and the bed was lumpy.", "The room was clean."),

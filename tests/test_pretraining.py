@@ -126,7 +126,8 @@ def test_the_command_line_goes_on_from_a_run(run_directory, tmp_path, capsys, mo
     going_on = regard.MaskedLMRun.load(run)
     assert len(going_on.tokenizer.vocabulary) <= 300
     table = LabelledTexts("reviews.csv", texts, labels, "review", "sentiment")
-    fitted = regard.fit_text(table, checkpoint=run, epochs=1, output=tmp_path / "fitted")
+    once = {"epochs": 1, "refit": False, "adversarial": 0.0}
+    fitted = regard.fit_text(table, checkpoint=run, output=tmp_path / "fitted", **once)
     assert fitted.tokenizer.vocabulary == going_on.tokenizer.vocabulary
     longest = "max_sequence_length"
     assert fitted.model.config[longest] == going_on.model.config[longest]

@@ -51,7 +51,8 @@ def scratch(plain_run):
 def fine_tuned(scratch, tmp_path_factory):
     start = random_checkpoint(tmp_path_factory.mktemp("start"), scratch[0].tokenizer.vocabulary)
     output = tmp_path_factory.mktemp("fine-tuned") / "run"
-    run = regard.fit_text(reviews(120), checkpoint=str(start), epochs=1, lora=2, output=output)
+    settings = {"epochs": 1, "lora": 2, "refit": False}
+    run = regard.fit_text(reviews(120), checkpoint=str(start), output=output, **settings)
     return run, output
 
 

@@ -16,7 +16,7 @@ SOURCES = [*generate_pairs(100, seed=2, held_out=True)[0], "Ünïcödé 😀", "
 def run_and_model(tmp_path_factory):
     output = tmp_path_factory.mktemp("dates") / "run"
     run = regard.fit_translation(
-        regard.ParallelTexts("dates.tsv", *generate_pairs(6000, seed=0, held_out=False)),
+        regard.ParallelTexts("dates.tsv", *generate_pairs(4000, seed=0, held_out=False)),
         validation_source=regard.ParallelTexts(
             "more.tsv", *generate_pairs(50, seed=1, held_out=False)
         ),
