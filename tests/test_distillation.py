@@ -136,6 +136,16 @@ def test_memory_of_a_lesson_is_bounded(monkeypatch):
     assert len(lesson.texts) == 50 + 600 // 12
 
 
+@pytest.mark.parametrize(
+    ("num_texts", "num_classes", "each_epoch"), [(6, 2, 200), (6, 3, 300), (60, 2, 480)]
+)
+def test_few_texts_of_many_classes_are_spliced_the_most(num_texts, num_classes, each_epoch):
+    texts, _ = texts_of_two_kinds(num_texts)
+    labels = np.arange(num_texts) % num_classes
+    lesson = distill(texts, labels, np.eye(num_classes)[labels], PIECES, epochs=2, seed=0)
+    assert len(lesson.texts) == num_texts + 2 * each_epoch
+
+
 @pytest.mark.parametrize("counts", [(1, 1, 1), (1, 5, 5), (2, 1, 9), (3, 3, 3)])
 def test_a_teacher_of_classes_with_few_texts(counts):
     """None stops it, and what is said of a text that was not held out is its label."""

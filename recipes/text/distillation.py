@@ -35,7 +35,8 @@ from .teacher import NGramReader, group_sums, learn, ngram_weights, num_columns
 logger = logging.getLogger("regard")
 
 TEACHER_SHARE = 0.5  # of a real text's target; the rest is its label
-SYNTHETIC_PER_TEXT = 8  # in an epoch
+# Synthetic texts of an epoch: so many for each text, and at least so many for each class.
+SYNTHETIC_PER_TEXT, SYNTHETIC_PER_CLASS = 8, 100
 SYNTHETIC_TOKENS = 1_500_000  # in an epoch, at most: about a minute on two cores
 LARGEST_DATA = 50_000  # texts: more teach the transformer by themselves
 LARGEST_LESSON = 100_000_000  # tokens times columns of evidence: 200 MB of it, and some minutes
@@ -114,7 +115,8 @@ def distill(
     evidence = (occurrences @ weights).astype("float16")
     parts = [(texts, real_targets, evidence, row_weights(owners))]
     most = LARGEST_LESSON // weights.shape[1]
-    for synthetic in _synthetic_texts(texts, epochs, most, seed):
+    fewest = SYNTHETIC_PER_CLASS * targets.shape[1]
+    for synthetic in _synthetic_texts(texts, epochs, fewest, most, seed):
         occurrences, counts = _count(reader, synthetic)
         evidence = (occurrences @ weights).astype("float16")
         one_each = np.ones(len(synthetic), "float32")
@@ -144,11 +146,17 @@ def _count(reader, texts) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
     return occurrences, group_sums(_lengths(texts)) @ occurrences
 
 
-def _synthetic_texts(texts: list[np.ndarray], epochs: int, most_tokens: int, seed: int):
-    """Yields synthetic texts for all epochs, some thousands at a time."""
+def _synthetic_texts(
+    texts: list[np.ndarray], epochs: int, fewest: int, most_tokens: int, seed: int
+):
+    """Yields synthetic texts for all epochs, some thousands at a time.
+
+    `fewest` are for an epoch, unless they are so long that they would take too long.
+    """
     random = np.random.default_rng(seed)
     mean_length = max(1, sum(_lengths(texts)) // len(texts))
-    count = epochs * min(SYNTHETIC_PER_TEXT * len(texts), SYNTHETIC_TOKENS // mean_length)
+    wanted = max(SYNTHETIC_PER_TEXT * len(texts), fewest)
+    count = epochs * min(wanted, SYNTHETIC_TOKENS // mean_length)
     count = min(count, most_tokens // mean_length)
     for start in range(0, count, _ASKED_AT_ONCE):
         yield splice(texts, min(_ASKED_AT_ONCE, count - start), random)
