@@ -133,8 +133,8 @@ def _upright(image, orientation):
     def turn():
         on_a_side = tf.cast(orientation >= 5, tf.int32)
         turned = tf.transpose(image, tf.gather([[0, 1, 2], [1, 0, 2]], on_a_side))
-        backwards = [tf.reduce_any(orientation == [3, 4, 7, 8])]  # its rows, then its columns
-        backwards += [tf.reduce_any(orientation == [2, 3, 6, 7])]
+        rows, columns = [3, 4, 7, 8], [2, 3, 6, 7]  # where they stand backwards
+        backwards = [tf.reduce_any(orientation == those) for those in (rows, columns)]
         return tf.reverse(turned, tf.where(backwards)[:, 0])
 
     return tf.cond(orientation == 1, lambda: image, turn)
