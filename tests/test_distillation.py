@@ -233,7 +233,8 @@ def test_of_hidden_tokens_no_evidence_is_asked(monkeypatch):
     assert np.array_equal(weights["evidence"] == 1, inputs["token_ids"] == 6)
 
 
-def test_a_student_learns_and_keeps_the_mean_of_its_weights():
+def test_a_student_learns_and_keeps_the_mean_of_its_weights(monkeypatch):
+    monkeypatch.setattr("regard.recipes.text.distillation.FEWEST_STEPS", 100)
     texts, labels = texts_of_two_kinds(60)
     lesson = distill(texts, labels, np.eye(2)[labels], PIECES, epochs=1, seed=0)
     tokenizer, model = WordPieceTokenizer(PIECES), tiny_classifier()

@@ -62,7 +62,6 @@ FEW_SHAPES = {
     [
         ("text", "bfloat16"),
         ("translation", "float32"),
-        ("images", "bfloat16"),
         ("images", "float16"),
     ],
 )

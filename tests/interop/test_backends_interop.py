@@ -21,7 +21,7 @@ ALL = (
     *("text_classifier", "translator", "vision_transformer"),
 )
 # JAX compiles every model, which takes minutes; the saved ones are all compared.
-FILES = {"torch": ALL, "jax": ("attention", "decoder", "embeddings", "keras_masks", "pooling")}
+FILES = {"torch": ALL, "jax": ("attention", "embeddings", "keras_masks", "pooling")}
 V, B, T, SHAPE = 13, 3, 5, (8, 12, 3)
 SIZES = {"hidden_dim": 12, "num_layers": 1, "num_heads": 2, "intermediate_dim": 17, "dropout": 0.0}
 COMPACT = {"stem": "convolutions", "pooling": "average"}
