@@ -22,7 +22,7 @@ HEAVY = (
 
 def pytest_collection(session):
     if session.config.getoption("numprocesses", 0):
-        return  # others run the tests
+        return  # its workers run the tests, and need them
     import replicas  # noqa: F401  two devices, before any test module uses TensorFlow
 
     gc.set_threshold(100_000, 50, 50)  # a traced graph is many objects that are not garbage
