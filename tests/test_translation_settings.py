@@ -7,7 +7,7 @@ from regard.recipes.translation.settings import TranslationSettings
 
 
 def test_from_scratch_the_width_and_the_warm_up_decide():
-    settings = TranslationSettings().completed()
+    settings = TranslationSettings().completed().for_steps(400)
     assert (settings.preset, settings.epochs) == ("transformer_small", 100)
     assert (settings.batch_tokens, settings.warmup_steps) == (1024, 1000)
     assert settings.learning_rate == pytest.approx((192 * 1000) ** -0.5)
@@ -16,18 +16,37 @@ def test_from_scratch_the_width_and_the_warm_up_decide():
 
 
 def test_the_papers_presets_are_trained_as_in_the_paper():
-    base = TranslationSettings(preset="transformer_base").completed()
+    base = TranslationSettings(preset="transformer_base").completed().for_steps(400)
     assert (base.vocabulary_size, base.warmup_steps, base.batch_tokens) == (37_000, 4000, 4096)
     assert base.learning_rate == pytest.approx(512**-0.5 * 4000**-0.5)
 
 
 def test_a_checkpoint_has_gentler_defaults():
-    settings = TranslationSettings(checkpoint="dir").completed()
+    settings = TranslationSettings(checkpoint="dir").completed().for_steps(400)
     assert (settings.epochs, settings.learning_rate) == (10, 2e-4)
     assert (settings.subword_dropout, settings.batch_tokens) == (0.0, 4096)
     assert (settings.preset, settings.checkpoint) == (None, "dir")
     settings = settings.for_checkpoint(longest=128)
     assert (settings.learning_rate, settings.max_sequence_length) == (2e-4, 128)
+
+
+@pytest.mark.parametrize(
+    ("start", "steps_per_epoch", "epochs", "warmup_steps", "patience"),
+    [
+        ({}, 400, 100, 1000, 10),
+        ({}, 44, 100, 880, 23),
+        ({}, 4, 750, 600, 250),
+        ({}, 1, 3000, 600, 1000),
+        ({"checkpoint": "dir"}, 400, 10, 800, 10),
+        ({"checkpoint": "dir"}, 2, 150, 60, 500),
+        ({"epochs": 2}, 4, 2, 2, 250),
+    ],
+)
+def test_little_data_is_seen_more_often(start, steps_per_epoch, epochs, warmup_steps, patience):
+    """Enough steps, most of them after the warm-up, and no end before it."""
+    settings = TranslationSettings(**start).completed().for_steps(steps_per_epoch)
+    found = settings.epochs, settings.warmup_steps, settings.patience
+    assert found == (epochs, warmup_steps, patience)
 
 
 @pytest.mark.parametrize("start", [{}, {"preset": "transformer_big"}, {"checkpoint": "dir"}])
@@ -42,7 +61,7 @@ def test_what_is_given_stays(start):
         "num_beams": 2,
         "length_penalty": -0.5,
     }
-    settings = TranslationSettings(**given).completed()
+    settings = TranslationSettings(**given).completed().for_steps(1)
     assert {name: getattr(settings, name) for name in given} == given
     assert settings.completed() == settings
 

@@ -102,6 +102,7 @@ def fit_translation(
             validation_pairs = encode_whole(held_out, tokenizer, settings)
             first_epoch = cut_batches(encode(0), budget, np.arange(len(train)))
             check_batch(max(map(len, first_epoch)), "--batch-tokens")
+            settings = settings.for_steps(len(first_epoch))
             steps = whole_steps(len(first_epoch), settings.epochs, settings.accumulate)
             compile_translator(model, settings, math.prod(steps))
             history, best_epoch = fit(

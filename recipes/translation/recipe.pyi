@@ -27,7 +27,7 @@ def fit_translation(
     strategy: str = "auto",
     xla: bool | None = None,
     accumulate: int = 1,
-    patience: int | None = 10,
+    patience: int | None = None,
     seed: int = 0,
     batch_tokens: int | None = None,
     max_sequence_length: int = 256,

@@ -1,6 +1,7 @@
 """Declares what decides the training of a translator, and what its data is."""
 
 from dataclasses import replace
+from math import ceil
 from typing import Self
 
 from ...models.presets import translation_preset
@@ -17,12 +18,16 @@ from ..settings import (
 
 SIZES = ("num_layers", "num_decoder_layers", "hidden_dim", "num_heads", "intermediate_dim")
 
-# What a training is where nothing else decides: for some 10,000s of pairs; for millions of them,
-# where vocabulary and warm-up are those of Vaswani et al., sections 5.1 and 5.3; and for a model
-# that has learned already.
-FEW_PAIRS = {"epochs": 100, "vocabulary_size": 4000, "batch_tokens": 1024, "warmup_steps": 1000}
-MANY_PAIRS = {"epochs": 100, "vocabulary_size": 37_000, "batch_tokens": 4096, "warmup_steps": 4000}
-FROM_CHECKPOINT = {"epochs": 10, "batch_tokens": 4096, "warmup_steps": 1000, "learning_rate": 2e-4}
+# What a training is where nothing else decides: for up to some 10,000s of pairs; for millions of
+# them, as in Vaswani et al., section 5.1; and for a model that has learned already.
+FEW_PAIRS = {"vocabulary_size": 4000, "batch_tokens": 1024}
+MANY_PAIRS = {"vocabulary_size": 37_000, "batch_tokens": 4096}
+FROM_CHECKPOINT = {"batch_tokens": 4096, "learning_rate": 2e-4}
+EPOCHS, EPOCHS_FROM_CHECKPOINT = 100, 10
+FEWEST_STEPS, FEWEST_STEPS_FROM_CHECKPOINT = 3000, 300
+WARMUP, WARMUP_OF_MANY = 1000, 4000  # steps, the second as in section 5.3
+WARMUP_SHARE = 1 / 5  # of all steps, at most
+FEWEST_TO_WAIT = 10, 1000  # epochs and steps without a better BLEU
 LARGE = "transformer_base and transformer_big"
 
 
@@ -38,12 +43,12 @@ def _size(help: str, default_is: str = "the preset's"):
         "parse": preset_name(translation_preset),
         "metavar": "NAME",
     },
-    epochs="100 from scratch, 10 from a checkpoint",
+    epochs=f"{EPOCHS} and at least {FEWEST_STEPS} steps; from a checkpoint "
+    f"{EPOCHS_FROM_CHECKPOINT} and at least {FEWEST_STEPS_FROM_CHECKPOINT} steps",
     learning_rate="(width x warm-up steps)^-0.5 from scratch, 2e-4 from a checkpoint",
     patience={
-        "default": 10,
-        "default_is": "",
         "help": "Epochs without a better BLEU after which training stops.",
+        "default_is": "{} and at least {} steps".format(*FEWEST_TO_WAIT),
     },
     batch_tokens={
         "help": "Tokens in a batch, of its longer side, with padding.",
@@ -70,7 +75,7 @@ class TranslationSettings(TokenSettings):
     intermediate_dim: int | None = _size("Width inside the feed-forward layers.")
     warmup_steps: int | None = setting(
         "Steps to the highest learning rate, which then falls with the inverse root of the step.",
-        default_is=f"1000; 4000 with {LARGE}",
+        default_is=f"{WARMUP}, {WARMUP_OF_MANY} with {LARGE}; at most a fifth of all steps",
         at_least=1,
     )
     label_smoothing: float = setting(
@@ -118,8 +123,26 @@ class TranslationSettings(TokenSettings):
                 f"hidden_dim={settings.hidden_dim}, num_heads={settings.num_heads}"
             )
         # Vaswani et al., section 5.3, https://arxiv.org/abs/1706.03762
-        rate = (settings.hidden_dim * settings.warmup_steps) ** -0.5
+        rate = (settings.hidden_dim * (settings.warmup_steps or settings.longest_warmup())) ** -0.5
         return settings.with_defaults(learning_rate=rate)
+
+    def longest_warmup(self) -> int:
+        """Returns the steps of the warm-up, unless they are given or the training is short."""
+        return WARMUP if self.preset in (None, "transformer_small") else WARMUP_OF_MANY
+
+    def for_steps(self, steps_per_epoch: int) -> Self:
+        """Returns the same with what the number of steps in an epoch decides."""
+        if self.checkpoint is None:
+            settings = self.with_epochs(EPOCHS, steps_per_epoch, FEWEST_STEPS)
+        else:
+            fewest = FEWEST_STEPS_FROM_CHECKPOINT
+            settings = self.with_epochs(EPOCHS_FROM_CHECKPOINT, steps_per_epoch, fewest)
+        share = round(WARMUP_SHARE * settings.epochs * steps_per_epoch)
+        epochs, steps = FEWEST_TO_WAIT
+        return settings.with_defaults(
+            warmup_steps=max(1, min(settings.longest_warmup(), share)),
+            patience=max(epochs, ceil(steps / steps_per_epoch)),
+        )
 
     def for_checkpoint(self, longest: int) -> Self:
         """Returns the same with what a checkpoint's longest text, in tokens, decides."""
