@@ -34,12 +34,12 @@ def test_a_checkpoint_has_gentler_defaults():
     ("start", "steps_per_epoch", "epochs", "warmup_steps", "patience"),
     [
         ({}, 400, 100, 1000, 10),
-        ({}, 44, 100, 880, 23),
-        ({}, 4, 750, 600, 250),
-        ({}, 1, 3000, 600, 1000),
+        ({}, 44, 100, 880, 12),
+        ({}, 4, 250, 200, 125),
+        ({}, 1, 1000, 200, 500),
         ({"checkpoint": "dir"}, 400, 10, 800, 10),
-        ({"checkpoint": "dir"}, 2, 150, 60, 500),
-        ({"epochs": 2}, 4, 2, 2, 250),
+        ({"checkpoint": "dir"}, 2, 100, 40, 250),
+        ({"epochs": 2}, 4, 2, 2, 125),
     ],
 )
 def test_little_data_is_seen_more_often(start, steps_per_epoch, epochs, warmup_steps, patience):

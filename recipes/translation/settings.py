@@ -8,6 +8,8 @@ from ...models.presets import translation_preset
 from ..declarations import Declared, declared, setting
 from ..errors import UserError
 from ..settings import (
+    FEWEST_STEPS,
+    FEWEST_STEPS_FROM_CHECKPOINT,
     SHARE,
     TableReading,
     TokenSettings,
@@ -24,10 +26,9 @@ FEW_PAIRS = {"vocabulary_size": 4000, "batch_tokens": 1024}
 MANY_PAIRS = {"vocabulary_size": 37_000, "batch_tokens": 4096}
 FROM_CHECKPOINT = {"batch_tokens": 4096, "learning_rate": 2e-4}
 EPOCHS, EPOCHS_FROM_CHECKPOINT = 100, 10
-FEWEST_STEPS, FEWEST_STEPS_FROM_CHECKPOINT = 3000, 300
 WARMUP, WARMUP_OF_MANY = 1000, 4000  # steps, the second as in section 5.3
 WARMUP_SHARE = 1 / 5  # of all steps, at most
-FEWEST_TO_WAIT = 10, 1000  # epochs and steps without a better BLEU
+FEWEST_TO_WAIT = 10, 500  # epochs and steps without a better BLEU
 LARGE = "transformer_base and transformer_big"
 
 
