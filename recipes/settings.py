@@ -176,11 +176,42 @@ class BertSettings(TokenSettings):
 class Reading(Declared):
     """Says how files are read."""
 
-    encoding: str = setting("Encoding of the files.", "utf-8")
+    encoding: str | None = setting(
+        "Encoding of the files.", default_is="utf-8, or utf-16 or utf-32 where the bytes say so"
+    )
+
+
+def _one_character(text: str) -> str:
+    """Returns the character that is typed; a tab is typed as such, as \\t or as tab."""
+    character = {"tab": "\t", "\\t": "\t"}.get(text, text)
+    if len(character) != 1:
+        raise ValueError(f"a delimiter is one character. Received: {text!r}")
+    return character
 
 
 @declared()
-class TableReading(Reading):
+class TableLayout(Reading):
+    """Says how the rows and fields of a table are told apart."""
+
+    delimiter: str | None = setting(
+        "Character between the fields of CSV and TSV files.",
+        default_is="what divides the rows evenly",
+        parse=_one_character,
+        metavar="CHAR",
+    )
+    header: bool | None = setting(
+        "Whether these files begin with the names of the columns.",
+        default_is="unless the first row looks like the others",
+    )
+
+    def _check_together(self) -> None:
+        super()._check_together()
+        if self.delimiter is not None and len(self.delimiter) != 1:
+            raise UserError(f"A delimiter is one character. Received: {self.delimiter!r}")
+
+
+@declared()
+class TableReading(TableLayout):
     """Says how tables and files of lines are read."""
 
     skip_bad_rows: bool = setting("Count and skip bad rows, not stop.", False)

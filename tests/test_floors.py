@@ -34,10 +34,11 @@ PACKAGES = {
         *sys.stdlib_module_names,
     },
     "recipes": {
-        *("click", "filelock", "keras", "matplotlib", "numpy", "pyarrow", "sacrebleu"),
-        *("safetensors", "scipy", "sentencepiece", "sklearn", "tabulate", "tensorflow"),
+        *("charset_normalizer", "click", "filelock", "keras", "matplotlib", "numpy", "openpyxl"),
+        *("pyarrow", "sacrebleu", "safetensors", "scipy", "sentencepiece", "sklearn"),
+        *("tabulate", "tensorflow"),
         *("tensorflow_datasets", "tensorflow_serving", "tensorflow_text", "tokenizers", "tqdm"),
-        *("wcwidth", "wrapt"),
+        *("wcwidth", "wrapt", "zstandard"),
         *sys.stdlib_module_names,
     },
 }

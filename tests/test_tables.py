@@ -169,12 +169,7 @@ def test_labels_of_typed_formats_become_strings(write):
     assert read_labelled_texts(write("a.jsonl", lines)).labels == expected
 
 
-def test_csv_labels_stay_as_written(write):
-    content = "text,label\na,01\nb,1.0\nc,True\nd,NA\n"
-    assert read_labelled_texts(write("a.csv", content)).labels == ["01", "1.0", "True", "NA"]
-
-
-@pytest.mark.parametrize("value", [0.5, float("inf"), [1], {"a": 1}])
+@pytest.mark.parametrize("value", [float("inf"), [1]])
 def test_label_of_another_type(write, value):
     path = write("a.jsonl", json.dumps({"text": "t", "label": value}))
     with pytest.raises(
@@ -288,11 +283,6 @@ def test_missing_file(tmp_path):
         read_labelled_texts(tmp_path / "reviews.csv")
 
 
-def test_directory(tmp_path):
-    with pytest.raises(UserError, match=f"{tmp_path.name} is a directory"):
-        read_labelled_texts(tmp_path)
-
-
 def test_text_file_holds_no_labels(write):
     with pytest.raises(
         UserError, match=r"a\.txt: .*without labels. Formats that hold labels: \.csv.*\.parquet"
@@ -300,10 +290,10 @@ def test_text_file_holds_no_labels(write):
         read_labelled_texts(write("a.txt", "one\ntwo\n"))
 
 
-@pytest.mark.parametrize("name", ["a.xlsx", "plain"])
+@pytest.mark.parametrize("name", ["a.doc", "plain"])
 def test_unknown_suffix(write, name):
     with pytest.raises(
-        UserError, match=rf"{name}: .*\.csv, \.tsv, \.jsonl.*\.parquet.*'(\.xlsx)?'"
+        UserError, match=rf"{name}: .*\.csv, \.tsv, .*\.jsonl.*\.parquet.*'(\.doc)?'"
     ):
         read_labelled_texts(write(name, "x"))
 
@@ -352,21 +342,14 @@ def test_not_utf8_in_json_lines(write):
         read_labelled_texts(path)
 
 
-def test_utf16_is_offered_where_the_byte_order_mark_shows_it(write):
-    with pytest.raises(
-        UserError, match=r"line 1: byte 0xFF is not utf-8.*--encoding, such as utf-16"
-    ):
-        read_labelled_texts(write("a.csv", "text,label\na,b\n".encode("utf-16")))
-
-
-def test_utf16_without_a_byte_order_mark(write):
+def test_another_encoding_than_the_one_that_is_named(write):
     path = write("a.csv", "text,label\na,b\n".encode("utf-16-le"))
-    with pytest.raises(
-        UserError, match=r"a\.csv, row 1: .*NUL byte.*--encoding, such as utf-16-le"
-    ):
-        read_labelled_texts(path)
     with pytest.raises(UserError, match=r"a\.csv is not utf-16\..*--encoding"):
         read_labelled_texts(path, encoding="utf-16")
+    with pytest.raises(UserError, match=r"row 1: .*NUL byte.*--encoding, such as utf-16-le"):
+        read_labelled_texts(path, encoding="utf-8")
+    with pytest.raises(UserError, match=r"byte 0xFF is not utf-8.*--encoding, such as utf-16"):
+        read_labelled_texts(write("b.csv", "a,b\n".encode("utf-16")), encoding="utf-8")
 
 
 @pytest.mark.parametrize("encoding", ["utf-9", "base64"])
@@ -378,7 +361,21 @@ def test_unknown_encoding(write, encoding):
 def test_quote_that_is_not_closed_names_the_row_where_it_opens(write):
     path = write("a.csv", 'text,label\n"one\ntwo",a\n"open,b\nc,d\n')
     with pytest.raises(UserError, match=r"a\.csv, row 3: the quotes do not match.*doubled"):
-        read_labelled_texts(path, skip_bad_rows=True)
+        read_labelled_texts(path)
+
+
+def test_rows_whose_quotes_do_not_match_are_skipped_and_no_other(write, caplog):
+    rows = ['"open,b', '"one\ntwo",a', 'c"d,a', '"e" f,b', "g,b", '"last,a']
+    path = write("a.csv", "text,label\n" + "\n".join(rows) + "\n")
+    table = read_labelled_texts(path, skip_bad_rows=True)
+    assert (table.texts, table.labels) == (["one\ntwo", 'c"d', "g"], ["a", "a", "b"])
+    assert "bad rows left out: 3, first row 2: the quotes do not match" in caplog.text
+
+
+def test_the_first_error_tells_how_many_there_are(write):
+    path = write("a.csv", "text,label\n,a\nx,b\ny,\nz\n")
+    with pytest.raises(UserError, match=r"row 2: the text .* is empty.*Bad rows in all: 3\."):
+        read_labelled_texts(path)
 
 
 def test_quote_within_a_quoted_field(write):
@@ -431,7 +428,7 @@ BAD_ROWS = [
     ("a.jsonl", JSONL, '{"text": "x", "label": NaN}', r"row 2: the label .* is missing"),
     ("a.jsonl", JSONL, '{"text": "x", "label": " "}', r"row 2: the label .* is empty"),
     ("a.jsonl", JSONL, '{"text": 7, "label": "b"}', r"row 2: the text .* must be a string, not 7"),
-    ("a.jsonl", JSONL, '{"text": "x", "label": 0.5}', r"row 2: the label .* not 0\.5"),
+    ("a.jsonl", JSONL, '{"text": "x", "label": [0.5]}', r"row 2: the label .* not \[0\.5\]"),
     ("a.jsonl", JSONL, '{"text": "\\u0000", "label": "b"}', r"row 2: the text .* NUL byte"),
     ("a.jsonl", JSONL, '{"text": "\\ud83d", "label": "b"}', r"row 2: the text .* half a character"),
     ("a.jsonl", JSONL, '["x", "b"]', r"row 2: the line must be a JSON object, not \['x', 'b'\]"),

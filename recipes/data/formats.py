@@ -1,210 +1,115 @@
 """Opens the formats that texts come in, and reads them column by column.
 
-Rows are numbered as a spreadsheet shows them: in CSV and TSV the header is row 1, blank lines
-count, and a quoted field with line breaks in it stays in one row. A row of JSON Lines or of a text
-file is a line. Parquet and TensorFlow Datasets have no header: the first example is row 1.
+Rows are numbered as a spreadsheet shows them: in CSV, TSV and Excel the header is row 1, blank
+lines count, and a quoted field with line breaks in it stays in one row. A row of JSON Lines or of a
+text file is a line. The others have no header: the first example is row 1.
 """
 
-import codecs
-import csv
-import json
-import reprlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TextIO
 
 from ..errors import UserError
+from ..settings import TableLayout
+from .delimited import open_delimited
+from .files import COMPRESSED, check_file, head_of, suffix_of
+from .json_rows import open_json
+from .lines import LABEL, open_fasttext
 from .rows import Table
+from .tmx import open_tmx
 
-TABLE_FORMATS = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".pq")
+# fmt: off
+TABLE_FORMATS = (
+    ".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet", ".pq", ".arrow", ".feather", ".xlsx",
+    ".tmx",
+)
+# fmt: on
 TABLE_SUFFIXES = f"{', '.join(TABLE_FORMATS[:-1])} or {TABLE_FORMATS[-1]}"
+_OLD_EXCEL = b"\xd0\xcf\x11\xe0"
 
 
-def open_table(source: str, encoding: str) -> Table:
+def is_table(source: str) -> bool:
+    """Returns whether the name says that a file is a table: by its suffix, compressed or not."""
+    return suffix_of(source) in TABLE_FORMATS
+
+
+def open_table(source: str, layout: TableLayout | None = None) -> Table:
     """Opens a file that has columns, or `tfds:NAME[/CONFIG][:SPLIT]`.
+
+    The first bytes tell the format where they can, else the suffix does; compressed files are read
+    as what they hold.
 
     Raises:
         UserError: If the source cannot be read, or is of another format.
     """
+    layout = layout or TableLayout()
     if source.startswith("tfds:"):
         from .tfds import open_tfds  # here, because TensorFlow takes seconds to import
 
         return open_tfds(source)
-    _check_file(source)
-    match Path(source).suffix.lower():
-        case ".csv" | ".tsv" as suffix:
-            return _open_delimited(source, encoding, is_tsv=suffix == ".tsv")
-        case ".jsonl" | ".ndjson":
-            return _open_jsonl(source, encoding)
+    check_file(source)
+    head = head_of(source)
+    if not head:
+        raise UserError(f"{source}: the file is empty.")
+    return _open_by_content(source, head) or _open_by_name(source, layout, head)
+
+
+def _open_by_content(source: str, head: bytes) -> Table | None:
+    """Opens a file whose first bytes say what it is, whatever its name."""
+    is_parquet = head.startswith(b"PAR1")
+    is_arrow = head.startswith((b"ARROW1", b"\xff\xff\xff\xff"))  # a file, or a stream
+    if head.startswith(_OLD_EXCEL):
+        raise UserError(f"{source} is a workbook of Excel before 2007. Save it as .xlsx or .csv.")
+    if not (is_parquet or is_arrow or head.startswith(b"PK\x03\x04")):
+        return None
+    if Path(source).suffix.lower() in COMPRESSED:
+        raise UserError(f"{source}: decompress it first: its format is read at any place.")
+    if is_parquet:
+        from .arrow import open_parquet as open_file
+    elif is_arrow:
+        from .arrow import open_arrow as open_file
+    else:
+        from .sheets import open_sheet as open_file
+    return open_file(source)
+
+
+def _open_by_name(source: str, layout: TableLayout, head: bytes) -> Table:
+    match suffix_of(source):
+        case ".csv":
+            return open_delimited(source, layout, ",")
+        case ".tsv":
+            return open_delimited(source, layout, "\t")
+        case ".json" | ".jsonl" | ".ndjson":
+            return open_json(source, layout.encoding)
+        case ".tmx":
+            return open_tmx(source)
         case ".parquet" | ".pq":
-            from .parquet import open_parquet
+            from .arrow import open_parquet
 
             return open_parquet(source)
-        case ".txt":
-            raise UserError(
-                f"{source}: a .txt file holds texts without labels. Formats that hold labels: "
-                f"{TABLE_SUFFIXES}."
-            )
+        case ".arrow" | ".feather":
+            from .arrow import open_arrow
+
+            return open_arrow(source)
+        case ".xlsx":
+            from .sheets import open_sheet
+
+            return open_sheet(source)
         case suffix:
-            raise UserError(
-                f"{source}: the suffix must say what the file is: {TABLE_SUFFIXES}, or .txt for "
-                f"texts without labels. Received: {suffix!r}."
-            )
+            return _open_plain_text(source, layout, head, suffix)
 
 
-def open_lines(source: str, encoding: str, skip_blank: bool = True) -> Table:
-    """Opens a text file: every line is a row with one cell, in a column named "".
-
-    Raises:
-        UserError: If the file cannot be read.
-    """
-    _check_file(source)
-
-    def read(_: Sequence[str]) -> Iterator[tuple[int, str, Sequence[Any]]]:
-        with _open_text(source, encoding, newline="\n") as file:
-            for row, line in enumerate(file, start=1):
-                if not (skip_blank and line.isspace()):
-                    yield row, "", [line.rstrip("\r\n")]
-
-    return Table([""], read)
-
-
-def _check_file(source: str) -> None:
-    """Refuses what is no file, or an empty one."""
-    path = Path(source)
-    try:
-        size = path.stat().st_size
-    except FileNotFoundError:
-        raise UserError(f"{source}: no such file. Check the name and the folder.") from None
-    except (OSError, ValueError) as error:  # a name too long, a folder that is closed, a NUL
-        raise UserError(f"{source} cannot be read: {error}.") from error
-    if path.is_dir():
-        raise UserError(f"{source} is a directory. Name a file in it.")
-    if size == 0:
-        raise UserError(f"{source}: the file is empty.")
-
-
-@contextmanager
-def _open_text(source: str, encoding: str, newline: str = "") -> Iterator[TextIO]:
-    """Opens a text file, and turns errors within the `with` block into the user's."""
-    try:
-        "".encode(encoding)
-    except LookupError:
+def _open_plain_text(source: str, layout: TableLayout, head: bytes, suffix: str) -> Table:
+    """Opens a file that its name does not say enough of: fastText's form, or fields with tabs."""
+    if head.lstrip(b"\xef\xbb\xbf").startswith(LABEL.encode()):
+        return open_fasttext(source, layout.encoding)
+    first, *_ = head.splitlines() or [b""]
+    if layout.delimiter or (suffix == ".txt" and b"\t" in first):
+        return open_delimited(source, layout, "\t")
+    if suffix == ".txt":
         raise UserError(
-            f"{encoding!r} is not a text encoding. Name one with --encoding, such as utf-8, "
-            "gb18030, cp1252 or utf-16."
-        ) from None
-    codec = "utf-8-sig" if codecs.lookup(encoding).name == "utf-8" else encoding
-    try:
-        with open(source, encoding=codec, newline=newline) as file:
-            yield file
-    except UnicodeError as error:
-        raise _decoding_error(source, encoding) from error
-    except OSError as error:
-        raise UserError(f"{source} cannot be read: {error.strerror}.") from error
-
-
-def _decoding_error(source: str, encoding: str) -> UserError:
-    """Makes an error that names the line; a stream's own error knows only its last chunk."""
-    data = Path(source).read_bytes()
-    position, fit = "", "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "gb18030 or cp1252"
-    try:
-        data.decode(encoding)
-    except UnicodeDecodeError as error:
-        line = data[: error.start].decode(encoding, "replace").count("\n") + 1
-        position = f", line {line}: byte 0x{data[error.start]:02X}"
-    return UserError(
-        f"{source}{position} is not {encoding}. Save the file as UTF-8, or name its encoding with "
-        f"--encoding, such as {fit}."
-    )
-
-
-def _open_delimited(source: str, encoding: str, is_tsv: bool) -> Table:
-    """Opens a CSV or TSV file, whose first record is the header."""
-    clean = _unquote if is_tsv else str
-    records = _records(source, encoding, is_tsv)
-    _, header = next(records, (1, None))
-    if header is None:
-        raise UserError(f"{source}: the file is empty.")
-    columns = [clean(name).strip() for name in header]
-    if any("\0" in name for name in columns):
-        raise UserError(
-            f"{source}, row 1: a column name holds a NUL byte. Save the file as UTF-8, or name its "
-            "encoding with --encoding, such as utf-16-le."
+            f"{source}: a .txt file without tabs holds texts without labels. Formats that hold "
+            f"labels: {TABLE_SUFFIXES}; or fastText's, {LABEL}good before each text."
         )
-    delimiter = "tab" if is_tsv else "comma outside quotes"
-
-    def read(names: Sequence[str]) -> Iterator[tuple[int, str, Sequence[Any]]]:
-        indices = [columns.index(name) for name in names]
-        for row, record in records:
-            if len(record) == len(columns):
-                yield row, "", [clean(record[index]) for index in indices]
-            else:
-                problem = f"its fields number {len(record)}, not {len(columns)} as in the header"
-                yield row, f"{problem} (each {delimiter} begins a new one)", []
-
-    return Table(columns, read)
-
-
-def _records(source: str, encoding: str, is_tsv: bool) -> Iterator[tuple[int, list[str]]]:
-    """Yields the rows that are not blank, with their numbers."""
-    csv.field_size_limit(2**31 - 1)  # the default refuses texts above 128 kB
-    dialect = {"delimiter": "\t", "quoting": csv.QUOTE_NONE} if is_tsv else {"strict": True}
-    row = 0
-    with _open_text(source, encoding) as file:
-        try:
-            for row, record in enumerate(csv.reader(file, **dialect), start=1):
-                if record:
-                    yield row, record
-        except csv.Error as error:
-            raise UserError(
-                f"{source}, row {row + 1}: the quotes do not match ({error}). A field that holds "
-                'quotes must be in quotes, and each quote within it doubled ("").'
-            ) from error
-
-
-def _unquote(field: str) -> str:
-    """Turns `"a ""b"" c"` into `a "b" c`; a field not quoted as a whole stays as it is."""
-    inner = field[1:-1].replace('""', "")
-    if len(field) >= 2 and field[0] == field[-1] == '"' and '"' not in inner:
-        return field[1:-1].replace('""', '"')
-    return field
-
-
-def _open_jsonl(source: str, encoding: str) -> Table:
-    """Opens a file of JSON Lines; its columns are the names in all of its objects."""
-    with _open_text(source, encoding) as file:
-        lines = enumerate(file, start=1)
-        records = [(row, *_parse_object(line)) for row, line in lines if not line.isspace()]
-    columns = list(dict.fromkeys(name for _, _, record in records for name in record))
-    if records and not columns:
-        row, problem, _ = records[0]
-        raise UserError(f"{source}, row {row}: {problem or 'the object is empty'}.")
-
-    def read(names: Sequence[str]) -> Iterator[tuple[int, str, Sequence[Any]]]:
-        for row, problem, record in records:
-            yield row, problem, [record.get(name) for name in names]
-
-    return Table(columns, read)
-
-
-def _parse_object(line: str) -> tuple[str, dict[str, Any]]:
-    """Returns a problem and the object of a line; one of the two is empty."""
-    try:
-        value = _JSON.decode(line)
-    except (ValueError, RecursionError) as error:
-        return f"the line is not valid JSON ({error})", {}
-    if not isinstance(value, dict):
-        return f"the line must be a JSON object, not {reprlib.repr(value)}", {}
-    return "", value
-
-
-def _object_of_distinct_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    value = dict(pairs)
-    if len(value) < len(pairs):
-        raise ValueError("a name stands twice in one object")
-    return value
-
-
-_JSON = json.JSONDecoder(object_pairs_hook=_object_of_distinct_names)
+    raise UserError(
+        f"{source}: the suffix must say what the file is: {TABLE_SUFFIXES}, or .txt for "
+        f"texts without labels. Received: {suffix!r}."
+    )

@@ -4,25 +4,31 @@ import logging
 import math
 import re
 import reprlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from ..errors import UserError
+from .labels import Labels
 
 logger = logging.getLogger("regard")
 
 NOT_TEXT = re.compile(r"[\0\ud800-\udfff]")
 
 
+Row = tuple[int, str, Sequence[Any]]  # its number, a problem or "", and its cells
+
+
 class Table(NamedTuple):
     """Holds an opened source: its columns, and a function that reads some of them.
 
-    `read(columns)` gives (row number, problem, cells) for every row. The cells are unchecked. If
-    the row itself is bad, the problem says why, and the cells mean nothing.
+    `read(columns)` gives (row number, problem, cells) for every row, each time from the first on.
+    The cells are unchecked. If the row itself is bad, the problem says why, and the cells mean
+    nothing. `decimal` is what numbers in strings have before their fraction.
     """
 
     columns: list[str]
-    read: Callable[[Sequence[str]], Iterable[tuple[int, str, Sequence[Any]]]]
+    read: Callable[[Sequence[str]], Iterable[Row]]
+    decimal: str = "."
 
 
 def read_rows(
@@ -37,20 +43,24 @@ def read_rows(
         UserError: If a row is bad, or none is good.
     """
     good: dict[str, list[str]] = {what: [] for what in columns}
-    bad_rows = []
+    bad_rows, labels = [], Labels(table.decimal)
     for row, problem, cells in table.read(list(columns.values())):
-        cells = [_clean(what, cell) for what, cell in zip(columns, cells, strict=False)]
-        problem = problem or _first_problem(columns, cells)
         if not problem:
-            for kept, cell in zip(good.values(), cells, strict=True):
-                kept.append(cell)
-        elif skip_bad_rows:
+            named = zip(columns, cells, strict=True)
+            cells = [labels.normal(cell) if what == "label" else cell for what, cell in named]
+            problem = _first_problem(columns, cells)
+        if problem:
             bad_rows.append(f"row {row}: {problem}")
-        else:
-            raise UserError(
-                f"{source}, row {row}: {problem}. "
-                "Correct it, or pass --skip-bad-rows to leave such rows out."
-            )
+            continue
+        for kept, cell in zip(good.values(), cells, strict=True):
+            kept.append(cell)
+    if bad_rows and not skip_bad_rows:
+        others = f" Bad rows in all: {len(bad_rows):,}." if len(bad_rows) > 1 else ""
+        raise UserError(
+            f"{source}, {bad_rows[0]}. Correct it, or pass --skip-bad-rows to leave such rows out."
+            + others
+        )
+    labels.say_merged(source)
     if not next(iter(good.values())):
         what = "label" if "label" in columns else "translation"
         wanted = f"one text with its {what}" if len(columns) > 1 else "one text"
@@ -59,19 +69,6 @@ def read_rows(
     if bad_rows:
         logger.warning("%s: bad rows left out: %d, first %s", source, len(bad_rows), bad_rows[0])
     return good, len(bad_rows)
-
-
-def _clean(what: str, value: Any) -> Any:
-    """Turns a label that is a boolean or a whole number into a string; keeps other values."""
-    if what != "label":
-        return value
-    if isinstance(value, str):
-        return value.strip()
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, int) or (isinstance(value, float) and value.is_integer()):
-        return str(int(value))
-    return value
 
 
 def _first_problem(columns: dict[str, str], cells: list[Any]) -> str:
@@ -86,13 +83,64 @@ def _first_problem(columns: dict[str, str], cells: list[Any]) -> str:
 def _problem(what: str, value: Any) -> str:
     """Says in words what is wrong with a cell; empty if nothing is."""
     if isinstance(value, str):
-        if not value or value.isspace():
+        if is_missing(value):
             return "is empty"
         found = NOT_TEXT.search(value)
         if not found:
             return ""
         return "holds a NUL byte" if found[0] == "\0" else "holds half a character (a surrogate)"
-    if value is None or (isinstance(value, float) and math.isnan(value)):
+    if is_missing(value):
         return "is missing"
-    allowed = "a string, an integer or a boolean" if what == "label" else "a string"
+    allowed = "a string, a number or a boolean" if what == "label" else "a string"
     return f"must be {allowed}, not {reprlib.repr(value)}"
+
+
+def flattened(record: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Returns a record without records in it: the name of a cell has a dot for each level."""
+    flat: dict[str, Any] = {}
+    for name, value in record.items():
+        if isinstance(value, dict):
+            flat |= flattened(value, f"{prefix}{name}.")
+        else:
+            flat[f"{prefix}{name}"] = value
+    return flat
+
+
+def with_joined(table: Table, names: str | Sequence[str] | None) -> tuple[Table, str | None]:
+    """Returns the table with a column that joins the texts of others, and its name.
+
+    What is empty or missing is left out; each of the rest begins a line. One name by itself is that
+    of a column already.
+    """
+    if names is None:
+        return table, None
+    names = names_of(names)
+    unknown = [name for name in names if name not in table.columns]
+    if len(names) == 1 or unknown:
+        return table, [*unknown, *names][0]  # one that is not there is reported when it is read
+    joined = " + ".join(names)
+
+    def read(columns: Sequence[str]) -> Iterator[Row]:
+        plain = [name for name in columns if name != joined]
+        for row, problem, cells in table.read([*names, *plain]):
+            if problem:
+                yield row, problem, cells
+                continue
+            parts, rest = cells[: len(names)], iter(cells[len(names) :])
+            wrong = [part for part in parts if not (is_missing(part) or isinstance(part, str))]
+            text = wrong[0] if wrong else "\n".join(part for part in parts if not is_missing(part))
+            yield row, problem, [text if name == joined else next(rest) for name in columns]
+
+    return table._replace(columns=[*table.columns, joined], read=read), joined
+
+
+def names_of(columns: str | Sequence[str]) -> tuple[str, ...]:
+    """Returns the names of one column or of several."""
+    return (columns,) if isinstance(columns, str) else tuple(columns)
+
+
+def is_missing(value: Any) -> bool:
+    """Returns whether a cell is missing or empty."""
+    if isinstance(value, str):
+        return not value or value.isspace()
+    return value is None or (isinstance(value, float) and math.isnan(value))

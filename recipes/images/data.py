@@ -11,7 +11,7 @@ from typing import Any
 
 from ..data.columns import choose_columns
 from ..data.examples import LabelledExamples
-from ..data.formats import TABLE_FORMATS, TABLE_SUFFIXES, open_table
+from ..data.formats import TABLE_SUFFIXES, is_table, open_table
 from ..data.rows import NOT_TEXT, read_rows
 from ..errors import UserError
 from .settings import ImageReading
@@ -75,7 +75,7 @@ def find_images(source: str | Path, split: str = "train", **reading: Any) -> Lab
     columns = {"image": reading.image_column, "label": reading.label_column}
     if name.startswith("tfds:"):
         return _read_tfds(name, columns)
-    if Path(name).suffix.lower() in TABLE_FORMATS and not os.path.isdir(name):
+    if is_table(name) and not os.path.isdir(name):
         return _read_table(name, columns, reading)
     check_source(name)
     folder = find_splits(name).get(split, Path(name))
@@ -85,8 +85,8 @@ def find_images(source: str | Path, split: str = "train", **reading: Any) -> Lab
 def check_source(source: str | Path) -> None:
     """Raises `UserError` unless a source is a folder, a table or a TFDS data set by its name."""
     name = str(source)
-    is_table = Path(name).suffix.lower() in TABLE_FORMATS and os.path.exists(name)
-    if not (name.startswith("tfds:") or is_table or os.path.isdir(name)):
+    is_file = is_table(name) and os.path.exists(name)
+    if not (name.startswith("tfds:") or is_file or os.path.isdir(name)):
         problem = "it is a file" if os.path.lexists(name) else "it is not there"
         raise UserError(
             f"{name} must be a folder of images, DIR/<class>/*, a table of paths and labels "
@@ -170,8 +170,8 @@ def _is_image(name: str) -> bool:
 
 
 def _read_table(source: str, given: dict[str, str | None], reading: ImageReading) -> LabelledImages:
-    table = open_table(source, reading.encoding)
-    columns = choose_columns(source, table.columns, given)
+    table = open_table(source, reading)
+    columns = choose_columns(source, table, given)
     cells, num_skipped = read_rows(source, table, columns, reading.skip_bad_files)
     files = [os.path.join(os.path.dirname(source), path) for path in cells["image"]]
     columns = tuple(columns.values())
@@ -183,7 +183,7 @@ def _read_tfds(source: str, given: dict[str, str | None]) -> LabelledImages:
     from ..data.tfds import open_tfds  # here, because TensorFlow takes seconds to import
 
     table = open_tfds(source, as_encoded=True)
-    columns = tuple(choose_columns(source, table.columns, given).values())
+    columns = tuple(choose_columns(source, table, given).values())
     rows = list(table.read(columns))
     for row, _, (image, label) in rows:
         if not isinstance(image, bytes) or label is None:

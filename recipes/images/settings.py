@@ -7,7 +7,7 @@ from typing import Any, Self
 from ...models.presets import IMAGE_PRESETS, image_preset
 from ..declarations import Declared, declared, setting
 from ..errors import UserError
-from ..settings import SHARE, Reading, Settings, file_or_fraction, find_preset, preset_name
+from ..settings import SHARE, Settings, TableLayout, file_or_fraction, find_preset, preset_name
 
 STRENGTHS = ("none", "light", "medium", "strong")  # of augmentation
 
@@ -177,7 +177,7 @@ def _sides(size: int | tuple[int, int]) -> tuple[int, int]:
 
 
 @declared(encoding={"help": "Encoding of a table."})
-class ImageReading(Reading):
+class ImageReading(TableLayout):
     """Says how labelled images are read."""
 
     image_column: str | None = setting(

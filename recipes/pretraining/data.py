@@ -1,14 +1,17 @@
 """Reads texts without labels, for pre-training: lines of text files, or a column of tables."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from ..data.columns import choose_columns
 from ..data.examples import Examples
-from ..data.formats import open_lines, open_table
-from ..data.rows import read_rows
+from ..data.files import suffix_of
+from ..data.formats import open_table
+from ..data.lines import open_lines
+from ..data.memory import has_columns, table_of, texts_of
+from ..data.rows import Table, read_rows, with_joined
+from ..data.sources import is_named, list_tables
 from ..errors import UserError
 from .settings import UnlabelledReading
 
@@ -32,14 +35,16 @@ class Texts(Examples):
     num_skipped: int = 0
 
 
-def read_texts(sources: Sequence[str | Path], **reading: Any) -> Texts:
-    """Reads texts from files or from TensorFlow Datasets.
+def read_texts(sources: Any, **reading: Any) -> Texts:
+    """Reads texts from files, TensorFlow Datasets, or memory.
 
     In a `.txt` file each line is a text. Blank lines are passed over: in such files they separate
     documents. The other formats are those of `read_labelled_texts`; they need no labels here.
 
     Args:
-        sources: Files, or `tfds:NAME[/CONFIG][:SPLIT]`, where the default split is "train".
+        sources: Names of files, of folders of them, or of `tfds:NAME[/CONFIG][:SPLIT]`, where the
+            default split is "train"; or a data frame, or a series, an array or a generator of
+            texts.
         **reading: Attributes of `UnlabelledReading`, for every source. A bad row is one where the
             text is missing, empty, not a string or holds what is not text, or one that
             `read_labelled_texts` would leave out.
@@ -50,17 +55,29 @@ def read_texts(sources: Sequence[str | Path], **reading: Any) -> Texts:
     """
     if isinstance(sources, str):
         raise TypeError(f"`sources` must be a list of strings. Received: sources={sources!r}")
-    if not sources:
-        raise UserError("There are no texts to read. Name at least one file.")
-    sources = [str(source) for source in sources]
     reading, texts, num_skipped = UnlabelledReading(**reading), [], 0
-    for source in sources:
-        if Path(source).suffix.lower() == ".txt":
-            table, columns = open_lines(source, reading.encoding), {"text": ""}
-        else:
-            table = open_table(source, reading.encoding)
-            columns = choose_columns(source, table.columns, {"text": reading.text_column})
+    tables = list(_open(sources, reading))
+    if not tables:
+        raise UserError("There are no texts to read. Name at least one file.")
+    for source, table in tables:
+        columns = {"text": table.columns[0]}
+        if table.columns != [""]:
+            table, text_column = with_joined(table, reading.text_column)
+            columns = choose_columns(source, table, {"text": text_column})
         cells, skipped = read_rows(source, table, columns, reading.skip_bad_rows)
         texts += cells["text"]
         num_skipped += skipped
-    return Texts(sources, texts, num_skipped)
+    return Texts([source for source, _ in tables], texts, num_skipped)
+
+
+def _open(sources: Any, reading: UnlabelledReading) -> Iterator[tuple[str, Table]]:
+    """Yields each table of texts with what to call it; texts without columns as one named ""."""
+    if not (is_named(sources) or isinstance(sources, list | tuple)):
+        yield table_of(sources if has_columns(sources) else {"": texts_of(sources)})
+        return
+    for source in sources:
+        for name in list_tables(str(source), ["train"], also=(".txt",)):
+            if suffix_of(name) == ".txt":
+                yield name, open_lines(name, reading.encoding)
+            else:
+                yield name, open_table(name, reading)

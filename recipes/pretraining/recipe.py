@@ -12,12 +12,12 @@ References:
 
 import logging
 import math
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ...models import MaskedLanguageModel
+from ..data.sources import name_of
 from ..declarations import divided, takes
 from ..devices.strategy import check_batch
 from ..errors import UserError
@@ -41,7 +41,7 @@ logger = logging.getLogger("regard")
 
 @takes(UnlabelledReading, PretrainingSettings)
 def pretrain_text(
-    sources: str | Path | Sequence[str | Path] | Texts,
+    sources: Any,
     *,
     output: str | Path | None = None,
     overwrite: bool = False,
@@ -54,7 +54,7 @@ def pretrain_text(
 
     Args:
         sources: One or several files: plain text, a text a line, or tables with a column of texts;
-            or texts already read.
+            a data frame, or a series of texts; or texts already read.
         output: The run directory to write. Defaults to `runs/pretrained-` and the first file's
             name.
         overwrite: Whether to replace a run that stands there already. Defaults to False.
@@ -76,8 +76,8 @@ def pretrain_text(
     settings = PretrainingSettings(**settings).completed()
     if isinstance(sources, str | Path):
         sources = [sources]
-    first = sources.sources[0] if isinstance(sources, Texts) else sources[0]
-    output = Path(output or default_output(first, "pretrained-"))
+    first = sources.sources if isinstance(sources, Texts) else sources
+    output = Path(output or default_output(name_of(first), "pretrained-"))
     with session("masked_lm", output, settings, overwrite) as current:
         texts = sources if isinstance(sources, Texts) else read_texts(sources, **reading)
         with current.training(settings, texts.describe()) as (settings, resume):

@@ -30,8 +30,11 @@ class PretrainingSettings(BertSettings):
 class UnlabelledReading(TableReading):
     """Says how texts without labels are read."""
 
-    text_column: str | None = setting(
-        "Column of the texts, in tables.", default_is="guessed", metavar="NAME"
+    text_column: str | tuple[str, ...] | None = setting(
+        "Column of the texts, in tables; several are joined.",
+        default_is="guessed",
+        metavar="NAME",
+        is_several=True,
     )
 
 

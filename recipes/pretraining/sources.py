@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
+from ..data.sources import name_of
 from .data import Texts, read_texts
 
 
 def check_sources(sources: Sequence[str], **_: Any) -> str:
     """Returns what a run is named for."""
-    return sources[0]
+    return name_of(sources)
 
 
 def read_sources(sources: dict[str, Any], seed: int) -> dict[str, Texts]:

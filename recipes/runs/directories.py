@@ -1,5 +1,6 @@
 """Writes directories whole or not at all, and never in place of what was not given up."""
 
+import glob
 import json
 import logging
 import os
@@ -13,6 +14,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 
+from ..data.files import COMPRESSED
 from ..errors import UserError
 from ..tasks import TASKS
 
@@ -131,8 +133,14 @@ def _move(partial: Path, target: Path, contents: frozenset[str], overwrite: bool
 def default_output(source: str | Path, prefix: str = "") -> Path:
     """Returns `runs/` and the name of the data: `runs/reviews` for `reviews.csv`."""
     source = str(source)
-    name = source.removeprefix("tfds:").replace("/", "-").replace(":", "-")
-    return Path("runs") / (prefix + (name if source.startswith("tfds:") else Path(source).stem))
+    if source.startswith("tfds:"):
+        name = source.removeprefix("tfds:").replace("/", "-").replace(":", "-")
+    else:
+        path = Path(source)
+        while glob.has_magic(path.name):  # of a pattern the folder
+            path = path.parent
+        name = Path(path.stem).stem if path.suffix.lower() in COMPRESSED else path.stem
+    return Path("runs") / (prefix + name)
 
 
 def state_directory(output: Path) -> Path:

@@ -1,17 +1,17 @@
 """Reads labelled texts from files and TensorFlow Datasets, to learn from and to evaluate on."""
 
 import logging
-from collections.abc import Hashable
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..data.columns import choose_columns
 from ..data.doubts import warn_of_labels
 from ..data.examples import LabelledExamples, folded
-from ..data.formats import open_table
-from ..data.rows import Table, read_rows
+from ..data.rows import Table, names_of, read_rows, with_joined
+from ..data.sources import open_tables
 from ..data.splitting import with_validation
+from ..declarations import takes
 from ..errors import UserError
 from ..names import display_name
 from .settings import TextReading
@@ -29,7 +29,7 @@ class LabelledTexts(LabelledExamples):
         source: The name that the user gave, for messages.
         texts: The texts, as they stand in the source.
         labels: One label per text, always a string.
-        text_column: The column that the texts came from.
+        text_column: The column that the texts came from, or those that were joined.
         label_column: The column that the labels came from.
         num_skipped: Bad rows of the source that were left out.
         pairs: The second text of each example; None where the examples are single texts.
@@ -43,7 +43,7 @@ class LabelledTexts(LabelledExamples):
     source: str
     texts: list[str]
     labels: list[str]
-    text_column: str
+    text_column: str | Sequence[str]
     label_column: str
     num_skipped: int = 0
     pairs: list[str] | None = None
@@ -65,35 +65,25 @@ class LabelledTexts(LabelledExamples):
         return self.texts if self.pairs is None else list(zip(self.texts, self.pairs, strict=True))
 
 
-def read_labelled_texts(
-    source: str | Path,
-    *,
-    text_column: str | None = None,
-    label_column: str | None = None,
-    pair_column: str | None = None,
-    encoding: str = "utf-8",
-    skip_bad_rows: bool = False,
-) -> LabelledTexts:
-    """Reads texts and labels, at least one, from a file or from TensorFlow Datasets.
+@takes(TextReading)
+def read_labelled_texts(source: Any, *splits: str, **reading: Any) -> LabelledTexts:
+    """Reads texts and labels, at least one, from files, TensorFlow Datasets, or memory.
 
-    The suffix tells the format: `.csv`, `.tsv`, `.jsonl` or `.ndjson`, `.parquet` or `.pq`. CSV is
-    read strictly, with quotes as in RFC 4180. In TSV every line is a row, whatever quotes it holds,
-    so a field may begin with a bare quote; a field that is quoted as a whole, as spreadsheets and
-    pandas write it, loses these quotes. Texts are kept as they are; labels lose white space at both
-    ends.
+    The first bytes of a file or its suffix tell the format: CSV, TSV, JSON, JSON Lines, Parquet,
+    Arrow, Excel, or fastText's; each but the last few may be compressed. CSV is read strictly, with
+    quotes as in RFC 4180. In `.tsv` every line is a row, whatever quotes it holds, so a field may
+    begin with a bare quote; a field that is quoted as a whole, as spreadsheets and pandas write it,
+    loses these quotes. Texts are kept as they are; labels lose white space at both ends, and are
+    the same in all formats: "3" is 3 and 3.0, "true" is `True`.
 
     Args:
-        source: A file, or `tfds:NAME[/CONFIG][:SPLIT]`, where the default split is "train".
-        text_column: The column of texts. Default: guessed from the names, and the guess logged.
-        label_column: The column of labels. Default: guessed likewise. Labels that are integers,
-            whole floats and booleans become "3", "3" and "true"; numbers that TFDS, or a Parquet
-            file of Hugging Face's `datasets`, has names for become these.
-        pair_column: The column of the second texts, where each example is a pair of texts. Never
-            guessed.
-        encoding: How a CSV, TSV or JSON Lines file is encoded. A UTF-8 byte order mark is dropped.
-        skip_bad_rows: Leave out, and count, rows with too many or too few fields, lines that are
-            not JSON objects, and rows where a text or the label is missing, empty, of a wrong
-            type, or holds what is not text.
+        source: The name of a file, of a folder of such files, or of `tfds:NAME[/CONFIG][:SPLIT]`,
+            where the default split is "train"; a pattern, such as `data/*.csv`; a list of these;
+            or a data frame, a dict of columns, a tuple of texts and labels, or rows.
+        *splits: Which split to read of a folder that has some, the first that is there. Defaults
+            to "train".
+        **reading: Attributes of `TextReading`. A bad row has too many or too few fields, is no JSON
+            object, or its text or label is missing, empty, of a wrong type, or no text.
 
     Raises:
         UserError: If the source cannot be read, a column cannot be told, or a row is bad.
@@ -103,27 +93,44 @@ def read_labelled_texts(
         >>> table.class_names()
         ['1', '2', '3', '4', '5']
     """
-    reading = TextReading(encoding, skip_bad_rows, text_column, pair_column, label_column)
-    return _read_table(str(source), open_table(str(source), encoding), reading)
+    reading = TextReading(**reading)
+    return _read_tables(open_tables(source, reading, *splits), reading)
 
 
-def _read_table(source: str, table: Table, reading: TextReading) -> LabelledTexts:
-    given = {role: getattr(reading, f"{role}_column") for role in ("text", "label", "pair")}
-    columns = choose_columns(source, table.columns, given)
-    roles = {"second text" if role == "pair" else role: each for role, each in columns.items()}
-    cells, num_skipped = read_rows(source, table, roles, reading.skip_bad_rows)
-    pairs = cells.get("second text"), columns.get("pair")
-    data = LabelledTexts(
-        source,
-        *(cells["text"], cells["label"], columns["text"], columns["label"], num_skipped, *pairs),
-    )
+def _read_tables(tables: list[tuple[str, Table]], reading: TextReading) -> LabelledTexts:
+    """Reads tables as one; the columns of the first are those of all."""
+    data = _read_table(*tables[0], reading)
+    if len(tables) > 1:
+        names = ("text_column", "label_column", "pair_column")
+        reading = replace(reading, **{name: getattr(data, name) for name in names})
+        for table in tables[1:]:
+            data = data.joined(_read_table(*table, reading))
+        data = replace(data, source=f"{data.source} and {len(tables) - 1} more")
     warn_of_labels(data)
     return data
 
 
+def _read_table(source: str, table: Table, reading: TextReading) -> LabelledTexts:
+    table, text_column = with_joined(table, reading.text_column)
+    given = {"text": text_column, "label": reading.label_column, "pair": reading.pair_column}
+    columns = choose_columns(source, table, given)
+    roles = {"second text" if role == "pair" else role: each for role, each in columns.items()}
+    cells, num_skipped = read_rows(source, table, roles, reading.skip_bad_rows)
+    return LabelledTexts(
+        source,
+        cells["text"],
+        cells["label"],
+        columns["text"] if reading.text_column is None else reading.text_column,
+        columns["label"],
+        num_skipped,
+        cells.get("second text"),
+        columns.get("pair"),
+    )
+
+
 def read_train_and_validation(
-    train: str | Path | LabelledTexts,
-    validation: str | Path | LabelledTexts | float,
+    train: Any,
+    validation: Any,
     seed: int,
     **reading: Any,
 ) -> tuple[LabelledTexts, LabelledTexts]:
@@ -136,7 +143,10 @@ def read_train_and_validation(
         train = read_labelled_texts(train, **reading)
     _check_labels(train)
     train, validation = with_validation(
-        train, validation, seed, lambda source: read_like(train.describe(), source, **reading)
+        train,
+        validation,
+        seed,
+        lambda source: read_like(train.describe(), source, "validation", **reading),
     )
     check_pairs(validation, trained_on_pairs=train.pairs is not None)
     return train, validation
@@ -157,7 +167,7 @@ def _check_labels(train: LabelledTexts) -> None:
         )
 
 
-def read_like(trained: dict[str, Any], source: str | Path, **reading: Any) -> LabelledTexts:
+def read_like(trained: dict[str, Any], source: Any, *splits: str, **reading: Any) -> LabelledTexts:
     """Reads data that goes with the training data: its columns are the first guess.
 
     `trained` has the `text_column`, `label_column` and, unless it is None, `pair_column` of the
@@ -167,12 +177,13 @@ def read_like(trained: dict[str, Any], source: str | Path, **reading: Any) -> La
     Raises:
         UserError: As `read_labelled_texts`, or if only one of the two holds pairs of texts.
     """
-    reading = TextReading(**reading)
-    table, pair_column = open_table(str(source), reading.encoding), trained.get("pair_column")
+    reading, pair_column = TextReading(**reading), trained.get("pair_column")
+    tables = open_tables(source, reading, *splits)
+    there = set(tables[0][1].columns)
     trained_on = {name: trained[name] for name in ("text_column", "label_column")}
-    known = {name: column for name, column in trained_on.items() if column in table.columns}
+    known = {name: each for name, each in trained_on.items() if there.issuperset(names_of(each))}
     reading = reading.with_defaults(**known, pair_column=pair_column)
-    data = _read_table(str(source), table, reading)
+    data = _read_tables(tables, reading)
     check_pairs(data, trained_on_pairs=pair_column is not None)
     return data
 

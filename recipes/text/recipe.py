@@ -16,12 +16,13 @@ References:
 from pathlib import Path
 from typing import Any
 
+from ..data.sources import name_of
 from ..declarations import divided, takes
 from ..runs.directories import default_output
 from ..runs.report import write_report
 from ..runs.session import session
 from ..settings import FEWEST_TO_TELL
-from .data import LabelledTexts, read_train_and_validation
+from .data import read_train_and_validation
 from .encoding import check_long_texts
 from .run import TextRun
 from .settings import TextReading, TextSettings
@@ -30,8 +31,8 @@ from .training import refit, train_best
 
 @takes(TextReading, TextSettings)
 def fit_text(
-    train: str | Path | LabelledTexts,
-    validation: str | Path | LabelledTexts | float = 0.1,
+    train: Any,
+    validation: Any = 0.1,
     *,
     output: str | Path | None = None,
     overwrite: bool = False,
@@ -45,8 +46,8 @@ def fit_text(
     settings and seed give the same weights, bit for bit, on the same machine.
 
     Args:
-        train: The training data: a CSV, TSV, JSON Lines or Parquet file, `tfds:NAME[/CONFIG]`, or
-            a table already read.
+        train: The training data, as `read_labelled_texts` takes it: a file, several, a folder,
+            `tfds:NAME[/CONFIG]`, a data frame, columns or rows; or what that has read.
         validation: The validation data likewise, or the share of the training data, in (0, 1), to
             hold out for it. Defaults to 0.1.
         output: The run directory to write. Defaults to `runs/` and the name of the data.
@@ -66,7 +67,7 @@ def fit_text(
     """
     reading, settings = divided(options, TextReading, TextSettings)
     settings = TextSettings(**settings).completed()
-    output = Path(output or default_output(getattr(train, "source", train)))
+    output = Path(output or default_output(name_of(train)))
     with session("text", output, settings, overwrite) as current:
         is_held_out = isinstance(validation, float)
         train, validation = read_train_and_validation(train, validation, settings.seed, **reading)

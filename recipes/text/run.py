@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from ...models import TextClassifier
+from ..data.memory import texts_of
 from ..declarations import takes
 from ..errors import UserError
 from ..runs.checkpoints import open_checkpoint
@@ -79,7 +80,7 @@ class TextRun(ClassifierRun, LanguageRun):
         self, examples: Sequence[Text] | Sequence[tuple[Text, Text]] | Encoded
     ) -> np.ndarray:
         if not isinstance(examples, Encoded):
-            self._check_texts(examples)
+            examples = self._texts_of(examples)
             examples = self.encoder.encode_all(examples) if len(examples) else examples
         return super().predict_probabilities(examples)
 
@@ -95,11 +96,16 @@ class TextRun(ClassifierRun, LanguageRun):
     def predict(self, texts: Sequence[str] | Sequence[tuple[str, str]]) -> list[Prediction]:
         """Classifies texts, or pairs of texts; any string will do, an empty one too.
 
+        Args:
+            texts: A list, a generator, an array or a series of texts, or of pairs as tuples; or a
+                data frame with the columns of the training data.
+
         Raises:
             TypeError: If given one string, where a list of strings is wanted.
-            UserError: If given pairs where single texts are wanted, or the other way round.
+            UserError: If one is no text, or given pairs where single texts are wanted, or the other
+                way round.
         """
-        self._check_texts(texts)
+        texts = self._texts_of(texts)
         pairs = texts if self.is_pair else [(text, None) for text in texts]
         if not len(texts):
             return []
@@ -108,20 +114,24 @@ class TextRun(ClassifierRun, LanguageRun):
         rows = zip(pairs, self.rank(encoded), truncated, strict=True)
         return [Prediction(text, *answer, pair, cut or None) for (text, pair), answer, cut in rows]
 
-    def _check_texts(self, texts: Sequence) -> None:
-        if isinstance(texts, str | bytes):
-            raise TypeError(f"`texts` must be a list of strings. Received: texts={texts!r:.50}")
+    def _texts_of(self, texts: Any) -> list[Text] | list[tuple[Text, Text]]:
+        """Returns texts, or pairs, of whatever holds them; of a data frame those of its columns."""
+        trained = self.metadata["data"]["train"]
+        columns = [trained["text_column"], trained.get("pair_column")]
+        texts = texts_of(texts, list(filter(None, columns)))
         wanted = "pairs of texts, each a tuple of two" if self.is_pair else "single texts"
         for text in texts:
             if isinstance(text, tuple) != self.is_pair:
                 raise UserError(f"The run classifies {wanted}. Received: {text!r:.50}")
+        return texts
 
     @takes(TextReading)
-    def evaluate(self, data: str | Path | LabelledTexts, **reading: Any) -> dict[str, Any]:
+    def evaluate(self, data: Any, **reading: Any) -> dict[str, Any]:
         """Measures the classifier on labelled texts.
 
         Args:
-            data: A file, `tfds:NAME`, or a table already read.
+            data: What `read_labelled_texts` takes, or has read; of a folder with splits the test
+                data, or else the validation data.
             **reading: Attributes of `TextReading`. Columns default to those of the training data,
                 if they are there; else they are guessed.
 
@@ -132,7 +142,7 @@ class TextRun(ClassifierRun, LanguageRun):
             UserError: If the data cannot be read, or holds a label that training never saw.
         """
         if not isinstance(data, LabelledTexts):
-            data = read_like(self.metadata["data"]["train"], data, **reading)
+            data = read_like(self.metadata["data"]["train"], data, "test", "validation", **reading)
         check_pairs(data, trained_on_pairs=self.is_pair)
         self.encoder.tell_long(self.encoder.encode_all(data.examples()))
         self.predict_probabilities(data.examples()[:1])  # traced before the clock starts

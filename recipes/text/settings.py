@@ -156,7 +156,12 @@ class TextSettings(BertSettings):
 class TextReading(TableReading):
     """Decides how labelled texts are read."""
 
-    text_column: str | None = setting("Column of the texts.", default_is="guessed", metavar="NAME")
+    text_column: str | tuple[str, ...] | None = setting(
+        "Column of the texts; several are joined, such as a subject and a body.",
+        default_is="guessed",
+        metavar="NAME",
+        is_several=True,
+    )
     pair_column: str | None = setting(
         "Column of second texts, for pairs of texts.", default_is="single texts", metavar="NAME"
     )
@@ -169,7 +174,7 @@ class TextReading(TableReading):
 class TextSources(TextReading):
     """Names the data that a text classifier learns from, and is validated on."""
 
-    train: str = setting("", is_argument=True)
+    train: tuple[str, ...] = setting("", is_argument=True, metavar="TRAIN...")
     validation: str | float = setting(
         "Data to validate on, or the share of TRAIN to hold out for it.",
         0.1,

@@ -1,16 +1,22 @@
 """Reads parallel text: sources and their translations, line by line or row by row."""
 
-from dataclasses import dataclass
-from functools import partial
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from ..data.columns import choose_columns
 from ..data.examples import Examples
-from ..data.formats import TABLE_FORMATS, TABLE_SUFFIXES, open_lines, open_table
+from ..data.files import head_of
+from ..data.formats import TABLE_SUFFIXES, is_table
+from ..data.lines import open_lines
 from ..data.rows import Table, read_rows
+from ..data.sources import open_tables
 from ..data.splitting import with_validation
+from ..declarations import takes
 from ..errors import UserError
+from .settings import ParallelReading
 
 
 @dataclass(frozen=True)
@@ -37,26 +43,20 @@ class ParallelTexts(Examples):
     num_skipped: int = 0
 
 
+@takes(ParallelReading)
 def read_parallel_texts(
-    source: str | Path,
-    target: str | Path | None = None,
-    *,
-    source_column: str | None = None,
-    target_column: str | None = None,
-    encoding: str = "utf-8",
-    skip_bad_rows: bool = False,
+    source: Any, target: str | Path | None = None, *splits: str, **reading: Any
 ) -> ParallelTexts:
     """Reads a pair of text files, line beside line, or a table with two columns.
 
     Args:
-        source: The file of sources, a text a line; or, without `target`, a `.csv`, `.tsv`,
-            `.jsonl` or `.parquet` file, or `tfds:NAME[/CONFIG][:SPLIT]`.
+        source: The file of sources, a text a line; or, without `target`, a table, as
+            `read_labelled_texts` takes it, or a translation memory (`.tmx`).
         target: The file of targets, with as many lines.
-        source_column: The column of sources in a table. Default: guessed, and the guess logged.
-        target_column: The column of targets likewise.
-        encoding: How the files are encoded. A UTF-8 byte order mark is dropped.
-        skip_bad_rows: Leave out, and count, rows where a text is missing, empty, not a string or
-            holds what is not text.
+        *splits: Which split to read of a folder that has some, the first that is there. Defaults
+            to "train".
+        **reading: Attributes of `ParallelReading`. In a bad row a text is missing, empty, not a
+            string, or holds what is not text.
 
     Raises:
         UserError: If a file cannot be read, the two have different numbers of lines, a column
@@ -66,13 +66,13 @@ def read_parallel_texts(
         >>> len(read_parallel_texts("train.en", "train.de"))
         29000
     """
-    columns = {"source": source_column, "target": target_column}
+    reading = ParallelReading(**reading)
     if target is None:
-        data = _read_table(str(source), columns, encoding, skip_bad_rows)
+        data = _read_tables(source, splits, reading)
     else:
-        if source_column is not None or target_column is not None:
+        if reading.source_column is not None or reading.target_column is not None:
             raise UserError("Columns are for one table: with two files of lines, leave them out.")
-        data = _read_files(str(source), str(target), encoding, skip_bad_rows)
+        data = _read_files(str(source), str(target), reading)
     if data.sources == data.targets:
         raise UserError(
             f"{data.source}: every source is its own translation. Name the file or the column of "
@@ -81,8 +81,8 @@ def read_parallel_texts(
     return data
 
 
-def _read_files(source: str, target: str, encoding: str, skip_bad_rows: bool) -> ParallelTexts:
-    tables = [open_lines(path, encoding, skip_blank=False) for path in (source, target)]
+def _read_files(source: str, target: str, reading: ParallelReading) -> ParallelTexts:
+    tables = [open_lines(path, reading.encoding, skip_blank=False) for path in (source, target)]
     lines = [[text for _, _, (text,) in table.read(table.columns)] for table in tables]
     if len(lines[0]) != len(lines[1]):
         raise UserError(
@@ -93,30 +93,46 @@ def _read_files(source: str, target: str, encoding: str, skip_bad_rows: bool) ->
     rows = [(row, "", pair) for row, pair in enumerate(zip(*lines, strict=True), start=1)]
     pairs = Table(["", ""], lambda columns: rows)
     cells, num_skipped = read_rows(
-        f"{source} and {target}", pairs, {"source": "", "target": ""}, skip_bad_rows
+        f"{source} and {target}", pairs, {"source": "", "target": ""}, reading.skip_bad_rows
     )
     return ParallelTexts(source, cells["source"], cells["target"], None, num_skipped)
 
 
-def _read_table(
-    source: str, given: dict[str, str | None], encoding: str, skip_bad_rows: bool
-) -> ParallelTexts:
-    if not source.startswith("tfds:") and Path(source).suffix.lower() not in TABLE_FORMATS:
+def _read_tables(source: Any, splits: Sequence[str], reading: ParallelReading) -> ParallelTexts:
+    """Reads tables as one; the columns of the first are those of all."""
+    if isinstance(source, str | Path) and _is_lines(str(source)):
         raise UserError(
             f"{source}: the file of its translations is missing: name it with --target. A table of "
-            f"both has the suffix {TABLE_SUFFIXES}."
+            f"both has the suffix {TABLE_SUFFIXES}, or tabs between the two."
         )
-    table = open_table(source, encoding)
-    columns = choose_columns(source, table.columns, given)
-    cells, num_skipped = read_rows(source, table, columns, skip_bad_rows)
+    tables = open_tables(source, reading, *splits)
+    data = _read_table(*tables[0], reading)
+    if len(tables) > 1:
+        source_column, target_column = data.columns
+        reading = replace(reading, source_column=source_column, target_column=target_column)
+        for table in tables[1:]:
+            data = data.joined(_read_table(*table, reading))
+        data = replace(data, source=f"{data.source} and {len(tables) - 1} more")
+    return data
+
+
+def _is_lines(source: str) -> bool:
+    """Returns whether a name is that of a file of texts, a text a line."""
+    return os.path.isfile(source) and not is_table(source) and b"\t" not in head_of(source)
+
+
+def _read_table(source: str, table: Table, reading: ParallelReading) -> ParallelTexts:
+    given = {"source": reading.source_column, "target": reading.target_column}
+    columns = choose_columns(source, table, given)
+    cells, num_skipped = read_rows(source, table, columns, reading.skip_bad_rows)
     return ParallelTexts(source, *cells.values(), tuple(columns.values()), num_skipped)
 
 
 def read_train_and_validation(
-    source: str | Path | ParallelTexts,
+    source: Any,
     target: str | Path | None,
-    validation: str | Path | float,
-    validation_source: str | Path | ParallelTexts | None,
+    validation: Any,
+    validation_source: Any,
     validation_target: str | Path | None,
     seed: int,
     **reading: Any,
@@ -140,5 +156,8 @@ def read_train_and_validation(
         unnamed = {**reading, **dict.fromkeys(names)}
         validation = read_parallel_texts(validation_source, validation_target, **unnamed)
     columns = dict(zip(names, train.columns or (), strict=False))
-    read = partial(read_parallel_texts, **{**reading, **columns})
+
+    def read(validation: Any) -> ParallelTexts:
+        return read_parallel_texts(validation, None, "validation", **{**reading, **columns})
+
     return with_validation(train, validation, seed, read)

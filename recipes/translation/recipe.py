@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from ...models import Translator
+from ..data.sources import name_of
 from ..declarations import divided, takes
 from ..devices.strategy import check_batch
 from ..errors import UserError
@@ -87,7 +88,7 @@ def fit_translation(
     """
     reading, settings = divided(options, ParallelReading, TranslationSettings)
     settings = TranslationSettings(**settings).completed()
-    output = Path(output or default_output(getattr(source, "source", source)))
+    output = Path(output or default_output(name_of(source)))
     validation_data = (validation, validation_source, validation_target)
     with session("translation", output, settings, overwrite) as current:
         train, held_out = read_train_and_validation(

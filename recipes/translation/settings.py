@@ -178,7 +178,7 @@ class ParallelFiles(ParallelReading):
 class ParallelSources(ParallelFiles):
     """Says what a translator learns from, and is validated on."""
 
-    table: str | None = setting("", is_argument=True)
+    table: tuple[str, ...] | None = setting("", is_argument=True, metavar="[TABLE...]")
     validation_source: str | None = setting("Data to validate on, likewise.", metavar="FILE")
     validation_target: str | None = setting("Its translations.", metavar="FILE")
     validation: str | float = setting(

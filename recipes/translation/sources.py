@@ -1,13 +1,15 @@
 """Says what a translator is trained and evaluated on, as the command line names it."""
 
+from collections.abc import Sequence
 from typing import Any
 
+from ..data.sources import name_of
 from ..errors import UserError
 from .data import ParallelTexts, read_parallel_texts, read_train_and_validation
 
 
 def check_sources(
-    table: str | None = None,
+    table: Sequence[str] | None = None,
     source: str | None = None,
     target: str | None = None,
     validation_source: str | None = None,
@@ -25,7 +27,7 @@ def check_sources(
         raise UserError("Give a table, or --source and --target: one of the two.")
     if (validation_source is None) != (validation_target is None):
         raise UserError("--validation-source and --validation-target go together.")
-    return table or source
+    return name_of(table or source)
 
 
 def read_sources(sources: dict[str, Any], seed: int) -> dict[str, ParallelTexts]:
@@ -45,4 +47,4 @@ def read_evaluation(
 ) -> dict[str, ParallelTexts]:
     """Reads what `TranslationRun.evaluate` takes."""
     check_sources(data, source, target)
-    return {"data": read_parallel_texts(data or source, target, **reading)}
+    return {"data": read_parallel_texts(data or source, target, "test", "validation", **reading)}

@@ -1,0 +1,153 @@
+"""Opens tables of Apache Arrow: Parquet, and Arrow's own files, such as `datasets` saves.
+
+Importing this module takes time: only `formats` imports it, when a source is such a file.
+"""
+
+import json
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from pyarrow import ipc
+from pyarrow.parquet import ParquetFile
+
+from ..errors import UserError
+from .rows import Row, Table
+
+ROWS_AT_ONCE = 1024
+
+logger = logging.getLogger("regard")
+
+
+def open_parquet(source: str) -> Table:
+    """Opens a Parquet file, to be read some rows at a time.
+
+    If Hugging Face's `datasets` wrote into the file what the numbers in a column are called, the
+    names are its cells. A number without a name, such as the -1 of a row without a label, becomes
+    None. A record in a cell is a column for each of its fields, with a dot in its name.
+
+    Raises:
+        UserError: If it is not a Parquet file.
+    """
+    with _errors(source, "Parquet"), ParquetFile(source) as file:
+        schema = file.schema_arrow
+
+    def batches(columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        with _errors(source, "Parquet"), ParquetFile(source) as file:
+            roots = sorted({column for column in _roots(schema, columns)})
+            yield from file.iter_batches(ROWS_AT_ONCE, columns=roots)
+
+    return _table(source, schema, batches)
+
+
+def open_arrow(source: str) -> Table:
+    """Opens a file or a stream of Arrow batches, such as Feather, as `open_parquet` does.
+
+    Raises:
+        UserError: If it is neither.
+    """
+    with _errors(source, "Arrow"), _reader(source) as reader:
+        schema = reader.schema
+
+    def batches(_: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        with _errors(source, "Arrow"), _reader(source) as reader:
+            if isinstance(reader, ipc.RecordBatchFileReader):
+                yield from map(reader.get_batch, range(reader.num_record_batches))
+            else:
+                yield from reader
+
+    return _table(source, schema, batches)
+
+
+@contextmanager
+def _reader(source: str):
+    with pa.memory_map(source) as file:
+        is_file = file.read(6) == b"ARROW1"
+        file.seek(0)
+        with ipc.open_file(file) if is_file else ipc.open_stream(file) as reader:
+            yield reader
+
+
+def _table(source: str, schema: pa.Schema, batches) -> Table:
+    """Makes a table of batches, with what `datasets` wrote into the schema."""
+    fields = dict(_flat_fields(schema))
+    said = set()
+
+    def read(columns: Sequence[str]) -> Iterator[Row]:
+        names = {column: _class_names(schema, column, fields[column]) for column in columns}
+        for column in columns:
+            if names[column] is not None and column not in said:
+                said.add(column)
+                message = "%s: column %r holds numbers; their names in the file's metadata are used"
+                logger.info(message, source, column)
+        row = 1
+        for batch in batches(columns):
+            cells = [_cells(_column(batch, column), names[column]) for column in columns]
+            for values in zip(*cells, strict=True):
+                yield row, "", values
+                row += 1
+
+    return Table(list(fields), read)
+
+
+def _flat_fields(schema: Iterable[pa.Field], prefix: str = "") -> Iterator[tuple[str, pa.DataType]]:
+    """Yields the name and the type of each column, records taken apart."""
+    for field in schema:
+        if pa.types.is_struct(field.type):
+            yield from _flat_fields(field.type.fields, f"{prefix}{field.name}.")
+        else:
+            yield f"{prefix}{field.name}", field.type
+
+
+def _roots(schema: pa.Schema, columns: Iterable[str]) -> Iterator[str]:
+    """Yields the column of the schema that each flat column is in."""
+    for column in columns:
+        while column not in schema.names:
+            column = column.rpartition(".")[0]
+        yield column
+
+
+def _column(batch: pa.RecordBatch, column: str) -> pa.Array:
+    [root] = _roots(batch.schema, [column])
+    array = batch.column(root)
+    for name in filter(None, column.removeprefix(root).split(".")):
+        array = array.field(name) if array.null_count == 0 else array.flatten()[_index(array, name)]
+    return array
+
+
+def _index(array: pa.StructArray, name: str) -> int:
+    return [field.name for field in array.type.fields].index(name)
+
+
+def _cells(array: pa.Array, names: dict[int, str] | None) -> list[Any]:
+    """Returns the values of a column; a float of 32 bits as the shortest number that it is."""
+    values = array.to_pylist()
+    if names is not None:
+        return [names.get(value) for value in values]
+    if pa.types.is_float32(array.type):
+        return [None if value is None else float(str(np.float32(value))) for value in values]
+    return values
+
+
+def _class_names(schema: pa.Schema, column: str, kind: pa.DataType) -> dict[int, str] | None:
+    """Returns the names for the numbers in a column, if the file holds any."""
+    if not pa.types.is_integer(kind):
+        return None
+    try:
+        feature = json.loads(schema.metadata[b"huggingface"])["info"]["features"][column]
+        return dict(enumerate(feature["names"])) if feature["_type"] == "ClassLabel" else None
+    except (KeyError, TypeError, ValueError):  # no such metadata, or nothing of use in it
+        return None
+
+
+@contextmanager
+def _errors(source: str, kind: str) -> Iterator[None]:
+    """Turns errors of reading a file into one for the user."""
+    try:
+        yield
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        problem = " ".join(str(error).split())[:200]
+        raise UserError(f"{source} is not a sound {kind} file ({problem}).") from error

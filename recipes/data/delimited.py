@@ -1,0 +1,188 @@
+"""Opens CSV and TSV files, as spreadsheets and databases of any country write them."""
+
+import csv
+import logging
+import re
+from collections import deque
+from collections.abc import Iterator, Sequence
+from functools import partial
+from itertools import islice
+from typing import NamedTuple
+
+from ..errors import UserError
+from ..settings import TableLayout
+from .columns import is_known
+from .files import open_text
+from .rows import Table
+
+DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar"}
+SAMPLE = 200  # rows that tell the delimiter, and whether there is a header
+LONGEST_NAME = 100  # characters; of a cell that is longer the first row is no header
+_SEPARATOR = re.compile(r'^"?sep=(.)"?$')  # in the first line, for Excel
+_NUMBER = re.compile(r"\s*[-+]?\d+([.,]\d+)?\s*")
+
+logger = logging.getLogger("regard")
+
+
+class Dialect(NamedTuple):
+    """Says how the fields of a file are told apart.
+
+    Attributes:
+        delimiter: What stands between them.
+        is_quoted: Whether quotes around a field are those of RFC 4180, else part of the text.
+        skipped: Lines before the first row.
+    """
+
+    delimiter: str
+    is_quoted: bool
+    skipped: int = 0
+
+
+def open_delimited(source: str, layout: TableLayout, usual: str) -> Table:
+    """Opens a file of fields, `usual` between them unless the file looks otherwise.
+
+    Its first row is the header, unless the row looks like the others: then columns are called 1, 2
+    and so on.
+
+    In a file with tabs that is named for them every line is a row, whatever quotes it holds. A
+    field that is quoted as a whole, as spreadsheets and pandas write it, loses these quotes.
+
+    Raises:
+        UserError: If the file cannot be read, or has no row.
+    """
+    dialect = _dialect(source, layout, usual)
+    rows = partial(_rows, source, layout.encoding, dialect)
+    sample = [cells for _, _, cells in islice(rows(), SAMPLE)]
+    if not any(sample):
+        raise UserError(f"{source}: the file is empty.")
+    has_header = layout.header
+    if has_header is None:
+        has_header = _is_header(sample[0], sample[1:])
+        if not has_header:
+            message = "%s: the first row is no header (--header says otherwise): columns 1 to %d"
+            logger.info(message, source, len(sample[0]))
+    first = sample[0]
+    names = [cell.strip() for cell in first] if has_header else _numbers(len(first))
+    if any("\0" in name for name in names):
+        raise UserError(
+            f"{source}, row 1: a column name holds a NUL byte. Save the file as UTF-8, or name its "
+            "encoding with --encoding, such as utf-16-le."
+        )
+    read = partial(_read, rows, names, int(has_header), DELIMITERS.get(dialect.delimiter))
+    return Table(names, read, decimal="," if dialect.delimiter == ";" else ".")
+
+
+def _numbers(count: int) -> list[str]:
+    return [str(number) for number in range(1, count + 1)]
+
+
+def _read(rows, names, skipped, delimiter, wanted: Sequence[str]):
+    """Yields the cells of some columns, and what is wrong with rows of another width."""
+    indices = [names.index(name) for name in wanted]
+    for row, problem, cells in islice(rows(), skipped, None):
+        if not problem and len(cells) != len(names):
+            begins = "comma outside quotes" if delimiter == "comma" else delimiter or "delimiter"
+            problem = f"its fields number {len(cells)}, not {len(names)} as in the header"
+            problem = f"{problem} (each {begins} begins a new one)"
+        yield row, problem, [] if problem else [cells[index] for index in indices]
+
+
+def _rows(
+    source: str, encoding: str | None, dialect: Dialect
+) -> Iterator[tuple[int, str, list[str]]]:
+    """Yields the rows that are not blank, with their numbers and what is wrong with them."""
+    csv.field_size_limit(2**31 - 1)  # the default refuses texts above 128 kB
+    clean = str if dialect.is_quoted else _unquote
+    with open_text(source, encoding) as file:
+        lines = islice(file, dialect.skipped, None)
+        for row, (problem, cells) in enumerate(_records(lines, dialect), dialect.skipped + 1):
+            if problem or cells:
+                yield row, problem, list(map(clean, cells))
+
+
+def _records(lines: Iterator[str], dialect: Dialect) -> Iterator[tuple[str, list[str]]]:
+    """Yields the fields of each record, or what is wrong with its quotes.
+
+    A record whose quotes do not match ends with its first line: what follows is read anew.
+    """
+    waiting, taken = deque(), []
+
+    def feed() -> Iterator[str]:
+        while waiting or (line := next(lines, None)) is not None:
+            taken.append(waiting.popleft() if waiting else line)
+            yield taken[-1]
+
+    while True:
+        taken.clear()
+        reader = reader_of(feed(), dialect)
+        try:
+            for record in reader:
+                yield "", record
+                taken.clear()
+            return
+        except csv.Error as error:
+            waiting.extendleft(reversed(taken[1:]))
+            yield (
+                f"the quotes do not match ({error}): a field that holds quotes must be in quotes, "
+                'and each quote within it doubled ("")',
+                [],
+            )
+
+
+def reader_of(lines: Iterator[str], dialect: Dialect) -> Iterator[list[str]]:
+    """Returns the standard library's reader of a dialect."""
+    quoting = {"strict": True} if dialect.is_quoted else {"quoting": csv.QUOTE_NONE}
+    return csv.reader(lines, delimiter=dialect.delimiter, **quoting)
+
+
+def _unquote(field: str) -> str:
+    """Turns `"a ""b"" c"` into `a "b" c`; a field not quoted as a whole stays as it is."""
+    inner = field[1:-1].replace('""', "")
+    if len(field) >= 2 and field[0] == field[-1] == '"' and '"' not in inner:
+        return field[1:-1].replace('""', '"')
+    return field
+
+
+def _dialect(source: str, layout: TableLayout, usual: str) -> Dialect:
+    """Returns the dialect of a file: what is given, or what its first lines say."""
+    with open_text(source, layout.encoding) as file:
+        lines = list(islice(file, SAMPLE))
+    said = _SEPARATOR.match(lines[0].rstrip("\r\n")) if lines else None
+    delimiter = layout.delimiter or (said and said[1])
+    if delimiter is None:
+        delimiter = _most_regular(lines, usual)
+        if delimiter != usual:
+            message = "%s: fields end at a %s (--delimiter names another)"
+            logger.info(message, source, DELIMITERS[delimiter])
+    is_quoted = delimiter != "\t" or usual != "\t"
+    return Dialect(delimiter, is_quoted, skipped=1 if said else 0)
+
+
+def _most_regular(lines: list[str], usual: str) -> str:
+    """Returns what divides most rows into as many fields as the first, at least two."""
+
+    def share(delimiter: str) -> float:
+        dialect = Dialect(delimiter, is_quoted=delimiter != "\t" or usual != "\t")
+        widths = [len(cells) for _, cells in _records(iter(lines), dialect) if cells]
+        if not widths or widths[0] < 2:
+            return 0.0
+        return sum(width == widths[0] for width in widths) / len(widths)
+
+    return max([usual, *DELIMITERS], key=share)  # of equals the first
+
+
+def _is_header(first: list[str], others: list[list[str]]) -> bool:
+    """Returns whether a row has names of columns, not cells like those of the other rows.
+
+    It has none if a cell is a number, or too long, or comes again among the few values of its
+    column, unless one is the known name of a column.
+    """
+    if any(is_known(cell) for cell in first):
+        return True
+    for index, cell in enumerate(first):
+        if len(cell) > LONGEST_NAME or _NUMBER.fullmatch(cell):
+            return False
+        below = [cells[index] for cells in others if index < len(cells)]
+        if cell.strip() and below.count(cell) > 1:
+            return False
+    return True

@@ -1,0 +1,80 @@
+"""Opens Excel workbooks: the first sheet, its first row the header.
+
+Importing this module takes time: only `formats` imports it, when a source is a workbook.
+"""
+
+import logging
+import zipfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date, time
+from itertools import islice
+from typing import Any
+
+import openpyxl
+from openpyxl.utils.exceptions import InvalidFileException
+
+from ..errors import UserError
+from .labels import normal_label
+from .rows import Row, Table
+
+logger = logging.getLogger("regard")
+
+
+def open_sheet(source: str) -> Table:
+    """Opens the first sheet of a workbook that is not empty; what formulas last gave are its cells.
+
+    Numbers and dates become strings.
+
+    Raises:
+        UserError: If it is not a workbook, or all of it is empty.
+    """
+    with _workbook(source) as book:
+        names = [sheet.title for sheet in book.worksheets if _first_row(sheet)]
+        if not names:
+            raise UserError(f"{source}: the file is empty.")
+        if len(book.worksheets) > 1:
+            message = "%s: of %d sheets the first, %r, is read"
+            logger.info(message, source, len(book.worksheets), names[0])
+        skipped, header = _first_row(book[names[0]])
+    while header and not header[-1]:
+        header.pop()
+    columns = [name.strip() for name in header]
+
+    def read(wanted: Sequence[str]) -> Iterator[Row]:
+        indices = [columns.index(name) for name in wanted]
+        with _workbook(source) as book:
+            rows = enumerate(book[names[0]].iter_rows(values_only=True), start=1)
+            for row, cells in islice(rows, skipped, None):
+                if any(cell is not None for cell in cells):
+                    cells = [*cells, *[None] * len(columns)]
+                    yield row, "", [_as_text(cells[index]) for index in indices]
+
+    return Table(columns, read)
+
+
+def _first_row(sheet) -> tuple[int, list[str]] | None:
+    """Returns the number and the cells of the first row that is not blank."""
+    for row, cells in enumerate(sheet.iter_rows(values_only=True), start=1):
+        if any(cell is not None for cell in cells):
+            return row, [_as_text(cell) or "" for cell in cells]
+    return None
+
+
+def _as_text(value: Any) -> str | None:
+    if isinstance(value, date | time):
+        return value.isoformat()
+    return value if value is None or isinstance(value, str) else str(normal_label(value))
+
+
+@contextmanager
+def _workbook(source: str):
+    with open(source, "rb") as file:  # opened here, for its suffix may be another
+        try:
+            book = openpyxl.load_workbook(file, read_only=True, data_only=True)
+        except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError, OSError) as error:
+            problem = " ".join(str(error).split())[:200]
+            message = f"{source} is not a sound Excel workbook ({problem})."
+            raise UserError(message) from error
+        yield book
+        book.close()

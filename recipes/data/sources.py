@@ -1,0 +1,120 @@
+"""Finds the tables that a user names: a file, several, a pattern, a folder, or data in memory."""
+
+import glob
+import logging
+import os
+import re
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ..errors import UserError
+from ..settings import TableLayout
+from .files import suffix_of
+from .formats import TABLE_SUFFIXES, is_table, open_table
+from .memory import table_of
+from .rows import Table
+
+# What splits are called in the names of files and folders, the one to read first.
+SPLITS = {
+    "train": ("train", "training"),
+    "validation": ("validation", "valid", "val", "dev", "development"),
+    "test": ("test", "testing"),
+}
+
+logger = logging.getLogger("regard")
+
+
+def is_named(source: Any) -> bool:
+    """Returns whether data is named, by one string or several, and not in memory."""
+    if isinstance(source, str | os.PathLike):
+        return True
+    return (
+        isinstance(source, list | tuple)
+        and bool(source)
+        and all(isinstance(each, str | os.PathLike) for each in source)
+    )
+
+
+def name_of(source: Any) -> str:
+    """Returns what a run is named for: the first name of the data, or "data"."""
+    if not is_named(source):
+        return getattr(source, "source", "data")
+    return str(source if isinstance(source, str | os.PathLike) else source[0])
+
+
+def open_tables(source: Any, layout: TableLayout, *splits: str) -> list[tuple[str, Table]]:
+    """Opens all tables of a source, each with what to call it.
+
+    Args:
+        source: The name of a file, of a folder of tables, or of `tfds:NAME`; a pattern, such as
+            `data/*.csv`; a list of these; or data in memory, as for `memory.table_of`.
+        layout: How their rows are told apart.
+        *splits: Which split to read of a folder with splits: the first of these that it has.
+
+    Raises:
+        UserError: If one cannot be opened, or there is none.
+    """
+    if not is_named(source):
+        return [table_of(source)]
+    sources = [source] if isinstance(source, str | os.PathLike) else source
+    names = [name for each in sources for name in list_tables(str(each), splits or ("train",))]
+    return [(name, open_table(name, layout)) for name in names]
+
+
+def list_tables(source: str, splits: Sequence[str], also: tuple[str, ...] = ()) -> list[str]:
+    """Returns the files that a name stands for; itself, unless it is a folder or a pattern.
+
+    In a folder tables count, and files with a suffix of `also`.
+    """
+    if source.startswith("tfds:"):
+        return [source]
+    if os.path.isdir(source):
+        return _in_folder(Path(source), splits, also)
+    if not os.path.lexists(source) and glob.has_magic(source):
+        found = sorted(name for name in glob.glob(source, recursive=True) if os.path.isfile(name))
+        if not found:
+            raise UserError(f"{source}: no file has such a name.")
+        logger.info("%s: %d files", source, len(found))
+        return found
+    return [source]
+
+
+def _in_folder(folder: Path, splits: Sequence[str], also: tuple[str, ...]) -> list[str]:
+    """Returns the tables in a folder, those of one split where it has splits."""
+    found = [path for path in sorted(folder.rglob("*")) if path.is_file() and _counts(path, also)]
+    split_of = {path: _split_of(path, folder) for path in found}
+    groups = {split: [path for path in found if split_of[path] == split] for split in SPLITS}
+    chosen = next((split for split in splits if groups[split]), None)
+    if not found:
+        raise UserError(f"{folder} holds no table: a file that ends in {TABLE_SUFFIXES}.")
+    if any(groups.values()):
+        if chosen is None:
+            there = ", ".join(split for split in groups if groups[split])
+            raise UserError(f"{folder} has no split {splits[0]!r}, but {there}. Name a file in it.")
+        taken = groups[chosen]
+    else:
+        taken = found
+    kinds = Counter(path.suffix.lower() for path in found)
+    left = len(found) - len(taken)
+    what = f"split {chosen}" if chosen else ", ".join(f"{n} {kind}" for kind, n in kinds.items())
+    others = f"; of other splits, passed over: {left}" if left else ""
+    logger.info("%s: files read: %d (%s)%s", folder, len(taken), what, others)
+    return list(map(str, taken))
+
+
+def _counts(path: Path, also: tuple[str, ...]) -> bool:
+    """Returns whether a file in a folder is a table; hidden ones and those of a cache are none."""
+    counts = is_table(str(path)) or suffix_of(str(path)) in also
+    return counts and not path.name.startswith((".", "cache-", "state.", "dataset_"))
+
+
+def _split_of(path: Path, folder: Path) -> str | None:
+    """Returns the split that the name of a file begins or ends with, or a folder's above it."""
+    for part in reversed(path.relative_to(folder).parts):
+        words = [word.casefold() for word in re.split(r"[\W_]+", part) if word]
+        for split, names in SPLITS.items():
+            if words and not set(names).isdisjoint((words[0], *words[-2:])):
+                return split
+    return None

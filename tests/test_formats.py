@@ -1,0 +1,323 @@
+"""Files as people have them: each format, compression, delimiter and encoding."""
+
+import bz2
+import gzip
+import json
+import logging
+import lzma
+from decimal import Decimal
+
+import openpyxl
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import zstandard
+from pyarrow import feather, ipc
+
+from regard.recipes.errors import UserError
+from regard.recipes.pretraining.data import read_texts
+from regard.recipes.text.data import read_labelled_texts
+from regard.recipes.translation.data import read_parallel_texts
+
+ROWS = [("good film", "pos"), ("bad film, alas", "neg"), ('"好片"; ja', "pos")]
+CSV = 'text,label\ngood film,pos\n"bad film, alas",neg\n"""好片""; ja",pos\n'
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write_file(name: str, content: str | bytes):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return path
+
+    return write_file
+
+
+def rows_of(source, **reading):
+    table = read_labelled_texts(source, **reading)
+    return list(zip(table.texts, table.labels, strict=True))
+
+
+# Delimiters
+
+SEMICOLONS = 'text;label\ngood film;pos\nbad film, alas;neg\n"""好片""; ja";pos\n'
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("delimiter", [";", "\t", "|"])
+@pytest.mark.parametrize("first", ["", "sep={}\n", '"sep={}"\n'])
+def test_delimiters_are_found_and_said(write, caplog, first, delimiter, line_end):
+    caplog.set_level(logging.INFO, logger="regard")
+    quoted = [f'"{text.replace(chr(34), 2 * chr(34))}"{delimiter}{label}' for text, label in ROWS]
+    lines = [f"text{delimiter}label", *quoted]
+    content = (first.format(delimiter) + "\n".join(lines) + "\n").replace("\n", line_end)
+    assert rows_of(write("a.csv", content)) == ROWS
+    if not first:
+        assert "a.csv: fields end at a " in caplog.text
+
+
+def test_a_delimiter_may_be_given(write):
+    assert rows_of(write("a.csv", "text^label\na,b^x\nc^y\n"), delimiter="^") == [
+        ("a,b", "x"),
+        ("c", "y"),
+    ]
+    assert rows_of(write("a.dat", "text;label\na;x\n"), delimiter=";") == [("a", "x")]
+    with pytest.raises(UserError, match=r"delimiter is one character\. Received: ';;'"):
+        read_labelled_texts(write("b.csv", "text;label\na;b\n"), delimiter=";;")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "text,label\na;b;c,x\nd|e|f,y\n",
+        "text,label\n" + "one; two; three,x\n" * 5,
+        "label,text\nx,a\ty\n",
+    ],
+)
+def test_delimiters_within_texts_are_not_those_of_the_file(write, content):
+    assert set(read_labelled_texts(write("a.csv", content)).labels) <= {"x", "y"}
+
+
+def test_a_table_of_one_column_is_not_cut_at_what_its_texts_hold(write):
+    texts = read_texts([str(write("a.csv", 'text\n"a, b; c"\n"d; e"\n'))])
+    assert texts.texts == ["a, b; c", "d; e"]
+
+
+def test_decimal_commas_of_labels(write):
+    content = "text;label\na;2,5\nb;2,50\nc;3,0\nd, e;1\n"
+    labels = read_labelled_texts(write("a.csv", content)).labels
+    assert labels == ["2.5", "2.5", "3", "1"]
+
+
+# Headers
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["1,good film\n0,bad film\n", "pos,good film\n" + "neg,bad film\npos,fine film\n" * 5],
+)
+def test_files_without_a_header(write, caplog, content):
+    caplog.set_level(logging.INFO, logger="regard")
+    options = {"label_column": "1", "text_column": "2"}
+    table = read_labelled_texts(write("a.csv", content), **options)
+    assert len(table) == content.count("\n")
+    assert "the first row is no header" in caplog.text
+
+
+def test_whether_there_is_a_header_may_be_said(write):
+    path = write("a.csv", "good film,pos\nbad film,neg\n")
+    options = {"text_column": "1", "label_column": "2"}
+    assert len(read_labelled_texts(path, header=False, **options)) == 2
+    path = write("b.csv", "1,2\na,b\n")
+    assert len(read_labelled_texts(path, header=True, **options)) == 1
+    assert len(read_labelled_texts(path, **options)) == 2
+
+
+# Encodings
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_encodings_that_the_bytes_show(write, encoding):
+    assert rows_of(write("a.csv", CSV.encode(encoding))) == ROWS
+
+
+@pytest.mark.parametrize("encoding", ["gb18030", "big5", "shift_jis", "cp1252"])
+def test_other_encodings_are_errors_that_name_them(write, encoding):
+    texts = {
+        "gb18030": "这家酒店的房间很干净，服务员非常热情，早餐也不错，下次还会再来。",
+        "big5": "這家酒店的房間很乾淨，服務員非常熱情，早餐也不錯，下次還會再來。",
+        "shift_jis": "このホテルの部屋はとても清潔で、朝食も美味しかったです。また来ます。",
+        "cp1252": "Schöne Grüße aus dem Café",
+    }
+    path = write("a.csv", f"text,label\n{texts[encoding]},x\n".encode(encoding))
+    named = {"shift_jis": "cp932"}.get(encoding, encoding)
+    with pytest.raises(UserError, match=rf"line 2: byte .* not utf-8.*--encoding.*{named}"):
+        read_labelled_texts(path)
+    assert rows_of(path, encoding=encoding) == [(texts[encoding], "x")]
+
+
+# Compression
+
+
+@pytest.mark.parametrize(
+    ("suffix", "compress"),
+    [
+        (".gz", gzip.compress),
+        (".bz2", bz2.compress),
+        (".xz", lzma.compress),
+        (".zst", zstandard.compress),
+        (".zst", lambda data: zstandard.compress(data[:20]) + zstandard.compress(data[20:])),
+        (".gz", lambda data: gzip.compress(data[:20]) + gzip.compress(data[20:])),
+        ("", gzip.compress),
+    ],
+)
+def test_compressed_files(write, suffix, compress):
+    assert rows_of(write(f"a.csv{suffix}", compress(CSV.encode()))) == ROWS
+    lines = "\n".join(json.dumps({"text": text, "label": label}) for text, label in ROWS)
+    assert rows_of(write(f"a.jsonl{suffix}", compress(lines.encode("utf-8")))) == ROWS
+    texts = "\n".join(text for text, _ in ROWS)
+    assert read_texts([str(write(f"a.txt{suffix}", compress(texts.encode())))]).texts == [
+        text for text, _ in ROWS
+    ]
+
+
+def test_a_damaged_compressed_file(write):
+    path = write("a.csv.gz", gzip.compress(CSV.encode() * 1000)[:-20])
+    with pytest.raises(UserError, match=r"a\.csv\.gz is not a sound compressed file"):
+        read_labelled_texts(path)
+
+
+def test_compressed_parallel_files(write):
+    source = write("a.en.gz", gzip.compress(b"one\ntwo\n"))
+    target = write("a.de.zst", zstandard.compress(b"eins\nzwei\n"))
+    pairs = read_parallel_texts(source, target)
+    assert (pairs.sources, pairs.targets) == (["one", "two"], ["eins", "zwei"])
+
+
+# JSON, Arrow, Excel, fastText
+
+
+@pytest.mark.parametrize("name", ["a.json", "a.jsonl"])
+@pytest.mark.parametrize("indent", [None, 2])
+def test_json_arrays(write, name, indent):
+    objects = [{"text": text, "label": label} for text, label in ROWS]
+    assert rows_of(write(name, json.dumps(objects, indent=indent))) == ROWS
+
+
+def test_json_arrays_with_mistakes(write):
+    with pytest.raises(UserError, match=r"a\.json is not a sound JSON array"):
+        read_labelled_texts(write("a.json", '[{"text": "a", "label": "b"}'))
+    path = write("b.json", '[{"text": "a", "label": "b"}, 7]')
+    with pytest.raises(UserError, match="row 2: the element must be a JSON object, not 7"):
+        read_labelled_texts(path)
+
+
+def test_records_in_records_have_columns_of_their_own(write, tmp_path):
+    pairs = [{"id": i, "translation": {"en": f"one {i}", "de": f"eins {i}"}} for i in range(9)]
+    path = write("a.jsonl", "\n".join(map(json.dumps, pairs)))
+    found = read_parallel_texts(path)
+    assert found.columns == ("translation.en", "translation.de")
+    pq.write_table(pa.Table.from_pylist(pairs), tmp_path / "a.parquet")
+    assert read_parallel_texts(tmp_path / "a.parquet").targets == found.targets
+
+
+@pytest.mark.parametrize("name", ["a.arrow", "a.csv"])
+def test_arrow_files_and_streams(tmp_path, name):
+    table = pa.table({"text": [text for text, _ in ROWS], "label": [label for _, label in ROWS]})
+    for new in (ipc.new_file, ipc.new_stream):
+        with new(str(tmp_path / name), table.schema) as writer:
+            writer.write_table(table, max_chunksize=2)
+        assert rows_of(tmp_path / name) == ROWS
+    feather.write_feather(table, str(tmp_path / "a.feather"), compression="uncompressed")
+    assert rows_of(tmp_path / "a.feather") == ROWS
+
+
+def write_workbook(path, *sheets):
+    book = openpyxl.Workbook()
+    book.remove(book.active)
+    for title, rows in sheets:
+        sheet = book.create_sheet(title)
+        for row in rows:
+            sheet.append(row)
+    book.save(path)
+    return path
+
+
+def test_workbooks(tmp_path, caplog):
+    caplog.set_level(logging.INFO, logger="regard")
+    rows = [["Text", "Stars", None], ["fine", 1.0], [], ["poor", 2.5], [7, True]]
+    path = write_workbook(tmp_path / "a.xlsx", ("empty", []), ("Data", rows))
+    assert rows_of(path) == [("fine", "1"), ("poor", "2.5"), ("7", "true")]
+    assert "of 2 sheets the first, 'Data', is read" in caplog.text
+    path.rename(tmp_path / "b.csv")
+    assert rows_of(tmp_path / "b.csv")[0] == ("fine", "1")
+
+
+def test_a_bad_row_of_a_workbook_has_its_number(tmp_path):
+    path = write_workbook(tmp_path / "a.xlsx", ("x", [["text", "label"], ["a", "b"], [], ["c"]]))
+    with pytest.raises(UserError, match=r"a\.xlsx, row 4: the label in column 'label' is missing"):
+        read_labelled_texts(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"PK\x03\x04 broken", "is not a sound Excel workbook"),
+        (b"\xd0\xcf\x11\xe0" * 9, r"before 2007\. Save it as \.xlsx"),
+    ],
+)
+def test_files_that_are_no_workbooks(write, content, message):
+    with pytest.raises(UserError, match=message):
+        read_labelled_texts(write("a.xls", content))
+
+
+@pytest.mark.parametrize("name", ["a.txt", "train.ft", "plain"])
+def test_fasttext(write, name):
+    content = "".join(f"__label__{label} {text}\n" for text, label in ROWS)
+    assert rows_of(write(name, content)) == ROWS
+    with pytest.raises(UserError, match="row 4: it must begin with one __label__, not 2"):
+        read_labelled_texts(write(name, content + "__label__a __label__b text\n"))
+
+
+# Pairs of texts
+
+TATOEBA = "77\tLet's try it.\t12\tProbieren wir es!\n78\tGo.\t13\tGeh.\n79\tRun!\t14\tLauf!\n"
+ANKI = "Go.\tGeh.\tCC-BY 2.0 (France) #1 (x)\nHi.\tHallo!\tCC-BY 2.0 (France) #2 (y)\n" + "".join(
+    f"Number {i}.\tNummer {i}.\tCC-BY 2.0 (France) Attribution: somewhere #{i} (someone) and #{i}\n"
+    for i in range(9)
+)
+TMX = """<?xml version="1.0"?><tmx version="1.4"><header srclang="de-DE" segtype="sentence"/><body>
+<tu><tuv xml:lang="en"><seg>A <bpt>&lt;b&gt;</bpt>big<ept>&lt;/b&gt;</ept> dog</seg></tuv>
+<tuv xml:lang="de-DE"><seg>Ein <hi>großer</hi> Hund</seg></tuv></tu>
+<tu><tuv xml:lang="de-DE"><seg>Ja</seg></tuv><tuv xml:lang="en"><seg>Yes</seg></tuv></tu>
+</body></tmx>"""
+
+
+@pytest.mark.parametrize("name", ["pairs.tsv", "pairs.txt", "pairs.tsv.gz"])
+def test_pairs_with_tabs_as_tatoeba_writes_them(write, name):
+    compress = gzip.compress if name.endswith(".gz") else bytes
+    pairs = read_parallel_texts(write(name, compress(TATOEBA.encode("utf-8-sig"))))
+    assert pairs.sources == ["Let's try it.", "Go.", "Run!"]
+    assert pairs.targets == ["Probieren wir es!", "Geh.", "Lauf!"]
+
+
+def test_pairs_with_tabs_as_anki_writes_them(write):
+    pairs = read_parallel_texts(write("deu.txt", ANKI), header=False)
+    assert (pairs.sources[:2], pairs.targets[:2]) == (["Go.", "Hi."], ["Geh.", "Hallo!"])
+
+
+def test_translation_memories(write):
+    pairs = read_parallel_texts(write("a.tmx", TMX))
+    assert pairs.columns == ("de-de", "en")
+    assert pairs.sources == ["Ein großer Hund", "Ja"]
+    assert pairs.targets == ["A big dog", "Yes"]
+    with pytest.raises(UserError, match=r"b\.tmx is not a sound TMX file"):
+        read_parallel_texts(write("b.tmx", TMX[:-20]))
+
+
+# Labels are the same in every format
+
+
+def test_labels_have_one_form_in_every_format(write, tmp_path):
+    text = ["1", "1.0", "True", "2.5", "2.50", "01", "1e3", "-3", "-0.0", "no"]
+    expected = ["1", "1", "true", "2.5", "2.5", "01", "1e3", "-3", "0", "no"]
+    lines = "".join(f"t,{label}\n" for label in text)
+    assert read_labelled_texts(write("a.csv", f"text,label\n{lines}")).labels == expected
+    values = [1, 1.0, True, 2.5, 2.50, "01", "1e3", -3, -0.0, "no"]
+    lines = "\n".join(json.dumps({"text": "t", "label": value}) for value in values)
+    assert read_labelled_texts(write("a.jsonl", lines)).labels == expected
+    for labels in (
+        pa.array([1, 1.0, 2.5, -3], pa.float32()),
+        pa.array([Decimal("1"), Decimal("1.0"), Decimal("2.5"), Decimal("-3.00")]),
+    ):
+        pq.write_table(pa.table({"text": ["t"] * 4, "label": labels}), tmp_path / "a.parquet")
+        assert read_labelled_texts(tmp_path / "a.parquet").labels == ["1", "1", "2.5", "-3"]
+
+
+def test_labels_that_become_one_are_said(write, caplog):
+    caplog.set_level(logging.INFO, logger="regard")
+    read_labelled_texts(write("a.csv", "text,label\na,1.1\nb,1.10\nc,2\n"))
+    assert "labels written in several ways, taken as one: 1, first '1.1' ('1.1', '1.10')" in (
+        caplog.text
+    )
