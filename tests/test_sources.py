@@ -1,0 +1,206 @@
+"""Data that is named in other ways than by one file: several, patterns, folders; or in memory."""
+
+import logging
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from pyarrow import ipc
+
+from regard.recipes.data.memory import texts_of
+from regard.recipes.errors import UserError
+from regard.recipes.pretraining.data import read_texts
+from regard.recipes.runs.directories import default_output
+from regard.recipes.text.data import read_labelled_texts, read_like, read_train_and_validation
+from regard.recipes.translation.data import read_parallel_texts
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Writes tables of a row or two into a folder: `folder(**{name: text})`."""
+
+    def write(names, folder=tmp_path / "data"):
+        for number, name in enumerate(names):
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(f"text,label\n{name},{number % 2}\n", "utf-8")
+        return folder
+
+    return write
+
+
+def test_several_files_are_one_table(folder):
+    files = [folder(["a.csv", "b.csv"]) / name for name in ("b.csv", "a.csv")]
+    table = read_labelled_texts(files)
+    assert table.texts == ["b.csv", "a.csv"]
+    assert table.source.endswith("b.csv and 1 more")
+    assert read_labelled_texts(list(map(str, files))).texts == table.texts
+
+
+def test_the_columns_of_the_first_are_those_of_all(folder, tmp_path):
+    other = tmp_path / "other.csv"
+    other.write_text("content,label\nx,y\n", "utf-8")
+    with pytest.raises(UserError, match=r"other\.csv: there is no column 'text'"):
+        read_labelled_texts([folder(["a.csv"]) / "a.csv", other])
+
+
+def test_patterns(folder, caplog):
+    caplog.set_level(logging.INFO, logger="regard")
+    pattern = str(folder(["part-2.csv", "part-1.csv", "other.csv"]) / "part-*.csv")
+    assert read_labelled_texts(pattern).texts == ["part-1.csv", "part-2.csv"]
+    assert "part-*.csv: 2 files" in caplog.text
+    with pytest.raises(UserError, match=r"no-\*\.csv: no file has such a name"):
+        read_labelled_texts(pattern.replace("part-", "no-"))
+
+
+def test_folders_without_splits(folder, caplog):
+    caplog.set_level(logging.INFO, logger="regard")
+    data = folder(["b.csv", "deep/a.csv", ".hidden.csv"])
+    (data / "README.md").write_text("about", "utf-8")
+    assert read_labelled_texts(data).texts == ["b.csv", "deep/a.csv"]
+    assert "data: files read: 2 (2 .csv)" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("train.csv", "test.csv", "validation.csv"),
+        ("Train.csv", "testing.csv", "dev.csv"),
+        ("reviews_train.csv", "reviews_test.csv", "reviews_val.csv"),
+        ("train-00000-of-00001.csv", "test-00000-of-00001.csv", "validation-00000-of-00001.csv"),
+        ("train/a.csv", "test/a.csv", "valid/a.csv"),
+    ],
+)
+def test_folders_with_splits(folder, caplog, names):
+    caplog.set_level(logging.INFO, logger="regard")
+    data, (train, test, validation) = folder(names), names
+    found = read_labelled_texts(data)
+    assert found.texts == [train]
+    assert "(split train); of other splits, passed over: 2" in caplog.text
+    assert read_like(found.describe(), data, "test", "validation").texts == [test]
+    assert read_labelled_texts(data, "validation").texts == [validation]
+
+
+def test_a_split_that_is_not_there(folder):
+    data = folder(["test.csv"])
+    with pytest.raises(UserError, match=r"data has no split 'train', but test\. Name a file"):
+        read_labelled_texts(data)
+    assert read_labelled_texts(data / "test.csv").texts == ["test.csv"]
+
+
+def test_validation_data_may_be_a_folder(folder):
+    data = folder(["train/1.csv", "train/2.csv", "validation/1.csv"])
+    train, validation = read_train_and_validation(data, data, seed=0)
+    assert (train.texts, validation.texts) == (["train/1.csv", "train/2.csv"], ["validation/1.csv"])
+
+
+def test_an_empty_folder(tmp_path):
+    with pytest.raises(UserError, match=r"holds no table: a file that ends in \.csv"):
+        read_labelled_texts(tmp_path)
+
+
+def test_data_sets_saved_to_disk(tmp_path):
+    """As Hugging Face's `datasets` writes them: a stream of batches a file, with class names."""
+    metadata = '{"info": {"features": {"label": {"names": ["no", "yes"], "_type": "ClassLabel"}}}}'
+    table = pa.table({"text": ["a", "b"], "label": [1, 0]})
+    table = table.replace_schema_metadata({"huggingface": metadata})
+    for split in ("train", "test"):
+        (tmp_path / split).mkdir()
+        name = tmp_path / split / "data-00000-of-00001.arrow"
+        with ipc.new_stream(str(name), table.schema) as writer:
+            writer.write_table(table)
+        for state in ("state.json", "dataset_info.json"):
+            (tmp_path / split / state).write_text("{}", "utf-8")
+    (tmp_path / "dataset_dict.json").write_text('{"splits": ["train", "test"]}', "utf-8")
+    assert read_labelled_texts(tmp_path).labels == ["yes", "no"]
+    assert read_labelled_texts(tmp_path / "test").labels == ["yes", "no"]
+
+
+def test_texts_without_labels_of_a_folder(tmp_path):
+    (tmp_path / "a.txt").write_text("one\ntwo\n", "utf-8")
+    (tmp_path / "b.csv").write_text("text,n\nthree,1\n", "utf-8")
+    assert read_texts([tmp_path]).texts == ["one", "two", "three"]
+
+
+@pytest.mark.parametrize(
+    ("source", "name"),
+    [
+        ("data/reviews.csv", "reviews"),
+        ("reviews.csv.gz", "reviews"),
+        ("data/part-*.csv", "data"),
+        ("data", "data"),
+        ("v1.2/reviews.tsv", "reviews"),
+    ],
+)
+def test_a_run_is_named_for_its_data(source, name):
+    assert default_output(source).as_posix() == f"runs/{name}"
+
+
+# Data in memory
+
+TEXTS, LABELS = ["good", "bad", "fine"], [1, 0, 1]
+
+
+def in_memory():
+    frame = pd.DataFrame({"review": TEXTS, "stars": LABELS}, index=[7, 7, "x"])
+    rows = list(zip(TEXTS, LABELS, strict=True))
+    return {
+        "frame": frame,
+        "categories": frame.astype({"stars": "category"}),
+        "strings": frame.astype({"review": "string", "stars": "Int64"}),
+        "arrow": pa.table({"text": TEXTS, "label": LABELS}),
+        "columns": {"text": np.array(TEXTS), "label": np.array(LABELS)},
+        "two lists": (TEXTS, LABELS),
+        "two series": (frame["review"], frame["stars"]),
+        "two arrays": (np.array(TEXTS), np.array(LABELS, "float32")),
+        "rows": rows,
+        "generator": (row for row in rows),
+        "dicts": [{"text": text, "label": label} for text, label in rows],
+    }
+
+
+@pytest.mark.parametrize("kind", list(in_memory()))
+def test_labelled_texts_in_memory(kind):
+    table = read_labelled_texts(in_memory()[kind])
+    assert (table.texts, table.labels) == (TEXTS, ["1", "0", "1"])
+
+
+@pytest.mark.parametrize("missing", [None, float("nan"), pd.NA, pd.NaT, "", 7])
+def test_what_is_no_text_names_its_position(missing):
+    frame = pd.DataFrame({"text": ["a", missing, "c"], "label": [1, 2, 1]}, index=[5, 5, 5])
+    with pytest.raises(UserError, match=r"the DataFrame, row 1: the text in column 'text'"):
+        read_labelled_texts(frame)
+    assert read_labelled_texts(frame, skip_bad_rows=True).texts == ["a", "c"]
+
+
+@pytest.mark.parametrize("data", [7, ["a", 1], [], [("a", "b", "c")], {"text": ["a"], "label": []}])
+def test_what_is_no_data(data):
+    with pytest.raises(UserError, match="data|rows|columns"):
+        read_labelled_texts(data)
+
+
+def test_pairs_in_memory():
+    pairs = read_parallel_texts(pd.DataFrame({"en": ["a", "b"] * 5, "de": ["c", "d"] * 5}))
+    assert pairs.columns == ("en", "de")
+    assert read_parallel_texts({"source": ["a"], "target": ["b"]}).targets == ["b"]
+
+
+def test_texts_without_labels_in_memory():
+    frame = pd.DataFrame({"text": TEXTS}, index=[3, 1, 2])
+    for texts in (frame, frame["text"], np.array(TEXTS), iter(TEXTS)):
+        assert read_texts(texts).texts == TEXTS
+
+
+def test_texts_to_classify():
+    frame = pd.DataFrame({"id": [1, 2, 3], "text": TEXTS, "more": ["x", "", "z"]}, index=[3, 1, 2])
+    for texts in (TEXTS, tuple(TEXTS), frame["text"], np.array(TEXTS), iter(TEXTS), frame):
+        assert texts_of(texts, ["text"]) == TEXTS
+    assert texts_of(frame, [("text", "more")]) == ["good\nx", "bad", "fine\nz"]
+    assert texts_of(frame.fillna(""), ["text", "more"])[1] == ("bad", "")
+    with pytest.raises(UserError, match="must have a column 'body'. Its columns: 'id', 'text'"):
+        texts_of(frame, ["body"])
+    with pytest.raises(UserError, match="The text at position 1 is missing"):
+        texts_of(pd.Series(["a", None], index=["x", "y"]))
+    with pytest.raises(UserError, match="The text at position 2 must be a string, not 7"):
+        texts_of(["a", "b", 7])
