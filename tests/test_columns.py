@@ -131,9 +131,7 @@ def test_columns_by_names_that_people_give(write, columns, expected):
 
 
 def texts(count, words=6):
-    return [
-        " ".join(f"word{(7 * i + j) % 31}" for j in range(words)) + f" {i}" for i in range(count)
-    ]
+    return [" ".join(["number", str(i), *["word"] * words]) for i in range(count)]
 
 
 def test_columns_by_what_they_hold(write_rows, caplog):
@@ -146,12 +144,11 @@ def test_columns_by_what_they_hold(write_rows, caplog):
 
 
 def test_of_two_columns_of_texts_the_plainly_longer_is_taken(write_rows):
-    rows = [
-        [short, long, i % 2] for i, (short, long) in enumerate(zip(texts(30, 3), texts(30, 20)))
-    ]
+    short, long = texts(30, 3), texts(30, 20)
+    rows = [[short[i], long[i], i % 2] for i in range(30)]
     table = read_labelled_texts(write_rows(["a", "b", "c"], *rows))
     assert (table.text_column, table.label_column) == ("b", "c")
-    rows = [[first, second, i % 2] for i, (first, second) in enumerate(zip(texts(30), texts(30)))]
+    rows = [[short[i], short[-i], i % 2] for i in range(30)]
     with pytest.raises(UserError, match="'a' and 'b' could each hold the texts"):
         read_labelled_texts(write_rows(["a", "b", "c"], *rows))
 
