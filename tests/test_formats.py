@@ -120,6 +120,8 @@ def test_whether_there_is_a_header_may_be_said(write):
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
 def test_encodings_that_the_bytes_show(write, encoding):
     assert rows_of(write("a.csv", CSV.encode(encoding))) == ROWS
+    chinese = "这家酒店的房间很干净，服务员非常热情，早餐也不错，下次还会再来。\n"
+    assert read_texts([write("a.txt", chinese.encode(encoding))]).texts == [chinese.strip()]
 
 
 @pytest.mark.parametrize("encoding", ["gb18030", "big5", "shift_jis", "cp1252"])

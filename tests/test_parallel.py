@@ -7,6 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from regard.recipes.data.columns import choose_columns
+from regard.recipes.data.rows import Table
 from regard.recipes.data.splitting import split
 from regard.recipes.errors import UserError
 from regard.recipes.translation.data import ParallelTexts, read_parallel_texts
@@ -224,7 +225,8 @@ def test_only_bad_rows(write):
 
 def choose_parallel_columns(source, columns, source_column, target_column):
     given = {"source": source_column, "target": target_column}
-    return tuple(choose_columns(source, columns, given).values())
+    table = Table(columns, lambda names: iter(()))
+    return tuple(choose_columns(source, table, given).values())
 
 
 def test_one_column_given_and_the_other_guessed(caplog):

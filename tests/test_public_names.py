@@ -35,8 +35,8 @@ NAMES = {
 ARGUMENTS = {
     "": "COMMAND [ARGS]...",
     "fit": "COMMAND [ARGS]...",
-    "fit text": "TRAIN",
-    "fit translation": "[TABLE]",
+    "fit text": "TRAIN...",
+    "fit translation": "[TABLE...]",
     "fit images": "TRAIN",
     "pretrain": "COMMAND [ARGS]...",
     "pretrain text": "FILE...",
@@ -57,13 +57,15 @@ WORDS = {
     """,
     "fit text": """
         --validation --text-column --pair-column --label-column --encoding
-        --skip-bad-rows --checkpoint --preset --epochs --patience --learning-rate
-        --batch-tokens --max-sequence-length --long-texts --dropout --precision --strategy
+        --delimiter --header --no-header --skip-bad-rows
+        --checkpoint --preset --epochs --patience --learning-rate --batch-tokens
+        --max-sequence-length --long-texts --dropout --precision --strategy
         --workers --xla --no-xla --accumulate --seed --seeds --layer-decay --adversarial
         --freeze --lora --teacher --no-teacher --refit --no-refit --output --overwrite
     """,
     "fit translation": """
-        --source --target --source-column --target-column --encoding --skip-bad-rows
+        --source --target --source-column --target-column --encoding
+        --delimiter --header --no-header --skip-bad-rows
         --validation-source --validation-target --validation --checkpoint --preset
         --num-layers --num-decoder-layers --hidden-dim --num-heads --intermediate-dim
         --vocabulary-size --epochs --patience --learning-rate --warmup-steps
@@ -72,7 +74,8 @@ WORDS = {
         --xla --no-xla --accumulate --seed --output --overwrite
     """,
     "fit images": """
-        --validation --image-column --label-column --encoding --skip-bad-files
+        --validation --image-column --label-column --encoding
+        --delimiter --header --no-header --skip-bad-files
         --checkpoint --preset --image-size --patch-size --epochs --patience
         --learning-rate --batch-size --augmentation --mirror --no-mirror --label-smoothing --dropout
         --stochastic-depth --layer-decay --weight-decay --precision --strategy --workers
@@ -82,13 +85,15 @@ WORDS = {
         text
     """,
     "pretrain text": """
-        --text-column --encoding --skip-bad-rows --checkpoint --preset --epochs
+        --text-column --encoding
+        --delimiter --header --no-header --skip-bad-rows --checkpoint --preset --epochs
         --patience --learning-rate --batch-tokens --max-sequence-length --dropout --precision
         --strategy --workers --xla --no-xla --accumulate --seed --output --overwrite
     """,
     "evaluate": """
         --text-column --pair-column --label-column --source --target --source-column
-        --target-column --image-column --encoding --skip-bad-rows --skip-bad-files
+        --target-column --image-column --encoding
+        --delimiter --header --no-header --skip-bad-rows --skip-bad-files
         --json
     """,
     "predict": """

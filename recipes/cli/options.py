@@ -75,7 +75,7 @@ def _parameter(setting, shown: bool) -> Callable:
         text = f"{text}  [default: {declaration.default_is}]"
     default = setting.default if shown else None
     if kind is bool:
-        if setting.type is bool or not shown:
+        if setting.type is bool:
             return click.option(flag, is_flag=True, default=default, help=text)
         return click.option(f"{flag}/--no-{flag[2:]}", default=default, help=text)
     metavar = declaration.metavar

@@ -61,7 +61,7 @@ def choose_columns(source: str, table: Table, given: dict[str, str | None]) -> d
         UserError: If a column cannot be told, is not there, or is to hold two things.
     """
     columns = table.columns
-    _check_given(source, columns, given)
+    _check_given(source, table, given)
     free = [column for column in columns if column not in given.values()]
     wanted = [role for role, name in given.items() if name is None and role in KNOWN]
     candidates: dict[str, list[str]] = {}
@@ -70,9 +70,10 @@ def choose_columns(source: str, table: Table, given: dict[str, str | None]) -> d
         if len(candidates[role]) == 1:
             free.remove(candidates[role][0])
     named = {name for names in candidates.values() for name in names}
-    left = [name for name in free if name.casefold() not in INDEX_COLUMNS and name not in named]
+    taken = INDEX_COLUMNS if "label" in given else INDEX_COLUMNS | KNOWN["label"]
+    left = [name for name in free if name.casefold() not in taken and name not in named]
     open_roles = [role for role in wanted if not candidates[role]]
-    if "text" in given and "label" in given and len(open_roles) == len(left) == 1:
+    if "text" in given and len(open_roles) == len(left) == 1:
         candidates[open_roles[0]] = left
     elif open_roles:
         candidates |= guess_by_content(table, left, open_roles)
@@ -81,7 +82,7 @@ def choose_columns(source: str, table: Table, given: dict[str, str | None]) -> d
         if name is not None:
             chosen[role] = name
         elif role in KNOWN:
-            chosen[role] = _only(source, columns, candidates[role], role)
+            chosen[role] = _only(source, table, candidates[role], role)
             message = "%s: column %r taken as the %s (--%s-column names another)"
             logger.info(message, source, chosen[role], role, role)
     return chosen
@@ -110,13 +111,13 @@ def _rank(name: str, role: str) -> int | None:
     return None
 
 
-def _check_given(source: str, columns: list[str], given: dict[str, str | None]) -> None:
+def _check_given(source: str, table: Table, given: dict[str, str | None]) -> None:
     """Checks the given columns, before any guess depends on them."""
     role_of = {}
     for role, name in given.items():
         if name is None:
             continue
-        _only(source, columns, [name], role)
+        _only(source, table, [name], role)
         if name in role_of:
             raise UserError(
                 f"{source}: column {name!r} cannot be both the {role_of[name]} and the {role}. "
@@ -125,9 +126,9 @@ def _check_given(source: str, columns: list[str], given: dict[str, str | None]) 
         role_of[name] = role
 
 
-def _only(source: str, columns: list[str], candidates: list[str], role: str) -> str:
+def _only(source: str, table: Table, candidates: list[str], role: str) -> str:
     """Returns the one candidate; raises if there are none or several, or it is no single column."""
-    names = sorted(set(candidates))
+    columns, names = table.columns, sorted(set(candidates))
     if not names:
         problem = f"no column is known to hold the {role}s"
     elif len(names) > 1:
@@ -142,4 +143,7 @@ def _only(source: str, columns: list[str], candidates: list[str], role: str) -> 
     else:
         return names[0]
     listed = ", ".join(map(reprlib.repr, columns))
-    raise UserError(f"{source}: {problem}. Its columns: {listed}. Name one with --{role}-column.")
+    hint = " If they are no names, pass --no-header." if table.has_header else ""
+    raise UserError(
+        f"{source}: {problem}. Its columns: {listed}. Name one with --{role}-column.{hint}"
+    )

@@ -69,7 +69,7 @@ def open_delimited(source: str, layout: TableLayout, usual: str) -> Table:
             "encoding with --encoding, such as utf-16-le."
         )
     read = partial(_read, rows, names, int(has_header), DELIMITERS.get(dialect.delimiter))
-    return Table(names, read, decimal="," if dialect.delimiter == ";" else ".")
+    return Table(names, read, "," if dialect.delimiter == ";" else ".", has_header)
 
 
 def _numbers(count: int) -> list[str]:

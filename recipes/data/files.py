@@ -122,7 +122,8 @@ def _own_encoding(head: bytes) -> str:
         return "utf-32"
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
-    if b"\0" in head:  # there is none in UTF-8, and one beside every line feed in UTF-16
+    # There is none in UTF-8 that is text, and in UTF-16 one beside every ASCII character.
+    if head.count(0) > len(head) / 5 or (0 in head and not _is_utf8(head)):
         feeds = {
             codec: head[: len(head) // 2 * 2].decode(codec, "replace").count("\n")
             for codec in ("utf-16-le", "utf-16-be")
@@ -131,6 +132,14 @@ def _own_encoding(head: bytes) -> str:
         if feeds[likely] and not feeds[other]:
             return likely
     return "utf-8"
+
+
+def _is_utf8(head: bytes) -> bool:
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(head)
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _decoding_error(source: str, encoding: str) -> UserError:

@@ -23,12 +23,14 @@ class Table(NamedTuple):
 
     `read(columns)` gives (row number, problem, cells) for every row, each time from the first on.
     The cells are unchecked. If the row itself is bad, the problem says why, and the cells mean
-    nothing. `decimal` is what numbers in strings have before their fraction.
+    nothing. `decimal` is what numbers in strings have before their fraction; `has_header` says
+    whether the columns are named by what the first row was taken for.
     """
 
     columns: list[str]
     read: Callable[[Sequence[str]], Iterable[Row]]
     decimal: str = "."
+    has_header: bool = False
 
 
 def read_rows(

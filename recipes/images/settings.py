@@ -206,4 +206,4 @@ class ImageSources(ImageReading):
 class ImageInputs(Declared):
     """Says how images are taken that are to be classified."""
 
-    skip_bad_files: bool | None = setting("Count and skip images that cannot be read, not stop.")
+    skip_bad_files: bool = setting("Count and skip images that cannot be read, not stop.", False)

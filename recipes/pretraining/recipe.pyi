@@ -1,19 +1,20 @@
 # Written by tests/make_stubs.py.
 
-from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from .data import Texts
 from .run import MaskedLMRun
 
 def pretrain_text(
-    sources: str | Path | Sequence[str | Path] | Texts,
+    sources: Any,
     *,
     output: str | Path | None = None,
     overwrite: bool = False,
-    encoding: str = "utf-8",
+    encoding: str | None = None,
+    delimiter: str | None = None,
+    header: bool | None = None,
     skip_bad_rows: bool = False,
-    text_column: str | None = None,
+    text_column: str | tuple[str, ...] | None = None,
     checkpoint: str | None = None,
     preset: str | None = None,
     epochs: int | None = None,

@@ -1,19 +1,21 @@
 # Written by tests/make_stubs.py.
 
 from pathlib import Path
+from typing import Any
 
-from .data import LabelledTexts
 from .run import TextRun
 
 def fit_text(
-    train: str | Path | LabelledTexts,
-    validation: str | Path | LabelledTexts | float = 0.1,
+    train: Any,
+    validation: Any = 0.1,
     *,
     output: str | Path | None = None,
     overwrite: bool = False,
-    encoding: str = "utf-8",
+    encoding: str | None = None,
+    delimiter: str | None = None,
+    header: bool | None = None,
     skip_bad_rows: bool = False,
-    text_column: str | None = None,
+    text_column: str | tuple[str, ...] | None = None,
     pair_column: str | None = None,
     label_column: str | None = None,
     checkpoint: str | None = None,
