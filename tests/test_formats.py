@@ -114,6 +114,12 @@ def test_whether_there_is_a_header_may_be_said(write):
     assert len(read_labelled_texts(path, **options)) == 2
 
 
+def test_a_header_whose_quotes_do_not_match(write):
+    path = write("a.csv", '"text"x,label\na,b\n')
+    with pytest.raises(UserError, match=r"a\.csv, row 1: the quotes do not match"):
+        read_labelled_texts(path, skip_bad_rows=True)
+
+
 # Encodings
 
 

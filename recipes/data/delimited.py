@@ -52,16 +52,18 @@ def open_delimited(source: str, layout: TableLayout, usual: str) -> Table:
     """
     dialect = _dialect(source, layout, usual)
     rows = partial(_rows, source, layout.encoding, dialect)
-    sample = [cells for _, _, cells in islice(rows(), SAMPLE)]
-    if not any(sample):
+    sample = list(islice(rows(), SAMPLE))
+    if not sample:
         raise UserError(f"{source}: the file is empty.")
+    (row, problem, first), *others = sample
+    if problem:
+        raise UserError(f"{source}, row {row}: {problem}.")
     has_header = layout.header
     if has_header is None:
-        has_header = _is_header(sample[0], sample[1:])
+        has_header = _is_header(first, [cells for _, _, cells in others])
         if not has_header:
             message = "%s: the first row is no header (--header says otherwise): columns 1 to %d"
-            logger.info(message, source, len(sample[0]))
-    first = sample[0]
+            logger.info(message, source, len(first))
     names = [cell.strip() for cell in first] if has_header else _numbers(len(first))
     if any("\0" in name for name in names):
         raise UserError(
@@ -82,7 +84,7 @@ def _read(rows, names, skipped, delimiter, wanted: Sequence[str]):
     for row, problem, cells in islice(rows(), skipped, None):
         if not problem and len(cells) != len(names):
             begins = "comma outside quotes" if delimiter == "comma" else delimiter or "delimiter"
-            problem = f"its fields number {len(cells)}, not {len(names)} as in the header"
+            problem = f"its fields number {len(cells)}, not {len(names)} as in the first row"
             problem = f"{problem} (each {begins} begins a new one)"
         yield row, problem, [] if problem else [cells[index] for index in indices]
 
