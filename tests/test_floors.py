@@ -37,7 +37,7 @@ PACKAGES = {
         *("click", "filelock", "keras", "matplotlib", "numpy", "pyarrow", "sacrebleu"),
         *("safetensors", "scipy", "sentencepiece", "sklearn", "tabulate", "tensorflow"),
         *("tensorflow_datasets", "tensorflow_serving", "tensorflow_text", "tokenizers", "tqdm"),
-        *("wcwidth", "wrapt"),
+        *("wcwidth", "wrapt", "yaml"),
         *sys.stdlib_module_names,
     },
 }

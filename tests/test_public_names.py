@@ -43,6 +43,8 @@ ARGUMENTS = {
     "evaluate": "RUN [DATA]",
     "predict": "RUN [TEXT|IMAGE ...]",
     "export": "RUN DEST",
+    "info": "RUN",
+    "list": "[DIR]",
     "demo": "[COMMAND] [ARGS]...",
     "demo text": "",
     "demo images": "",
@@ -50,7 +52,7 @@ ARGUMENTS = {
 }
 WORDS = {
     "": """
-        demo evaluate export fit predict pretrain --version
+        demo evaluate export fit info list predict pretrain --version
     """,
     "fit": """
         images text translation
@@ -61,6 +63,7 @@ WORDS = {
         --batch-tokens --max-sequence-length --long-texts --dropout --precision --strategy
         --workers --xla --no-xla --accumulate --seed --seeds --layer-decay --adversarial
         --freeze --lora --teacher --no-teacher --refit --no-refit --output --overwrite
+        --config --json
     """,
     "fit translation": """
         --source --target --source-column --target-column --encoding --skip-bad-rows
@@ -70,6 +73,7 @@ WORDS = {
         --batch-tokens --max-sequence-length --long-texts --dropout --label-smoothing
         --subword-dropout --num-beams --length-penalty --precision --strategy --workers
         --xla --no-xla --accumulate --seed --output --overwrite
+        --config --json
     """,
     "fit images": """
         --validation --image-column --label-column --encoding --skip-bad-files
@@ -77,6 +81,7 @@ WORDS = {
         --learning-rate --batch-size --augmentation --mirror --no-mirror --label-smoothing --dropout
         --stochastic-depth --layer-decay --weight-decay --precision --strategy --workers
         --xla --no-xla --accumulate --seed --output --overwrite
+        --config --json
     """,
     "pretrain": """
         text
@@ -85,6 +90,7 @@ WORDS = {
         --text-column --encoding --skip-bad-rows --checkpoint --preset --epochs
         --patience --learning-rate --batch-tokens --max-sequence-length --dropout --precision
         --strategy --workers --xla --no-xla --accumulate --seed --output --overwrite
+        --config --json
     """,
     "evaluate": """
         --text-column --pair-column --label-column --source --target --source-column
@@ -97,6 +103,10 @@ WORDS = {
     "export": """
         --precision
     """,
+    "info": """
+        --json
+    """,
+    "list": "",
     "demo": """
         images text translation
     """,

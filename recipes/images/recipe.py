@@ -77,7 +77,8 @@ def fit_images(
     reading, settings = divided(options, ImageReading, ImageSettings)
     settings = ImageSettings(**settings).completed()
     output = Path(output or default_output(getattr(train, "source", train)))
-    with session("images", output, settings, overwrite) as current:
+    asked = {"train": train, "validation": validation, **options}
+    with session("images", output, settings, overwrite, asked) as current:
         train, validation = read_train_and_validation(train, validation, settings.seed, **reading)
         settings = settings.for_images(*look_at(train, settings.seed))
         data = {"train": train.describe(), "validation": validation.describe()}

@@ -78,7 +78,8 @@ def pretrain_text(
         sources = [sources]
     first = sources.sources[0] if isinstance(sources, Texts) else sources[0]
     output = Path(output or default_output(first, "pretrained-"))
-    with session("masked_lm", output, settings, overwrite) as current:
+    asked = {"sources": sources, **options}
+    with session("masked_lm", output, settings, overwrite, asked) as current:
         texts = sources if isinstance(sources, Texts) else read_texts(sources, **reading)
         with current.training(settings, texts.describe()) as (settings, resume):
             model, tokenizer, settings = start(texts, settings)

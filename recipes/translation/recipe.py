@@ -89,7 +89,15 @@ def fit_translation(
     settings = TranslationSettings(**settings).completed()
     output = Path(output or default_output(getattr(source, "source", source)))
     validation_data = (validation, validation_source, validation_target)
-    with session("translation", output, settings, overwrite) as current:
+    asked = {
+        "table" if target is None else "source": source,
+        "target": target,
+        "validation_source": validation_source,
+        "validation_target": validation_target,
+        "validation": validation,
+        **options,
+    }
+    with session("translation", output, settings, overwrite, asked) as current:
         train, held_out = read_train_and_validation(
             source, target, *validation_data, seed=settings.seed, **reading
         )
