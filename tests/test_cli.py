@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+import yaml
 
 from commands import mistake, regard, regard_here
 from regard.recipes.cli import main
@@ -30,7 +31,9 @@ def run(reviews):
     done = regard("fit", "text", reviews, *FAST, cwd=reviews.parent)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "run: runs/reviews"
-    lines = done.stderr.splitlines()
+    first, *lines = done.stderr.splitlines()
+    assert first == f"Reading {reviews}; the run will be runs/reviews."
+    assert done.stdout.splitlines()[-2] == "report: runs/reviews/report"
     assert "column 'review' taken as the text" in lines[0]
     assert "column 'sentiment' taken as the label" in lines[1]
     assert lines[2] == "Training on 1 CPU, in float32, no XLA."
@@ -189,7 +192,10 @@ def test_a_defect_of_ours_exits_with_1(tmp_path, monkeypatch, capsys):
 
 
 def test_overwrite_skip_bad_rows_and_encoding(reviews, tmp_path):
-    """The same data and seed, in whatever file, give the same bits."""
+    """The same data and seed, in whatever file, give the same bits.
+
+    The second time the settings are those that the first run has written.
+    """
     options = ["--output", tmp_path / "run", *FAST, "--no-teacher"]
     assert regard_here("fit", "text", reviews, *options).returncode == 0
     weights = tmp_path / "run/model/model.safetensors"
@@ -198,9 +204,15 @@ def test_overwrite_skip_bad_rows_and_encoding(reviews, tmp_path):
     (tmp_path / "data.csv").write_text(
         "\n".join([*rows, ",positive", "ragged"]), encoding="gb18030"
     )
-    options += ["--encoding", "gb18030", "--skip-bad-rows", "--overwrite"]
+    options = ["--config", tmp_path / "run/config.yaml", "--output", tmp_path / "run"]
+    options += ["--encoding", "gb18030", "--skip-bad-rows", "--overwrite", "--json"]
     done = regard_here("fit", "text", tmp_path / "data.csv", *options)
     assert done.returncode == 0, done.stderr
+    assert f"Report: {tmp_path / 'run/report'}" in done.stderr
+    assert json.loads(done.stdout) == json.loads((tmp_path / "run/metrics.json").read_text())
+    config = yaml.safe_load((tmp_path / "run/config.yaml").read_text("utf-8"))
+    assert (config["train"], config["validation"]) == (str(tmp_path / "data.csv"), 0.1)
+    assert (config["epochs"], config["encoding"], config["teacher"]) == (1, "gb18030", False)
     assert "bad rows left out: 2" in done.stderr
     metadata = json.loads((tmp_path / "run" / "run.json").read_text())
     assert metadata["data"]["train"]["num_skipped"] == 2

@@ -63,7 +63,7 @@ WORDS = {
         --batch-tokens --max-sequence-length --long-texts --dropout --precision --strategy
         --workers --xla --no-xla --accumulate --seed --seeds --layer-decay --adversarial
         --freeze --lora --teacher --no-teacher --refit --no-refit --output --overwrite
-        --config --json
+        --config --json --tensorboard
     """,
     "fit translation": """
         --source --target --source-column --target-column --encoding --skip-bad-rows
@@ -73,7 +73,7 @@ WORDS = {
         --batch-tokens --max-sequence-length --long-texts --dropout --label-smoothing
         --subword-dropout --num-beams --length-penalty --precision --strategy --workers
         --xla --no-xla --accumulate --seed --output --overwrite
-        --config --json
+        --config --json --tensorboard
     """,
     "fit images": """
         --validation --image-column --label-column --encoding --skip-bad-files
@@ -81,7 +81,7 @@ WORDS = {
         --learning-rate --batch-size --augmentation --mirror --no-mirror --label-smoothing --dropout
         --stochastic-depth --layer-decay --weight-decay --precision --strategy --workers
         --xla --no-xla --accumulate --seed --output --overwrite
-        --config --json
+        --config --json --tensorboard
     """,
     "pretrain": """
         text
@@ -90,7 +90,7 @@ WORDS = {
         --text-column --encoding --skip-bad-rows --checkpoint --preset --epochs
         --patience --learning-rate --batch-tokens --max-sequence-length --dropout --precision
         --strategy --workers --xla --no-xla --accumulate --seed --output --overwrite
-        --config --json
+        --config --json --tensorboard
     """,
     "evaluate": """
         --text-column --pair-column --label-column --source --target --source-column

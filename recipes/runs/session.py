@@ -15,7 +15,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -95,7 +95,7 @@ class Session:
         """Makes what keeps the state, once all workers are seen to begin alike."""
         parts = self.data if "sha256" not in self.data else {"train": self.data}
         facts = {
-            **asdict(settings),
+            **asdict(replace(settings, tensorboard=None)),  # wherever its logs go
             "checkpoint": checkpoint_fingerprint(settings.checkpoint),
             "data": {name: part["sha256"] for name, part in parts.items()},  # wherever it lies
             "versions": versions(),
@@ -130,8 +130,9 @@ class Session:
             return
         run.save(self.directory)
         settings = run.metadata["settings"]
-        seed = {"seed": self.asked.get("seed", settings["seed"])}  # the first of several
-        write_config(self.directory / CONFIG, self.task, self.asked, {**settings, **seed})
+        seed = self.asked.get("seed", Settings.seed)  # the first of several
+        settings = {**settings, "seed": seed, "tensorboard": None}  # logs are not to be mixed
+        write_config(self.directory / CONFIG, self.task, self.asked, settings)
         with open(self.directory / "history.csv", "w", encoding="utf-8", newline="") as file:
             writer = csv.DictWriter(file, fieldnames=list(history[0]))
             writer.writeheader()

@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -99,7 +99,7 @@ def fit(
     epochs: int,
     best: BestEpoch | None,
     resume: Resume | None = None,
-    measure: Callable[[], dict[str, float]] | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> tuple[list[dict[str, float]], int]:
     """Trains a compiled model and leaves it with the weights of its best epoch, or its last.
 
@@ -113,7 +113,8 @@ def fit(
         epochs: Largest number of epochs.
         best: Tells the best epoch, and when to stop; with None the last epoch is kept.
         resume: Keeps the state of the training, and goes on from an earlier one. Defaults to None.
-        measure: Finds figures of an epoch beside Keras' own, or in their place. Defaults to None.
+        callbacks: What comes before all that uses the figures of an epoch, such as `Measured`.
+            Defaults to none.
 
     Returns:
         One dict of figures an epoch, and the epoch that was kept, counted from 1.
@@ -128,9 +129,8 @@ def fit(
     first_epoch = 0 if resume is None else resume.begin(model, best, progress)
     mean = keras.callbacks.SwapEMAWeights() if optimizer.use_ema else None
     keep = None if resume is None else KeepState(resume, best, progress)
-    measured = None if measure is None else Measured(measure)  # before all that use its figures
     ends = (keras.callbacks.TerminateOnNaN(), SameWeights(), keep)
-    callbacks = [measured, best, progress, mean, *ends]
+    callbacks = [*callbacks, best, progress, mean, *ends]
     first_step = len(progress.history) * batches_per_epoch
     model.fit(
         distributed(lambda shard: batches(first_step, shard)),
