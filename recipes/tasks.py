@@ -5,10 +5,14 @@ A task is a folder beside this file with the files that the others have too (`re
 `TASKS`.
 """
 
+import logging
+import sys
 from collections.abc import Mapping
 from importlib import import_module
 from types import MappingProxyType
 from typing import Any, NamedTuple
+
+logger = logging.getLogger("regard")
 
 
 class Task(NamedTuple):
@@ -160,5 +164,7 @@ def find(name: str) -> Any:
     for task in TASKS.values():
         homes = {task.fit: "recipe", task.settings: "settings", task.run: "run"}
         if name in homes:
+            if name == task.fit and "tensorflow" not in sys.modules:
+                logger.info("Loading TensorFlow, which takes some seconds.")
             return task.load(homes[name], name)
     raise AttributeError(f"There is no task with {name!r}.")

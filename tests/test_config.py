@@ -114,8 +114,9 @@ def test_what_is_written_is_read_again(tmp_path):
     }
 
 
-def test_data_that_has_no_name_is_said(tmp_path):
-    write_config(tmp_path / "c.yaml", "text", {"train": object(), "validation": 0.1}, {"seed": 0})
+@pytest.mark.parametrize("table", [object(), (["good", "bad"], ["yes", "no"]), [{"text": "good"}]])
+def test_data_that_has_no_name_is_said(table, tmp_path):
+    write_config(tmp_path / "c.yaml", "text", {"train": table, "validation": 0.1}, {"seed": 0})
     text = (tmp_path / "c.yaml").read_text("utf-8")
     assert "# train: was in memory" in text
     assert yaml.safe_load(text) == {"validation": 0.1, "seed": 0}

@@ -62,8 +62,8 @@ def _as_typed(value: Any) -> Any:
 
 
 def _is_plain(value: Any) -> bool:
-    if isinstance(value, list):
-        return all(map(_is_plain, value))
+    if isinstance(value, list):  # of files; texts with their labels are lists in a list
+        return all(isinstance(each, str) for each in value)
     return value is None or isinstance(value, str | int | float)
 
 
