@@ -87,7 +87,9 @@ def test_export_prints_where(run, tmp_path, monkeypatch):
     assert done.stdout == f"{tmp_path / 'served' / '2'}\n"
 
 
-def test_help_and_mistakes_do_not_load_tensorflow(run):
+def test_help_and_mistakes_do_not_load_tensorflow(run, tmp_path):
+    """So what is said of the data before that is said at once."""
+    (tmp_path / "one_label.csv").write_text("text,label\ngood,yes\nbad,yes\n")
     code = (
         "import json, sys; from regard.recipes.cli import run_command\n"
         "for arguments, status in json.loads(sys.argv[1]):\n"
@@ -100,6 +102,10 @@ def test_help_and_mistakes_do_not_load_tensorflow(run):
         (["fit", "text", "--help"], 0),
         (["fit", "text", "no-such-file.csv"], 2),
         (["fit", "text", "no-such-file.csv", "--preset", "tinny"], 2),
+        (["fit", "text", str(tmp_path / "one_label.csv")], 2),
+        (["fit", "text", "--config", "no-such-file.yaml"], 2),
+        (["info", str(run)], 0),
+        (["list", str(run.parent)], 0),
         (["predict", "no-such-run", "text"], 2),
         (["evaluate", "no-such-run", "data.csv"], 2),
         (["export", "no-such-run", "there"], 2),
@@ -107,6 +113,7 @@ def test_help_and_mistakes_do_not_load_tensorflow(run):
     ]
     done = subprocess.run([sys.executable, "-c", code, json.dumps(commands)], capture_output=True)
     assert done.returncode == 0, done.stderr.decode()
+    assert f"Reading {tmp_path / 'one_label.csv'}; the run will be" in done.stderr.decode()
 
 
 BAD_DATA = {

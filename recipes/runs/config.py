@@ -39,7 +39,7 @@ def write_config(path: Path, task: str, asked: Mapping[str, Any], settings: Mapp
 
     Sources that are no names, such as tables in memory, are left out, and the file says so.
     """
-    values = {name: _as_typed(value) for name, value in {**asked, **settings}.items()}
+    values = {name: as_typed(value) for name, value in {**asked, **settings}.items()}
     unnamed = sorted(name for name, value in values.items() if not _is_plain(value))
     kept = {n: v for n, v in values.items() if v is not None and n not in unnamed}
     lines = [
@@ -50,12 +50,12 @@ def write_config(path: Path, task: str, asked: Mapping[str, Any], settings: Mapp
     path.write_text("\n".join([*lines, text]), encoding="utf-8")
 
 
-def _as_typed(value: Any) -> Any:
+def as_typed(value: Any) -> Any:
     """Returns a value as the command line takes it: several, or height x width, or one."""
     if isinstance(value, list | tuple):
         if value and all(isinstance(each, int) for each in value):
             return "x".join(map(str, value))
-        return [_as_typed(each) for each in value]
+        return [as_typed(each) for each in value]
     if isinstance(value, str | Path):
         return str(value)
     return float(value) if isinstance(value, float) else value  # not NumPy's, which YAML lacks

@@ -29,7 +29,7 @@ from ..errors import UserError, WorkerLost
 from ..settings import Settings
 from ..training.fit import set_seed
 from ..training.resuming import Resume
-from .config import CONFIG, asked_for, write_config
+from .config import CONFIG, as_typed, asked_for, write_config
 from .description import changed_settings
 from .directories import RUN_CONTENTS, check_output, state_directory, written_aside
 from .provenance import checkpoint_fingerprint, code_fingerprint, versions
@@ -109,11 +109,11 @@ class Session:
 
     def metadata(self, settings: Settings, **more: Any) -> dict[str, Any]:
         """Returns the content of `run.json`, once a model is trained."""
-        values = asdict(settings)
+        given = changed_settings(self.task, self.asked)
         return {
             "task": self.task,
-            "settings": values,
-            "given": {name: values[name] for name in changed_settings(self.task, self.asked)},
+            "settings": asdict(settings),
+            "given": {name: as_typed(value) for name, value in given.items()},
             "seconds": round(time.perf_counter() - self._began, 1),
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
             **more,
