@@ -23,7 +23,7 @@ from ..tasks import TASKS
 from . import options
 from .demo import demo
 from .fit import fit, pretrain
-from .inspect import info, list_runs
+from .runs import info, list_runs
 from .support import load_tfds, quiet, say
 
 COMPLETE = "_REGARD_COMPLETE"  # click's name of what asks for a shell's completions
