@@ -103,7 +103,7 @@ class ImageRun(ClassifierRun):
             raise TypeError(f"`images` must be a list. Received: images={images!r:.50}")
         if not len(images):
             return np.zeros((0, self.model.config["hidden_dim"]), "float32")
-        found = read_images(_unlabelled(images))
+        found = read_images(_unlabelled(images), skip_bad_files=False)
         return self.vectors_of(ordered_batches(found, self.preprocessor))
 
     @takes(ImageReading)
