@@ -229,8 +229,8 @@ def test_training_stops_where_translations_get_no_better():
     model, data = learner(use_ema=True)
     scores = iter([20.0, 100.0, *[0.0] * 20])
     held_out, best = (lambda share: data), BestBleu(3)
-    measured = {"measure": lambda: {"val_bleu": next(scores)}}
-    history, best_epoch = fit(model, endless(data), held_out, 1, 20, best, **measured)
+    measured = [Measured(lambda: {"val_bleu": next(scores)})]
+    history, best_epoch = fit(model, endless(data), held_out, 1, 20, best, callbacks=measured)
     assert (best_epoch, len(history)) == (2, 5)
 
 
