@@ -1,6 +1,10 @@
 """Recipes: data, training, evaluation, serving and the command line."""
 
+from .log import show_lines
+
 __all__ = ["strategy"]
+
+show_lines()
 
 
 def __getattr__(name):

@@ -1,6 +1,7 @@
 """Declares the settings that several tasks have; a task's own are in its folder."""
 
 from dataclasses import replace
+from importlib.util import find_spec
 from math import ceil
 from pathlib import Path
 from typing import Any, Self
@@ -65,13 +66,22 @@ class Settings(Declared):
         at_least=1,
     )
     seed: int = setting("Seed of all chance.", 0, at_least=0, below=2**31)
+    tensorboard: str | None = setting(
+        "Write TensorBoard's logs of the epochs.", default_is="no logs", metavar="DIR"
+    )
 
     def __post_init__(self):
-        if isinstance(self.checkpoint, Path):
-            object.__setattr__(self, "checkpoint", str(self.checkpoint))
+        for name in ("checkpoint", "tensorboard"):
+            if isinstance(value := getattr(self, name), Path):
+                object.__setattr__(self, name, str(value))
         super().__post_init__()
 
     def _check_together(self) -> None:
+        if self.tensorboard is not None and find_spec("tensorboard") is None:
+            raise UserError(
+                "TensorBoard's logs need the package tensorboard, which is not installed: run "
+                f"`pip install tensorboard`. Received: tensorboard={self.tensorboard}"
+            )
         if self.checkpoint is not None and self.preset is not None:
             raise UserError(
                 "A checkpoint has its own size: name a checkpoint or a preset, not both. "

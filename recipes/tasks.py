@@ -5,10 +5,14 @@ A task is a folder beside this file with the files that the others have too (`re
 `TASKS`.
 """
 
+import logging
+import sys
 from collections.abc import Mapping
 from importlib import import_module
 from types import MappingProxyType
 from typing import Any, NamedTuple
+
+logger = logging.getLogger("regard")
 
 
 class Task(NamedTuple):
@@ -27,6 +31,7 @@ class Task(NamedTuple):
         reading: The class there that says how data is read, to be evaluated on.
         asking: The class there of the options of `regard predict`; empty if there are none.
         needs: What `run.json` must hold beside what all do, with the types.
+        scores: The main figures of `metrics.json` by their names, and how each is shown.
         output: Where a run is written by default, in words.
         prefix: What the default name of a run begins with.
         is_served: Whether runs are evaluated on data, and exported.
@@ -46,6 +51,9 @@ class Task(NamedTuple):
     reading: str
     asking: str = ""
     needs: Mapping[str, type] = MappingProxyType({})
+    scores: Mapping[str, str] = MappingProxyType(
+        {"accuracy": "accuracy {:.4f}", "macro_f1": "macro-F1 {:.4f}"}
+    )
     output: str = "runs/ and the name of TRAIN"
     prefix: str = ""
     is_served: bool = True
@@ -96,6 +104,7 @@ _PRETRAINING = Task(
     sources="UnlabelledSources",
     reading="UnlabelledReading",
     needs={"settings.max_sequence_length": int},
+    scores={"perplexity": "perplexity {:.2f}", "accuracy": "accuracy {:.4f}"},
     output="runs/pretrained- and the name of the first FILE",
     prefix="pretrained-",
     is_served=False,
@@ -118,6 +127,7 @@ _TRANSLATION = Task(
     reading="ParallelFiles",
     asking="Decoding",
     needs={"settings.max_sequence_length": int},
+    scores={"bleu": "BLEU {:.2f}", "chrf": "chrF {:.2f}"},
     output="runs/ and the name of the data",
     demo=frozenset(
         ["train.en", "train.zh", "held_out.en", "held_out.zh", "alignment.png", "run", "served"]
@@ -154,5 +164,7 @@ def find(name: str) -> Any:
     for task in TASKS.values():
         homes = {task.fit: "recipe", task.settings: "settings", task.run: "run"}
         if name in homes:
+            if name == task.fit and "tensorflow" not in sys.modules:
+                logger.info("Loading TensorFlow, which takes some seconds.")
             return task.load(homes[name], name)
     raise AttributeError(f"There is no task with {name!r}.")

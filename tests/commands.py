@@ -31,7 +31,7 @@ def regard_here(*arguments, text=""):
     output, errors = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2))
     given = io.TextIOWrapper(io.BytesIO(text.encode()), encoding="utf-8")
     logger = logging.getLogger("regard")
-    before = logger.handlers[:], logger.propagate
+    before, level = (logger.handlers[:], logger.propagate), logger.level
     with (
         redirect_stdout(output),
         redirect_stderr(errors),
@@ -40,7 +40,7 @@ def regard_here(*arguments, text=""):
     ):
         main([str(argument) for argument in arguments])
     logger.handlers[:], logger.propagate = before
-    logger.setLevel(logging.NOTSET)
+    logger.setLevel(level)
     said = []
     for stream in (output, errors):
         stream.flush()

@@ -12,8 +12,8 @@ def keep_state(monkeypatch, state):
     monkeypatch.setattr(resuming, "SAVE_SECONDS", 0.0)
     create = Session.__init__
 
-    def create_with_state(self, task, directory, _):
-        create(self, task, directory, state)
+    def create_with_state(self, *arguments):
+        create(self, *arguments[:-1], state)
 
     monkeypatch.setattr(Session, "__init__", create_with_state)
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+import yaml
 
 from commands import mistake, regard, regard_here
 from regard.recipes.cli import main
@@ -30,7 +31,9 @@ def run(reviews):
     done = regard("fit", "text", reviews, *FAST, cwd=reviews.parent)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "run: runs/reviews"
-    lines = done.stderr.splitlines()
+    first, *lines = done.stderr.splitlines()
+    assert first == f"Reading {reviews}; the run will be runs/reviews."
+    assert done.stdout.splitlines()[-2] == "report: runs/reviews/report"
     assert "column 'review' taken as the text" in lines[0]
     assert "column 'sentiment' taken as the label" in lines[1]
     assert lines[2] == "Training on 1 CPU, in float32, no XLA."
@@ -84,7 +87,9 @@ def test_export_prints_where(run, tmp_path, monkeypatch):
     assert done.stdout == f"{tmp_path / 'served' / '2'}\n"
 
 
-def test_help_and_mistakes_do_not_load_tensorflow(run):
+def test_help_and_mistakes_do_not_load_tensorflow(run, tmp_path):
+    """So what is said of the data before that is said at once."""
+    (tmp_path / "one_label.csv").write_text("text,label\ngood,yes\nbad,yes\n")
     code = (
         "import json, sys; from regard.recipes.cli import run_command\n"
         "for arguments, status in json.loads(sys.argv[1]):\n"
@@ -97,6 +102,10 @@ def test_help_and_mistakes_do_not_load_tensorflow(run):
         (["fit", "text", "--help"], 0),
         (["fit", "text", "no-such-file.csv"], 2),
         (["fit", "text", "no-such-file.csv", "--preset", "tinny"], 2),
+        (["fit", "text", str(tmp_path / "one_label.csv")], 2),
+        (["fit", "text", "--config", "no-such-file.yaml"], 2),
+        (["info", str(run)], 0),
+        (["list", str(run.parent)], 0),
         (["predict", "no-such-run", "text"], 2),
         (["evaluate", "no-such-run", "data.csv"], 2),
         (["export", "no-such-run", "there"], 2),
@@ -104,6 +113,7 @@ def test_help_and_mistakes_do_not_load_tensorflow(run):
     ]
     done = subprocess.run([sys.executable, "-c", code, json.dumps(commands)], capture_output=True)
     assert done.returncode == 0, done.stderr.decode()
+    assert f"Reading {tmp_path / 'one_label.csv'}; the run will be" in done.stderr.decode()
 
 
 BAD_DATA = {
@@ -189,7 +199,10 @@ def test_a_defect_of_ours_exits_with_1(tmp_path, monkeypatch, capsys):
 
 
 def test_overwrite_skip_bad_rows_and_encoding(reviews, tmp_path):
-    """The same data and seed, in whatever file, give the same bits."""
+    """The same data and seed, in whatever file, give the same bits.
+
+    The second time the settings are those that the first run has written.
+    """
     options = ["--output", tmp_path / "run", *FAST, "--no-teacher"]
     assert regard_here("fit", "text", reviews, *options).returncode == 0
     weights = tmp_path / "run/model/model.safetensors"
@@ -198,9 +211,15 @@ def test_overwrite_skip_bad_rows_and_encoding(reviews, tmp_path):
     (tmp_path / "data.csv").write_text(
         "\n".join([*rows, ",positive", "ragged"]), encoding="gb18030"
     )
-    options += ["--encoding", "gb18030", "--skip-bad-rows", "--overwrite"]
+    options = ["--config", tmp_path / "run/config.yaml", "--output", tmp_path / "run"]
+    options += ["--encoding", "gb18030", "--skip-bad-rows", "--overwrite", "--json"]
     done = regard_here("fit", "text", tmp_path / "data.csv", *options)
     assert done.returncode == 0, done.stderr
+    assert f"Report: {tmp_path / 'run/report'}" in done.stderr
+    assert json.loads(done.stdout) == json.loads((tmp_path / "run/metrics.json").read_text())
+    config = yaml.safe_load((tmp_path / "run/config.yaml").read_text("utf-8"))
+    assert (config["train"], config["validation"]) == (str(tmp_path / "data.csv"), 0.1)
+    assert (config["epochs"], config["encoding"], config["teacher"]) == (1, "gb18030", False)
     assert "bad rows left out: 2" in done.stderr
     metadata = json.loads((tmp_path / "run" / "run.json").read_text())
     assert metadata["data"]["train"]["num_skipped"] == 2

@@ -37,7 +37,8 @@ def run(files):
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == f"run: {directory}"
-    odd, *lines = done.stderr.splitlines()
+    first, odd, *lines = done.stderr.splitlines()
+    assert first.startswith("Reading ") and first.endswith(f"the run will be {directory}.")
     assert "validated on its own training data, 2 of 10 examples, first 'five'" in odd
     assert lines[0] == "Training on 1 CPU, in float32, no XLA."
     assert lines[1] == "200 pairs to learn from, 10 to validate on."

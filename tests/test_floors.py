@@ -13,7 +13,7 @@ HOUSE = ("layers", "models", "recipes")
 # own; rooms of one floor, the tasks among them, do not import each other. A row is a module, or a
 # room with all that is in it; `recipes` by itself is the front door, `recipes/__init__.py`.
 FLOORS = (
-    ("recipes.errors", "recipes.names", "recipes.declarations", "recipes.tasks"),
+    ("recipes.errors", "recipes.names", "recipes.declarations", "recipes.log", "recipes.tasks"),
     ("layers",),
     ("models",),
     ("recipes.settings",),
@@ -38,7 +38,7 @@ PACKAGES = {
         *("pyarrow", "sacrebleu", "safetensors", "scipy", "sentencepiece", "sklearn"),
         *("tabulate", "tensorflow"),
         *("tensorflow_datasets", "tensorflow_serving", "tensorflow_text", "tokenizers", "tqdm"),
-        *("wcwidth", "wrapt", "zstandard"),
+        *("wcwidth", "wrapt", "yaml", "zstandard"),
         *sys.stdlib_module_names,
     },
 }

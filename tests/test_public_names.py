@@ -43,6 +43,8 @@ ARGUMENTS = {
     "evaluate": "RUN [DATA]",
     "predict": "RUN [TEXT|IMAGE ...]",
     "export": "RUN DEST",
+    "info": "RUN",
+    "list": "[DIR]",
     "demo": "[COMMAND] [ARGS]...",
     "demo text": "",
     "demo images": "",
@@ -50,7 +52,7 @@ ARGUMENTS = {
 }
 WORDS = {
     "": """
-        demo evaluate export fit predict pretrain --version
+        demo evaluate export fit info list predict pretrain --version
     """,
     "fit": """
         images text translation
@@ -62,6 +64,7 @@ WORDS = {
         --max-sequence-length --long-texts --dropout --precision --strategy
         --workers --xla --no-xla --accumulate --seed --seeds --layer-decay --adversarial
         --freeze --lora --teacher --no-teacher --refit --no-refit --output --overwrite
+        --config --json --tensorboard
     """,
     "fit translation": """
         --source --target --source-column --target-column --encoding
@@ -72,6 +75,7 @@ WORDS = {
         --batch-tokens --max-sequence-length --long-texts --dropout --label-smoothing
         --subword-dropout --num-beams --length-penalty --precision --strategy --workers
         --xla --no-xla --accumulate --seed --output --overwrite
+        --config --json --tensorboard
     """,
     "fit images": """
         --validation --image-column --label-column --encoding
@@ -80,6 +84,7 @@ WORDS = {
         --learning-rate --batch-size --augmentation --mirror --no-mirror --label-smoothing --dropout
         --stochastic-depth --layer-decay --weight-decay --precision --strategy --workers
         --xla --no-xla --accumulate --seed --output --overwrite
+        --config --json --tensorboard
     """,
     "pretrain": """
         text
@@ -89,6 +94,7 @@ WORDS = {
         --delimiter --header --no-header --skip-bad-rows --checkpoint --preset --epochs
         --patience --learning-rate --batch-tokens --max-sequence-length --dropout --precision
         --strategy --workers --xla --no-xla --accumulate --seed --output --overwrite
+        --config --json --tensorboard
     """,
     "evaluate": """
         --text-column --pair-column --label-column --source --target --source-column
@@ -102,6 +108,10 @@ WORDS = {
     "export": """
         --precision
     """,
+    "info": """
+        --json
+    """,
+    "list": "",
     "demo": """
         images text translation
     """,

@@ -6,10 +6,17 @@ import matplotlib.image
 import numpy as np
 import pytest
 from matplotlib import font_manager
+from matplotlib.text import Text
 
+from regard.recipes.runs.display import format_metrics
 from regard.recipes.runs.drawing import with_codes
 from regard.recipes.runs.evaluation import classification_metrics
-from regard.recipes.runs.report import _learning_curves, write_report
+from regard.recipes.runs.report import (
+    _confusion_matrix,
+    _learning_curves,
+    _reliability,
+    write_report,
+)
 from regard.recipes.translation.report import Alignment, write_alignment
 
 PICTURES = ("learning_curves.png", "confusion_matrix.png", "reliability.png")
@@ -126,6 +133,58 @@ def test_a_font_that_has_the_characters_is_used(tmp_path, monkeypatch, caplog):
     with pytest.warns(UserWarning, match="Glyph 35780.*cmr10"):
         report(tmp_path, ["评", "ab"], epochs(1))
     assert "by number" not in caplog.text
+
+
+def texts_of(figure):
+    return [text.get_text() for text in figure.findobj(Text)]
+
+
+def test_support_stands_beside_the_names():
+    labels, probabilities = predictions(3)
+    figure = _confusion_matrix(classification_metrics(labels, probabilities, ["a", "b", "$c"]))
+    counts = np.bincount(labels)
+    assert [text.get_text() for text in figure.axes[0].get_yticklabels()] == [
+        f"{name} ({count})" for name, count in zip(["a", "b", "$c"], counts, strict=True)
+    ]
+    assert [text.get_text() for text in figure.axes[0].get_xticklabels()] == ["a", "b", "$c"]
+
+
+def test_of_many_classes_those_that_are_confused_most_are_named():
+    """Twelve pairs are confused, more and more often; ten are named, and the counts are."""
+    names, matrix = [f"class {number}" for number in range(40)], np.diag([50] * 40)
+    for number in range(12):
+        matrix[number, number + 20] = number + 1
+    labels, predicted = np.repeat(np.indices((40, 40)).reshape(2, -1), matrix.ravel(), axis=1)
+    metrics = classification_metrics(labels, np.eye(40)[predicted], names)
+    shown = texts_of(_confusion_matrix(metrics))
+    assert "class 11 → class 31:  12 of 62" in shown
+    assert sum("→ class" in text for text in shown) == 10
+    assert "class 11 (62)" in shown
+    lines = format_metrics(metrics).splitlines()
+    first = lines.index("most confused (true → predicted)") + 1
+    assert " ".join(lines[first].split()) == "class 11 → class 31 12 of 62"
+    assert " ".join(lines[first + 9].split()) == "class 2 → class 22 3 of 53"
+
+
+def test_where_none_is_confused_nothing_is_listed():
+    names = [f"class {number}" for number in range(40)]
+    metrics = classification_metrics(np.arange(40), np.eye(40), names)
+    assert "No class is confused with another" in texts_of(_confusion_matrix(metrics))
+    assert "most confused" not in format_metrics(metrics)
+
+
+def test_bins_of_few_examples_fade():
+    probabilities = np.array([[0.9, 0.1]] * 400 + [[0.6, 0.4]] * 4 + [[0.7, 0.3]])
+    labels = np.zeros(405, int)
+    metrics = classification_metrics(labels, probabilities, ["a", "b"])
+    figure = _reliability(metrics, labels, probabilities)
+    strengths = [bar.get_facecolor()[3] for bar in figure.axes[0].patches]
+    filled = [bar.get_height() > 0 for bar in figure.axes[0].patches]
+    assert [s for s, f in zip(strengths, filled, strict=True) if f] == pytest.approx(
+        [0.5, 0.1, 0.95]  # one less 1 / √4, √1 (but for a tenth) and √400
+    )
+    lines = figure.axes[0].collections[0].get_colors()[:, 3]
+    np.testing.assert_allclose(lines, strengths)
 
 
 def test_pyplot_is_not_used(tmp_path, monkeypatch):

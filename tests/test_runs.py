@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 import tensorflow as tf
+import yaml
 from interruptions import in_two_sittings
 
 import regard
@@ -142,7 +143,7 @@ def test_its_files(directory, expected):
     names = {str(path.relative_to(directory)) for path in directory.rglob("*") if path.is_file()}
     report = {name for name in names if name.startswith("report/")}
     assert names - report == {
-        *("run.json", "metrics.json", "history.csv"),
+        *("run.json", "config.yaml", "metrics.json", "history.csv"),
         *(f"model/{name}" for name in expected.model_files.split()),
     }
     assert report - {"report/mistakes.png"} == {
@@ -180,6 +181,7 @@ def test_what_it_says_of_its_classes_and_sizes(metadata, task):
 def test_its_history_and_metrics(directory, metadata, run, expected, task):
     history, metrics = history_of(directory), json.loads((directory / "metrics.json").read_text())
     assert run.metrics == metrics
+    assert run.history == [{name: json.loads(row[name]) for name in row} for row in history]
     epochs = metadata["settings"]["epochs"]
     assert [row["epoch"] for row in history] == [str(number) for number in range(1, epochs + 1)]
     assert expected.columns <= set(history[0])
@@ -192,6 +194,45 @@ def test_its_history_and_metrics(directory, metadata, run, expected, task):
     kept = scores[metrics["best_epoch"] - 1]
     assert kept == max(scores)  # the weights kept are the best
     assert metrics[measured.removeprefix("val_")] == pytest.approx(kept, abs=1e-6)
+
+
+def test_what_it_looks_like(directory, run, task):
+    assert f"in {directory}>" in repr(run)
+    assert TASKS[task].noun in repr(run)
+    score = {"translation": "bleu", "pretraining": "perplexity"}.get(task, "accuracy")
+    assert f"{run.metrics[score]:.2f}" in repr(run)
+
+
+def test_what_repeats_it(directory, metadata):
+    """`config.yaml` has all settings; what was learned from had no name."""
+    config = yaml.safe_load((directory / "config.yaml").read_text("utf-8"))
+    settings = {name: each for name, each in metadata["settings"].items() if each is not None}
+    size = {"image_size": "16x16"} if "image_size" in settings else {}
+    assert config.items() >= {**settings, **size}.items()
+    assert metadata["given"]["dropout"] == 0.0
+    assert metadata["given"].items() <= metadata["settings"].items()
+
+
+def test_its_vectors(directory, run, task):
+    """They are what the last layer reads, and do not depend on what else is asked."""
+    if task == "translation":
+        return
+    asked = examples(directory, task)
+    vectors = run.embed(asked)
+    assert (vectors.shape, vectors.dtype) == (
+        (len(asked), run.model.config["hidden_dim"]),
+        "float32",
+    )
+    assert run.embed([]).shape == (0, vectors.shape[1])
+    np.testing.assert_allclose(run.embed(asked[1:2]), vectors[1:2], atol=1e-5)
+    if task == "pretraining":
+        assert np.abs(vectors[0] - vectors[1]).max() > 1e-3
+    else:
+        logits = run.model.head(vectors)
+        scores = [list(each.scores.values()) for each in run.predict(asked)]
+        np.testing.assert_allclose(tf.nn.softmax(logits), scores, atol=1e-5)
+    with pytest.raises(TypeError, match="must be a list"):
+        run.embed("The room was clean.")
 
 
 def test_same_seed_same_weights(task, expected, small_run, tmp_path):
@@ -213,6 +254,8 @@ def test_same_seed_same_weights(task, expected, small_run, tmp_path):
         for each in (whole, resumed)
     ]
     assert rows[0] == rows[1]
+    assert run.history == expected.run_class.load(resumed).history
+    assert (run.directory, repr(run)) == (resumed, repr(expected.run_class.load(resumed)))
     texts = examples(whole, task)
     assert_same_answers(run.predict(texts), expected.run_class.load(whole).predict(texts))
 

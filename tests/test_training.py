@@ -1,3 +1,7 @@
+import io
+import logging
+import re
+
 import keras
 import numpy as np
 import pytest
@@ -7,7 +11,6 @@ from regard.recipes.errors import UserError
 from regard.recipes.settings import Settings
 from regard.recipes.training.fit import (
     BestEpoch,
-    Progress,
     _warn_of_rise,
     best_epoch_of,
     check_converged,
@@ -22,6 +25,7 @@ from regard.recipes.training.losses import (
     smooth,
 )
 from regard.recipes.training.optimizers import bert_optimizer
+from regard.recipes.training.progress import Progress
 
 
 def test_class_weights_by_hand():
@@ -133,21 +137,70 @@ def test_the_first_loss_is_that_of_the_first_batch(caplog):
     assert f"from {max(expected, np.log(2)):.3f} to " in caplog.text
 
 
-@pytest.mark.parametrize(("epochs", "said"), [(11, "At most 6 minutes to go."), (2, None)])
-def test_how_long_it_takes_is_said_once(epochs, said, monkeypatch, caplog):
-    caplog.set_level("INFO", "regard")
-    clock = iter(range(0, 10_000, 30))  # an epoch of half a minute
-    monkeypatch.setattr("regard.recipes.training.fit.time.perf_counter", lambda: next(clock))
+class Clock:
+    """Stands in for the time; what tells it is set by hand."""
+
+    def __init__(self, monkeypatch):
+        self.now = 0.0
+        monkeypatch.setattr("time.perf_counter", lambda: self.now)
+        monkeypatch.setattr("tqdm.std.time", lambda: self.now)
+
+
+def train_by(clock, progress, epochs, steps, seconds=1.0):
+    """Goes through epochs; the first batch, to learn from and to validate on, takes a minute."""
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
     model.compile("sgd", "mse")
-    progress = Progress()
     progress.set_model(model)
-    progress.set_params({"epochs": epochs, "steps": 1})
+    progress.set_params({"epochs": epochs, "steps": steps})
     progress.on_train_begin()
     for epoch in range(2):
         progress.on_epoch_begin(epoch)
-        progress.on_epoch_end(epoch, {"loss": 1.0})
+        for batch in range(steps):
+            clock.now += seconds if epoch or batch else 60.0
+            progress.on_train_batch_end(batch, {"loss": 1.0})
+        progress.on_test_begin()
+        clock.now += seconds if epoch else 60.0
+        progress.on_test_batch_end(0)
+        progress.on_epoch_end(epoch, {"loss": 1.0, "val_loss": 0.5})
+
+
+@pytest.mark.parametrize(
+    ("epochs", "steps", "said"),
+    [
+        (30, 11, "At most 6 minutes to go."),  # 29 epochs of 11 steps: 319 s, without tracing
+        (150, 1, "At most 6 minutes to go."),  # one step tells nothing; the second epoch does
+        (6, 11, None),  # less than a minute
+    ],
+)
+def test_how_long_it_takes_is_said_once(epochs, steps, said, monkeypatch, caplog):
+    caplog.set_level("INFO", "regard")
+    train_by(Clock(monkeypatch), Progress(), epochs, steps)
     assert [each for each in caplog.messages if "minutes" in each] == ([said] if said else [])
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_a_terminal_keeps_a_line_an_epoch_above_the_bar(monkeypatch):
+    """The time that is left is told by the steps after the first, which traces the model."""
+    monkeypatch.setattr("sys.stderr", terminal := Terminal())
+    handler = logging.StreamHandler(terminal)
+    logger = logging.getLogger("regard")
+    monkeypatch.setattr(logger, "handlers", [handler])
+    monkeypatch.setattr(logger, "level", logging.INFO)
+    logger.manager._clear_cache()
+    train_by(Clock(monkeypatch), progress := Progress(), 10, 20, seconds=0.5)
+    lines = [line.rpartition("\r")[2] for line in terminal.getvalue().split("\n")]
+    assert [line for line in lines if line.startswith("epoch ")][:2] == [
+        "epoch 1/10: loss 1.0000, val loss 0.500 (129.5 s)",
+        "epoch 2/10: loss 1.0000, val loss 0.500 (10.5 s)",
+    ]
+    left = re.findall(r"<(\S+),", terminal.getvalue())
+    assert left[-1] == "01:22"  # of 160 steps, at half a second each and a validation in 20
+    progress.on_train_end()
+    assert terminal.getvalue().endswith("\r")
 
 
 def test_progress_notes_every_epoch(caplog):

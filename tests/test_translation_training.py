@@ -5,7 +5,7 @@ import sacrebleu
 import tensorflow as tf
 
 from regard.models import Translator
-from regard.recipes.training.fit import fit
+from regard.recipes.training.fit import Measured, fit
 from regard.recipes.translation.batches import ordered_batches, training_batches
 from regard.recipes.translation.data import ParallelTexts
 from regard.recipes.translation.settings import TranslationSettings
@@ -216,7 +216,9 @@ def test_the_epoch_that_translates_best_is_kept_as_it_was_validated(use_ema):
         return {"val_bleu": right_words[len(kept) - 1]}
 
     held_out, best = (lambda share: data), BestBleu(9)
-    history, best_epoch = fit(model, endless(data), held_out, 1, 5, best, measure=measure)
+    history, best_epoch = fit(
+        model, endless(data), held_out, 1, 5, best, callbacks=[Measured(measure)]
+    )
     assert best_epoch == 3
     np.testing.assert_array_equal(model.get_weights()[0], kept[2])
     assert len({each.tobytes() for each in kept}) == 5
@@ -227,8 +229,8 @@ def test_training_stops_where_translations_get_no_better():
     model, data = learner(use_ema=True)
     scores = iter([20.0, 100.0, *[0.0] * 20])
     held_out, best = (lambda share: data), BestBleu(3)
-    measured = {"measure": lambda: {"val_bleu": next(scores)}}
-    history, best_epoch = fit(model, endless(data), held_out, 1, 20, best, **measured)
+    measured = [Measured(lambda: {"val_bleu": next(scores)})]
+    history, best_epoch = fit(model, endless(data), held_out, 1, 20, best, callbacks=measured)
     assert (best_epoch, len(history)) == (2, 5)
 
 

@@ -23,6 +23,7 @@ from ..tasks import TASKS
 from . import options
 from .demo import demo
 from .fit import fit, pretrain
+from .runs import info, list_runs
 from .support import load_tfds, quiet, say
 
 COMPLETE = "_REGARD_COMPLETE"  # click's name of what asks for a shell's completions
@@ -46,10 +47,11 @@ def cli() -> None:
       regard evaluate runs/reviews test.csv     how good is it?
       regard predict runs/reviews "Lovely!"     what does it say?
       regard export runs/reviews served         write a SavedModel for TF Serving
+      regard list                               which runs are there?
     """
 
 
-for group in (fit, pretrain, demo):
+for group in (fit, pretrain, demo, info, list_runs):
     cli.add_command(group)
 
 

@@ -1,5 +1,6 @@
 """Holds the commands that train, one for each task: `regard fit` and `regard pretrain`."""
 
+import json
 import logging
 import os
 import shlex
@@ -10,9 +11,11 @@ import click
 
 from ..declarations import divided
 from ..devices.cluster import read_cluster
+from ..runs.config import named
 from ..runs.directories import RUN_CONTENTS, check_output, default_output
 from ..tasks import TASKS, Task
 from . import options
+from .config import config
 from .launcher import launch
 from .support import check_start, load_tfds, quiet, say
 
@@ -34,10 +37,13 @@ def add_command(task: Task) -> None:
 
     @group.command(name, help=task.help)
     @options.options_of(sources, settings)
+    @config(sources, settings)
     @options.workers
     @options.output("RUN", f"Directory to write.  [default: {task.output}]")
-    def command(workers, output, overwrite, **given) -> None:
-        train(task, divided(given, sources, settings), workers, output, overwrite)
+    @click.option("--json", "as_json", is_flag=True, help="Print the metrics as one JSON object.")
+    def command(config, workers, output, overwrite, as_json, **given) -> None:
+        given = divided({**given, **config}, sources, settings)
+        train(task, given, workers, output, overwrite, as_json)
 
 
 def train(
@@ -46,6 +52,7 @@ def train(
     workers: int | None,
     output: Path | None,
     overwrite: bool,
+    as_json: bool = False,
 ) -> None:
     """Trains a model; all that can be checked without TensorFlow is checked before."""
     sources, settings = given
@@ -55,14 +62,27 @@ def train(
     output = output or default_output(name, task.prefix)
     check_output(output, RUN_CONTENTS, overwrite)
     share_work(settings["strategy"], workers, output)
+    if is_chief := _is_chief(settings["strategy"]):
+        say(f"Reading {name}; the run will be {output}.")
     load_tfds(sources)
     data = task.load("sources", "read_sources")(sources, settings["seed"])
     with quiet():
         fit_task = task.load("recipe", task.fit)
-    run = fit_task(**data, output=output, overwrite=overwrite, **settings)
-    if _is_chief(settings["strategy"]):
-        click.echo(f"{run.format_metrics(run.metrics)}\n\nrun: {output}")
-        say(f"Next: {run.what_next(shlex.quote(str(output)))}")
+    with named({**sources, **settings}):
+        run = fit_task(**data, output=output, overwrite=overwrite, **settings)
+    if is_chief:
+        tell(run, output, as_json)
+
+
+def tell(run, output: Path, as_json: bool) -> None:
+    """Prints how good a run is, and says where it is, and what to do with it."""
+    if as_json:
+        click.echo(json.dumps(run.metrics, ensure_ascii=False))
+        say(f"Report: {output / 'report'}")
+    else:
+        figures = run.format_metrics(run.metrics)
+        click.echo(f"{figures}\n\nreport: {output / 'report'}\nrun: {output}")
+    say(f"Next: {run.what_next(shlex.quote(str(output)))}")
 
 
 def share_work(strategy: str, workers: int | None, output: str | Path) -> None:

@@ -32,6 +32,8 @@ def check_start(checkpoint: str | None) -> None:
 def quiet() -> Iterator[None]:
     """Keeps from the terminal what TensorFlow prints while it loads, unless loading fails."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    is_seen = sys.stderr.isatty() and "tensorflow" not in sys.modules
+    sys.stderr.write("Loading TensorFlow ...\r" if is_seen else "")
     sys.stderr.flush()
     terminal = os.dup(2)
     with tempfile.TemporaryFile() as noise:
@@ -49,6 +51,7 @@ def quiet() -> Iterator[None]:
         finally:
             os.dup2(terminal, 2)
             os.close(terminal)
+            sys.stderr.write("\033[K" if is_seen else "")  # erases the line
 
 
 def load_tfds(sources: Mapping[str, Any]) -> None:

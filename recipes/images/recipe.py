@@ -26,6 +26,7 @@ from ..runs.evaluation import encode_labels
 from ..runs.session import session
 from ..training.fit import best_epoch_of, fit, merged_float32, whole_steps
 from ..training.losses import smooth
+from ..training.tensorboard import tensorboard_logs
 from .augmentation import Augmentation
 from .batches import ordered_batches, training_batches
 from .checks import read_train_and_validation
@@ -77,7 +78,8 @@ def fit_images(
     reading, settings = divided(options, ImageReading, ImageSettings)
     settings = ImageSettings(**settings).completed()
     output = Path(output or default_output(getattr(train, "source", train)))
-    with session("images", output, settings, overwrite) as current:
+    asked = {"train": train, "validation": validation, **options}
+    with session("images", output, settings, overwrite, asked) as current:
         train, validation = read_train_and_validation(train, validation, settings.seed, **reading)
         settings = settings.for_images(*look_at(train, settings.seed))
         data = {"train": train.describe(), "validation": validation.describe()}
@@ -104,6 +106,7 @@ def fit_images(
                 *steps,
                 best := best_epoch_of(settings, len(validation)),
                 resume,
+                tensorboard_logs(settings),
             )
         settings = replace(settings, image_size=(height, width))
         metadata = current.metadata(settings, class_names=class_names)

@@ -28,6 +28,7 @@ def fit_images(
     accumulate: int = 1,
     patience: int | None = None,
     seed: int = 0,
+    tensorboard: str | None = None,
     image_size: tuple[int, int] | int | None = None,
     patch_size: int | None = None,
     batch_size: int | None = None,

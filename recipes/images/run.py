@@ -87,6 +87,25 @@ class ImageRun(ClassifierRun):
         ranked = zip(found.files, self.rank(found), strict=True)
         return [ImagePrediction(name, *answer) for name, answer in ranked]
 
+    def embed(self, images: Sequence[str | Path | bytes]) -> np.ndarray:
+        """Returns the vector that the classifier's last layer reads of each image.
+
+        Args:
+            images: Files, folders, or the bytes of files, as for `predict`.
+
+        Returns:
+            Vectors of shape (number of images, D), float32.
+
+        Raises:
+            TypeError, UserError: As `predict`.
+        """
+        if isinstance(images, str | bytes | Path):
+            raise TypeError(f"`images` must be a list. Received: images={images!r:.50}")
+        if not len(images):
+            return np.zeros((0, self.model.config["hidden_dim"]), "float32")
+        found = read_images(_unlabelled(images), skip_bad_files=False)
+        return self.vectors_of(ordered_batches(found, self.preprocessor))
+
     @takes(ImageReading)
     def evaluate(self, data: str | Path | LabelledImages, **reading: Any) -> dict[str, Any]:
         """Measures the classifier on labelled images.

@@ -30,6 +30,7 @@ from ..tokenizers.wordpiece import WordPieceTokenizer
 from ..training.fit import BestEpoch, fit, merged_float32, whole_steps
 from ..training.losses import compile_masked_lm
 from ..training.optimizers import bert_optimizer
+from ..training.tensorboard import tensorboard_logs
 from ..training.token_budget import TokenBudget
 from .batches import split_stretches, training_batches, validation_batches
 from .data import Texts, read_texts
@@ -78,7 +79,8 @@ def pretrain_text(
         sources = [sources]
     first = sources.sources if isinstance(sources, Texts) else sources
     output = Path(output or default_output(name_of(first), "pretrained-"))
-    with session("masked_lm", output, settings, overwrite) as current:
+    asked = {"sources": sources, **options}
+    with session("masked_lm", output, settings, overwrite, asked) as current:
         texts = sources if isinstance(sources, Texts) else read_texts(sources, **reading)
         with current.training(settings, texts.describe()) as (settings, resume):
             model, tokenizer, settings = start(texts, settings)
@@ -108,6 +110,7 @@ def pretrain_text(
                 *steps,
                 BestEpoch(settings.longest_wait()),
                 resume,
+                tensorboard_logs(settings),
             )
         metadata = current.metadata(settings)
         metrics = metrics_of(history[best_epoch - 1])

@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -11,10 +13,12 @@ from ...models import MaskedLanguageModel
 from ..errors import UserError
 from ..runs.checkpoints import open_checkpoint
 from ..runs.run import Answer, LanguageRun
-from ..tokenizers.strings import as_bytes
+from ..tokenizers.strings import as_bytes, in_chunks
+from ..training.token_budget import TokenBudget
 from .batches import masked_positions
 
 TOP = 5  # guesses for each [MASK]
+EMBEDDING_TOKENS = 8192  # in a batch, with padding
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,40 @@ class MaskedLMRun(LanguageRun):
             UserError: If a text has no [MASK].
         """
         return [self._fill(text, top) for text in texts]
+
+    def embed(self, texts: Sequence[str]) -> np.ndarray:
+        """Returns the mean of the last hidden states of each text, over all of its tokens.
+
+        Args:
+            texts: Texts; of a long one, the tokens that the model reads count.
+
+        Returns:
+            Vectors of shape (number of texts, D), float32.
+
+        Raises:
+            TypeError: If given one string, where a list of strings is wanted.
+        """
+        if isinstance(texts, str | bytes):
+            raise TypeError(f"`texts` must be a list of strings. Received: texts={texts!r:.50}")
+        vectors = np.zeros((len(texts), self.model.config["hidden_dim"]), "float32")
+        if not len(texts):
+            return vectors
+        chunks = [
+            self.tokenizer.encode(*each, self.max_sequence_length) for each in in_chunks(texts)
+        ]
+        token_ids = tf.concat(chunks, axis=0)
+        for rows in TokenBudget(token_ids.row_lengths().numpy(), EMBEDDING_TOKENS).in_order():
+            inputs = self.tokenizer.pack(tf.gather(token_ids, rows))
+            states = self._encoder.predict_on_batch(inputs)  # (B, T, D)
+            is_token = inputs["padding_mask"].numpy()[..., np.newaxis]  # (B, T, 1)
+            vectors[rows] = states.mean(axis=1, where=is_token)
+        return vectors
+
+    @cached_property
+    def _encoder(self) -> keras.Model:
+        """Returns the model without its head: hidden states (B, T, D)."""
+        inputs = {n: each for n, each in self.model.input.items() if n != "masked_positions"}
+        return keras.Model(inputs, self.model.encoder.output)
 
     def _fill(self, text: str, top: int) -> FilledText:
         token_ids = self.tokenizer.encode(as_bytes([text]), self.max_sequence_length)

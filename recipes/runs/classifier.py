@@ -2,9 +2,11 @@
 
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -19,14 +21,15 @@ logger = logging.getLogger("regard")
 class ClassifierRun(Run):
     """A trained classifier with what stands before it.
 
-    A task's class has `classify`, which gives the probabilities (B, C) of at least one example.
+    A task's class has `classify`, which gives the probabilities (B, C) of at least one example, and
+    `embed`.
     """
 
     format_metrics = staticmethod(format_metrics)
 
     def __init__(self, model, preprocessor, metadata, metrics=None):
         super().__init__(model, preprocessor, metadata, metrics)
-        self._call_model = None
+        self._traced: dict[int, Callable] = {}
         names, count = metadata["class_names"], model.config["num_classes"]
         if len(names) != count:
             raise ValueError(f"run.json must name {count} classes. Received: class_names={names}")
@@ -34,13 +37,24 @@ class ClassifierRun(Run):
 
     def probabilities_of(self, batches: tf.data.Dataset) -> np.ndarray:
         """Returns the probability of every class for batches of the model's inputs: (number, C)."""
-        if self._call_model is None:  # traced once, where `Model.predict` does it for two shapes
+        return tf.nn.softmax(self._outputs(self.model, batches)).numpy()
+
+    def vectors_of(self, batches: tf.data.Dataset) -> np.ndarray:
+        """Returns what the classifier's last layer reads, for batches likewise: (number, D)."""
+        return self._outputs(self._trunk, batches)
+
+    @cached_property
+    def _trunk(self) -> keras.Model:
+        """Returns the model without its last layer."""
+        return keras.Model(self.model.input, self.model.head.input)
+
+    def _outputs(self, model: keras.Model, batches: tf.data.Dataset) -> np.ndarray:
+        if id(model) not in self._traced:  # once, where `Model.predict` does it for two shapes
             signature = [batches.element_spec]
-            self._call_model = tf.function(
-                lambda inputs: self.model(inputs, training=False), signature, autograph=False
+            self._traced[id(model)] = tf.function(
+                lambda inputs: model(inputs, training=False), signature, autograph=False
             )
-        logits = [self._call_model(inputs).numpy() for inputs in batches]
-        return tf.nn.softmax(np.concatenate(logits)).numpy()
+        return np.concatenate([self._traced[id(model)](inputs).numpy() for inputs in batches])
 
     def predict_probabilities(self, examples) -> np.ndarray:
         """Returns the probability of every class for every example: float32, (number, C).

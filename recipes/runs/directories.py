@@ -19,7 +19,10 @@ from ..errors import UserError
 from ..tasks import TASKS
 
 # What regard itself writes into a directory: only such a one is ever replaced.
-RUN_CONTENTS = frozenset(["run.json", "model", "metrics.json", "history.csv", "report"])
+RUN_CONTENTS = frozenset(
+    ["run.json", "config.yaml", "model", "metrics.json", "history.csv", "report"]
+)
+LATER = frozenset(["config.yaml"])  # runs of before are without it
 
 logger = logging.getLogger("regard")
 
@@ -95,7 +98,7 @@ def _check_replaceable(
             "--output."
         )
     found = set(os.listdir(target)) if target.is_dir() else {"a file"}
-    if found and found != contents:
+    if found and found | (contents & LATER) != contents:
         strange = ", ".join(sorted(found - contents)[:5]) or "an incomplete one"
         raise UserError(
             f"{directory} is not just what regard writes, so --overwrite does not replace it. "

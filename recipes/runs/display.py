@@ -1,5 +1,6 @@
 """Lays figures out for a terminal."""
 
+import heapq
 from collections.abc import Sequence
 from statistics import mean, stdev
 from typing import Any
@@ -9,6 +10,7 @@ from tabulate import tabulate
 from ..names import display_name, display_width
 
 PAGE_WIDTH = 80  # terminal columns
+PAIRS_LISTED = 10  # of classes that are confused, where the matrix is too large to read
 HEADLINES = (
     ("accuracy", "accuracy"),
     ("macro-F1", "macro_f1"),
@@ -21,7 +23,8 @@ def format_metrics(metrics: dict[str, Any]) -> str:
     """Lays out what `classification_metrics` returns for a terminal.
 
     Columns line up for Chinese and other wide names too. Lines stay within 80 columns: long names
-    are shortened, and a confusion matrix that would not fit is left out, with a line to say so.
+    are shortened, and in place of a confusion matrix that would not fit there are the pairs of
+    classes that are confused most, with a line to say so.
     """
     sections = (_headline(metrics), _class_table(metrics), _confusion_table(metrics))
     return "\n\n".join(sections)
@@ -66,7 +69,31 @@ def _confusion_table(metrics: dict[str, Any]) -> str:
         table = aligned([["", *columns], *([row, *map(str, counts)] for row, counts in matrix)])
         if display_width(table.partition("\n")[0]) <= PAGE_WIDTH:
             return f"confusion matrix (rows: true, columns: predicted)\n{table}"
-    return f"confusion matrix: {len(names)} classes, too wide to show here; it is in --json"
+    rows = [
+        (f"{names[true]} → {names[predicted]}", confused)
+        for true, predicted, confused in most_confused(metrics)
+    ]
+    pairs = f"most confused (true → predicted)\n{aligned(rows)}\n\n" if rows else ""
+    return f"{pairs}confusion matrix: {len(names)} classes, too wide to show here; it is in --json"
+
+
+def most_confused(metrics: dict[str, Any]) -> list[tuple[int, int, str]]:
+    """Returns the pairs of classes that are confused most often: true, predicted, "3 of 10".
+
+    The last is how many examples of the true class are taken for the other. The metrics are those
+    of `classification_metrics`.
+    """
+    matrix = metrics["confusion_matrix"]
+    mistakes = (
+        (count, true, predicted)
+        for true, row in enumerate(matrix)
+        for predicted, count in enumerate(row)
+        if count and true != predicted
+    )
+    worst = heapq.nsmallest(PAIRS_LISTED, mistakes, key=lambda each: (-each[0], *each[1:]))
+    return [
+        (true, predicted, f"{count:,} of {sum(matrix[true]):,}") for count, true, predicted in worst
+    ]
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> str:

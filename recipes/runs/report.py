@@ -7,11 +7,15 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from ..names import display_width
+from .display import PAIRS_LISTED, most_confused
 from .drawing import (
     BLUE,
     DOTS_PER_INCH,
@@ -27,6 +31,7 @@ from .evaluation import calibration_bins
 
 MAX_CLASSES_WITH_COUNTS = 15
 MAX_CLASSES_NAMED = 60  # of more classes, every second, third, … is named
+PAIRS_HEIGHT = 1.5  # inches: a list of what is confused most, under a matrix without counts
 
 # History key, name in the legend, colour, marker.
 LOSSES = (("loss", "training", BLUE, "o"), ("val_loss", "validation", VERMILION, "s"))
@@ -47,6 +52,8 @@ def write_report(
     probabilities: np.ndarray,
 ) -> None:
     """Writes `learning_curves.png`, `confusion_matrix.png` and `reliability.png`.
+
+    Bins of few examples are faint in the last.
 
     The history has a dictionary an epoch, with its number `epoch` (from 1) and any of `loss`,
     `val_loss`, `accuracy`, `val_accuracy` and `val_macro_f1`; what is missing is not drawn. The
@@ -99,12 +106,14 @@ def _curve(axes: Axes, history: Sequence[dict[str, Any]], key: str, **style: str
 
 def _confusion_matrix(metrics: dict[str, Any]) -> Figure:
     counts = np.array(metrics["confusion_matrix"])
-    num_classes = len(counts)
+    num_classes, supports = len(counts), counts.sum(axis=1)
     # Classes without examples have an empty row, not a division by zero.
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    shares = counts / np.maximum(supports[:, np.newaxis], 1)
     side = 2.5 + min(max(0.75 * num_classes, 2.0), 7.5)
-    figure = new_figure(side + 1, side)
-    axes = figure.subplots()
+    is_large = num_classes > MAX_CLASSES_WITH_COUNTS
+    heights = [side, PAIRS_HEIGHT] if is_large else [side]
+    figure = new_figure(side + 1, sum(heights))
+    axes, *below = figure.subplots(len(heights), height_ratios=heights, squeeze=False).ravel()
     set_style(axes, "Confusion matrix", grid=False)
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, interpolation="nearest")
     axes.spines[:].set_visible(False)
@@ -112,10 +121,32 @@ def _confusion_matrix(metrics: dict[str, Any]) -> Figure:
     bar.set_label("share of the true class", color=INK)
     bar.outline.set_visible(False)
     bar.ax.tick_params(colors=INK, length=0)
-    _class_axes(figure, axes, metrics["class_names"])
-    if num_classes <= MAX_CLASSES_WITH_COUNTS:
+    names, families, note = drawable_names(metrics["class_names"])
+    _class_axes(axes, names, families, supports)
+    if note:
+        figure.supxlabel(note, fontsize=8, color=INK)
+    if is_large:
+        _draw_pairs(*below, metrics, names, families)
+    else:
         _draw_cells(axes, counts, shares)
     return figure
+
+
+def _draw_pairs(
+    axes: Axes, metrics: dict[str, Any], names: Sequence[str], families: Sequence[str]
+) -> None:
+    """Lists the pairs of classes that are confused most, in two columns."""
+    axes.axis("off")
+    pairs = most_confused(metrics)
+    title = "Most confused: true → predicted" if pairs else "No class is confused with another"
+    axes.set_title(title, loc="left", fontsize=10, color=INK)
+    font = FontProperties(family=families, size=8)
+    for number, (true, predicted, confused) in enumerate(pairs):
+        column, row = divmod(number, ceil(PAIRS_LISTED / 2))
+        place = (column / 2, 1 - row / ceil(PAIRS_LISTED / 2))
+        text = f"{names[true]} → {names[predicted]}:  {confused}"
+        style = {"font": font, "color": INK, "va": "top", "parse_math": False}
+        axes.text(*place, text, transform=axes.transAxes, **style)
 
 
 def _draw_cells(axes: Axes, counts: np.ndarray, shares: np.ndarray) -> None:
@@ -127,35 +158,36 @@ def _draw_cells(axes: Axes, counts: np.ndarray, shares: np.ndarray) -> None:
         axes.text(column, row, f"{count:,}", ha="center", va="center", color=color, fontsize=9)
 
 
-def _class_axes(figure: Figure, axes: Axes, class_names: Sequence[str]) -> None:
-    names, families, note = drawable_names(class_names)
+def _class_axes(
+    axes: Axes, names: Sequence[str], families: Sequence[str], supports: np.ndarray
+) -> None:
+    """Names the classes at both sides, the true ones with the number of their examples."""
     ticks = range(0, len(names), ceil(len(names) / MAX_CLASSES_NAMED))
-    shown = [names[tick] for tick in ticks]
     size = 9 if len(names) <= MAX_CLASSES_WITH_COUNTS else 7
     # Class names are text, not mathematics: "$" stands for itself.
     style = {"font": FontProperties(family=families, size=size), "parse_math": False}
     fits = len(names) <= 10 and max(map(display_width, names)) <= 9  # under a cell, side by side
     slant = {} if fits else {"rotation": 45, "ha": "right", "rotation_mode": "anchor"}
-    axes.set_xticks(ticks, shown, **style, **slant)
-    axes.set_yticks(ticks, shown, **style)
+    axes.set_xticks(ticks, [names[tick] for tick in ticks], **style, **slant)
+    axes.set_yticks(ticks, [f"{names[tick]} ({supports[tick]:,})" for tick in ticks], **style)
     axes.set_xlabel("predicted", color=INK)
-    axes.set_ylabel("true", color=INK)
-    if note:
-        figure.supxlabel(note, fontsize=8, color=INK)
+    axes.set_ylabel("true (examples)", color=INK)
 
 
 def _reliability(metrics: dict[str, Any], labels: np.ndarray, probabilities: np.ndarray) -> Figure:
     bins = calibration_bins(labels, probabilities)
+    weights = _certainty(bins.count)
     edges = np.linspace(0.0, 1.0, len(bins.count) + 1)
     bars = {"x": edges[:-1], "width": np.diff(edges), "align": "edge", "edgecolor": "white"}
     figure = new_figure(6, 6.5)
     axes, histogram = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
     error = metrics["expected_calibration_error"]
     set_style(axes, f"Reliability: expected calibration error {error:.3f}")
-    accuracy = axes.bar(height=bins.accuracy, color=SKY, label="accuracy", **bars)
-    ends = (bins.accuracy, bins.confidence)
-    line = {"color": VERMILION, "linewidth": 2, "label": "calibration error"}
-    gap = axes.vlines(bins.confidence, *ends, **line)
+    faded = [[to_rgba(color, weight) for weight in weights] for color in (SKY, VERMILION)]
+    axes.bar(height=bins.accuracy, color=faded[0], **bars)
+    axes.vlines(bins.confidence, bins.accuracy, bins.confidence, colors=faded[1], linewidth=2)
+    accuracy = Patch(color=SKY, label="accuracy (faint: few examples)")
+    gap = Line2D([], [], color=VERMILION, linewidth=2, label="calibration error")
     (ideal,) = axes.plot([0, 1], [0, 1], color=INK, linewidth=1, linestyle="--", label="ideal")
     axes.set(xlim=(0, 1), ylim=(0, 1))
     axes.set_ylabel("accuracy", color=INK)
@@ -166,3 +198,11 @@ def _reliability(metrics: dict[str, Any], labels: np.ndarray, probabilities: np.
     histogram.set_xlabel("confidence (probability of the predicted class)", color=INK)
     histogram.set_ylabel("examples", color=INK)
     return figure
+
+
+def _certainty(count: np.ndarray) -> np.ndarray:
+    """Returns how strongly bins of so many examples are drawn, in [0.1, 1).
+
+    The standard error of an accuracy is at most 0.5 / √count; what is drawn is one less two of it.
+    """
+    return np.maximum(0.1, 1 - 1 / np.sqrt(np.maximum(count, 1)))

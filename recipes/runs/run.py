@@ -1,6 +1,7 @@
 """Keeps a run: what training leaves behind, in a directory that people can read.
 
 run.json       task, settings, versions, data and its fingerprint, seed
+config.yaml    sources and settings, to train the same again
 model/         weights, config and tokenizer, in Hugging Face's layout
 metrics.json   how good it is on the validation data
 history.csv    one row an epoch
@@ -11,6 +12,7 @@ import json
 import random
 from collections.abc import Iterable
 from dataclasses import asdict
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -19,6 +21,8 @@ import keras
 from ...models.checkpoints import save_checkpoint
 from ...models.layout import write_json
 from ..errors import UserError
+from ..tasks import TASKS
+from .description import data_name, read_history, shown_scores
 from .directories import read_metadata
 
 SAMPLE_LENGTHS = (3, 8, 12, 16, 20, 28, 40, 60, 120, 240)  # words
@@ -45,6 +49,9 @@ class Run:
         preprocessor: What makes its inputs: a tokenizer, or the preprocessing of images.
         metadata: What `run.json` holds.
         metrics: What `metrics.json` holds.
+
+    Attributes:
+        directory: The run directory that it was read from, or written into; None before that.
     """
 
     task: str
@@ -60,6 +67,22 @@ class Run:
         self.preprocessor = preprocessor
         self.metadata = metadata
         self.metrics = metrics or {}
+        self.directory: Path | None = None
+
+    def __repr__(self) -> str:
+        parts = [f"{TASKS[self.task].noun} of {data_name(self.metadata)}"]
+        parts += [shown_scores(self.task, self.metrics)] if self.metrics else []
+        parts += [f"in {self.directory}"] if self.directory else []
+        return f"<{type(self).__name__}: {'; '.join(parts)}>"
+
+    @cached_property
+    def history(self) -> list[dict[str, float]]:
+        """Returns the figures of each epoch, as `history.csv` has them.
+
+        Raises:
+            UserError: If the run's directory has no such file, or it cannot be read.
+        """
+        return [] if self.directory is None else read_history(self.directory)
 
     @classmethod
     def load(cls, directory: str | Path) -> Self:
@@ -74,9 +97,11 @@ class Run:
             checkpoint, preprocessor = cls.open(directory)
             model = cls.model_class.from_checkpoint(checkpoint)
             metrics = json.loads((directory / "metrics.json").read_text(encoding="utf-8"))
-            return cls(model, preprocessor, metadata, metrics)
+            run = cls(model, preprocessor, metadata, metrics)
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise UserError(f"{directory} is damaged, it cannot be read: {error}") from error
+        run.directory = directory
+        return run
 
     def export(self, destination: str | Path, precision: str = "float32") -> Path:
         """Writes the next version of a SavedModel for TF Serving, from raw inputs to answers.

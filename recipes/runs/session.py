@@ -15,7 +15,8 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -28,6 +29,8 @@ from ..errors import UserError, WorkerLost
 from ..settings import Settings
 from ..training.fit import set_seed
 from ..training.resuming import Resume
+from .config import CONFIG, as_typed, asked_for, write_config
+from .description import changed_settings
 from .directories import RUN_CONTENTS, check_output, state_directory, written_aside
 from .provenance import checkpoint_fingerprint, code_fingerprint, versions
 
@@ -39,12 +42,23 @@ class Session:
 
     Args:
         task: Its name in `run.json`.
+        output: Where the run will be.
+        asked: The sources and settings that were asked for.
         directory: The new run directory; None on all workers but the chief.
         state: The directory of the training's state; None where it is not kept.
     """
 
-    def __init__(self, task: str, directory: Path | None, state: Path | None):
+    def __init__(
+        self,
+        task: str,
+        output: Path,
+        asked: Mapping[str, Any],
+        directory: Path | None,
+        state: Path | None,
+    ):
         self.task = task
+        self.output = output
+        self.asked = asked
         self.directory = directory
         self.state = state
 
@@ -81,7 +95,7 @@ class Session:
         """Makes what keeps the state, once all workers are seen to begin alike."""
         parts = self.data if "sha256" not in self.data else {"train": self.data}
         facts = {
-            **asdict(settings),
+            **asdict(replace(settings, tensorboard=None)),  # wherever its logs go
             "checkpoint": checkpoint_fingerprint(settings.checkpoint),
             "data": {name: part["sha256"] for name, part in parts.items()},  # wherever it lies
             "versions": versions(),
@@ -95,10 +109,13 @@ class Session:
 
     def metadata(self, settings: Settings, **more: Any) -> dict[str, Any]:
         """Returns the content of `run.json`, once a model is trained."""
+        given = changed_settings(self.task, self.asked)
         return {
             "task": self.task,
             "settings": asdict(settings),
+            "given": {name: as_typed(value) for name, value in given.items()},
             "seconds": round(time.perf_counter() - self._began, 1),
+            "finished": datetime.now(UTC).isoformat(timespec="seconds"),
             **more,
             "data": self.data,
             "versions": versions(),
@@ -108,9 +125,14 @@ class Session:
         self, run, history: Sequence[dict[str, float]], report: Callable[[Path], None]
     ) -> None:
         """Writes the run directory, on the worker that writes; `report` draws into its folder."""
+        run.directory, run.history = self.output, list(history)
         if self.directory is None:
             return
         run.save(self.directory)
+        settings = run.metadata["settings"]
+        seed = self.asked.get("seed", Settings.seed)  # the first of several
+        settings = {**settings, "seed": seed, "tensorboard": None}  # logs are not to be mixed
+        write_config(self.directory / CONFIG, self.task, self.asked, settings)
         with open(self.directory / "history.csv", "w", encoding="utf-8", newline="") as file:
             writer = csv.DictWriter(file, fieldnames=list(history[0]))
             writer.writeheader()
@@ -120,9 +142,20 @@ class Session:
 
 @contextmanager
 def session(
-    task: str, output: Path, settings: Settings, overwrite: bool = False
+    task: str,
+    output: Path,
+    settings: Settings,
+    overwrite: bool = False,
+    asked: Mapping[str, Any] | None = None,
 ) -> Iterator[Session]:
     """Opens a training that writes a run directory, `output`.
+
+    Args:
+        task: Its name in `run.json`.
+        output: The run directory.
+        settings: Settings of the training.
+        overwrite: Whether to replace a run that stands there already. Defaults to False.
+        asked: The sources and settings that were asked for, by name, for `config.yaml`.
 
     Raises:
         UserError: If the directory may not be written, or there are no such devices.
@@ -131,7 +164,7 @@ def session(
     check_output(output, RUN_CONTENTS, overwrite)
     open_devices(settings.strategy)  # before the data is read, for that may use TensorFlow
     with _directories(output, overwrite, settings.strategy) as directories:
-        yield Session(task, *directories)
+        yield Session(task, output, asked_for(asked or {}), *directories)
 
 
 @contextmanager

@@ -14,10 +14,11 @@ from ..devices.shards import Shard
 from ..devices.strategy import check_batch
 from ..tokenizers.ragged import sequence_lengths
 from ..tokenizers.wordpiece import WordPieceTokenizer
-from ..training.fit import best_epoch_of, fit, whole_steps
+from ..training.fit import Measured, best_epoch_of, fit, whole_steps
 from ..training.losses import class_weights, classifier_metrics, compile_classifier
 from ..training.optimizers import bert_optimizer, spacing
 from ..training.resuming import Resume
+from ..training.tensorboard import tensorboard_logs
 from ..training.token_budget import TokenBudget
 from .adversarial import AdversarialClassifier
 from .batches import one_hot_targets, training_batches
@@ -131,7 +132,9 @@ def fit_plan(
         compile_classifier(plan.learner, optimizer, settings.xla)
         best = best_epoch_of(settings, num_held_out)
     steps = batches_per_epoch, epochs
-    history, kept = fit(plan.learner, plan.batches, held_out, *steps, best, resume, measure)
+    callbacks = [Measured(measure)] if measure else []
+    callbacks += tensorboard_logs(settings)
+    history, kept = fit(plan.learner, plan.batches, held_out, *steps, best, resume, callbacks)
     return history, {"last_epoch" if best is None else "best_epoch": kept}
 
 

@@ -68,7 +68,8 @@ def fit_text(
     reading, settings = divided(options, TextReading, TextSettings)
     settings = TextSettings(**settings).completed()
     output = Path(output or default_output(name_of(train)))
-    with session("text", output, settings, overwrite) as current:
+    asked = {"train": train, "validation": validation, **options}
+    with session("text", output, settings, overwrite, asked) as current:
         is_held_out = isinstance(validation, float)
         train, validation = read_train_and_validation(train, validation, settings.seed, **reading)
         check_long_texts(train, settings)

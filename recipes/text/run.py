@@ -1,6 +1,6 @@
 """Answers with a trained text classifier, in Python, at a terminal and on a server."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -86,12 +86,39 @@ class TextRun(ClassifierRun, LanguageRun):
 
     def classify(self, texts: Encoded) -> np.ndarray:
         """Returns the probability of every class for texts or pairs: float32, (number, C)."""
+        probabilities = self._by_row(texts, self.probabilities_of)
+        return probabilities if len(probabilities) == len(texts) else _joined(probabilities, texts)
+
+    def embed(self, texts: Sequence[Text] | Sequence[tuple[Text, Text]]) -> np.ndarray:
+        """Returns the vector that the classifier's last layer reads of each text.
+
+        That is the output of BERT's pooler; of a text that is read in windows, the mean of theirs.
+
+        Args:
+            texts: As for `predict`.
+
+        Returns:
+            Vectors of shape (number of texts, D), float32.
+
+        Raises:
+            TypeError, UserError: As `predict`.
+        """
+        self._check_texts(texts)
+        if not len(texts):
+            return np.zeros((0, self.model.config["hidden_dim"]), "float32")
+        encoded = self.encoder.encode_all(texts)
+        return encoded.means(self._by_row(encoded, self.vectors_of)).astype("float32")
+
+    def _by_row(
+        self, texts: Encoded, outputs_of: Callable[[tf.data.Dataset], np.ndarray]
+    ) -> np.ndarray:
+        """Returns outputs of the model for the rows of texts, in their order: (R, ...)."""
         plan = prediction_plan(texts)
         batches = ordered_batches(plan, texts.token_ids, self.tokenizer)
-        in_order = self.probabilities_of(mapped(batches, lambda inputs, _: inputs))
-        probabilities = np.empty_like(in_order)
-        probabilities[np.concatenate(plan.in_order())] = in_order
-        return probabilities if len(probabilities) == len(texts) else _joined(probabilities, texts)
+        in_order = outputs_of(mapped(batches, lambda inputs, _: inputs))
+        outputs = np.empty_like(in_order)
+        outputs[np.concatenate(plan.in_order())] = in_order
+        return outputs
 
     def predict(self, texts: Sequence[str] | Sequence[tuple[str, str]]) -> list[Prediction]:
         """Classifies texts, or pairs of texts; any string will do, an empty one too.

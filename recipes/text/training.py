@@ -40,7 +40,10 @@ def train_best(
     for seed in seeds:
         if len(seeds) > 1:
             logger.info("Seed %d, of %d to %d.", seed, seeds[0], seeds[-1])
-        training = train_classifier(current, train, validation, replace(settings, seed=seed))
+        own = replace(settings, seed=seed)
+        if len(seeds) > 1 and settings.tensorboard:
+            own = replace(own, tensorboard=f"{settings.tensorboard}/seed-{seed}")
+        training = train_classifier(current, train, validation, own)
         metrics = training.run.metrics
         figures.append({"seed": seed, **{name: metrics[name] for name in ("accuracy", "macro_f1")}})
         if best is None or metrics["macro_f1"] > best.run.metrics["macro_f1"]:
@@ -54,7 +57,7 @@ def refit(
     current: Session, train: LabelledTexts, validation: LabelledTexts, measured: Training
 ) -> Training:
     """Trains once more, on the validation texts as well; history and figures stay as measured."""
-    settings = TextSettings(**measured.run.metadata["settings"])
+    settings = replace(TextSettings(**measured.run.metadata["settings"]), tensorboard=None)
     whole = train.joined(validation)
     logger.info(
         "Measured. Now it learns once more, from all %d texts: what is said of validation from "

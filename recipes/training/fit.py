@@ -2,20 +2,19 @@
 
 import logging
 import math
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
-from tqdm import tqdm
 
 from ..devices.shards import Shard
-from ..devices.strategy import distributed, is_chief
+from ..devices.strategy import distributed
 from ..devices.worker_checks import SameWeights, of_the_chief
 from ..errors import UserError
 from ..settings import FEWEST_TO_TELL, Settings
+from .progress import Progress
 from .resuming import KeepState, Resume
 
 RISE = 1.5  # of the loss, as a multiple of what it began with: above, nothing was learned
@@ -100,7 +99,7 @@ def fit(
     epochs: int,
     best: BestEpoch | None,
     resume: Resume | None = None,
-    measure: Callable[[], dict[str, float]] | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> tuple[list[dict[str, float]], int]:
     """Trains a compiled model and leaves it with the weights of its best epoch, or its last.
 
@@ -114,7 +113,8 @@ def fit(
         epochs: Largest number of epochs.
         best: Tells the best epoch, and when to stop; with None the last epoch is kept.
         resume: Keeps the state of the training, and goes on from an earlier one. Defaults to None.
-        measure: Finds figures of an epoch beside Keras' own, or in their place. Defaults to None.
+        callbacks: What comes before all that uses the figures of an epoch, such as `Measured`.
+            Defaults to none.
 
     Returns:
         One dict of figures an epoch, and the epoch that was kept, counted from 1.
@@ -129,9 +129,8 @@ def fit(
     first_epoch = 0 if resume is None else resume.begin(model, best, progress)
     mean = keras.callbacks.SwapEMAWeights() if optimizer.use_ema else None
     keep = None if resume is None else KeepState(resume, best, progress)
-    measured = None if measure is None else Measured(measure)  # before all that use its figures
     ends = (keras.callbacks.TerminateOnNaN(), SameWeights(), keep)
-    callbacks = [measured, best, progress, mean, *ends]
+    callbacks = [*callbacks, best, progress, mean, *ends]
     first_step = len(progress.history) * batches_per_epoch
     model.fit(
         distributed(lambda shard: batches(first_step, shard)),
@@ -149,7 +148,7 @@ def fit(
     return progress.history, kept
 
 
-def _warn_of_rise(progress: "Progress", kept: int, output_shape) -> None:
+def _warn_of_rise(progress: Progress, kept: int, output_shape) -> None:
     """Warns if the loss of the epoch that is kept is far above that of the first batch.
 
     A model that knew its task already begins with a small loss, so that of guessing counts where it
@@ -196,65 +195,6 @@ def check_converged(history: list[dict[str, float]]) -> None:
                 f"Training diverged: in epoch {row['epoch']} the loss was {row['loss']}. "
                 "Pass a lower --learning-rate."
             )
-
-
-# fmt: off
-_SHOWN = {
-    "val_loss": "loss", "val_accuracy": "accuracy", "val_macro_f1": "macro-F1", "val_bleu": "BLEU",
-}
-# fmt: on
-
-
-class Progress(keras.callbacks.Callback):
-    """Shows one bar for the whole training, or a line an epoch where there is no terminal.
-
-    Also notes each epoch, ready for `history.csv`, in `history`.
-    """
-
-    def __init__(self):
-        super().__init__()
-        self.history: list[dict[str, float]] = []  # of epochs before an interruption, too
-        self.first_loss: float | None = None  # of the first batch; unknown after an interruption
-        self._summary = ""
-
-    def on_train_begin(self, logs=None):
-        self._bar = tqdm(
-            initial=len(self.history) * self.params["steps"],
-            total=self.params["epochs"] * self.params["steps"],
-            unit="step",
-            disable=None if is_chief() else True,  # None: where stderr is not a terminal
-            dynamic_ncols=True,
-            leave=False,
-        )
-
-    def on_epoch_begin(self, epoch, logs=None):
-        self._began = time.perf_counter()
-        self._bar.set_description(f"epoch {epoch + 1}/{self.params['epochs']}{self._summary}")
-
-    def on_train_batch_end(self, batch, logs=None):
-        if batch == 0 and not self.history:
-            self.first_loss = float(logs["loss"])
-        self._bar.update()
-
-    def on_epoch_end(self, epoch, logs=None):
-        seconds = time.perf_counter() - self._began
-        figures = {name.replace("logits_", ""): float(value) for name, value in logs.items()}
-        figures["learning_rate"] = float(self.model.optimizer.learning_rate)
-        self.history.append({"epoch": epoch + 1, **figures, "seconds": round(seconds, 3)})
-        shown = [
-            f"{label} {figures[name]:.3f}" for name, label in _SHOWN.items() if name in figures
-        ]
-        self._summary = f", val {', '.join(shown)}"
-        remaining = self.params["epochs"] - epoch - 1
-        if len(self.history) == 1 and remaining * seconds > 60:
-            logger.info("At most %d minutes to go.", round(remaining * seconds / 60) + 1)
-        if self._bar.disable:
-            message = "epoch %d/%d: loss %.4f%s (%.1f s)"
-            epochs = self.params["epochs"]
-            logger.info(message, epoch + 1, epochs, figures["loss"], self._summary, seconds)
-
-    def on_train_end(self, logs=None):
-        self._bar.close()
 
 
 def merged_float32(model: keras.Model) -> keras.Model:

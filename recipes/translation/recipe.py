@@ -27,7 +27,8 @@ from ..runs.directories import default_output
 from ..runs.report import write_learning_curves
 from ..runs.session import session
 from ..tokenizers.sentencepiece import SentencePieceTokenizer
-from ..training.fit import fit, merged_float32, whole_steps
+from ..training.fit import Measured, fit, merged_float32, whole_steps
+from ..training.tensorboard import tensorboard_logs
 from .batches import (
     cut_batches,
     encode_whole,
@@ -90,7 +91,15 @@ def fit_translation(
     settings = TranslationSettings(**settings).completed()
     output = Path(output or default_output(name_of(source)))
     validation_data = (validation, validation_source, validation_target)
-    with session("translation", output, settings, overwrite) as current:
+    asked = {
+        "table" if target is None else "source": source,
+        "target": target,
+        "validation_source": validation_source,
+        "validation_target": validation_target,
+        "validation": validation,
+        **options,
+    }
+    with session("translation", output, settings, overwrite, asked) as current:
         train, held_out = read_train_and_validation(
             source, target, *validation_data, seed=settings.seed, **reading
         )
@@ -106,6 +115,7 @@ def fit_translation(
             settings = settings.for_steps(len(first_epoch))
             steps = whole_steps(len(first_epoch), settings.epochs, settings.accumulate)
             compile_translator(model, settings, math.prod(steps))
+            measure = measure_bleu(model, tokenizer, held_out, settings.max_sequence_length)
             history, best_epoch = fit(
                 model,
                 partial(training_batches, encode, budget, settings.seed, pad_id),
@@ -113,7 +123,7 @@ def fit_translation(
                 *steps,
                 BestBleu(settings.patience),
                 resume,
-                measure_bleu(model, tokenizer, held_out, settings.max_sequence_length),
+                [Measured(measure), *tensorboard_logs(settings)],
             )
         run = TranslationRun(merged_float32(model), tokenizer, current.metadata(settings))
         run.metrics = {**run.evaluate(held_out), "best_epoch": best_epoch}

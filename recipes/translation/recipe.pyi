@@ -31,6 +31,7 @@ def fit_translation(
     accumulate: int = 1,
     patience: int | None = None,
     seed: int = 0,
+    tensorboard: str | None = None,
     batch_tokens: int | None = None,
     max_sequence_length: int = 256,
     vocabulary_size: int | None = None,

@@ -1,0 +1,43 @@
+"""Shows the lines of the logger "regard" where nobody has configured logging.
+
+In a script or a notebook that only calls `regard.fit_text`, they go to stderr, as they do at the
+command line. Once the program has a handler of its own, on the root logger or on "regard", that
+takes them instead, with the level that it has configured.
+"""
+
+import logging
+import sys
+
+logger = logging.getLogger("regard")
+
+DEFAULT_LEVEL = logging.INFO - 1  # shows INFO; nobody else's, so it tells that no level was set
+
+
+class FallbackHandler(logging.StreamHandler):
+    """Writes to what is stderr by then, as long as there is no other handler."""
+
+    def __init__(self):
+        logging.Handler.__init__(self)  # that of the stream would keep today's stderr
+
+    @property
+    def stream(self):
+        """Returns where lines go: a notebook has a stderr of its own."""
+        return sys.stderr
+
+    def filter(self, record):
+        others = [each for each in logger.handlers if each is not self]
+        return not (others or logging.root.handlers) and super().filter(record)
+
+
+def is_wanted(record: logging.LogRecord) -> bool:
+    """Returns whether a line passes: with handlers on the root logger, its level counts."""
+    is_configured = logger.level != DEFAULT_LEVEL or not logging.root.handlers
+    return is_configured or record.levelno >= logging.root.level
+
+
+def show_lines() -> None:
+    """Makes the lines appear, unless the program has set a level for them already."""
+    if logger.level == logging.NOTSET:
+        logger.setLevel(DEFAULT_LEVEL)
+        logger.addFilter(is_wanted)
+    logger.addHandler(FallbackHandler())
