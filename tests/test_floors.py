@@ -22,6 +22,7 @@ FLOORS = (
     ("recipes.training",),
     ("recipes.runs",),
     ("recipes.serving",),
+    ("recipes.server",),
     ("recipes.text", "recipes.pretraining", "recipes.images", "recipes.translation"),
     ("recipes.cli",),
     ("recipes",),
@@ -35,9 +36,9 @@ PACKAGES = {
     },
     "recipes": {
         *("click", "filelock", "keras", "matplotlib", "numpy", "pyarrow", "sacrebleu"),
-        *("safetensors", "scipy", "sentencepiece", "sklearn", "tabulate", "tensorflow"),
-        *("tensorflow_datasets", "tensorflow_serving", "tensorflow_text", "tokenizers", "tqdm"),
-        *("wcwidth", "wrapt"),
+        *("google", "safetensors", "scipy", "sentencepiece", "sklearn", "starlette", "tabulate"),
+        *("tensorflow", "tensorflow_datasets", "tensorflow_serving", "tensorflow_text"),
+        *("tokenizers", "tqdm", "uvicorn", "wcwidth", "wrapt"),
         *sys.stdlib_module_names,
     },
 }

@@ -43,6 +43,7 @@ ARGUMENTS = {
     "evaluate": "RUN [DATA]",
     "predict": "RUN [TEXT|IMAGE ...]",
     "export": "RUN DEST",
+    "serve": "EXPORT|RUN",
     "demo": "[COMMAND] [ARGS]...",
     "demo text": "",
     "demo images": "",
@@ -50,7 +51,7 @@ ARGUMENTS = {
 }
 WORDS = {
     "": """
-        demo evaluate export fit predict pretrain --version
+        demo evaluate export fit predict pretrain serve --version
     """,
     "fit": """
         images text translation
@@ -96,6 +97,9 @@ WORDS = {
     """,
     "export": """
         --precision
+    """,
+    "serve": """
+        --host --port --name
     """,
     "demo": """
         images text translation
