@@ -195,6 +195,11 @@ def test_an_export_takes_pairs(run, tmp_path):
 
     nothing = tf.constant([], tf.string)
     assert signatures["serving_default"](texts=nothing, pairs=nothing)["scores"].shape == (0, 2)
+    with pytest.raises(
+        tf.errors.InvalidArgumentError,
+        match=r"texts and pairs must be as many\. Received:\] \[2\] \[texts\] \[1\] \[pairs\]",
+    ):
+        signatures["serving_default"](texts=first[:2], pairs=second[:1])
     check_warmup_requests(path / "assets.extra" / "tf_serving_warmup_requests")
 
 

@@ -45,6 +45,7 @@ ARGUMENTS = {
     "export": "RUN DEST",
     "info": "RUN",
     "list": "[DIR]",
+    "serve": "EXPORT|RUN",
     "demo": "[COMMAND] [ARGS]...",
     "demo text": "",
     "demo images": "",
@@ -52,7 +53,7 @@ ARGUMENTS = {
 }
 WORDS = {
     "": """
-        demo evaluate export fit info list predict pretrain --version
+        demo evaluate export fit info list predict pretrain serve --version
     """,
     "fit": """
         images text translation
@@ -112,6 +113,9 @@ WORDS = {
         --json
     """,
     "list": "",
+    "serve": """
+        --host --port --name
+    """,
     "demo": """
         images text translation
     """,

@@ -1,3 +1,4 @@
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -180,6 +181,7 @@ def test_files_of_an_export(exported, tokenizer):
         "assets/labels.txt",
         "assets/vocab.txt",
         "assets.extra/tf_serving_warmup_requests",
+        "batching_params.pbtxt",
     }
     assert (exported / "assets/labels.txt").read_text("utf-8").splitlines() == CLASS_NAMES
     vocabulary = (exported / "assets/vocab.txt").read_text("utf-8").splitlines()
@@ -318,6 +320,49 @@ def test_check_of_operations_reads_every_function(tmp_path):
     (tmp_path / "saved_model.pb").write_bytes(graph.SerializeToString())
     with pytest.raises(ValueError, match="Addons>SkipGramGenerateCandidates, PyFuncStateless"):
         verify_export.check_ops(tmp_path, sorted(TEXT_OPS))
+
+
+@pytest.mark.parametrize("part", ["node", "function", "nested"])
+def test_what_the_server_runs_only_with_xla_is_named(tmp_path, part):
+    graph = saved_model_pb2.SavedModel()
+    graph_def = graph.meta_graphs.add().graph_def
+    function = graph_def.library.function.add()
+    function.signature.name = "inner"
+    if part == "function":
+        function.attr["_XlaMustCompile"].b = True
+    else:
+        function.attr["_XlaMustCompile"].b = False
+        (function.node_def if part == "nested" else graph_def.node).add(name="a", op="XlaLaunch")
+    (tmp_path / "saved_model.pb").write_bytes(graph.SerializeToString())
+    named = "inner" if part == "function" else "XlaLaunch"
+    with pytest.raises(ValueError, match=rf"only with XLA, .*: {named}\. Leave out jit_compile"):
+        verify_export.check_ops(tmp_path, sorted(TEXT_OPS))
+
+
+def test_a_function_that_xla_must_compile_is_found(tmp_path):
+    inner = tf.function(lambda x: x + 1.0, jit_compile=True, autograph=False)
+    spec = tf.TensorSpec([None], tf.float32)
+    outer = tf.function(lambda x: {"y": inner(x)}, autograph=False).get_concrete_function(spec)
+    tf.saved_model.save(tf.Module(), str(tmp_path), {"serving_default": outer})
+    with pytest.raises(ValueError, match="TensorFlow Serving runs these only with XLA"):
+        verify_export.check_ops(tmp_path, sorted(TEXT_OPS))
+
+
+def test_how_a_server_forms_batches(exported):
+    """The figures, read as TensorFlow Serving reads them: BatchingParameters of that version."""
+    text = (exported / "batching_params.pbtxt").read_text("utf-8")
+    lines = [line for line in text.splitlines() if line and not line.startswith("#")]
+    found = dict(re.fullmatch(r"(\w+) \{ value: (\w+) \}", line).groups() for line in lines)
+    assert found.pop("enable_large_batch_splitting") == "true"
+    figures = {name: int(value) for name, value in found.items()}
+    assert figures.keys() == {
+        *("max_batch_size", "max_execution_batch_size"),
+        *("batch_timeout_micros", "max_enqueued_batches"),
+    }
+    assert figures["max_execution_batch_size"] <= figures["max_batch_size"]
+    # The longest request fits in the queue once it is divided.
+    most = figures["max_enqueued_batches"] * figures["max_execution_batch_size"]
+    assert figures["max_batch_size"] < most
 
 
 def test_check_of_signatures_wants_the_batch_first(exported):

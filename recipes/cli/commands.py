@@ -23,8 +23,10 @@ from ..tasks import TASKS
 from . import options
 from .demo import demo
 from .fit import fit, pretrain
+from .next_steps import after_export
 from .runs import info, list_runs
-from .support import load_tfds, quiet, say
+from .serve import serve
+from .support import load_run, load_tfds, say
 
 COMPLETE = "_REGARD_COMPLETE"  # click's name of what asks for a shell's completions
 PREDICTIONS_AT_ONCE = 1024  # lines of input, so that long input is answered as it is read
@@ -47,12 +49,13 @@ def cli() -> None:
       regard evaluate runs/reviews test.csv     how good is it?
       regard predict runs/reviews "Lovely!"     what does it say?
       regard export runs/reviews served         write a SavedModel for TF Serving
+      regard serve served                       try it over HTTP, without Docker
       regard list                               which runs are there?
     """
 
 
-for group in (fit, pretrain, demo, info, list_runs):
-    cli.add_command(group)
+for command in (fit, pretrain, demo, info, list_runs, serve):
+    cli.add_command(command)
 
 
 @cli.command()
@@ -123,19 +126,16 @@ def predict(run, texts, pair, source, as_json, **choices) -> None:
 )
 def export(run, destination, precision) -> None:
     """Write RUN as a SavedModel for TF Serving, into DEST/<next integer>."""
-    read_metadata(run, *(task.name for task in options.SERVED))
+    metadata = read_metadata(run, *(task.name for task in options.SERVED))
     check_writable(destination)
-    click.echo(load_run(run).export(destination, precision))
+    version = load_run(run).export(destination, precision)
+    click.echo(version)
+    from ..server.saved_model import read_signatures
 
-
-def load_run(directory: Path):
-    """Opens a run, TensorFlow and all."""
-    task = TASKS[read_metadata(directory)["task"]]
-    if task.name == "translation":  # its searches run side by side, each on a thread of its own
-        os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
-    with quiet():
-        run = task.load("run", task.run)
-    return run.load(directory)
+    is_translator = metadata["task"] == "translation"
+    flags = ["--tensorflow_intra_op_parallelism=1"] if is_translator else []
+    inputs = read_signatures(version)["serving_default"].inputs
+    say("\n".join(after_export(version, inputs, flags)))
 
 
 def read_lines(source: str) -> Iterator[str]:

@@ -11,6 +11,8 @@ from typing import Any
 import click
 
 from ..errors import UserError
+from ..runs.directories import read_metadata
+from ..tasks import TASKS
 
 
 def say(message: str) -> None:
@@ -52,6 +54,16 @@ def quiet() -> Iterator[None]:
             os.dup2(terminal, 2)
             os.close(terminal)
             sys.stderr.write("\033[K" if is_seen else "")  # erases the line
+
+
+def load_run(directory: Path):
+    """Opens a run, TensorFlow and all."""
+    task = TASKS[read_metadata(directory)["task"]]
+    if task.name == "translation":  # its searches run side by side, each on a thread of its own
+        os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+    with quiet():
+        run = task.load("run", task.run)
+    return run.load(directory)
 
 
 def load_tfds(sources: Mapping[str, Any]) -> None:

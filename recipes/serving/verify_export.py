@@ -34,6 +34,8 @@ Answer = dict[str, np.ndarray]  # by the name of the output
 # They call back into the Python process that made them, which a server does not have.
 PYTHON_OPS = {"EagerPyFunc", "PyFunc", "PyFuncStateless"}
 
+MUST_COMPILE = "_XlaMustCompile"  # what jit_compile=True makes an attribute of a function
+
 
 def main(export: Path, expected: dict) -> None:
     """Makes every check; raises an error that says what is wrong."""
@@ -130,18 +132,39 @@ def decode(image: bytes) -> tf.Tensor:
 
 
 def check_ops(export: Path, text_ops: list[str]) -> None:
-    """Checks that the stock server has every operation of every function."""
+    """Checks that the stock server has every operation of every function, and runs it."""
+    ops = ops_of(export) - set(text_ops)
+    known = {op for op in ops - PYTHON_OPS if hasattr(tf.raw_ops, op) or "Xla" in op}
+    if missing := sorted(ops - known):
+        raise ValueError(f"TensorFlow Serving does not have these operations: {', '.join(missing)}")
+    # Without --xla_cpu_compilation_enabled the server calls DisableXlaCompilation: main.cc.
+    if compiled := compiled_parts(export):
+        raise ValueError(
+            "TensorFlow Serving runs these only with XLA, which it has turned off: "
+            f"{', '.join(compiled)}. Leave out jit_compile=True."
+        )
+
+
+def ops_of(export: Path) -> set[str]:
+    """Returns the names of all operations of an export, those within functions too."""
+    nodes, functions = _parts(export)
+    return {node.op for node in nodes} - {each.signature.name for each in functions}
+
+
+def compiled_parts(export: Path) -> list[str]:
+    """Returns the names of the operations and functions that XLA must compile."""
+    nodes, functions = _parts(export)
+    marked = {each.signature.name for each in functions if each.attr[MUST_COMPILE].b}
+    return sorted(marked | {node.op for node in nodes if "Xla" in node.op})
+
+
+def _parts(export: Path) -> tuple[list, list]:
+    """Returns the nodes of a graph, those within functions too, and its functions."""
     saved_model = saved_model_pb2.SavedModel()
     saved_model.ParseFromString((export / "saved_model.pb").read_bytes())
     graph = saved_model.meta_graphs[0].graph_def
-    nodes = [*graph.node, *(node for each in graph.library.function for node in each.node_def)]
-    functions = {each.signature.name for each in graph.library.function}
-    ops = {node.op for node in nodes} - functions
-    missing = sorted(
-        op for op in ops - set(text_ops) if op in PYTHON_OPS or not hasattr(tf.raw_ops, op)
-    )
-    if missing:
-        raise ValueError(f"TensorFlow Serving does not have these operations: {', '.join(missing)}")
+    functions = list(graph.library.function)
+    return [*graph.node, *(node for each in functions for node in each.node_def)], functions
 
 
 def check_signatures(meta_graph: meta_graph_pb2.MetaGraphDef, expected: dict[str, list]) -> None:

@@ -106,6 +106,8 @@ def _signatures(
         return _probabilities(model, encoder, texts)  # (B, C)
 
     def predict(**texts: tf.Tensor) -> dict[str, tf.Tensor]:
+        with tf.control_dependencies(_checked_to_be_even(texts)):
+            texts = {name: tf.identity(column) for name, column in texts.items()}
         return labelled(scores_of(texts), names)
 
     def classify(inputs: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -116,6 +118,17 @@ def _signatures(
         "serving_default": signature(predict, **{name: strings(name) for name in columns}),
         "classify": signature(classify, inputs=strings("inputs")),
     }
+
+
+def _checked_to_be_even(texts: dict[str, tf.Tensor]) -> list[tf.Operation]:
+    """Returns the operations that stop where there are not as many second texts as first ones."""
+    names = [name for name in FEATURES if name in texts]
+    if len(names) == 1:
+        return []
+    sizes = [tf.size(texts[name]) for name in names]
+    counts = [each for pair in zip(sizes, names, strict=True) for each in pair]
+    said = [f"{' and '.join(names)} must be as many. Received:", *counts]
+    return [tf.debugging.Assert(tf.equal(*sizes), said)]
 
 
 def _probabilities(model, encoder: TextEncoder, texts: dict[str, tf.Tensor]) -> tf.Tensor:
