@@ -201,6 +201,7 @@ def check_converged(history: list[dict[str, float]]) -> None:
 # fmt: off
 _SHOWN = {
     "val_loss": "loss", "val_accuracy": "accuracy", "val_macro_f1": "macro-F1", "val_bleu": "BLEU",
+    "val_chrf": "chrF",
 }
 # fmt: on
 
