@@ -91,7 +91,7 @@ TASKS = {
         "tokenizer_config.json vocab.json",
         "learning_curves.png alignment.png",
         (300, 13),
-        {"loss", "val_loss", "val_bleu", "val_cross_entropy"},
+        {"loss", "val_loss", "val_bleu", "val_chrf", "val_cross_entropy"},
         {"epochs": 3, "dropout": 0.1, "subword_dropout": 0.1},
     ),
 }

@@ -11,7 +11,9 @@ import pytest
 import tensorflow as tf
 
 from regard.recipes.errors import UserError
+from regard.recipes.tokenizers.beginnings import BYTES_AT_FIRST, FURTHER
 from regard.recipes.tokenizers.sentencepiece import SentencePieceTokenizer
+from regard.recipes.tokenizers.spelling import BYTE_PIECES
 
 WORDS = (
     'a the dog runs, don\'t well-kept café £100 10:30 p.m. U.S. "quoted" (really) naïve !? 50% #1',
@@ -215,6 +217,137 @@ def test_special_tokens_are_not_written(tokenizer):
     assert decode(tokenizer, rows) == ["the dog", "the dog", ""]
     beams = tf.ragged.constant([rows[:2], rows[1:]]).to_tensor(pad)  # (2, 2, L)
     assert tokenizer.decode(beams).numpy().tolist() == [[b"the dog"] * 2, [b"the dog", b""]]
+
+
+# Characters that are spelled in bytes
+
+MANY = [f"{chr(0x4E00 + n)}狗跑过{chr(0x5A00 + n // 9)}" for n in range(1500)]
+NEVER_SEEN = [
+    "龘 unknown 龘龘",
+    "😀👩‍👩‍👧🇨🇳❤️",
+    "ሰላም עברית ไทย हिन्दी 한국어 ខ្មែរ",
+    "<b>bold</b> and {name}, 1,234,567.89 € at https://example.org/a_b?c=%20&d=[1]#x",
+    "« oui » 12\u202f345\u00a0km \ufeffx",
+    "e\u0301 ＡＢＣ \u0301",
+]
+
+
+@pytest.fixture(scope="module")
+def speller():
+    """Learned from more characters than it has pieces."""
+    return SentencePieceTokenizer.learn([*LINES, *MANY], [*LINES, *MANY], 1200)
+
+
+def test_more_characters_than_pieces(speller, caplog):
+    assert len({*"".join(MANY)}) > len(speller.vocabulary) == 1200
+    assert speller.vocabulary.keys() >= {*BYTE_PIECES}
+    characters = [piece for piece in speller.vocabulary if len(piece) == 1]
+    assert 100 < len(characters) < 600
+    assert {*"狗跑过the"} <= {*characters}
+    assert decode(speller, speller.encode_targets(MANY)) == MANY
+
+
+def test_what_was_never_seen_survives(speller):
+    rows = speller.encode_targets(NEVER_SEEN)
+    assert speller.unknown_id not in np.concatenate(rows)
+    assert decode(speller, rows) == NEVER_SEEN
+    lines = [*NEVER_SEEN, *LINES[:300], *AWKWARD, *MANY[:100]]
+    rows = speller.encode(tf.constant(lines), 10**6).to_list()
+    assert rows == speller.encode_sources(lines)
+    assert speller.unknown_id not in np.concatenate(rows)
+
+
+def test_bytes_that_are_no_text_are_written_as_such(speller):
+    ids = [speller.vocabulary[f"<0x{byte:02X}>"] for byte in "é狗".encode()]
+    texts = decode(speller, [ids, ids[:-1], ids[1:], [speller.vocabulary["a"], *ids[3:]]])
+    assert texts[0] == "é狗"
+    assert texts[1][0] == "é" and {*texts[1][1:]} == {"\ufffd"}
+    assert texts[2] == "\ufffd狗"
+    assert texts[3][0] == "a" and {*texts[3][1:]} == {"\ufffd"}
+
+
+def test_what_spells_is_saved_as_well(speller, tmp_path):
+    speller.save(tmp_path, 77)
+    loaded = SentencePieceTokenizer.load(tmp_path)
+    assert loaded.encode_sources(NEVER_SEEN) == speller.encode_sources(NEVER_SEEN)
+    assert decode(loaded, loaded.encode_targets(NEVER_SEEN)) == NEVER_SEEN
+
+
+def test_the_advice_for_too_small_a_vocabulary_works():
+    with pytest.raises(UserError, match="or at least 512"):
+        SentencePieceTokenizer.learn(MANY, LINES, 511)
+    learned = SentencePieceTokenizer.learn(MANY, LINES, 512)
+    assert decode(learned, learned.encode_targets([*MANY[:9], *LINES[:9]])) == [
+        *MANY[:9],
+        *LINES[:9],
+    ]
+
+
+def test_a_digit_is_a_piece_by_itself():
+    """So that a number never seen is cut up like those that were."""
+    lines = ["in 1990 and 2026"] * 50
+    learned = SentencePieceTokenizer.learn(lines, lines, 60)
+    assert {*"190260"} <= learned.vocabulary.keys()
+    assert not [
+        piece for piece in learned.vocabulary if len(piece) > 1 and any(map(str.isdigit, piece))
+    ]
+
+
+# No more is tokenized than is read
+
+
+def counted(tokenizer, monkeypatch):
+    """Counts the bytes that are given to SentencePiece."""
+    sizes = []
+    whole = tokenizer._numbered
+
+    def count(texts):
+        sizes.append(int(tf.reduce_sum(tf.strings.length(texts))))
+        return whole(texts)
+
+    monkeypatch.setattr(tokenizer, "_numbered", count)
+    return sizes
+
+
+@pytest.mark.parametrize("unit", ["狗", "狗跑过草地", "o", "thedogruns", "a", "1", "ｔ", "!"])
+def test_of_a_text_without_spaces_only_its_beginning_is_tokenized(tokenizer, monkeypatch, unit):
+    sizes = counted(tokenizer, monkeypatch)
+    whole = tokenizer.encode_sources([unit * 4000])[0]
+    for kilobytes in (100, 400, 1600):
+        text = unit * (1000 * kilobytes // len(unit.encode()))
+        row = tokenizer.encode(tf.constant([text, "the dog"]), 100).to_list()
+        assert row[0] == [*whole[:99], tokenizer.end_id]
+        assert row[1] == tokenizer.encode_sources(["the dog"])[0]
+    assert len({*sizes}) <= 2
+    assert sum(sizes) < 3 * 4 * BYTES_AT_FIRST * (100 + FURTHER)
+
+
+@pytest.mark.parametrize("unit", ["龘", "龘😀ሰ", " ", "\u3000", "\u200b", "\xff"])
+def test_what_is_no_token_or_one_is_passed_over_in_linear_time(tokenizer, monkeypatch, unit):
+    """A run of spaces or unknown characters, however long; TensorFlow Text alone is quadratic."""
+    is_nothing = unit in " \u3000\u200b"
+    unit = b"\xff" if unit == "\xff" else unit.encode()
+    expected = tokenizer.encode_sources(["the dog" if is_nothing else "龘 the dog"])
+    for kilobytes in (100, 400, 1600):
+        sizes = counted(tokenizer, monkeypatch)
+        text = unit * (1000 * kilobytes // len(unit))
+        row = tokenizer.encode(tf.constant([text + b" the dog"]), 100).to_list()
+        assert row == expected
+        assert sum(sizes) < 3 * len(text) + 2 * BYTES_AT_FIRST * (100 + FURTHER)
+    runs = tokenizer._graph_source._run(tf.constant(["龘龘"]), tf.int32).row_lengths()
+    assert runs.numpy()[0] >= 6  # and nothing is put together there
+
+
+def test_where_a_text_is_cut_changes_nothing():
+    """Not even where every neighbour may be put together with the next."""
+    rng = random.Random(5)
+    lines = ["".join(rng.choices("ab", k=rng.randint(1, 200))) for _ in range(300)]
+    learned = SentencePieceTokenizer.learn(lines, lines, 400)
+    texts = ["".join(rng.choices("ab", k=4000)) for _ in range(50)]
+    texts += ["a" * 5000, "ab" * 2500, "aab" * 2000, "龘a" * 3000, "a e\u0301" * 2000]
+    for length in (1, 2, 30):
+        expected = learned.cut(learned.encode_sources(texts), length)
+        assert learned.encode(tf.constant(texts), length).to_list() == expected
 
 
 # Subword dropout

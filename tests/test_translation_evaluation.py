@@ -42,6 +42,51 @@ def test_chinese_is_tokenized_by_its_characters(references, expected):
     assert tokenization(references) == expected
 
 
+# The first article of the Universal Declaration of Human Rights, or the like.
+UNSPACED = {
+    "Thai": "มนุษย์ทั้งหลายเกิดมามีอิสระและเสมอภาคกันในเกียรติศักดิ์และสิทธิ ต่างมีเหตุผลและมโนธรรม",
+    "Lao": "ມະນຸດເກີດມາມີສິດເສລີພາບ ແລະ ສະເໝີໜ້າກັນໃນທາງກຽດຕິສັກ",
+    "Khmer": "មនុស្សទាំងអស់កើតមកមានសេរីភាពនិងភាពស្មើគ្នាក្នុងសេចក្តីថ្លៃថ្នូរ",
+    "Burmese": "လူတိုင်းသည်တူညီလွတ်လပ်သောဂုဏ်သိက္ခာဖြင့်လည်းကောင်း",
+    "Tibetan": "འགྲོ་བ་མིའི་རིགས་རྒྱུད་ཡོངས་ལ་སྐྱེས་ཙམ་ཉིད་ནས་ཆེ་མཐོངས་དང༌།",
+    "Javanese": "ꦱꦧꦼꦤ꧀ꦈꦮꦺꦴꦁꦏꦭꦲꦶꦫꦏꦺꦏꦟ꧀ꦛꦶꦩꦂꦢꦶꦏ",
+    "Japanese": "すべての人間は、生れながらにして自由であり、かつ、尊厳と権利とについて平等。",
+    "katakana alone": "コンピュータープログラム",
+    "Yi": "ꊿꂷꃅꄿꐨꐥ，ꌅꅍꀂꏽꐯꒈꃅꐥꌐ。",
+    "words of another script": "ฉันใช้ TensorFlow และ Keras ทุกวัน",
+    "no script that we know of": "C1=CC=C(C=C1)C(=O)OCCN(CC)CC.Cl[C@H](F)Br",
+}
+SPACED = {
+    "Korean": "모든 인간은 태어날 때부터 자유로우며 그 존엄과 권리에 있어 동등하다.",
+    "Vietnamese": "Tất cả mọi người sinh ra đều được tự do và bình đẳng.",
+    "Javanese in Latin letters": "Saben uwong kalairaké kanthi mardika lan darbé martabat.",
+    "Hindi": "सभी मनुष्यों को गौरव और अधिकारों के मामले में जन्मजात स्वतन्त्रता प्राप्त है।",
+    "Amharic": "የሰው ልጅ ሁሉ ሲወለድ ነጻና በክብርና በመብትም እኩልነት ያለው ነው።",
+    "long words": "Donaudampfschifffahrtsgesellschaft und Rindfleischetikettierung",
+    "numbers": "2026-11-20 12:30:00 1,234,567.89",
+    "a word of Thai": "The word สวัสดี means hello, and it is heard everywhere in Thailand.",
+}
+
+
+@pytest.mark.parametrize("text", UNSPACED.values(), ids=UNSPACED.keys())
+def test_bleu_can_tell_where_words_have_no_spaces_between(text):
+    assert tokenization([text]) == "char"
+    written = text[:9] + text[10:]
+    metrics = translation_metrics([written], [text])
+    assert 50 < metrics["bleu"] < 100
+    assert "tok:char" in metrics["signatures"]["bleu"]
+
+
+@pytest.mark.parametrize("text", SPACED.values(), ids=SPACED.keys())
+def test_words_with_spaces_between_are_words(text):
+    assert tokenization([text]) == "13a"
+
+
+def test_dates_in_chinese_are_chinese():
+    assert tokenization(["2026年11月20日", "1999年1月5日"]) == "zh"
+    assert tokenization(["𠀀𠀁𠀂𠮷野家", "𪚥龘"]) == "zh"
+
+
 @pytest.mark.parametrize("references", [REFERENCES, CHINESE])
 def test_a_perfect_translation(references):
     metrics = translation_metrics(references, references)
@@ -105,6 +150,21 @@ def test_tokenization_may_be_named():
     assert "tok:char" in metrics["signatures"]["bleu"]
 
 
+def test_several_references():
+    others = ["Two dogs run in the green field.", "x", "the usa won 3,000 points.", "A child."]
+    pairs = list(zip(REFERENCES, others, strict=True))
+    metrics = translation_metrics(TRANSLATIONS, pairs)
+    columns = [REFERENCES, others]
+    assert metrics["bleu"] == sacrebleu.corpus_bleu(TRANSLATIONS, columns).score
+    assert metrics["chrf"] == sacrebleu.corpus_chrf(TRANSLATIONS, columns).score
+    assert metrics["bleu"] > translation_metrics(TRANSLATIONS, REFERENCES)["bleu"]
+    assert metrics["exact"] == 0.5
+    assert {text[:7] for text in metrics["signatures"].values()} == {"nrefs:2"}
+    assert translation_metrics(TRANSLATIONS, [[each] for each in REFERENCES]) == (
+        translation_metrics(TRANSLATIONS, REFERENCES)
+    )
+
+
 def test_exact_is_the_share_of_equal_texts():
     assert translation_metrics(TRANSLATIONS, REFERENCES)["exact"] == 0.25
     assert translation_metrics(["a", "B", ""], ["a", "b", "c"])["exact"] == pytest.approx(1 / 3)
@@ -124,6 +184,35 @@ def test_translations_that_are_all_the_same(written, says, caplog):
     with caplog.at_level("WARNING", "regard"):
         warn_unless_learned(metrics)
     assert ("It has hardly learned to translate: BLEU is 0.0" in caplog.text) == says
+
+
+THAI = [
+    "สุนัขสองตัวกำลังวิ่งอยู่ในทุ่งหญ้าสีเขียว",
+    "ผู้ชายคนหนึ่งในเสื้อสีแดงไม่ได้ยิ้ม",
+    "เด็กผู้หญิงกำลังนอนหลับอยู่บนเตียง",
+    "เราจะไปตลาดพรุ่งนี้เช้า",
+    "รถไฟออกเวลาแปดโมงเช้า",
+]
+JAPANESE = [
+    "二匹の犬が緑の野原を走っています。",
+    "赤いシャツを着た男性は笑っていません。",
+    "女の子がベッドで眠っています。",
+    "私たちは明日の朝市場に行きます。",
+    "電車は朝八時に出発します。",
+]
+
+
+@pytest.mark.parametrize(
+    ("references", "often"), [(THAI, "กำลัง"), (JAPANESE, "ます。"), (CHINESE, "一个")]
+)
+def test_frequent_characters_alone_are_no_translations(references, often, caplog):
+    babble = [(often * 20)[: len(text)] for text in references]
+    warn_unless_learned(translation_metrics(babble, references))
+    assert "It has hardly learned to translate" in caplog.text
+    caplog.clear()
+    rough = [text[: 2 * len(text) // 3] for text in references]
+    warn_unless_learned(translation_metrics(rough, references))
+    assert not caplog.text
 
 
 def test_figures_are_ready_for_json():

@@ -225,6 +225,26 @@ def test_the_epoch_that_translates_best_is_kept_as_it_was_validated(use_ema):
     assert [row["val_bleu"] for row in history] == right_words
 
 
+@pytest.mark.parametrize(
+    ("bleu", "chrf", "expected"),
+    [
+        ([0.0, 0.0, 0.0], [20.0, 76.0, 60.0], 2),  # where BLEU tells nothing, chrF does
+        ([0.3, 0.1, 0.0], [20.0, 60.0, 76.0], 3),  # and where it tells next to nothing
+        ([2.5, 30.0, 29.9], [76.0, 60.0, 99.0], 2),
+        ([30.0, 30.0, 30.0], [60.0, 60.0, 61.0], 3),
+        ([1.9, 2.1, 0.0], [99.0, 20.0, 99.0], 2),
+    ],
+)
+def test_chrf_decides_where_bleu_cannot(bleu, chrf, expected):
+    best = BestBleu(9)
+    best.set_model(learner(use_ema=False)[0])
+    best.on_train_begin()
+    for epoch, figures in enumerate(zip(bleu, chrf, strict=True)):
+        best.on_test_end()
+        best.on_epoch_end(epoch, dict(zip(("val_bleu", "val_chrf"), figures, strict=True)))
+    assert best.best_epoch + 1 == expected
+
+
 def test_training_stops_where_translations_get_no_better():
     model, data = learner(use_ema=True)
     scores = iter([20.0, 100.0, *[0.0] * 20])
@@ -245,5 +265,6 @@ def test_bleu_is_that_of_greedy_translations_tokenized_as_the_references_ask(mon
     data = ParallelTexts("a file", ["a source"], ["快速的棕色狐狸跳过懒狗"])
     measure = measure_bleu(None, None, data, length=64)
     expected = sacrebleu.corpus_bleu(WRITTEN, [data.targets], tokenize="zh").score
-    assert measure() == {"val_bleu": pytest.approx(expected)}
+    chrf = sacrebleu.corpus_chrf(WRITTEN, [data.targets]).score
+    assert measure() == {"val_bleu": pytest.approx(expected), "val_chrf": pytest.approx(chrf)}
     assert 50 < expected < 100

@@ -19,7 +19,14 @@ import tensorflow as tf
 
 from ...models.layout import write_json
 from ..errors import UserError
-from .sentencepiece_models import GraphModel, learn_pieces, open_model, with_normalization
+from .beginnings import tokenize_beginnings
+from .sentencepiece_models import (
+    GraphModel,
+    learn_pieces,
+    open_model,
+    with_normalization,
+)
+from .spelling import BYTE_PIECES, choose_spelled
 
 END, UNKNOWN, PAD = "</s>", "<unk>", "<pad>"
 SPACE = "\N{LOWER ONE EIGHTH BLOCK}"  # how SentencePiece writes a space
@@ -57,9 +64,13 @@ class SentencePieceTokenizer:
         self.vocabulary = vocabulary
         self.end_id, self.unknown_id, self.pad_id = (vocabulary[p] for p in (END, UNKNOWN, PAD))
         self._source, self._target = (open_model(m) for m in (source_model, target_model))
-        self._pieces = [""] * (max(vocabulary.values()) + 1)
+        self._has_bytes = vocabulary.keys() >= {*BYTE_PIECES}
+        special = dict.fromkeys((END, UNKNOWN, PAD), b"")
+        if self._has_bytes:
+            special |= {piece: bytes([byte]) for byte, piece in enumerate(BYTE_PIECES)}
+        self._pieces = [b""] * (max(vocabulary.values()) + 1)
         for piece, index in vocabulary.items():
-            self._pieces[index] = "" if piece in (END, UNKNOWN, PAD) else piece
+            self._pieces[index] = special.get(piece, piece.encode())
         self._has_codes = any(p.startswith(">>") and p.endswith("<<") for p in vocabulary)
         self._graph_source = GraphModel(source_model)
         entries = tf.lookup.KeyValueTensorInitializer(
@@ -73,53 +84,67 @@ class SentencePieceTokenizer:
     ) -> "SentencePieceTokenizer":
         """Learns byte-pair encoding from sources and targets together.
 
-        Every character that occurs has a piece. Sources are normalized (NFKC and the like): a
-        ligature is read as its letters, a full-width letter or an odd space as the usual one.
-        Targets are left as they are, so that a model learns to write what people wrote.
+        Every character that occurs has a piece, or is spelled in bytes (`choose_spelled`). Sources
+        are normalized (NFKC and the like): a ligature is read as its letters, a full-width letter
+        or an odd space as the usual one. Targets are left as they are, so that a model learns to
+        write what people wrote.
 
         `vocabulary_size` is the number of pieces, special ones included; little text gives fewer.
 
         Raises:
-            UserError: If the texts have more characters than that.
+            UserError: If the texts have more characters than that, and it is too small for bytes.
         """
         normalizer = sentencepiece.SentencePieceNormalizer(
             rule_name="nmt_nfkc", add_dummy_prefix=False, escape_whitespaces=False
         )
         texts = [*normalizer.normalize(list(sources)), *targets]
-        target_model = learn_pieces(texts, vocabulary_size - 1)  # without that of padding
+        spelled = choose_spelled(texts, vocabulary_size)
+        target_model = learn_pieces(texts, vocabulary_size - 1, spelled)  # without that of padding
         processor = open_model(target_model)
         pieces = [processor.id_to_piece(index) for index in range(processor.get_piece_size())]
         vocabulary = {piece: index for index, piece in enumerate([*pieces, PAD])}
         return cls(with_normalization(target_model), target_model, vocabulary)
 
-    def tokenize(self, texts: tf.Tensor) -> tf.RaggedTensor:
-        """Cuts sources into pieces, in a graph: strings (B,) in UTF-8 to strings (B, None)."""
-        if self._has_codes:
-            rest = tf.strings.regex_replace(texts, LANGUAGE_CODE, "")
-            code_length = tf.strings.length(texts) - tf.strings.length(rest)
-            codes = tf.strings.substr(texts, tf.zeros_like(code_length), code_length)[:, tf.newaxis]
-            has_code = tf.cast(code_length > 0, tf.int64)
-            codes = tf.RaggedTensor.from_tensor(codes, lengths=has_code)
-            return tf.concat([codes, self._graph_source.tokenize(rest)], axis=1)
-        return self._graph_source.tokenize(texts)
+    def tokenize(self, texts: tf.Tensor, length: int) -> tf.RaggedTensor:
+        """Turns sources into token ids without an end, in a graph: strings (B,) to int32 (B, None).
+
+        The strings are in UTF-8. Only the first `length` tokens of each are sure to be right, as in
+        `tokenize_beginnings`.
+        """
+        if not self._has_codes:
+            return tokenize_beginnings(self._numbered, texts, length)
+        rest = tf.strings.regex_replace(texts, LANGUAGE_CODE, "")
+        code_length = tf.strings.length(texts) - tf.strings.length(rest)
+        codes = tf.strings.substr(texts, tf.zeros_like(code_length), code_length)
+        codes = self._graph_table.lookup(codes)[:, tf.newaxis]
+        has_code = tf.cast(code_length > 0, tf.int64)
+        codes = tf.RaggedTensor.from_tensor(codes, lengths=has_code)
+        ids = tokenize_beginnings(self._numbered, rest, length)
+        return tf.concat([codes, ids], axis=1)
+
+    def _numbered(self, texts: tf.Tensor) -> tf.RaggedTensor:
+        """Returns the token ids (B, None) of whole texts (B,)."""
+        pieces = self._graph_source.tokenize(texts)
+        return pieces.with_flat_values(self._graph_table.lookup(pieces.flat_values))
 
     def encode(self, texts: tf.Tensor, max_sequence_length: int) -> tf.RaggedTensor:
         """Encodes sources in a graph: strings (B,) in UTF-8 to int32 (B, None), each with an end.
 
         What is longer than `max_sequence_length` tokens, the end included, is cut off.
         """
-        return self.enclose(self.tokenize(texts), max_sequence_length)
+        return self.enclose(self.tokenize(texts, max_sequence_length), max_sequence_length)
 
-    def enclose(self, pieces: tf.RaggedTensor, max_sequence_length: int) -> tf.RaggedTensor:
-        """Numbers pieces (B, None) and puts an end after them, as `encode` does."""
-        pieces = pieces[:, : max_sequence_length - 1]
-        ids = pieces.with_flat_values(self._graph_table.lookup(pieces.flat_values))
-        ends = tf.fill([pieces.nrows(), 1], self.end_id)
-        return tf.concat([ids, ends], axis=1)
+    def enclose(self, token_ids: tf.RaggedTensor, max_sequence_length: int) -> tf.RaggedTensor:
+        """Puts an end after token ids (B, None), as `encode` does."""
+        token_ids = token_ids[:, : max_sequence_length - 1]
+        ends = tf.fill([token_ids.nrows(), 1], self.end_id)
+        return tf.concat([token_ids, ends], axis=1)
 
     def decode(self, token_ids: tf.Tensor) -> tf.Tensor:
         """Turns token ids (..., L) into strings (...), without special tokens, in a graph."""
         texts = tf.strings.reduce_join(tf.gather(self._pieces, token_ids), axis=-1)
+        if self._has_bytes:  # which need not be a text
+            texts = tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8", errors="replace")
         return tf.strings.strip(tf.strings.regex_replace(texts, SPACE, " "))
 
     def encode_sources(

@@ -1,7 +1,8 @@
 """Learns, changes, opens and runs SentencePiece models, which are bytes."""
 
 import hashlib
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Sequence
 from io import BytesIO
 
 import sentencepiece
@@ -12,17 +13,26 @@ from tensorflow_text.python.ops.sentencepiece_tokenizer import (
 )
 
 from ..errors import UserError
+from .spelling import BYTE_PIECES
 
 LONGEST_TO_LEARN_FROM = 2**20  # bytes of a text; longer ones are passed over
 
 
-def learn_pieces(texts: Sequence[str], vocabulary_size: int) -> bytes:
+def learn_pieces(
+    texts: Sequence[str], vocabulary_size: int, spelled: Collection[str] | None = None
+) -> bytes:
     """Learns byte-pair encoding and returns the model, serialized.
+
+    A digit is a piece by itself, so that a number never seen can be copied like any other. Unless
+    `spelled` is None, each byte has a piece, and so the characters in it need none.
 
     Raises:
         UserError: If the texts have more characters than `vocabulary_size`.
     """
     written = BytesIO()
+    if spelled:  # SentencePiece would leave out 2% of a text at most
+        between = re.compile(f"[{re.escape(''.join(spelled))}]+")
+        texts = [part for text in texts for part in between.split(text) if part]
     try:
         sentencepiece.SentencePieceTrainer.train(
             sentence_iterator=iter(texts),
@@ -31,6 +41,8 @@ def learn_pieces(texts: Sequence[str], vocabulary_size: int) -> bytes:
             vocab_size=vocabulary_size,
             hard_vocab_limit=False,
             character_coverage=1.0,
+            byte_fallback=spelled is not None,
+            split_digits=True,
             normalization_rule_name="identity",
             max_sentence_length=LONGEST_TO_LEARN_FROM,
             eos_id=0,  # these as in Marian
@@ -43,7 +55,8 @@ def learn_pieces(texts: Sequence[str], vocabulary_size: int) -> bytes:
     except RuntimeError as error:
         raise UserError(
             "`vocabulary_size` must be larger than the number of different characters, for each "
-            f"has a piece. Received: vocabulary_size={vocabulary_size + 1}, "
+            f"has a piece; or at least {2 * len(BYTE_PIECES)}, for then rare ones are spelled in "
+            f"bytes. Received: vocabulary_size={vocabulary_size + 1}, "
             f"{len(set().union(*texts))} characters ({error})"
         ) from error
     return written.getvalue()
@@ -77,12 +90,25 @@ class GraphModel(tf.saved_model.experimental.TrackableResource):
 
     TensorFlow Text keeps its models in a cache of kernels, which a new random seed clears. This one
     has a name of its own, and so is kept outside of that cache.
+
+    TensorFlow Text's version puts unknown characters that are neighbours together one by one, which
+    takes time quadratic in their number. So the model is made to give the bytes of what it does not
+    know, and they are joined here.
     """
 
     def __init__(self, model: bytes):
         super().__init__()
-        self._model = model
-        self._shared_name = hashlib.sha256(model).hexdigest()
+        proto = sentencepiece_model_pb2.ModelProto.FromString(model)
+        pieces = [each.piece for each in proto.pieces]
+        self._parts_from = len(pieces)  # the ids of what is to be joined
+        self._surfaces = None
+        if not proto.trainer_spec.byte_fallback and {*pieces}.isdisjoint(BYTE_PIECES):
+            self._surfaces = [each.encode() for each in pieces] + [bytes([b]) for b in range(256)]
+            proto.trainer_spec.byte_fallback = True
+            for piece in BYTE_PIECES:
+                proto.pieces.add(piece=piece, score=0.0, type=proto.SentencePiece.BYTE)
+        self._model = proto.SerializeToString()
+        self._shared_name = hashlib.sha256(self._model).hexdigest()
         _ = self.resource_handle  # which makes it, outside of any graph
 
     def _create_resource(self):
@@ -90,6 +116,13 @@ class GraphModel(tf.saved_model.experimental.TrackableResource):
 
     def tokenize(self, texts: tf.Tensor) -> tf.RaggedTensor:
         """Cuts texts into pieces: strings (B,) to strings (B, None)."""
+        if self._surfaces is None:
+            return self._run(texts, tf.string)
+        ids = self._run(texts, tf.int32)
+        surfaces = ids.with_flat_values(tf.gather(self._surfaces, ids.flat_values))
+        return join_neighbours(surfaces, ids.flat_values >= self._parts_from)
+
+    def _run(self, texts: tf.Tensor, out_type: tf.DType) -> tf.RaggedTensor:
         values, splits = text_ops.sentencepiece_tokenize_op(
             self.resource_handle,
             texts,
@@ -98,7 +131,24 @@ class GraphModel(tf.saved_model.experimental.TrackableResource):
             add_bos=False,
             add_eos=False,
             reverse=False,
-            out_type=tf.string,
+            out_type=out_type,
             return_nbest=False,
         )
         return tf.RaggedTensor.from_row_splits(values, splits, validate=False)
+
+
+def join_neighbours(texts: tf.RaggedTensor, is_part: tf.Tensor) -> tf.RaggedTensor:
+    """Joins texts of a row (B, None) that follow each other, where both are parts of something.
+
+    Args:
+        texts: (B, None), strings.
+        is_part: (N,), booleans, for the flat values of the texts.
+    """
+    rows = texts.value_rowids()
+    goes_on = is_part[1:] & is_part[:-1] & (rows[1:] == rows[:-1])
+    is_first = tf.concat([tf.ones_like(is_part[:1]), ~goes_on], axis=0)
+    numbers = tf.cumsum(tf.cast(is_first, tf.int32))
+    count = tf.reduce_max(tf.concat([[0], numbers], axis=0))
+    joined = tf.strings.unsorted_segment_join(texts.flat_values, numbers - 1, count)
+    rows = tf.boolean_mask(rows, is_first)
+    return tf.RaggedTensor.from_value_rowids(joined, rows, texts.nrows(), validate=False)

@@ -99,15 +99,15 @@ def translation_function(model, tokenizer, max_sequence_length: int, num_beams, 
 
     @tf.function(autograph=False, input_signature=[tf.TensorSpec([None], tf.string, "texts")])
     def translate(texts):
-        pieces = tokenizer.tokenize(texts)
-        token_ids = tokenizer.enclose(pieces, max_sequence_length)
+        tokens = tokenizer.tokenize(texts, max_sequence_length)
+        token_ids = tokenizer.enclose(tokens, max_sequence_length)
         translations, scores = answer_in_micro_batches(
             lambda rows: search(tf.gather(token_ids, rows)),
             token_ids.row_lengths(),
             [tf.TensorSpec([None], dtype) for dtype in (tf.string, tf.float32)],
             LANES,
         )
-        truncated = pieces.row_lengths() >= max_sequence_length  # there is an end as well
+        truncated = tokens.row_lengths() >= max_sequence_length  # there is an end as well
         return {"translations": translations, "scores": scores, "truncated": truncated}
 
     return translate

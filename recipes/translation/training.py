@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import keras
 from keras import ops
-from sacrebleu.metrics import BLEU
+from sacrebleu.metrics import BLEU, CHRF
 
 from ...models import Translator
 from ..tokenizers.sentencepiece import SentencePieceTokenizer
@@ -15,6 +15,8 @@ from .data import ParallelTexts
 from .evaluation import tokenization
 from .serving import translate_all, translation_function
 from .settings import TranslationSettings
+
+TELLING_BLEU = 2.0  # of 100: below, a few matches by chance decide
 
 
 @keras.saving.register_keras_serializable("regard")
@@ -101,10 +103,14 @@ def compile_translator(model: keras.Model, settings: TranslationSettings, total_
 
 
 class BestBleu(BestEpoch):
-    """Keeps the weights of the epoch with the best BLEU."""
+    """Keeps the weights of the epoch with the best BLEU, or of equals the best chrF.
+
+    A BLEU below `TELLING_BLEU` is next to nothing, and counts as none.
+    """
 
     def get_monitor_value(self, logs):
-        return logs["val_bleu"]
+        bleu = logs["val_bleu"]
+        return (bleu if bleu >= TELLING_BLEU else 0.0) + 1e-3 * logs.get("val_chrf", 0.0)
 
 
 def measure_bleu(
@@ -113,9 +119,13 @@ def measure_bleu(
     """Makes what measures a model's greedy translations, at most so long, of validation data."""
     greedy = translation_function(model, tokenizer, length, num_beams=1, length_penalty=1.0)
     bleu = BLEU(tokenize=tokenization(validation.targets), force=True)
+    scores = {"val_bleu": bleu, "val_chrf": CHRF()}
 
     def measure() -> dict[str, float]:
         written, _ = translate_all(greedy, validation.sources)
-        return {"val_bleu": bleu.corpus_score(written, [validation.targets]).score}
+        references = [validation.targets]
+        return {
+            name: score.corpus_score(written, references).score for name, score in scores.items()
+        }
 
     return measure
