@@ -11,6 +11,7 @@ import json
 import reprlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -19,6 +20,11 @@ from .rows import Table
 
 TABLE_FORMATS = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".pq")
 TABLE_SUFFIXES = f"{', '.join(TABLE_FORMATS[:-1])} or {TABLE_FORMATS[-1]}"
+
+
+def is_table(source: str) -> bool:
+    """Returns whether the name of a source says that it has columns."""
+    return source.startswith("tfds:") or Path(source).suffix.lower() in TABLE_FORMATS
 
 
 def open_table(source: str, encoding: str) -> Table:
@@ -123,8 +129,7 @@ def _decoding_error(source: str, encoding: str) -> UserError:
 def _open_delimited(source: str, encoding: str, is_tsv: bool) -> Table:
     """Opens a CSV or TSV file, whose first record is the header."""
     clean = _unquote if is_tsv else str
-    records = _records(source, encoding, is_tsv)
-    _, header = next(records, (1, None))
+    _, header = next(_records(source, encoding, is_tsv), (1, None))
     if header is None:
         raise UserError(f"{source}: the file is empty.")
     columns = [clean(name).strip() for name in header]
@@ -136,8 +141,9 @@ def _open_delimited(source: str, encoding: str, is_tsv: bool) -> Table:
     delimiter = "tab" if is_tsv else "comma outside quotes"
 
     def read(names: Sequence[str]) -> Iterator[tuple[int, str, Sequence[Any]]]:
-        indices = [columns.index(name) for name in names]
-        for row, record in records:
+        is_whole = list(names) == columns  # then those of one name are told apart
+        indices = range(len(columns)) if is_whole else [columns.index(name) for name in names]
+        for row, record in islice(_records(source, encoding, is_tsv), 1, None):
             if len(record) == len(columns):
                 yield row, "", [clean(record[index]) for index in indices]
             else:
@@ -174,19 +180,22 @@ def _unquote(field: str) -> str:
 
 def _open_jsonl(source: str, encoding: str) -> Table:
     """Opens a file of JSON Lines; its columns are the names in all of its objects."""
-    with _open_text(source, encoding) as file:
-        lines = enumerate(file, start=1)
-        records = [(row, *_parse_object(line)) for row, line in lines if not line.isspace()]
-    columns = list(dict.fromkeys(name for _, _, record in records for name in record))
-    if records and not columns:
-        row, problem, _ = records[0]
+
+    def records() -> Iterator[tuple[int, str, dict[str, Any]]]:
+        with _open_text(source, encoding) as file:
+            lines = enumerate(file, start=1)
+            yield from ((row, *_parse_object(line)) for row, line in lines if not line.isspace())
+
+    columns = list(dict.fromkeys(name for _, _, record in records() for name in record))
+    if not columns and (first := next(records(), None)):
+        row, problem, _ = first
         raise UserError(f"{source}, row {row}: {problem or 'the object is empty'}.")
 
     def read(names: Sequence[str]) -> Iterator[tuple[int, str, Sequence[Any]]]:
-        for row, problem, record in records:
+        for row, problem, record in records():
             yield row, problem, [record.get(name) for name in names]
 
-    return Table(columns, read)
+    return Table(columns, read, objects=lambda: (record for _, _, record in records()))
 
 
 def _parse_object(line: str) -> tuple[str, dict[str, Any]]:

@@ -17,12 +17,18 @@ NOT_TEXT = re.compile(r"[\0\ud800-\udfff]")
 class Table(NamedTuple):
     """Holds an opened source: its columns, and a function that reads some of them.
 
-    `read(columns)` gives (row number, problem, cells) for every row. The cells are unchecked. If
-    the row itself is bad, the problem says why, and the cells mean nothing.
+    `read(columns)` gives (row number, problem, cells) for every row, each time from the first on;
+    asked for all columns it gives all cells, also of columns of one name. The cells are unchecked.
+    If the row itself is bad, the problem says why, and the cells mean nothing.
+
+    A source that has more to its rows than `read` gives has them whole, too, in the same order:
+    `batches()` are Arrow's, at least one, with types; `objects()` are those of JSON, one a row.
     """
 
     columns: list[str]
     read: Callable[[Sequence[str]], Iterable[tuple[int, str, Sequence[Any]]]]
+    batches: Callable[[], Iterable[Any]] | None = None
+    objects: Callable[[], Iterable[dict[str, Any]]] | None = None
 
 
 def read_rows(
@@ -40,7 +46,7 @@ def read_rows(
     bad_rows = []
     for row, problem, cells in table.read(list(columns.values())):
         cells = [_clean(what, cell) for what, cell in zip(columns, cells, strict=False)]
-        problem = problem or _first_problem(columns, cells)
+        problem = problem or first_problem(columns, cells)
         if not problem:
             for kept, cell in zip(good.values(), cells, strict=True):
                 kept.append(cell)
@@ -74,7 +80,7 @@ def _clean(what: str, value: Any) -> Any:
     return value
 
 
-def _first_problem(columns: dict[str, str], cells: list[Any]) -> str:
+def first_problem(columns: dict[str, str], cells: Sequence[Any]) -> str:
     """Says in words what is wrong with a row's cells; empty if nothing is."""
     for (what, column), value in zip(columns.items(), cells, strict=True):
         problem = _problem(what, value)
