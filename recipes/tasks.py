@@ -25,7 +25,12 @@ class Task(NamedTuple):
         settings: The class of `settings.py` that decides a training.
         sources: The class there that says what the data is.
         reading: The class there that says how data is read, to be evaluated on.
-        asking: The class there of the options of `regard predict`; empty if there are none.
+        questions: The class there that says how a table of what a run is asked is read.
+        asking: The class there of the other options of `regard predict`; empty if there are none.
+        answers: The columns of a run's answers in a table, with their types; none if there are
+            none for it.
+        lists: The function of its `data.py` that lists files, where runs are asked about these by
+            their names; empty where they are asked about texts.
         needs: What `run.json` must hold beside what all do, with the types.
         output: Where a run is written by default, in words.
         prefix: What the default name of a run begins with.
@@ -44,7 +49,10 @@ class Task(NamedTuple):
     settings: str
     sources: str
     reading: str
+    questions: str
     asking: str = ""
+    answers: Mapping[str, type] = MappingProxyType({"label": str, "score": float})
+    lists: str = ""
     needs: Mapping[str, type] = MappingProxyType({})
     output: str = "runs/ and the name of TRAIN"
     prefix: str = ""
@@ -73,6 +81,7 @@ _TEXT = Task(
     settings="TextSettings",
     sources="TextSources",
     reading="TextReading",
+    questions="TextQuestions",
     needs={
         "settings.max_sequence_length": int,
         "data.train.text_column": str,
@@ -95,6 +104,8 @@ _PRETRAINING = Task(
     settings="PretrainingSettings",
     sources="UnlabelledSources",
     reading="UnlabelledReading",
+    questions="UnlabelledReading",
+    answers=MappingProxyType({}),
     needs={"settings.max_sequence_length": int},
     output="runs/pretrained- and the name of the first FILE",
     prefix="pretrained-",
@@ -116,7 +127,9 @@ _TRANSLATION = Task(
     settings="TranslationSettings",
     sources="ParallelSources",
     reading="ParallelFiles",
+    questions="SourceReading",
     asking="Decoding",
+    answers=MappingProxyType({"translation": str, "score": float}),
     needs={"settings.max_sequence_length": int},
     output="runs/ and the name of the data",
     demo=frozenset(
@@ -142,7 +155,9 @@ _IMAGES = Task(
     settings="ImageSettings",
     sources="ImageSources",
     reading="ImageReading",
+    questions="ImageQuestions",
     asking="ImageInputs",
+    lists="list_images",
     demo=frozenset(["digits", "run", "served"]),
     demo_help="Learn handwritten digits from a folder of files, and export what reads them.",
 )

@@ -3,7 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
+from ..data.columns import choose_columns
+from ..data.formats import open_table
+from ..runs.scoring import Asked
 from .data import Texts, read_texts
+from .settings import UnlabelledReading
 
 
 def check_sources(sources: Sequence[str], **_: Any) -> str:
@@ -14,3 +18,11 @@ def check_sources(sources: Sequence[str], **_: Any) -> str:
 def read_sources(sources: dict[str, Any], seed: int) -> dict[str, Texts]:
     """Reads what `pretrain_text` learns from."""
     return {"sources": read_texts(**sources)}
+
+
+def read_questions(metadata: dict[str, Any], source: str, **reading: Any) -> Asked:
+    """Opens a table of texts, each with a [MASK]."""
+    reading = UnlabelledReading(**reading)
+    table = open_table(source, reading.encoding)
+    columns = choose_columns(source, table.columns, {"text": reading.text_column})
+    return Asked(source, table, columns, skip_bad_rows=reading.skip_bad_rows)

@@ -9,7 +9,7 @@ report/        learning curves, and what else shows how good it is
 
 import json
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
@@ -95,6 +95,10 @@ class Run:
             RuntimeError: If the export, loaded again, does not do what the run does.
         """
         raise UserError(f"A run of the task {self.task} cannot be exported.")
+
+    def answer(self, questions: list, **choices: Any) -> Sequence[Any]:
+        """Returns, for each of some questions, an answer, or in words what is wrong with it."""
+        return self.predict(questions, **choices)
 
     def what_next(self, directory: str) -> str:
         """Returns the commands that go on from the run in a directory."""

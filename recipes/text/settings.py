@@ -153,13 +153,19 @@ class TextSettings(BertSettings):
 
 
 @declared()
-class TextReading(TableReading):
-    """Decides how labelled texts are read."""
+class TextQuestions(TableReading):
+    """Decides how texts are read that are to be classified."""
 
     text_column: str | None = setting("Column of the texts.", default_is="guessed", metavar="NAME")
     pair_column: str | None = setting(
         "Column of second texts, for pairs of texts.", default_is="single texts", metavar="NAME"
     )
+
+
+@declared()
+class TextReading(TextQuestions):
+    """Decides how labelled texts are read."""
+
     label_column: str | None = setting(
         "Column of the labels.", default_is="guessed", metavar="NAME"
     )
