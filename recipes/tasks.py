@@ -29,7 +29,12 @@ class Task(NamedTuple):
         settings: The class of `settings.py` that decides a training.
         sources: The class there that says what the data is.
         reading: The class there that says how data is read, to be evaluated on.
-        asking: The class there of the options of `regard predict`; empty if there are none.
+        questions: The class there that says how a table of what a run is asked is read.
+        asking: The class there of the other options of `regard predict`; empty if there are none.
+        answers: The columns of a run's answers in a table, with their types; none if there are
+            none for it.
+        lists: The function of its `data.py` that lists files, where runs are asked about these by
+            their names; empty where they are asked about texts.
         needs: What `run.json` must hold beside what all do, with the types.
         scores: The main figures of `metrics.json` by their names, and how each is shown.
         output: Where a run is written by default, in words.
@@ -49,7 +54,10 @@ class Task(NamedTuple):
     settings: str
     sources: str
     reading: str
+    questions: str
     asking: str = ""
+    answers: Mapping[str, type] = MappingProxyType({"label": str, "score": float})
+    lists: str = ""
     needs: Mapping[str, type] = MappingProxyType({})
     scores: Mapping[str, str] = MappingProxyType(
         {"accuracy": "accuracy {:.4f}", "macro_f1": "macro-F1 {:.4f}"}
@@ -81,9 +89,10 @@ _TEXT = Task(
     settings="TextSettings",
     sources="TextSources",
     reading="TextReading",
+    questions="TextQuestions",
     needs={
         "settings.max_sequence_length": int,
-        "data.train.text_column": str,
+        "data.train.text_column": str | list,
         "data.train.label_column": str,
     },
     demo=frozenset(["reviews.csv", "held_out.csv", "run", "served"]),
@@ -103,6 +112,8 @@ _PRETRAINING = Task(
     settings="PretrainingSettings",
     sources="UnlabelledSources",
     reading="UnlabelledReading",
+    questions="UnlabelledReading",
+    answers=MappingProxyType({}),
     needs={"settings.max_sequence_length": int},
     scores={"perplexity": "perplexity {:.2f}", "accuracy": "accuracy {:.4f}"},
     output="runs/pretrained- and the name of the first FILE",
@@ -125,7 +136,9 @@ _TRANSLATION = Task(
     settings="TranslationSettings",
     sources="ParallelSources",
     reading="ParallelFiles",
+    questions="SourceReading",
     asking="Decoding",
+    answers=MappingProxyType({"translation": str, "score": float}),
     needs={"settings.max_sequence_length": int},
     scores={"bleu": "BLEU {:.2f}", "chrf": "chrF {:.2f}"},
     output="runs/ and the name of the data",
@@ -152,7 +165,9 @@ _IMAGES = Task(
     settings="ImageSettings",
     sources="ImageSources",
     reading="ImageReading",
+    questions="ImageQuestions",
     asking="ImageInputs",
+    lists="list_images",
     demo=frozenset(["digits", "run", "served"]),
     demo_help="Learn handwritten digits from a folder of files, and export what reads them.",
 )

@@ -29,7 +29,8 @@ def regard_here(*arguments, text=""):
     own words may be on stderr, it takes `regard`.
     """
     output, errors = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2))
-    given = io.TextIOWrapper(io.BytesIO(text.encode()), encoding="utf-8")
+    text = text.encode() if isinstance(text, str) else text
+    given = io.TextIOWrapper(io.BytesIO(text), encoding="utf-8")
     logger = logging.getLogger("regard")
     before, level = (logger.handlers[:], logger.propagate), logger.level
     with (

@@ -9,8 +9,7 @@ import logging
 import os
 import sys
 import traceback
-from collections.abc import Iterator
-from itertools import islice
+from functools import partial
 from pathlib import Path
 
 import click
@@ -19,8 +18,9 @@ from click.shell_completion import shell_complete
 from ... import __version__
 from ..errors import WORKER_LOST, UserError, WorkerLost
 from ..runs.directories import check_writable, read_metadata, takes_pairs
+from ..runs.scoring import check_table_output, score_table
 from ..tasks import TASKS
-from . import options
+from . import options, questions
 from .demo import demo
 from .fit import fit, pretrain
 from .next_steps import after_export
@@ -29,7 +29,6 @@ from .serve import serve
 from .support import load_run, load_tfds, say
 
 COMPLETE = "_REGARD_COMPLETE"  # click's name of what asks for a shell's completions
-PREDICTIONS_AT_ONCE = 1024  # lines of input, so that long input is answered as it is read
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100, "show_default": True}
 
 
@@ -86,33 +85,40 @@ def evaluate(run, data, as_json, **reading) -> None:
 @click.argument("run", type=click.Path(path_type=Path))
 @click.argument("texts", nargs=-1, metavar="[TEXT|IMAGE ...]")
 @click.option("--pair", metavar="TEXT", help="The second text, for a RUN that classifies pairs.")
-@click.option("--input", "source", metavar="FILE|-", help="Take each line of a file.")
+@click.option("--input", "source", metavar="FILE|-", help="Take the rows of a table, or lines.")
+@options.output("FILE", "Write a table: all columns of the input, and the answers.")
+@click.option("--scores", is_flag=True, help="Write there the probability of every class, too.")
 @options.prediction
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
-def predict(run, texts, pair, source, as_json, **choices) -> None:
-    """Classify or translate each TEXT, or each line of --input (- is standard input).
+def predict(run, texts, pair, source, output, overwrite, scores, as_json, **choices) -> None:
+    """Classify or translate each TEXT, or the rows or lines of --input (- is standard input).
 
     A classifier prints label, probability and text, separated by tabs; a translator a translation a
-    line. For pairs of texts, give one TEXT and --pair, or lines of two texts with a tab between
-    them; for a classifier of images, each TEXT is a file or a folder. A pretrained RUN says what
-    may stand behind each [MASK] instead.
+    line. Of a table, by its suffix (.csv, .tsv, .jsonl, .parquet), the column of texts is taken, of
+    another file each line. For pairs of texts, give one TEXT and --pair, a table, or lines with a
+    tab between the two; for a classifier of images, each TEXT is a file or a folder. A pretrained
+    RUN says what may stand behind each [MASK] instead.
+
+    \b
+      regard predict runs/reviews --input new.csv --output scored.csv
     """
-    if bool(texts) == bool(source):
-        raise click.UsageError("Give texts as arguments, or --input FILE: one of the two.")
-    if pair is not None and len(texts) != 1:
-        raise click.UsageError("--pair goes with exactly one TEXT.")
+    flags = {"json": as_json, "scores": scores, "overwrite": overwrite}
+    questions.check_usage(texts, pair, source, output, **flags)
     metadata = read_metadata(run)
-    choices = options.only_those_of(TASKS[metadata["task"]], "asking", choices)
-    is_pair = takes_pairs(metadata)
-    if pair is not None and not is_pair:
+    task = TASKS[metadata["task"]]
+    reading, choices = options.those_of(task, ["questions", "asking"], choices)
+    if pair is not None and not takes_pairs(metadata):
         raise UserError(f"{run} takes single texts: leave out --pair.")
-    lines = read_lines(source) if source else iter(texts)
-    if is_pair:
-        lines = split_pairs(lines, source) if pair is None else iter([(texts[0], pair)])
+    if output is not None:
+        check_table_output(output, source, overwrite)
+        columns = questions.answer_columns(task, metadata, scores)
+    asked = questions.find_questions(task, metadata, source, texts, pair, reading)
     trained = load_run(run)
-    while batch := list(islice(lines, PREDICTIONS_AT_ONCE)):
-        for prediction in trained.predict(batch, **choices):
-            click.echo(prediction.to_json() if as_json else prediction.to_line())
+    if output is not None:
+        score_table(asked, partial(trained.answer, **choices), output, columns, overwrite)
+        return
+    for line in questions.answer_lines(asked, trained, choices, task.answers, as_json):
+        click.echo(line)
 
 
 @cli.command()
@@ -136,28 +142,6 @@ def export(run, destination, precision) -> None:
     flags = ["--tensorflow_intra_op_parallelism=1"] if is_translator else []
     inputs = read_signatures(version)["serving_default"].inputs
     say("\n".join(after_export(version, inputs, flags)))
-
-
-def read_lines(source: str) -> Iterator[str]:
-    """Yields the lines of a file or of standard input; bytes that are not UTF-8 pass through."""
-    try:
-        file = sys.stdin.buffer if source == "-" else open(source, "rb")  # noqa: SIM115
-    except OSError as error:
-        raise UserError(f"{source} cannot be read: {error.strerror}.") from error
-    return (line.rstrip(b"\r\n").decode("utf-8", "surrogateescape") for line in file)
-
-
-def split_pairs(lines: Iterator[str], source: str | None) -> Iterator[tuple[str, str]]:
-    """Yields the two texts of each line, with a tab between them."""
-    for number, line in enumerate(lines, start=1):
-        first, tab, second = line.partition("\t")
-        if not tab:
-            where = f"{source}, line {number}" if source else f"text {number}"
-            raise UserError(
-                f"{where}: the run classifies pairs of texts, so there must be a tab between the "
-                f"two; or give one text and --pair. Received: {line:.50}"
-            )
-        yield first, second
 
 
 def main(arguments: list[str] | None = None) -> None:

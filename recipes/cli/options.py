@@ -119,25 +119,36 @@ def _type(declaration: Declaration, kind: type) -> Any:
 SERVED = [task for task in TASKS.values() if task.is_served]
 evaluation = options_of(*(task.load("settings", task.reading) for task in SERVED), shown=False)
 prediction = options_of(
-    *(task.load("settings", task.asking) for task in SERVED if task.asking), shown=False
+    *(task.load("settings", task.questions) for task in TASKS.values()),
+    *(task.load("settings", task.asking) for task in SERVED if task.asking),
+    shown=False,
 )
 
 
 def only_those_of(task: Task, kind: str, options: Mapping[str, Any]) -> dict[str, Any]:
     """Returns the options that are given, of those of all tasks.
 
-    The class that the `kind` of the task's row names, "reading" or "asking", has what may be given.
+    The class that the `kind` of the task's row names, such as "reading", has what may be given.
 
     Raises:
         click.UsageError: If an option is given that does not go with the task.
     """
-    cls = getattr(task, kind)
-    own = {each.name for each in fields(task.load("settings", cls))} if cls else set()
+    (given,) = those_of(task, [kind], options)
+    return given
+
+
+def those_of(task: Task, kinds: list[str], options: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Returns the options that are given for each of several kinds, as `only_those_of` does."""
+    names = [getattr(task, kind) for kind in kinds]
+    own = [
+        {each.name for each in fields(task.load("settings", name))} if name else set()
+        for name in names
+    ]
     given = {name: value for name, value in options.items() if value is not None}
     for name in given:
-        if name not in own:
+        if not any(name in some for some in own):
             raise click.UsageError(f"--{name.replace('_', '-')} does not go with this RUN.")
-    return given
+    return [{name: given[name] for name in given if name in some} for some in own]
 
 
 workers = click.option(

@@ -18,6 +18,8 @@ from ..errors import UserError
 from .rows import Row, Table
 
 ROWS_AT_ONCE = 1024
+# Else all of a column's pages in a group of rows, often a million, are in memory at once.
+STREAMING = {"pre_buffer": False, "buffer_size": 2**16}
 
 logger = logging.getLogger("regard")
 
@@ -35,10 +37,12 @@ def open_parquet(source: str) -> Table:
     with _errors(source, "Parquet"), ParquetFile(source) as file:
         schema = file.schema_arrow
 
-    def batches(columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        with _errors(source, "Parquet"), ParquetFile(source) as file:
-            roots = sorted({column for column in _roots(schema, columns)})
-            yield from file.iter_batches(ROWS_AT_ONCE, columns=roots)
+    def batches(columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+        roots = None if columns is None else sorted(set(_roots(schema, columns)))
+        with _errors(source, "Parquet"), ParquetFile(source, **STREAMING) as file:
+            if not file.metadata.num_rows:
+                yield pa.RecordBatch.from_pylist([], schema=schema)
+            yield from file.iter_batches(ROWS_AT_ONCE, columns=roots, use_threads=False)
 
     return _table(source, schema, batches)
 
@@ -52,7 +56,7 @@ def open_arrow(source: str) -> Table:
     with _errors(source, "Arrow"), _reader(source) as reader:
         schema = reader.schema
 
-    def batches(_: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    def batches(_: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
         with _errors(source, "Arrow"), _reader(source) as reader:
             if isinstance(reader, ipc.RecordBatchFileReader):
                 yield from map(reader.get_batch, range(reader.num_record_batches))
@@ -90,7 +94,7 @@ def _table(source: str, schema: pa.Schema, batches) -> Table:
                 yield row, "", values
                 row += 1
 
-    return Table(list(fields), read)
+    return Table(list(fields), read, batches=batches)
 
 
 def _flat_fields(schema: Iterable[pa.Field], prefix: str = "") -> Iterator[tuple[str, pa.DataType]]:
@@ -124,6 +128,8 @@ def _index(array: pa.StructArray, name: str) -> int:
 
 def _cells(array: pa.Array, names: dict[int, str] | None) -> list[Any]:
     """Returns the values of a column; a float of 32 bits as the shortest number that it is."""
+    if getattr(array.type, "unit", "") == "ns":  # Python's times have no nanoseconds
+        array = array.cast(pa.string())
     values = array.to_pylist()
     if names is not None:
         return [names.get(value) for value in values]

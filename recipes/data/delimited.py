@@ -71,7 +71,8 @@ def open_delimited(source: str, layout: TableLayout, usual: str) -> Table:
             "encoding with --encoding, such as utf-16-le."
         )
     read = partial(_read, rows, names, int(has_header), DELIMITERS.get(dialect.delimiter))
-    return Table(names, read, "," if dialect.delimiter == ";" else ".", has_header)
+    decimal = "," if dialect.delimiter == ";" else "."
+    return Table(names, read, decimal=decimal, has_header=has_header)
 
 
 def _numbers(count: int) -> list[str]:
@@ -80,7 +81,8 @@ def _numbers(count: int) -> list[str]:
 
 def _read(rows, names, skipped, delimiter, wanted: Sequence[str]):
     """Yields the cells of some columns, and what is wrong with rows of another width."""
-    indices = [names.index(name) for name in wanted]
+    is_whole = list(wanted) == names  # then those of one name are told apart
+    indices = range(len(names)) if is_whole else [names.index(name) for name in wanted]
     for row, problem, cells in islice(rows(), skipped, None):
         if not problem and len(cells) != len(names):
             begins = "comma outside quotes" if delimiter == "comma" else delimiter or "delimiter"

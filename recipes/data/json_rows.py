@@ -5,6 +5,7 @@ import re
 import reprlib
 from collections.abc import Iterator, Sequence
 from functools import partial
+from operator import itemgetter
 from typing import Any
 
 from ..errors import UserError
@@ -28,17 +29,20 @@ def open_json(source: str, encoding: str | None) -> Table:
     columns: dict[str, None] = {}
     problems = []
     for row, problem, record in objects():
-        columns |= dict.fromkeys(record)
+        columns |= dict.fromkeys(flattened(record))
         if problem and not problems:
             problems.append(f"{source}, row {row}: {problem}.")
     if not columns and problems:
         raise UserError(problems[0])
-    return Table(list(columns), partial(_read, objects))
+    return Table(
+        list(columns), partial(_read, objects), objects=lambda: map(itemgetter(2), objects())
+    )
 
 
 def _read(objects, names: Sequence[str]) -> Iterator[Row]:
     for row, problem, record in objects():
-        yield row, problem, [record.get(name) for name in names]
+        cells = flattened(record)
+        yield row, problem, [cells.get(name) for name in names]
 
 
 def _lines(source: str, encoding: str | None) -> Iterator[tuple[int, str, dict[str, Any]]]:
@@ -67,10 +71,10 @@ def _elements(source: str, encoding: str | None) -> Iterator[tuple[int, str, dic
 
 
 def _checked(value: Any, what: str) -> tuple[str, dict[str, Any]]:
-    """Returns a problem and an object, objects within it flattened; one of the two is empty."""
+    """Returns a problem and an object; one of the two is empty."""
     if not isinstance(value, dict):
         return f"{what} must be a JSON object, not {reprlib.repr(value)}", {}
-    return "", flattened(value)
+    return "", value
 
 
 def _object_of_distinct_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

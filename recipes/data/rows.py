@@ -21,16 +21,30 @@ Row = tuple[int, str, Sequence[Any]]  # its number, a problem or "", and its cel
 class Table(NamedTuple):
     """Holds an opened source: its columns, and a function that reads some of them.
 
-    `read(columns)` gives (row number, problem, cells) for every row, each time from the first on.
-    The cells are unchecked. If the row itself is bad, the problem says why, and the cells mean
-    nothing. `decimal` is what numbers in strings have before their fraction; `has_header` says
-    whether the columns are named by what the first row was taken for.
+    `read(columns)` gives (row number, problem, cells) for every row, each time from the first on;
+    asked for all columns it gives all cells, also of columns of one name. The cells are unchecked.
+    If the row itself is bad, the problem says why, and the cells mean nothing.
+
+    A source that has more to its rows than `read` gives has them whole, too, in the same order:
+    `batches()` are Arrow's, at least one, with types; `objects()` are those of JSON, one a row.
+
+    `decimal` is what numbers in strings have before their fraction, `has_header` says whether the
+    columns are named by what the first row was taken for, and `num_made` how many of the columns,
+    the last ones, are made of others.
     """
 
     columns: list[str]
     read: Callable[[Sequence[str]], Iterable[Row]]
+    batches: Callable[[], Iterable[Any]] | None = None
+    objects: Callable[[], Iterable[dict[str, Any]]] | None = None
     decimal: str = "."
     has_header: bool = False
+    num_made: int = 0
+
+    @property
+    def own_columns(self) -> list[str]:
+        """Returns the columns that the source has."""
+        return self.columns[: len(self.columns) - self.num_made]
 
 
 def read_rows(
@@ -50,7 +64,7 @@ def read_rows(
         if not problem:
             named = zip(columns, cells, strict=True)
             cells = [labels.normal(cell) if what == "label" else cell for what, cell in named]
-            problem = _first_problem(columns, cells)
+            problem = first_problem(columns, cells)
         if problem:
             bad_rows.append(f"row {row}: {problem}")
             continue
@@ -73,7 +87,7 @@ def read_rows(
     return good, len(bad_rows)
 
 
-def _first_problem(columns: dict[str, str], cells: list[Any]) -> str:
+def first_problem(columns: dict[str, str], cells: Sequence[Any]) -> str:
     """Says in words what is wrong with a row's cells; empty if nothing is."""
     for (what, column), value in zip(columns.items(), cells, strict=True):
         problem = _problem(what, value)
@@ -133,7 +147,8 @@ def with_joined(table: Table, names: str | Sequence[str] | None) -> tuple[Table,
             text = wrong[0] if wrong else "\n".join(part for part in parts if not is_missing(part))
             yield row, problem, [text if name == joined else next(rest) for name in columns]
 
-    return table._replace(columns=[*table.columns, joined], read=read), joined
+    columns = [*table.columns, joined]
+    return table._replace(columns=columns, read=read, num_made=table.num_made + 1), joined
 
 
 def names_of(columns: str | Sequence[str]) -> tuple[str, ...]:

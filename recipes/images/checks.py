@@ -94,6 +94,12 @@ def read_images(images: LabelledImages, skip_bad_files: bool) -> LabelledImages:
     return replace(images.take(rest), num_skipped=images.num_skipped + len(bad))
 
 
+def find_problems(images: LabelledImages) -> dict[int, str]:
+    """Returns what is wrong with the images that cannot be decoded, by their indices."""
+    found = ((index, _problem(images, index)) for index in _find_bad(images))
+    return {index: f"{images.files[index]}: {problem}" for index, problem in found}
+
+
 def _find_bad(images: LabelledImages) -> list[int]:
     """Returns the indices of the images that cannot be decoded."""
     contents = encoded(images)

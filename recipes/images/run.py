@@ -15,7 +15,7 @@ from ..runs.classifier import ClassifierRun
 from ..runs.directories import model_directory
 from ..runs.run import Answer
 from .batches import ordered_batches
-from .checks import read_images, read_labelled_images
+from .checks import find_problems, read_images, read_labelled_images
 from .data import LabelledImages, list_images
 from .preprocessing import ImagePreprocessing
 from .serving import export_image_classifier
@@ -105,6 +105,15 @@ class ImageRun(ClassifierRun):
             return np.zeros((0, self.model.config["hidden_dim"]), "float32")
         found = read_images(_unlabelled(images), skip_bad_files=False)
         return self.vectors_of(ordered_batches(found, self.preprocessor))
+
+    def answer(self, questions: list[str], **_: Any) -> list[ImagePrediction | str]:
+        """Classifies image files; for one that cannot be read, says what is wrong with it."""
+        files = LabelledImages("the images", questions, [""] * len(questions), [])
+        problems = find_problems(files)
+        good = [index for index in range(len(questions)) if index not in problems]
+        ranked = zip(good, self.rank(files.take(good)), strict=True)
+        answers = {index: ImagePrediction(questions[index], *answer) for index, answer in ranked}
+        return [answers.get(index) or problems[index] for index in range(len(questions))]
 
     @takes(ImageReading)
     def evaluate(self, data: str | Path | LabelledImages, **reading: Any) -> dict[str, Any]:

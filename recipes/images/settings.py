@@ -177,16 +177,22 @@ def _sides(size: int | tuple[int, int]) -> tuple[int, int]:
 
 
 @declared(encoding={"help": "Encoding of a table."})
-class ImageReading(TableLayout):
-    """Says how labelled images are read."""
+class ImageQuestions(TableLayout):
+    """Says how a table of images is read that are to be classified."""
 
     image_column: str | None = setting(
         "Column of the paths of images, in a table.", default_is="guessed", metavar="NAME"
     )
+    skip_bad_files: bool = setting("Count and skip images that cannot be read, not stop.", False)
+
+
+@declared()
+class ImageReading(ImageQuestions):
+    """Says how labelled images are read."""
+
     label_column: str | None = setting(
         "Column of the labels.", default_is="guessed", metavar="NAME"
     )
-    skip_bad_files: bool = setting("Count and skip images that cannot be read, not stop.", False)
 
 
 @declared()

@@ -1,4 +1,4 @@
-"""Writes directories whole or not at all, and never in place of what was not given up."""
+"""Writes directories and files whole or not at all, and never in place of what was not given up."""
 
 import glob
 import json
@@ -70,17 +70,65 @@ def written_aside(
     """
     check_output(directory, contents, overwrite)
     target = Path(os.path.abspath(directory))
-    aside = Path(os.path.abspath(aside or target.parent))
+    with _new_directory(
+        directory, target.name, Path(os.path.abspath(aside or target.parent))
+    ) as new:
+        new.chmod(0o755)
+        yield new
+        _move(new, target, contents, overwrite)
+
+
+def check_file_output(file: Path, overwrite: bool = False) -> None:
+    """Makes sure, before any work, that a file may be written later. Writes nothing.
+
+    Raises:
+        UserError: If it exists and may not be replaced, or cannot be written.
+    """
+    target = Path(os.path.realpath(file))
+    if target.exists() and not target.is_file():
+        raise UserError(f"{file} is no file, so it is not replaced. Name a file with --output.")
+    if target.exists() and not overwrite:
+        raise UserError(
+            f"{file} exists. Pass --overwrite to replace it, or name another file with --output."
+        )
+    check_writable(target.parent)
+
+
+@contextmanager
+def file_written_aside(file: Path, overwrite: bool = False) -> Iterator[Path]:
+    """Yields the name of a new file to write, and renames that to `file` when all is written.
+
+    Whatever goes wrong on the way, what stood there before still stands there.
+
+    Raises:
+        UserError: As `check_file_output`, or if the disk does not take what is written.
+    """
+    check_file_output(file, overwrite)
+    target = Path(os.path.realpath(file))  # a link stays a link
+    with _new_directory(file, target.name, target.parent) as directory:
+        partial = directory / target.name
+        yield partial
+        if not overwrite and os.path.lexists(target):
+            names = (target.with_name(f"{number}-{target.name}") for number in count(2))
+            taken, target = target, next(name for name in names if not os.path.lexists(name))
+            logger.warning("%s was taken meanwhile, so this is now %s", taken, target)
+        partial.replace(target)
+
+
+@contextmanager
+def _new_directory(wanted: Path, name: str, aside: Path) -> Iterator[Path]:
+    """Yields a new directory in the folder `aside`, and leaves nothing of it there.
+
+    Errors of writing name what is `wanted`.
+    """
     made = [path for path in (aside, *aside.parents) if not path.exists()]
     partial = None
     try:
         aside.mkdir(parents=True, exist_ok=True)
-        partial = Path(mkdtemp(prefix=f".{target.name}.", dir=aside))
-        partial.chmod(0o755)
+        partial = Path(mkdtemp(prefix=f".{name}.", dir=aside))
         yield partial
-        _move(partial, target, contents, overwrite)
     except OSError as error:
-        raise UserError(f"{directory} cannot be written: {error.strerror or error}.") from error
+        raise UserError(f"{wanted} cannot be written: {error.strerror or error}.") from error
     finally:
         if partial is not None:
             shutil.rmtree(partial, ignore_errors=True)

@@ -10,7 +10,7 @@ report/        learning curves, and what else shows how good it is
 
 import json
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
@@ -120,6 +120,10 @@ class Run:
             RuntimeError: If the export, loaded again, does not do what the run does.
         """
         raise UserError(f"A run of the task {self.task} cannot be exported.")
+
+    def answer(self, questions: list, **choices: Any) -> Sequence[Any]:
+        """Returns, for each of some questions, an answer, or in words what is wrong with it."""
+        return self.predict(questions, **choices)
 
     def what_next(self, directory: str) -> str:
         """Returns the commands that go on from the run in a directory."""

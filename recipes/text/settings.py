@@ -153,8 +153,8 @@ class TextSettings(BertSettings):
 
 
 @declared()
-class TextReading(TableReading):
-    """Decides how labelled texts are read."""
+class TextQuestions(TableReading):
+    """Decides how texts are read that are to be classified."""
 
     text_column: str | tuple[str, ...] | None = setting(
         "Column of the texts; several are joined, such as a subject and a body.",
@@ -165,6 +165,12 @@ class TextReading(TableReading):
     pair_column: str | None = setting(
         "Column of second texts, for pairs of texts.", default_is="single texts", metavar="NAME"
     )
+
+
+@declared()
+class TextReading(TextQuestions):
+    """Decides how labelled texts are read."""
+
     label_column: str | None = setting(
         "Column of the labels.", default_is="guessed", metavar="NAME"
     )

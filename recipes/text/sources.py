@@ -3,9 +3,15 @@
 from collections.abc import Sequence
 from typing import Any
 
+from ..data.columns import choose_columns
+from ..data.formats import open_table
+from ..data.rows import names_of, with_joined
 from ..data.sources import name_of
 from ..errors import UserError
+from ..runs.directories import takes_pairs
+from ..runs.scoring import Asked
 from .data import LabelledTexts, read_like, read_train_and_validation
+from .settings import TextQuestions
 
 
 def check_sources(train: Sequence[str], **_: Any) -> str:
@@ -26,3 +32,18 @@ def read_evaluation(
     if data is None:
         raise UserError("Missing argument 'DATA': name the data to measure the run on.")
     return {"data": read_like(metadata["data"]["train"], data, "test", "validation", **reading)}
+
+
+def read_questions(metadata: dict[str, Any], source: str, **reading: Any) -> Asked:
+    """Opens a table of texts to classify; columns are first sought as in the training data."""
+    reading, trained = TextQuestions(**reading), metadata["data"]["train"]
+    if reading.pair_column is not None and not takes_pairs(metadata):
+        raise UserError(f"{source}: the run classifies single texts. Leave out --pair-column.")
+    table = open_table(source, reading)
+    is_there = set(table.columns).issuperset(names_of(trained["text_column"]))
+    known = trained["text_column"] if is_there else None
+    reading = reading.with_defaults(text_column=known, pair_column=trained.get("pair_column"))
+    table, text_column = with_joined(table, reading.text_column)
+    columns = choose_columns(source, table, {"text": text_column, "pair": reading.pair_column})
+    roles = {"second text" if role == "pair" else role: each for role, each in columns.items()}
+    return Asked(source, table, roles, skip_bad_rows=reading.skip_bad_rows)

@@ -155,12 +155,18 @@ class TranslationSettings(TokenSettings):
 
 
 @declared()
-class ParallelReading(TableReading):
-    """Says how texts are read with their translations."""
+class SourceReading(TableReading):
+    """Says how texts are read that are to be translated."""
 
     source_column: str | None = setting(
         "Column of the texts to translate, in a table.", default_is="guessed", metavar="NAME"
     )
+
+
+@declared()
+class ParallelReading(SourceReading):
+    """Says how texts are read with their translations."""
+
     target_column: str | None = setting(
         "Column of their translations.", default_is="guessed", metavar="NAME"
     )

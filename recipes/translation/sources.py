@@ -3,9 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
+from ..data.columns import INDEX_COLUMNS, choose_columns
+from ..data.formats import open_table
 from ..data.sources import name_of
 from ..errors import UserError
+from ..runs.scoring import Asked
 from .data import ParallelTexts, read_parallel_texts, read_train_and_validation
+from .settings import SourceReading
 
 
 def check_sources(
@@ -48,3 +52,18 @@ def read_evaluation(
     """Reads what `TranslationRun.evaluate` takes."""
     check_sources(data, source, target)
     return {"data": read_parallel_texts(data or source, target, "test", "validation", **reading)}
+
+
+def read_questions(metadata: dict[str, Any], source: str, **reading: Any) -> Asked:
+    """Opens a table of texts to translate; the column is first sought as in the training data.
+
+    If the table has one column, beside one that numbers the rows, it is that.
+    """
+    reading = SourceReading(**reading)
+    table = open_table(source, reading)
+    trained_on, *_ = metadata["data"]["train"].get("columns") or [None]
+    texts = [name for name in table.columns if name.casefold() not in INDEX_COLUMNS]
+    known = trained_on if trained_on in texts else texts[0] if len(texts) == 1 else None
+    reading = reading.with_defaults(source_column=known)
+    columns = choose_columns(source, table, {"source": reading.source_column})
+    return Asked(source, table, columns, skip_bad_rows=reading.skip_bad_rows)

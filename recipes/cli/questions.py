@@ -1,0 +1,157 @@
+"""Finds what a run is asked at a command line: texts or files there, lines, or rows of a table."""
+
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any
+
+import click
+
+from ..data.formats import TABLE_SUFFIXES, is_table
+from ..data.rows import Table
+from ..data.streams import file_lines, only_text, stream_lines
+from ..errors import UserError
+from ..runs.directories import takes_pairs
+from ..runs.scoring import ROWS_AT_ONCE, Asked, NewColumn, Tally, answered, new_columns
+from ..tasks import Task
+from .support import load_tfds
+
+
+def check_usage(
+    texts: Sequence[str], pair: str | None, source: str | None, output: Any, **flags: bool
+) -> None:
+    """Raises `click.UsageError` for what does not go together."""
+    if bool(texts) == bool(source):
+        raise click.UsageError("Give texts as arguments, or --input FILE: one of the two.")
+    if pair is not None and len(texts) != 1:
+        raise click.UsageError("--pair goes with exactly one TEXT.")
+    if output is not None and flags.pop("json"):
+        raise click.UsageError("--json prints: for a file of JSON Lines, --output FILE.jsonl.")
+    for name in ("scores", "overwrite"):
+        if flags[name] and output is None:
+            raise click.UsageError(f"--{name} goes with --output.")
+
+
+def find_questions(
+    task: Task,
+    metadata: dict[str, Any],
+    source: str | None,
+    texts: Sequence[str],
+    pair: str | None,
+    reading: Mapping[str, Any],
+) -> Asked:
+    """Returns what is asked: the rows of a table, lines of a file, or texts of the command line.
+
+    Raises:
+        UserError: If the table or the file cannot be read, or a text is the name of a file.
+        click.UsageError: If options of reading are given where they have no meaning.
+    """
+    if source is not None and is_table(source):
+        load_tfds({"input": source})
+        return task.load("sources", "read_questions")(metadata, source, **reading)
+    _check_reading(reading, source)
+    if source is None and not task.lists:
+        _refuse_files([*texts, pair or ""])
+    lines = iter(texts) if source is None else _read_lines(source, reading)
+    named = "standard input" if source == "-" else source
+    names, rows = _rows(task, takes_pairs(metadata), lines, f"{named}, line" if named else "text")
+    if pair is not None:
+        rows = iter([(*texts, pair)])
+    table = Table(names, lambda _: ((row, "", cells) for row, cells in enumerate(rows, start=1)))
+    columns = {name: name for name in names}
+    return Asked(named or "the command line", table, columns, is_table=False)
+
+
+def _rows(
+    task: Task, is_pair: bool, lines: Iterator[str], where: str
+) -> tuple[list[str], Iterator[Sequence[str]]]:
+    """Returns what to call the columns of lines, and their cells."""
+    if task.lists:
+        listed = task.load("data", task.lists)
+        return ["image"], ([file] for line in lines for file in listed([line]))
+    lines = only_text(lines, where)
+    if is_pair:
+        numbered = enumerate(lines, start=1)
+        return ["text", "pair"], (_pair(line, f"{where} {number}") for number, line in numbered)
+    return ["text"], ([line] for line in lines)
+
+
+def _check_reading(reading: Mapping[str, Any], source: str | None) -> None:
+    for name in reading:
+        flag = f"--{name.replace('_', '-')}"
+        if name == "encoding" and source is None:
+            raise click.UsageError(f"{flag} goes with --input.")
+        if name != "encoding" and not name.startswith("skip_bad"):
+            where = f": the suffix of {source} is none of {TABLE_SUFFIXES}" if source else ""
+            raise click.UsageError(f"{flag} goes with a table as --input{where}.")
+
+
+def _refuse_files(texts: Sequence[str]) -> None:
+    """Refuses names of files, which would be answered as if they were texts."""
+    for text in texts:
+        if os.path.isfile(text) or (os.sep in text and os.path.isdir(text)):
+            raise UserError(
+                f"{text} is a file, and its name would be taken for the text. Pass --input {text} "
+                "to ask about what is in it."
+            )
+
+
+def _read_lines(source: str, reading: Mapping[str, Any]) -> Iterator[str]:
+    encoding = reading.get("encoding")
+    if source == "-":
+        return stream_lines(sys.stdin.buffer, encoding)
+    return file_lines(source, encoding)
+
+
+def _pair(line: str, where: str) -> tuple[str, str]:
+    """Returns the two texts of a line, with a tab between them."""
+    first, tab, second = line.partition("\t")
+    if not tab:
+        raise UserError(
+            f"{where}: the run classifies pairs of texts, so there must be a tab between the two; "
+            f"or give one text and --pair. Received: {line:.50}"
+        )
+    return first, second
+
+
+def answer_columns(task: Task, metadata: dict[str, Any], scores: bool) -> list[NewColumn]:
+    """Returns the columns of a run's answers.
+
+    Raises:
+        UserError: If it has none for a table, or no classes to write the `scores` of.
+    """
+    if not task.answers:
+        raise UserError(
+            f"{task.noun.capitalize()} has no column for a table: leave out --output, and take "
+            "what is printed, or --json."
+        )
+    classes = metadata.get("class_names", ())
+    if scores and not classes:
+        raise UserError(f"--scores are of classes, and {task.noun} has none.")
+    return new_columns(task.answers, classes if scores else ())
+
+
+def answer_lines(
+    asked: Asked, run: Any, choices: Mapping[str, Any], empty: Any, as_json: bool
+) -> Iterator[str]:
+    """Yields a line for each row, or several, of what a run answers.
+
+    Of a table, a row without an answer is an empty line, or JSON's null for each of `empty`.
+    """
+    if not asked.is_table:
+        rows = (asked.question(cells) for _, _, cells in asked.table.read(asked.table.columns))
+        while some := list(islice(rows, ROWS_AT_ONCE)):
+            for answer in run.predict(some, **choices):
+                yield answer.to_json() if as_json else answer.to_line()
+        return
+    tally = Tally(asked.source)
+    nothing = json.dumps(dict.fromkeys(empty)) if as_json else ""
+    for _, answers in answered(asked, lambda questions: run.answer(questions, **choices), tally):
+        for answer in answers:
+            if answer is None:
+                yield nothing
+            else:
+                yield answer.to_json() if as_json else answer.to_line()
+    tally.say()

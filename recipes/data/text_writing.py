@@ -1,0 +1,98 @@
+"""Writes tables as text: CSV, cells with tabs between, or JSON Lines."""
+
+import base64
+import csv
+import json
+from collections.abc import Iterable, Sequence
+from math import isnan
+from typing import Any, TextIO
+
+_IN_QUOTES = frozenset(',\n"')  # what the standard library quotes in CSV
+
+
+class CommaSeparated:
+    """Writes CSV, as RFC 4180 has it but for the ends of lines."""
+
+    keeps = "rows"
+
+    def __init__(self, file: TextIO, columns: Sequence[str], added: Sequence[str]):
+        self.writer = csv.writer(file, lineterminator="\n")
+        # Before Python 3.13 a carriage return alone is no reason for quotes.
+        self.all_quoted = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL)
+        self.write([columns], [added])
+
+    def write(self, rows: Iterable[Sequence[Any]], answers: Iterable[Sequence[Any]]) -> None:
+        """Writes rows, each with its new cells at the end."""
+        for row, answer in zip(rows, answers, strict=True):
+            cells = [as_text(cell) for cell in (*row, *answer)]
+            is_bare = any("\r" in cell and _IN_QUOTES.isdisjoint(cell) for cell in cells)
+            (self.all_quoted if is_bare else self.writer).writerow(cells)
+
+
+class TabSeparated:
+    """Writes cells with tabs between, in quotes where nothing else will do.
+
+    Quotes within a text stay as they came, for many programs know none in such a file.
+    """
+
+    keeps = "rows"
+
+    def __init__(self, file: TextIO, columns: Sequence[str], added: Sequence[str]):
+        self.file = file
+        self.write([columns], [added])
+
+    def write(self, rows: Iterable[Sequence[Any]], answers: Iterable[Sequence[Any]]) -> None:
+        """Writes rows, each with its new cells at the end."""
+        for row, answer in zip(rows, answers, strict=True):
+            cells = (_between_tabs(as_text(cell)) for cell in (*row, *answer))
+            self.file.write("\t".join(cells) + "\n")
+
+
+class JsonLines:
+    """Writes an object a line."""
+
+    keeps = "objects"
+
+    def __init__(self, file: TextIO, columns: Sequence[str], added: Sequence[str]):
+        self.file, self.columns, self.added = file, columns, added
+
+    def write(
+        self, rows: Iterable[Sequence[Any] | dict[str, Any]], answers: Iterable[Sequence[Any]]
+    ) -> None:
+        """Writes rows, or objects, each with its new cells at the end."""
+        for row, answer in zip(rows, answers, strict=True):
+            kept = row if isinstance(row, dict) else self._object(row)
+            record = kept | dict(zip(self.added, answer, strict=True))
+            self.file.write(_json(record) + "\n")
+
+    def _object(self, row: Sequence[Any]) -> dict[str, Any]:
+        """Makes an object of a row; JSON has no number that is none."""
+        cells = (None if isinstance(cell, float) and isnan(cell) else cell for cell in row)
+        return dict(zip(self.columns, cells, strict=True))
+
+
+def as_text(value: Any) -> str:
+    """Returns a cell as a file without types has it: as JSON does, but text bare and None empty."""
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return ""
+    if isinstance(value, bool | list | dict):
+        return _json(value)
+    return str(value) if isinstance(value, int | float) else as_text(_plain(value))
+
+
+def _between_tabs(text: str) -> str:
+    needs_quotes = text.startswith('"') or any(mark in text for mark in "\t\r\n")
+    return '"' + text.replace('"', '""') + '"' if needs_quotes else text
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, default=_plain)
+
+
+def _plain(value: Any) -> Any:
+    """Returns what JSON can hold of another value: bytes in base64, arrays as lists, else text."""
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    return value.tolist() if hasattr(value, "tolist") else str(value)

@@ -1,0 +1,70 @@
+"""Writes tables with more columns than they came with, a few rows at a time.
+
+A writer `keeps` rows as `Table.read` gives them ("rows"), or whole ("objects", "batches"), where
+the source has them so; `write` takes some of them with the new cells of each.
+"""
+
+import gzip
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ..errors import UserError
+from .text_writing import CommaSeparated, JsonLines, TabSeparated
+
+FORMATS = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".pq")
+
+
+def format_of(output: str | Path) -> str:
+    """Returns the suffix that says how to write a table.
+
+    Raises:
+        UserError: If it says nothing that is known.
+    """
+    path = Path(output)
+    is_compressed = path.suffix.lower() == ".gz"
+    suffix = (Path(path.stem) if is_compressed else path).suffix.lower()
+    if suffix not in FORMATS or (is_compressed and suffix in (".parquet", ".pq")):
+        raise UserError(
+            f"{output}: the suffix must say what to write: .csv, .tsv or .jsonl, each also with "
+            f".gz behind, or .parquet. Received: {path.suffix!r}."
+        )
+    return suffix
+
+
+@contextmanager
+def open_writer(path: Path, columns: Sequence[str], added: dict[str, type]) -> Iterator[Any]:
+    """Opens a new file to write a table into, in the format of its suffix.
+
+    Args:
+        path: The file.
+        columns: The names of the columns that are kept.
+        added: Those of the columns that are new, with their types, `str` or `float`.
+
+    Raises:
+        UserError: If the format needs a name of its own for each column, and two have one.
+    """
+    suffix = format_of(path)
+    if suffix not in (".csv", ".tsv"):
+        _check_distinct(columns, suffix)
+    if suffix in (".parquet", ".pq"):
+        from .parquet_writing import ParquetRows  # here, because pyarrow takes time to import
+
+        with ParquetRows(path, columns, added) as writer:
+            yield writer
+        return
+    opened = gzip.open if path.suffix.lower() == ".gz" else open
+    # Half characters, which only JSON can hold, stay as JSON's escapes.
+    with opened(path, "wt", encoding="utf-8", errors="backslashreplace", newline="") as file:
+        kinds = {".csv": CommaSeparated, ".tsv": TabSeparated}
+        yield kinds.get(suffix, JsonLines)(file, columns, list(added))
+
+
+def _check_distinct(columns: Sequence[str], suffix: str) -> None:
+    for name in columns:
+        if columns.count(name) > 1:
+            raise UserError(
+                f"{columns.count(name)} columns are named {name!r}, and {suffix} needs a name for "
+                "each: give each its own, or write .csv."
+            )
