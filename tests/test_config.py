@@ -44,7 +44,7 @@ def test_a_file_stands_in_for_flags(tmp_path, asked):
     assert settings["label_smoothing"] == 0.25  # which has no flag
     assert settings["batch_tokens"] is None
     done = regard_here("fit", "text", "other.csv", "--config", config)
-    assert asked["sources"]["train"] == "other.csv"
+    assert asked["sources"]["train"] == ("other.csv",)
 
 
 def test_a_file_of_every_task(tmp_path, asked):

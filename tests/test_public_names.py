@@ -104,7 +104,9 @@ WORDS = {
         --json
     """,
     "predict": """
-        --pair --pair --input --num-beams --length-penalty --skip-bad-files --json
+        --pair --input --output --overwrite --scores --encoding --delimiter --header --no-header
+        --skip-bad-rows --text-column --pair-column --source-column --image-column
+        --num-beams --length-penalty --skip-bad-files --json
     """,
     "export": """
         --precision

@@ -467,10 +467,7 @@ def test_lines_in_other_encodings(run, tmp_path, encoding):
     ("content", "problem"),
     [
         (b"fine\ncaf\xe9\n", "line 2: byte 0xE9 is not utf-8"),
-        ("fine\n".encode("utf-16"), "line 1: byte 0xFF is not utf-8"),
-        ("fine\n".encode("utf-16-le"), "line 1 holds a NUL byte"),
         (b"fine\n\0\n", "line 2 holds a NUL byte"),
-        (gzip.compress(b"fine\n"), "line 1: byte 0x8B is not utf-8"),
         (b"PAR1\x15\0\n", "line 1 holds a NUL byte"),
     ],
 )

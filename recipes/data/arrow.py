@@ -77,7 +77,8 @@ def _reader(source: str):
 
 def _table(source: str, schema: pa.Schema, batches) -> Table:
     """Makes a table of batches, with what `datasets` wrote into the schema."""
-    fields = dict(_flat_fields(schema))
+    nested = dict(_nested_fields(schema))
+    fields = {field.name: field.type for field in schema} | nested
     said = set()
 
     def read(columns: Sequence[str]) -> Iterator[Row]:
@@ -94,16 +95,18 @@ def _table(source: str, schema: pa.Schema, batches) -> Table:
                 yield row, "", values
                 row += 1
 
-    return Table(list(fields), read, batches=batches)
+    return Table([*schema.names, *nested], read, batches=batches, num_made=len(nested))
 
 
-def _flat_fields(schema: Iterable[pa.Field], prefix: str = "") -> Iterator[tuple[str, pa.DataType]]:
-    """Yields the name and the type of each column, records taken apart."""
-    for field in schema:
+def _nested_fields(
+    fields: Iterable[pa.Field], within: str = ""
+) -> Iterator[tuple[str, pa.DataType]]:
+    """Yields the name and the type of each field of a record, with a dot for each level."""
+    for field in fields:
         if pa.types.is_struct(field.type):
-            yield from _flat_fields(field.type.fields, f"{prefix}{field.name}.")
-        else:
-            yield f"{prefix}{field.name}", field.type
+            yield from _nested_fields(field.type.fields, f"{within}{field.name}.")
+        elif within:
+            yield within + field.name, field.type
 
 
 def _roots(schema: pa.Schema, columns: Iterable[str]) -> Iterator[str]:

@@ -60,9 +60,8 @@ def choose_columns(source: str, table: Table, given: dict[str, str | None]) -> d
     Raises:
         UserError: If a column cannot be told, is not there, or is to hold two things.
     """
-    columns = table.columns
     _check_given(source, table, given)
-    free = [column for column in columns if column not in given.values()]
+    free = [column for column in table.plain_columns if column not in given.values()]
     wanted = [role for role, name in given.items() if name is None and role in KNOWN]
     candidates: dict[str, list[str]] = {}
     for role in wanted:

@@ -27,21 +27,26 @@ def open_json(source: str, encoding: str | None) -> Table:
         is_array = _ARRAY.match(file.read(HEAD)) is not None
     objects = partial(_elements if is_array else _lines, source, encoding)
     columns: dict[str, None] = {}
+    nested: dict[str, None] = {}
     problems = []
     for row, problem, record in objects():
-        columns |= dict.fromkeys(flattened(record))
+        columns |= dict.fromkeys(record)
+        nested |= dict.fromkeys(name for name in flattened(record) if name not in record)
         if problem and not problems:
             problems.append(f"{source}, row {row}: {problem}.")
     if not columns and problems:
         raise UserError(problems[0])
     return Table(
-        list(columns), partial(_read, objects), objects=lambda: map(itemgetter(2), objects())
+        [*columns, *nested],
+        partial(_read, objects),
+        objects=lambda: map(itemgetter(2), objects()),
+        num_made=len(nested),
     )
 
 
 def _read(objects, names: Sequence[str]) -> Iterator[Row]:
     for row, problem, record in objects():
-        cells = flattened(record)
+        cells = record if record.keys() >= set(names) else flattened(record) | record
         yield row, problem, [cells.get(name) for name in names]
 
 

@@ -30,7 +30,7 @@ class Table(NamedTuple):
 
     `decimal` is what numbers in strings have before their fraction, `has_header` says whether the
     columns are named by what the first row was taken for, and `num_made` how many of the columns,
-    the last ones, are made of others.
+    the last ones, are made of others: fields of records, texts that are joined.
     """
 
     columns: list[str]
@@ -45,6 +45,13 @@ class Table(NamedTuple):
     def own_columns(self) -> list[str]:
         """Returns the columns that the source has."""
         return self.columns[: len(self.columns) - self.num_made]
+
+    @property
+    def plain_columns(self) -> list[str]:
+        """Returns the columns without those of records, whose fields are columns as well."""
+        made = self.columns[len(self.own_columns) :]
+        records = {name.partition(".")[0] for name in made} - set(made)
+        return [name for name in self.columns if name not in records]
 
 
 def read_rows(
