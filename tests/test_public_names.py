@@ -92,7 +92,9 @@ WORDS = {
         --json
     """,
     "predict": """
-        --pair --pair --input --num-beams --length-penalty --skip-bad-files --json
+        --pair --input --output --overwrite --scores --encoding --skip-bad-rows --skip-bad-files
+        --text-column --pair-column --source-column --image-column --num-beams
+        --length-penalty --json
     """,
     "export": """
         --precision
