@@ -75,9 +75,8 @@ def test_predict_names_broken_bytes(run, tmp_path):
 
 def test_predict_writes_a_table(run, reviews, tmp_path):
     """The columns of training are known; what is written is what is said."""
-    done = regard(
-        "predict", run, "--input", reviews, "--output", tmp_path / "scored.csv", "--scores"
-    )
+    ask = ["predict", run, "--input", reviews]
+    done = regard(*ask, "--output", tmp_path / "scored.csv", "--scores")
     assert (done.returncode, done.stdout) == (0, "")
     assert done.stderr == f"{tmp_path}/scored.csv: 200 rows, with {', '.join(ADDED)}\n"
     before, after = (read_csv(path) for path in (reviews, tmp_path / "scored.csv"))
