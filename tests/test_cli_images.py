@@ -97,6 +97,10 @@ def test_a_table_of_a_folder(run, folder, tmp_path):
     header, *rows = (tmp_path / "scored.csv").read_text().splitlines()
     assert header == "image,label,score"
     assert len(rows) == 6 and rows[0].startswith(f"{folder}/test/green/0.png,")
+    done = regard_here("predict", run, "--input", folder / "test")
+    assert [line.split("\t")[2] for line in done.stdout.splitlines()] == [
+        row.split(",")[0] for row in rows
+    ]
 
 
 @pytest.mark.parametrize(

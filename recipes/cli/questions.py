@@ -53,6 +53,8 @@ def find_questions(
         load_tfds({"input": source})
         return task.load("sources", "read_questions")(metadata, source, **reading)
     _check_reading(reading, source)
+    if source is not None and task.lists and os.path.isdir(source):  # a folder of images
+        source, texts = None, [source]
     if source is None and not task.lists:
         _refuse_files([*texts, pair or ""])
     lines = iter(texts) if source is None else _read_lines(source, reading)
