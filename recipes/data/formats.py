@@ -23,8 +23,8 @@ TABLE_SUFFIXES = f"{', '.join(TABLE_FORMATS[:-1])} or {TABLE_FORMATS[-1]}"
 
 
 def is_table(source: str) -> bool:
-    """Returns whether the name of a source says that it has columns."""
-    return source.startswith("tfds:") or Path(source).suffix.lower() in TABLE_FORMATS
+    """Returns whether the name of a file says that it is a table."""
+    return Path(source).suffix.lower() in TABLE_FORMATS
 
 
 def open_table(source: str, encoding: str) -> Table:
