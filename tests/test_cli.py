@@ -1,5 +1,6 @@
 """The command line, from outside: exit status, what is on stdout and what on stderr."""
 
+import csv
 import json
 import os
 import re
@@ -14,6 +15,7 @@ from regard.recipes.cli import main
 from regard.recipes.text.demo import write_reviews
 from regard.recipes.text.reviews import generate_reviews
 
+ADDED = ["label", "score", "score_negative", "score_positive"]
 FAST = ("--epochs", "1", "--preset", "tiny", "--no-refit")
 GOOD = "text,label\n" + "".join(f"good {i},yes\nbad {i},no\n" for i in range(20))
 
@@ -68,14 +70,31 @@ def test_predict_from_arguments_and_from_standard_input(run):
     assert plain == f"{answers[0]['label']}\t{answers[0]['score']:.4f}\t{texts[0]}\n"
 
 
-def test_predict_passes_broken_bytes_through(run, tmp_path):
-    (tmp_path / "lines.txt").write_bytes(b"\xff\xfe broken\nfine\n")
-    done = regard_here("predict", run, "--input", tmp_path / "lines.txt", "--json")
-    assert done.returncode == 0, done.stderr
-    assert [json.loads(line)["text"] for line in done.stdout.splitlines()] == [
-        "\udcff\udcfe broken",
-        "fine",
-    ]
+def test_predict_names_broken_bytes(run, tmp_path):
+    (tmp_path / "lines.txt").write_bytes(b"fine\n\xff\xfe broken\n")
+    said = mistake("predict", run, "--input", tmp_path / "lines.txt", "--json")
+    assert "lines.txt, line 2: byte 0xFF is not utf-8" in said
+
+
+def test_predict_writes_a_table(run, reviews, tmp_path):
+    """The columns of training are known; what is written is what is said."""
+    ask = ["predict", run, "--input", reviews]
+    done = regard(*ask, "--output", tmp_path / "scored.csv", "--scores")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert done.stderr == f"{tmp_path}/scored.csv: 200 rows, with {', '.join(ADDED)}\n"
+    before, after = (read_csv(path) for path in (reviews, tmp_path / "scored.csv"))
+    assert after[0] == [*before[0], *ADDED]
+    assert [row[:2] for row in after] == before
+    printed = regard_here(*ask, "--json").stdout.splitlines()
+    for row, answer in zip(after[1:], map(json.loads, printed), strict=True):
+        assert row[2] == answer["label"]
+        scores = [answer["score"], *(answer["scores"][name[6:]] for name in ADDED[2:])]
+        assert list(map(float, row[3:])) == pytest.approx(scores, abs=1e-5)
+
+
+def read_csv(path):
+    with open(path, encoding="utf-8", newline="") as file:
+        return list(csv.reader(file))
 
 
 def test_export_prints_where(run, tmp_path, monkeypatch):
@@ -107,6 +126,8 @@ def test_help_and_mistakes_do_not_load_tensorflow(run, tmp_path):
         (["info", str(run)], 0),
         (["list", str(run.parent)], 0),
         (["predict", "no-such-run", "text"], 2),
+        (["predict", str(run), "--input", "no-such-file.csv", "--output", "scored.csv"], 2),
+        (["predict", str(run), str(run / "run.json")], 2),
         (["evaluate", "no-such-run", "data.csv"], 2),
         (["export", "no-such-run", "there"], 2),
         (["export", str(run), str(run / "run.json")], 2),

@@ -72,6 +72,38 @@ def test_predict_names_or_skips_a_bad_file(run, folder, tmp_path):
     assert len(done.stdout.splitlines()) == 2
 
 
+def test_a_table_of_paths(run, folder, tmp_path):
+    """They are from its own folder. What is no image stays, without an answer."""
+    (tmp_path / "bad.png").write_bytes(huge_png())
+    files = [folder / "test" / "red" / "0.png", "bad.png", "", "none.png", folder / "test"]
+    rows = [f"{number},{file}\n" for number, file in enumerate(files)]
+    (tmp_path / "photos.csv").write_text("n,file\n" + "".join(rows))
+    ask = ["predict", run, "--input", tmp_path / "photos.csv"]
+    done = regard_here(*ask, "--output", tmp_path / "scored.jsonl")
+    assert done.returncode == 0, done.stderr
+    records = [json.loads(line) for line in (tmp_path / "scored.jsonl").read_text().splitlines()]
+    assert [each["file"] for each in records] == list(map(str, files))
+    expected = json.loads(regard_here("predict", run, files[0], "--json").stdout)
+    assert records[0]["label"] == expected["label"]
+    assert records[0]["score"] == pytest.approx(expected["score"], abs=1e-5)
+    assert [each["label"] for each in records[1:]] == [None] * 4
+    said = f"rows without an answer: 4, first row 3: {tmp_path}/bad.png: it must have 1 to"
+    assert said in done.stderr
+    assert regard_here(*ask).stdout.splitlines()[1:] == [""] * 4
+
+
+def test_a_table_of_a_folder(run, folder, tmp_path):
+    done = regard_here("predict", run, folder / "test", "--output", tmp_path / "scored.csv")
+    assert done.returncode == 0, done.stderr
+    header, *rows = (tmp_path / "scored.csv").read_text().splitlines()
+    assert header == "image,label,score"
+    assert len(rows) == 6 and rows[0].startswith(f"{folder}/test/green/0.png,")
+    done = regard_here("predict", run, "--input", folder / "test")
+    assert [line.split("\t")[2] for line in done.stdout.splitlines()] == [
+        row.split(",")[0] for row in rows
+    ]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -72,6 +72,23 @@ def test_predict_gives_a_line_for_a_line(run):
     assert set(json.loads(as_json.stdout)) == {"text", "translation", "score"}
 
 
+def test_a_table_is_translated(run, files, tmp_path):
+    ask = ["predict", run, "--source-column", "english", "--input", files / "test.tsv"]
+    done = regard_here(*ask, "--output", tmp_path / "translated.tsv")
+    assert done.returncode == 0, done.stderr
+    header, *rows = (tmp_path / "translated.tsv").read_text("utf-8").splitlines()
+    assert header.split("\t") == ["english", "chinese", "translation", "score"]
+    before = (files / "test.tsv").read_text("utf-8").splitlines()[1:]
+    assert [row.rsplit("\t", 2)[0] for row in rows] == before
+    answers = [json.loads(line) for line in regard_here(*ask, "--json").stdout.splitlines()]
+    assert [row.split("\t")[2] for row in rows] == [answer["translation"] for answer in answers]
+    (tmp_path / "one.csv").write_text("id,anything\n1,three\n")
+    done = regard_here(
+        "predict", run, "--input", tmp_path / "one.csv", "--output", tmp_path / "o.csv"
+    )
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -144,7 +144,7 @@ def test_predict_commands(run_directory, run, loaded, tmp_path, capsys):
     line = f"{expected.label}\t{expected.score:.4f}\t{first}\t{second}\n"
     assert ask(capsys, "predict", run_directory, first, "--pair", second)[:2] == (0, line)
     assert ask(capsys, "predict", run_directory, f"{first}\t{second}")[:2] == (0, line)
-    lines = tmp_path / "lines.tsv"
+    lines = tmp_path / "lines.txt"
     lines.write_text(f"{first}\t{second}\n\t\n", encoding="utf-8")
     out = ask(capsys, "predict", run_directory, "--input", lines, "--json")[1]
     answers = [json.loads(answer) for answer in out.splitlines()]
@@ -153,10 +153,10 @@ def test_predict_commands(run_directory, run, loaded, tmp_path, capsys):
 
 
 def test_a_missing_tab_is_named(run_directory, loaded, tmp_path, capsys):
-    (tmp_path / "lines.tsv").write_text("one\ttwo\nonly one\n")
-    status, out, err = ask(capsys, "predict", run_directory, "--input", tmp_path / "lines.tsv")
+    (tmp_path / "lines.txt").write_text("one\ttwo\nonly one\n")
+    status, out, err = ask(capsys, "predict", run_directory, "--input", tmp_path / "lines.txt")
     assert (status, out) == (2, "")
-    assert "lines.tsv, line 2: " in err and "a tab" in err and "Received: only one" in err
+    assert "lines.txt, line 2: " in err and "a tab" in err and "Received: only one" in err
     status, out, err = ask(capsys, "predict", run_directory, "only one")
     assert (status, out) == (2, "") and "text 1: " in err and "--pair" in err
 

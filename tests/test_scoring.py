@@ -15,6 +15,8 @@ import pytest
 
 from commands import mistake, regard_here
 from regard.recipes.cli import commands
+from regard.recipes.data.rows import Table
+from regard.recipes.runs.scoring import Asked, new_columns, score_table
 
 CLASSES = ["even", "odd"]
 METADATA = {
@@ -288,6 +290,24 @@ def test_a_table_without_rows(run, tmp_path, suffix, source):
         assert pq.read_schema(output).names == ["review", "label", "score"]
     else:
         assert len(output.read_text().splitlines()) == (suffix != ".jsonl")
+
+
+def test_what_is_asked_may_stand_beside_the_table(tmp_path):
+    """As where it is made of several columns: these are kept, and it is not."""
+    rows = [["a", "b"], ["c", ""], ["", ""]]
+    kept = Table(["x", "y"], lambda names: ((n, "", cells) for n, cells in enumerate(rows)))
+    joined = kept._replace(read=lambda names: ((n, "", ["".join(r)]) for n, r in enumerate(rows)))
+    asked = Asked("new", kept, {"text": "x + y"}, beside=joined)
+    columns = new_columns({"label": str})
+    for suffix in ("csv", "jsonl", "parquet"):
+        score_table(asked, FakeRun().answer, tmp_path / f"out.{suffix}", columns)
+    assert read_csv(tmp_path / "out.csv") == [
+        ["x", "y", "label"],
+        ["a", "b", "even"],
+        ["c", "", "odd"],
+        ["", "", ""],
+    ]
+    assert pq.read_table(tmp_path / "out.parquet")["label"].to_pylist() == ["even", "odd", None]
 
 
 # What stands in the way

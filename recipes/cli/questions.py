@@ -48,10 +48,12 @@ def find_questions(
         UserError: If the table or the file cannot be read, or a text is the name of a file.
         click.UsageError: If options of reading are given where they have no meaning.
     """
-    if source is not None and is_table(source):
+    if source is not None and (is_table(source) or source.startswith("tfds:")):
         load_tfds({"input": source})
         return task.load("sources", "read_questions")(metadata, source, **reading)
     _check_reading(reading, source)
+    if source is not None and task.lists and os.path.isdir(source):  # a folder of images
+        source, texts = None, [source]
     if source is None and not task.lists:
         _refuse_files([*texts, pair or ""])
     lines = iter(texts) if source is None else _read_lines(source, reading)

@@ -27,8 +27,8 @@ _OLD_EXCEL = b"\xd0\xcf\x11\xe0"
 
 
 def is_table(source: str) -> bool:
-    """Returns whether the name of a source says that it has columns, compressed or not."""
-    return source.startswith("tfds:") or suffix_of(source) in TABLE_FORMATS
+    """Returns whether the name of a file says that it is a table, compressed or not."""
+    return suffix_of(source) in TABLE_FORMATS
 
 
 def open_table(source: str, layout: TableLayout | None = None) -> Table:

@@ -36,6 +36,7 @@ class Asked(NamedTuple):
         question: Makes of the cells of these columns what the run takes.
         skip_bad_rows: Whether rows that are none are left out and counted.
         is_table: Whether it was one, and not lines.
+        beside: A table with the same rows that has these columns, where `table` has them not.
     """
 
     source: str
@@ -44,6 +45,7 @@ class Asked(NamedTuple):
     question: Callable[[Sequence[Any]], Any] = one_or_two
     skip_bad_rows: bool = False
     is_table: bool = True
+    beside: Table | None = None
 
 
 class Part(NamedTuple):
@@ -135,23 +137,30 @@ def answered(
 
 
 def _parts(asked: Asked, keeps: str) -> Iterator[Part]:
-    table, columns = asked.table, list(asked.columns.values())
+    table = asked.table
     whole = {"objects": table.objects, "batches": table.batches}.get(keeps)
-    if whole is None:
-        indices = [table.columns.index(column) for column in columns]
-        own = len(table.own_columns)
-        for some in _some(table.read(table.columns)):
-            rows = [
-                (row, problem, [] if problem else [cells[index] for index in indices])
-                for row, problem, cells in some
-            ]
-            yield Part(rows, [cells[:own] for _, _, cells in some])
+    if whole is None and asked.beside is None:
+        yield from _parts_of_cells(asked)
         return
-    rows = iter(table.read(columns))  # beside what is kept, row by row
-    for batch in whole() if keeps == "batches" else _some(whole()):
-        for start in range(0, max(1, len(batch)), ROWS_AT_ONCE):
-            kept = batch[start : start + ROWS_AT_ONCE]
-            yield Part(list(islice(rows, len(kept))), kept)
+    # What is asked is read beside what is kept, row by row.
+    rows = iter((asked.beside or table).read(list(asked.columns.values())))
+    kept = whole() if whole else (cells for _, _, cells in table.read(table.own_columns))
+    for some in kept if whole and keeps == "batches" else _some(kept):
+        for start in range(0, max(1, len(some)), ROWS_AT_ONCE):
+            part = some[start : start + ROWS_AT_ONCE]
+            yield Part(list(islice(rows, len(part))), part)
+
+
+def _parts_of_cells(asked: Asked) -> Iterator[Part]:
+    """Yields parts of a table whose cells are both asked about and kept."""
+    indices = [asked.table.columns.index(column) for column in asked.columns.values()]
+    own = len(asked.table.own_columns)
+    for some in _some(asked.table.read(asked.table.columns)):
+        rows = [
+            (row, problem, [] if problem else [cells[index] for index in indices])
+            for row, problem, cells in some
+        ]
+        yield Part(rows, [cells[:own] for _, _, cells in some])
 
 
 def _some(rows: Any) -> Iterator[list[Any]]:
