@@ -37,6 +37,7 @@ class Declaration:
         metavar: What `--help` shows in place of a value.
         flag: Whether the command line has it.
         is_argument: Whether it stands there by itself, without a flag.
+        is_several: Whether the flag may be given several times.
     """
 
     help: str
@@ -50,6 +51,7 @@ class Declaration:
     metavar: str | None = None
     flag: bool = True
     is_argument: bool = False
+    is_several: bool = False
 
     def range(self, is_integer: bool) -> str:
         """Returns the range of a value in words; empty if any will do."""

@@ -92,7 +92,7 @@ WORDS = {
         --json
     """,
     "predict": """
-        --pair --pair --input --num-beams --length-penalty --skip-bad-files --json
+        --pair --pair --input --num-beams --length-penalty --n-best --skip-bad-files --json
     """,
     "export": """
         --precision

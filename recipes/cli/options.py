@@ -78,9 +78,19 @@ def _parameter(setting, shown: bool) -> Callable:
             return click.option(flag, is_flag=True, default=default, help=text)
         return click.option(f"{flag}/--no-{flag[2:]}", default=default, help=text)
     metavar = declaration.metavar
+    several = {"multiple": True, "callback": _one_or_all} if declaration.is_several else {}
     return click.option(
-        flag, type=_type(declaration, kind), default=default, metavar=metavar, help=text
+        flag,
+        type=_type(declaration, kind),
+        default=default,
+        metavar=metavar,
+        help=text,
+        **several,
     )
+
+
+def _one_or_all(context, parameter, values: tuple[str, ...]) -> str | tuple[str, ...] | None:
+    return (values[0] if len(values) == 1 else values) if values else None
 
 
 def _type(declaration: Declaration, kind: type) -> Any:

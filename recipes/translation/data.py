@@ -1,5 +1,6 @@
 """Reads parallel text: sources and their translations, line by line or row by row."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -23,10 +24,11 @@ class ParallelTexts(Examples):
         targets: Their translations.
         columns: The columns that they came from; None where each has a file of its own.
         num_skipped: Bad rows that were left out.
+        references: All translations of each source, where it has several; the first is its target.
     """
 
-    COLUMNS = ("sources", "targets")
-    CONTENT = COLUMNS
+    COLUMNS = ("sources", "targets", "references")
+    CONTENT = ("sources", "targets")
     ORIGIN = ("source", "columns")
     NOUN = "sources"
 
@@ -35,11 +37,12 @@ class ParallelTexts(Examples):
     targets: list[str]
     columns: tuple[str, str] | None = None
     num_skipped: int = 0
+    references: list[tuple[str, ...]] | None = None
 
 
 def read_parallel_texts(
     source: str | Path,
-    target: str | Path | None = None,
+    target: str | Path | Sequence[str | Path] | None = None,
     *,
     source_column: str | None = None,
     target_column: str | None = None,
@@ -51,7 +54,8 @@ def read_parallel_texts(
     Args:
         source: The file of sources, a text a line; or, without `target`, a `.csv`, `.tsv`,
             `.jsonl` or `.parquet` file, or `tfds:NAME[/CONFIG][:SPLIT]`.
-        target: The file of targets, with as many lines.
+        target: The file of targets, with as many lines; or several files, to evaluate with several
+            references.
         source_column: The column of sources in a table. Default: guessed, and the guess logged.
         target_column: The column of targets likewise.
         encoding: How the files are encoded. A UTF-8 byte order mark is dropped.
@@ -72,7 +76,8 @@ def read_parallel_texts(
     else:
         if source_column is not None or target_column is not None:
             raise UserError("Columns are for one table: with two files of lines, leave them out.")
-        data = _read_files(str(source), str(target), encoding, skip_bad_rows)
+        targets = [target] if isinstance(target, str | Path) else target
+        data = _read_files(str(source), [*map(str, targets)], encoding, skip_bad_rows)
     if data.sources == data.targets:
         raise UserError(
             f"{data.source}: every source is its own translation. Name the file or the column of "
@@ -81,21 +86,30 @@ def read_parallel_texts(
     return data
 
 
-def _read_files(source: str, target: str, encoding: str, skip_bad_rows: bool) -> ParallelTexts:
-    tables = [open_lines(path, encoding, skip_blank=False) for path in (source, target)]
+def _read_files(
+    source: str, targets: Sequence[str], encoding: str, skip_bad_rows: bool
+) -> ParallelTexts:
+    """Reads files line beside line, of which all but the first have translations."""
+    tables = [open_lines(path, encoding, skip_blank=False) for path in (source, *targets)]
     lines = [[text for _, _, (text,) in table.read(table.columns)] for table in tables]
-    if len(lines[0]) != len(lines[1]):
-        raise UserError(
-            f"{source} and {target} must have as many lines as each other, for line n of one is "
-            f"the translation of line n of the other. Received: {len(lines[0]):,} and "
-            f"{len(lines[1]):,} lines."
-        )
-    rows = [(row, "", pair) for row, pair in enumerate(zip(*lines, strict=True), start=1)]
-    pairs = Table(["", ""], lambda columns: rows)
+    for target, others in zip(targets, lines[1:], strict=True):
+        if len(lines[0]) != len(others):
+            raise UserError(
+                f"{source} and {target} must have as many lines as each other, for line n of one "
+                f"is the translation of line n of the other. Received: {len(lines[0]):,} and "
+                f"{len(others):,} lines."
+            )
+    rows = [(row, "", texts) for row, texts in enumerate(zip(*lines, strict=True), start=1)]
+    roles = ["source", "target", *(f"target {number}" for number in range(2, len(lines)))]
     cells, num_skipped = read_rows(
-        f"{source} and {target}", pairs, {"source": "", "target": ""}, skip_bad_rows
+        " and ".join([source, *targets]),
+        Table([""] * len(roles), lambda columns: rows),
+        dict.fromkeys(roles, ""),
+        skip_bad_rows,
     )
-    return ParallelTexts(source, cells["source"], cells["target"], None, num_skipped)
+    sources, *translations = cells.values()
+    references = list(zip(*translations, strict=True)) if len(targets) > 1 else None
+    return ParallelTexts(source, sources, translations[0], None, num_skipped, references)
 
 
 def _read_table(
@@ -133,6 +147,8 @@ def read_train_and_validation(
     train = source
     if not isinstance(source, ParallelTexts):
         train = read_parallel_texts(source, target, **reading)
+    if train.references:
+        raise UserError("A translator learns from one target of each source. Name one file.")
     names = ("source_column", "target_column")
     if isinstance(validation_source, ParallelTexts):
         validation = validation_source
