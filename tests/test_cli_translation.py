@@ -63,6 +63,13 @@ def test_evaluate_on_two_files_and_on_a_table(run, files):
     assert "tok:zh" in shown.stdout
 
 
+def test_evaluate_with_several_references(run, files):
+    pair = ("--source", files / "test.en", "--target", files / "test.zh")
+    done = regard_here("evaluate", run, *pair, "--target", files / "test.en", "--json")
+    metrics = json.loads(done.stdout)
+    assert metrics["signatures"]["bleu"].startswith("nrefs:2|")
+
+
 def test_predict_gives_a_line_for_a_line(run):
     done = regard_here("predict", run, "--input", "-", text="20 November 2026\n\nאבג\nthree\n")
     assert done.returncode == 0, done.stderr
@@ -70,6 +77,8 @@ def test_predict_gives_a_line_for_a_line(run):
     assert done.stdout.splitlines()[1] == ""
     as_json = regard_here("predict", run, "three", "--json", "--num-beams", 1)
     assert set(json.loads(as_json.stdout)) == {"text", "translation", "score"}
+    as_json = regard_here("predict", run, "three", "--json", "--n-best", 3)
+    assert len(json.loads(as_json.stdout)["n_best"]) == 3
 
 
 def test_a_table_is_translated(run, files, tmp_path):

@@ -10,7 +10,11 @@ from regard.recipes.data.columns import choose_columns
 from regard.recipes.data.rows import Table
 from regard.recipes.data.splitting import split
 from regard.recipes.errors import UserError
-from regard.recipes.translation.data import ParallelTexts, read_parallel_texts
+from regard.recipes.translation.data import (
+    ParallelTexts,
+    read_parallel_texts,
+    read_train_and_validation,
+)
 
 PAIRS = [("A dog runs.", "Ein Hund rennt."), ("two, three", "zwei, drei"), ("狗", "犬")]
 SOURCES, TARGETS = map(list, zip(*PAIRS, strict=True))
@@ -54,6 +58,26 @@ def test_two_files(write_two, end, last, mark):
 def test_the_two_files_may_end_their_lines_differently(write_two):
     data = read_parallel_texts(*write_two("a\r\nb", "\ufeffc\nd\n"))
     assert (data.sources, data.targets) == (["a", "b"], ["c", "d"])
+
+
+def test_several_files_of_targets(write, caplog):
+    source, first = write("a.en", "a\nb\nc\n"), write("1.de", "A\nB\nC\n")
+    second, third = write("2.de", "Ä\n\nÇ\n"), write("3.de", "x\ny\n")
+    with pytest.raises(UserError, match=r"2\.de, row 2: the target 2 is empty"):
+        read_parallel_texts(source, [first, second])
+    data = read_parallel_texts(source, [first, second], skip_bad_rows=True)
+    assert (data.sources, data.targets, data.num_skipped) == (["a", "c"], ["A", "C"], 1)
+    assert data.references == [("A", "Ä"), ("C", "Ç")]
+    assert data.take([1]).references == [("C", "Ç")]
+    assert read_parallel_texts(source, [first]).references is None
+    with pytest.raises(UserError, match=r"a\.en and .*3\.de must have .* Received: 3 and 2 lines"):
+        read_parallel_texts(source, [first, third])
+
+
+def test_one_file_of_targets_to_learn_from(write):
+    files = [write(name, text) for name, text in (("a", "a\nb\n"), ("b", "A\nB\n"))]
+    with pytest.raises(UserError, match="learns from one target of each source"):
+        read_train_and_validation(files[0], [files[1], files[1]], 0.5, None, None, 0)
 
 
 def test_lines_are_kept_as_they_are(write_two):

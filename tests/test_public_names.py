@@ -106,7 +106,7 @@ WORDS = {
     "predict": """
         --pair --input --output --overwrite --scores --encoding --delimiter --header --no-header
         --skip-bad-rows --text-column --pair-column --source-column --image-column
-        --num-beams --length-penalty --skip-bad-files --json
+        --num-beams --length-penalty --n-best --skip-bad-files --json
     """,
     "export": """
         --precision

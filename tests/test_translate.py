@@ -11,7 +11,12 @@ from regard.models import Translator
 from regard.models.decoding import Translations, beam_search
 from regard.recipes.tokenizers.sentencepiece import SentencePieceTokenizer
 from regard.recipes.translation import serving as translate_module
-from regard.recipes.translation.serving import translate_all, translation_function
+from regard.recipes.translation.serving import (
+    n_best_function,
+    translate_all,
+    translate_n_best,
+    translation_function,
+)
 
 WORDS = ["a", "the", "dog", "cat", "runs", "sleeps", "under", "green", "field", *"狗跑草地，。"]
 LONGEST = 24
@@ -146,6 +151,21 @@ def test_greedy_is_the_search_with_one_beam(model, tokenizer):
     alone = [translate_all(translate, [text]) for text in texts]
     assert translations == [translation for (translation,), _ in alone]
     np.testing.assert_allclose(scores, [score for _, (score,) in alone], rtol=1e-4)
+
+
+def test_the_best_are_those_of_the_search_in_order(model, tokenizer, translate):
+    texts = [*made_texts(40), b""]
+    found, _ = translate_n_best(n_best_function(model, tokenizer, LONGEST, 3, 0.8, 2), texts)
+    best, scores = translate_all(translate, texts)
+    assert [len(pairs) for pairs in found] == [2] * 40 + [1]
+    assert [pairs[0][0] for pairs in found] == best
+    np.testing.assert_allclose([pairs[0][1] for pairs in found], scores, rtol=1e-4)
+    token_ids = tokenizer.encode(tf.constant(texts[:1]), LONGEST).to_tensor()
+    alone = beam_search(model, token_ids, tf.ones_like(token_ids, tf.bool), LONGEST, 3, 0.8)
+    written = [text.decode() for text in tokenizer.decode(alone.token_ids[0, :2]).numpy()]
+    assert [text for text, _ in found[0]] == written
+    np.testing.assert_allclose([score for _, score in found[0]], alone.scores[0, :2], rtol=1e-4)
+    assert found[40] == [("", 0.0)]
 
 
 def test_texts_of_like_length_are_searched_a_few_at_a_time(model, tokenizer, monkeypatch):

@@ -4,12 +4,14 @@
 """
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 import small_runs
 from regard import ParallelTexts, TranslationRun, UserError, fit_translation
+from regard.recipes.translation.run import Translation
 from regard.recipes.translation.settings import SIZES
 
 TEXTS = ["20 November 2026", "", "three hundred and five", "אבג 😀", "one " * 25_000]
@@ -64,6 +66,37 @@ def test_what_is_cut_is_said(run, caplog):
 def test_the_way_of_searching_can_be_changed(run):
     greedy, wide = run.predict(TEXTS, num_beams=1), run.predict(TEXTS, num_beams=4)
     assert all(a.score <= b.score + 1e-6 for a, b in zip(greedy, wide, strict=True))
+
+
+def test_the_best_translations_are_listed(run):
+    best = run.predict(TEXTS[:3], num_beams=3)
+    answers = run.predict(TEXTS[:3], n_best=3)  # the run has two beams
+    assert [answer.translation for answer in answers] == [answer.translation for answer in best]
+    assert [len(answer.n_best) for answer in answers] == [3, 1, 3]
+    listed = json.loads(answers[0].to_json())["n_best"]
+    assert [set(each) for each in listed] == [{"translation", "score"}] * 3
+    assert listed[0] == {"translation": answers[0].translation, "score": answers[0].score}
+    scores = [each["score"] for each in listed]
+    assert scores == sorted(scores, reverse=True)
+    assert answers[0].to_line().count("\t") == 2
+    assert "n_best" not in json.loads(best[0].to_json())
+    for options in ({"n_best": 0}, {"n_best": 3, "num_beams": 2}):
+        with pytest.raises(UserError, match=rf"n_best={options['n_best']}, num_beams=2"):
+            run.predict(TEXTS, **options)
+
+
+def test_several_references(run):
+    others = [f"{target}。" for target in VALIDATION.targets]
+    references = [*zip(VALIDATION.targets, others, strict=True)]
+    metrics = run.evaluate(replace(VALIDATION, references=references))
+    assert metrics["signatures"]["bleu"].startswith("nrefs:2|")
+    assert metrics["chrf"] >= run.metrics["chrf"]
+
+
+def test_a_line_keeps_the_spaces_that_keep_words_together():
+    text = "«\u00a0oui\u00a0», 5\u202f% \r\n de\tplus\u2028\u3000ou moins\n"
+    expected = "«\u00a0oui\u00a0», 5\u202f% de plus \u3000ou moins"
+    assert Translation("yes", text, -0.5).to_line() == expected
 
 
 def test_an_alignment_is_of_pieces(run):

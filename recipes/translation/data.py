@@ -29,10 +29,11 @@ class ParallelTexts(Examples):
         targets: Their translations.
         columns: The columns that they came from; None where each has a file of its own.
         num_skipped: Bad rows that were left out.
+        references: All translations of each source, where it has several; the first is its target.
     """
 
-    COLUMNS = ("sources", "targets")
-    CONTENT = COLUMNS
+    COLUMNS = ("sources", "targets", "references")
+    CONTENT = ("sources", "targets")
     ORIGIN = ("source", "columns")
     NOUN = "sources"
 
@@ -41,18 +42,23 @@ class ParallelTexts(Examples):
     targets: list[str]
     columns: tuple[str, str] | None = None
     num_skipped: int = 0
+    references: list[tuple[str, ...]] | None = None
 
 
 @takes(ParallelReading)
 def read_parallel_texts(
-    source: Any, target: str | Path | None = None, *splits: str, **reading: Any
+    source: Any,
+    target: str | Path | Sequence[str | Path] | None = None,
+    *splits: str,
+    **reading: Any,
 ) -> ParallelTexts:
     """Reads a pair of text files, line beside line, or a table with two columns.
 
     Args:
         source: The file of sources, a text a line; or, without `target`, a table, as
             `read_labelled_texts` takes it, or a translation memory (`.tmx`).
-        target: The file of targets, with as many lines.
+        target: The file of targets, with as many lines; or several files, to evaluate with several
+            references.
         *splits: Which split to read of a folder that has some, the first that is there. Defaults
             to "train".
         **reading: Attributes of `ParallelReading`. In a bad row a text is missing, empty, not a
@@ -72,7 +78,8 @@ def read_parallel_texts(
     else:
         if reading.source_column is not None or reading.target_column is not None:
             raise UserError("Columns are for one table: with two files of lines, leave them out.")
-        data = _read_files(str(source), str(target), reading)
+        targets = [target] if isinstance(target, str | Path) else target
+        data = _read_files(str(source), [*map(str, targets)], reading)
     if data.sources == data.targets:
         raise UserError(
             f"{data.source}: every source is its own translation. Name the file or the column of "
@@ -81,21 +88,29 @@ def read_parallel_texts(
     return data
 
 
-def _read_files(source: str, target: str, reading: ParallelReading) -> ParallelTexts:
-    tables = [open_lines(path, reading.encoding, skip_blank=False) for path in (source, target)]
+def _read_files(source: str, targets: Sequence[str], reading: ParallelReading) -> ParallelTexts:
+    """Reads files line beside line, of which all but the first have translations."""
+    files = source, *targets
+    tables = [open_lines(path, reading.encoding, skip_blank=False) for path in files]
     lines = [[text for _, _, (text,) in table.read(table.columns)] for table in tables]
-    if len(lines[0]) != len(lines[1]):
-        raise UserError(
-            f"{source} and {target} must have as many lines as each other, for line n of one is "
-            f"the translation of line n of the other. Received: {len(lines[0]):,} and "
-            f"{len(lines[1]):,} lines."
-        )
-    rows = [(row, "", pair) for row, pair in enumerate(zip(*lines, strict=True), start=1)]
-    pairs = Table(["", ""], lambda columns: rows)
+    for target, others in zip(targets, lines[1:], strict=True):
+        if len(lines[0]) != len(others):
+            raise UserError(
+                f"{source} and {target} must have as many lines as each other, for line n of one "
+                f"is the translation of line n of the other. Received: {len(lines[0]):,} and "
+                f"{len(others):,} lines."
+            )
+    rows = [(row, "", texts) for row, texts in enumerate(zip(*lines, strict=True), start=1)]
+    roles = ["source", "target", *(f"target {number}" for number in range(2, len(lines)))]
     cells, num_skipped = read_rows(
-        f"{source} and {target}", pairs, {"source": "", "target": ""}, reading.skip_bad_rows
+        " and ".join(files),
+        Table([""] * len(roles), lambda columns: rows),
+        dict.fromkeys(roles, ""),
+        reading.skip_bad_rows,
     )
-    return ParallelTexts(source, cells["source"], cells["target"], None, num_skipped)
+    sources, *translations = cells.values()
+    references = list(zip(*translations, strict=True)) if len(targets) > 1 else None
+    return ParallelTexts(source, sources, translations[0], None, num_skipped, references)
 
 
 def _read_tables(source: Any, splits: Sequence[str], reading: ParallelReading) -> ParallelTexts:
@@ -149,6 +164,8 @@ def read_train_and_validation(
     train = source
     if not isinstance(source, ParallelTexts):
         train = read_parallel_texts(source, target, **reading)
+    if train.references:
+        raise UserError("A translator learns from one target of each source. Name one file.")
     names = ("source_column", "target_column")
     if isinstance(validation_source, ParallelTexts):
         validation = validation_source

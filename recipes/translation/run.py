@@ -2,9 +2,11 @@
 
 import logging
 import math
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import starmap
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +26,13 @@ from .batches import ordered_batches, pack
 from .data import ParallelTexts
 from .evaluation import format_translation_metrics, translation_metrics
 from .report import Alignment
-from .serving import export_translator, translate_and_tell, translation_function
+from .serving import export_translator, n_best_function, translate_n_best
 from .training import SmoothedCrossentropy
 
 logger = logging.getLogger("regard")
 
 EVALUATION_BATCH_TOKENS = 4096
+_BREAKS = re.compile(r"[ \t\n\v\f\r\x1c-\x1e\x85\u2028\u2029]+")  # spaces and ends of lines
 
 
 def open_translator(source: str | Path) -> tuple[Checkpoint, SentencePieceTokenizer]:
@@ -53,6 +56,14 @@ def open_translator(source: str | Path) -> tuple[Checkpoint, SentencePieceTokeni
 
 
 @dataclass(frozen=True)
+class Alternative:
+    """One of several translations of a text, with its score as that of a `Translation`."""
+
+    translation: str
+    score: float
+
+
+@dataclass(frozen=True)
 class Translation(Answer):
     """A text with its translation.
 
@@ -62,16 +73,20 @@ class Translation(Answer):
         score: The logarithm of its probability, divided by its number of tokens to the power of the
             length penalty.
         truncated: True where the text was too long to be read as a whole, else None.
+        n_best: The best translations, this one first, where several were asked for, else None.
     """
 
     text: str
     translation: str
     score: float
     truncated: bool | None = None
+    n_best: list[Alternative] | None = None
 
     def to_line(self) -> str:
-        """Returns the translation alone, in one line."""
-        return " ".join(self.translation.split())
+        """Returns the translation alone, in one line; several of them with tabs between."""
+        texts = [each.translation for each in self.n_best or [self]]
+        # Spaces that keep words together, as before French marks, are part of a translation.
+        return "\t".join(_BREAKS.sub(" ", text).strip(" ") for text in texts)
 
 
 class TranslationRun(LanguageRun):
@@ -97,29 +112,40 @@ class TranslationRun(LanguageRun):
         texts: Sequence[Text],
         num_beams: int | None = None,
         length_penalty: float | None = None,
+        n_best: int | None = None,
     ) -> list[Translation]:
         """Translates texts; any string will do, an empty one too.
 
         Args:
             texts: The texts.
-            num_beams: Beams of the search. Defaults to the run's.
+            num_beams: Beams of the search. Defaults to the run's, or `n_best` if that is larger.
             length_penalty: Power of the length that scores are divided by. Defaults to the run's.
+            n_best: Translations to list of each text, in the attribute `n_best`. Defaults to the
+                best alone, without a list.
 
         Raises:
             TypeError: If given one string, where a list of strings is wanted.
+            UserError: If fewer beams are asked for than translations.
         """
         if isinstance(texts, str | bytes):
             raise TypeError(f"`texts` must be a list of strings. Received: texts={texts!r:.50}")
         if not len(texts):
             return []
         search = self._search()
-        translate = self._translator(
-            search["num_beams"] if num_beams is None else num_beams,
-            search["length_penalty"] if length_penalty is None else length_penalty,
-        )
-        translations, scores, truncated = translate_and_tell(translate, texts)
-        rows = zip(texts, translations, scores.tolist(), truncated.tolist(), strict=True)
-        return [Translation(*row, was_cut or None) for *row, was_cut in rows]
+        count = 1 if n_best is None else n_best
+        num_beams = max(search["num_beams"], count) if num_beams is None else num_beams
+        if not 1 <= count <= num_beams:
+            raise UserError(
+                "`n_best` must be at least 1, and at most `num_beams`. Received: "
+                f"n_best={n_best}, num_beams={num_beams}"
+            )
+        penalty = search["length_penalty"] if length_penalty is None else length_penalty
+        translate = self._translator(num_beams, penalty, count)
+        found, truncated = translate_n_best(translate, texts)
+        return [
+            Translation(text, *pairs[0], was_cut or None, n_best and [*starmap(Alternative, pairs)])
+            for text, pairs, was_cut in zip(texts, found, truncated, strict=True)
+        ]
 
     def _search(self) -> dict[str, Any]:
         """Returns how the run searches where nothing else is asked for."""
@@ -128,7 +154,7 @@ class TranslationRun(LanguageRun):
     def _translator(self, *search):
         """Returns the function from strings to strings, traced once for each way of searching."""
         if search not in self._translators:
-            self._translators[search] = translation_function(
+            self._translators[search] = n_best_function(
                 self.model, self.tokenizer, self.max_sequence_length, *search
             )
         return self._translators[search]
@@ -167,7 +193,8 @@ class TranslationRun(LanguageRun):
         began = time.perf_counter()
         predictions = self.predict(data.sources)
         seconds = time.perf_counter() - began
-        metrics = translation_metrics([row.translation for row in predictions], data.targets)
+        references = data.references or data.targets
+        metrics = translation_metrics([row.translation for row in predictions], references)
         return {
             **metrics,
             "perplexity": self.perplexity(data),

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from ...models.decoding import beam_search
+from ...models.sequences import NEVER
 from ..serving.export import AWKWARD_TEXTS, Export, in_precision, write_export
 from ..serving.micro_batches import answer_in_micro_batches
 from ..serving.warmup_requests import predict_request, warmup_batches
@@ -15,6 +16,8 @@ from ..tokenizers.strings import Text, as_bytes
 
 LANES = 2  # searches side by side: the products of one are too small to share among threads
 MAX_LENGTH_FACTOR, MAX_LENGTH_EXTRA = 2, 20  # tokens of a translation for those of its source
+
+TEXTS = [tf.TensorSpec([None], tf.string, "texts")]
 
 # How far scores, logarithms of probabilities a token, may be from those of the live model, and in
 # what share of translations another may be as good.
@@ -72,14 +75,44 @@ def export_translator(
 def translation_function(model, tokenizer, max_sequence_length: int, num_beams, length_penalty):
     """Makes a function from texts (B,) to `translations` (B,), strings, and `scores` (B,), float32.
 
+    It gives the best of what `n_best_function` does, which has the rest.
+    """
+    translate = _translate_n_best(
+        model, tokenizer, max_sequence_length, num_beams, length_penalty, n_best=1
+    )
+
+    @tf.function(autograph=False, input_signature=TEXTS)
+    def translate_best(texts):
+        answer = translate(texts)
+        best = {name: answer[name][:, 0] for name in ("translations", "scores")}
+        return {**best, "truncated": answer["truncated"]}
+
+    return translate_best
+
+
+def n_best_function(
+    model, tokenizer, max_sequence_length: int, num_beams, length_penalty, n_best: int
+):
+    """Makes a function from texts (B,) to the N best `translations` (B, N) and `scores` (B, N).
+
     Texts of like length are translated together, a few at a time, so that short ones do not wait
-    for long ones and memory does not grow with the batch. A text without anything in it has an
-    empty translation, with a score of 0.
+    for long ones and memory does not grow with the batch. A text without anything in it has one
+    translation, an empty one with a score of 0. The score of what does not exist is `NEVER`.
 
     At most `max_sequence_length` tokens of a source are read, and written as a translation, which
     has at most twice the tokens of its source, and 20; `truncated` (B,) says whether a source has
     more. Scores are divided by the length to the power of the `length_penalty`.
+
+    N must be at most the number of beams.
     """
+    translate = _translate_n_best(
+        model, tokenizer, max_sequence_length, num_beams, length_penalty, n_best
+    )
+    return tf.function(translate, autograph=False, input_signature=TEXTS)
+
+
+def _translate_n_best(model, tokenizer, max_sequence_length, num_beams, length_penalty, n_best):
+    of_nothing = tf.constant([0.0] + [NEVER] * (n_best - 1))  # scores
 
     def search(token_ids: tf.RaggedTensor) -> tuple[tf.Tensor, tf.Tensor]:
         lengths = token_ids.row_lengths()
@@ -93,18 +126,18 @@ def translation_function(model, tokenizer, max_sequence_length: int, num_beams, 
             num_beams,
             length_penalty,
         )
-        is_empty = lengths == 1  # an end and no more
-        translations = tf.where(is_empty, "", tokenizer.decode(found.token_ids[:, 0]))
-        return translations, tf.where(is_empty, 0.0, found.scores[:, 0])
+        is_empty = lengths[:, tf.newaxis] == 1  # an end and no more
+        translations = tokenizer.decode(found.token_ids[:, :n_best])  # (B, N)
+        scores = tf.where(is_empty, of_nothing, found.scores[:, :n_best])
+        return tf.where(is_empty, "", translations), scores
 
-    @tf.function(autograph=False, input_signature=[tf.TensorSpec([None], tf.string, "texts")])
     def translate(texts):
         tokens = tokenizer.tokenize(texts, max_sequence_length)
         token_ids = tokenizer.enclose(tokens, max_sequence_length)
         translations, scores = answer_in_micro_batches(
             lambda rows: search(tf.gather(token_ids, rows)),
             token_ids.row_lengths(),
-            [tf.TensorSpec([None], dtype) for dtype in (tf.string, tf.float32)],
+            [tf.TensorSpec([None, n_best], dtype) for dtype in (tf.string, tf.float32)],
             LANES,
         )
         truncated = tokens.row_lengths() >= max_sequence_length  # there is an end as well
@@ -116,7 +149,7 @@ def translation_function(model, tokenizer, max_sequence_length: int, num_beams, 
 def _served(translate):
     """Returns what an export has of a function that `translation_function` made."""
 
-    @tf.function(autograph=False, input_signature=translate.input_signature)
+    @tf.function(autograph=False, input_signature=TEXTS)
     def served(texts):
         answer = translate(texts)
         return {name: answer[name] for name in PROMISE[-1]}
@@ -126,13 +159,23 @@ def _served(translate):
 
 def translate_all(translate, texts: Sequence[Text]) -> tuple[list[str], np.ndarray]:
     """Returns translations of texts and their scores, by what `translation_function` made."""
-    return translate_and_tell(translate, texts)[:2]
-
-
-def translate_and_tell(
-    translate, texts: Sequence[Text]
-) -> tuple[list[str], np.ndarray, np.ndarray]:
-    """Returns translations of texts, their scores, and whether each text was cut."""
     answer = translate(as_bytes(texts))
-    translations = [text.decode("utf-8", "replace") for text in answer["translations"].numpy()]
-    return translations, answer["scores"].numpy(), answer["truncated"].numpy()
+    return _strings(answer["translations"]), answer["scores"].numpy()
+
+
+def translate_n_best(
+    translate, texts: Sequence[Text]
+) -> tuple[list[list[tuple[str, float]]], list[bool]]:
+    """Returns the best translations of each text with their scores, and whether it was cut.
+
+    `translate` is what `n_best_function` made.
+    """
+    answer = translate(as_bytes(texts))
+    rows = zip(answer["translations"], answer["scores"].numpy().tolist(), strict=True)
+    pairs = [zip(_strings(translations), scores, strict=True) for translations, scores in rows]
+    existing = [[pair for pair in some if pair[1] > NEVER / 2] for some in pairs]
+    return existing, answer["truncated"].numpy().tolist()
+
+
+def _strings(texts: tf.Tensor) -> list[str]:
+    return [text.decode("utf-8", "replace") for text in texts.numpy()]

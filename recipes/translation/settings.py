@@ -177,13 +177,18 @@ class ParallelFiles(ParallelReading):
     """Names texts and their translations: two files line beside line, or a table."""
 
     source: str | None = setting("The texts to translate, one a line.", metavar="FILE")
-    target: str | None = setting("Their translations, one a line.", metavar="FILE")
+    target: str | tuple[str, ...] | None = setting(
+        "Their translations, one a line; given several times, each text has several.",
+        metavar="FILE",
+        is_several=True,
+    )
 
 
 @declared()
 class ParallelSources(ParallelFiles):
     """Says what a translator learns from, and is validated on."""
 
+    target: str | None = setting("Their translations, one a line.", metavar="FILE")
     table: tuple[str, ...] | None = setting("", is_argument=True, metavar="[TABLE...]")
     validation_source: str | None = setting("Data to validate on, likewise.", metavar="FILE")
     validation_target: str | None = setting("Its translations.", metavar="FILE")
@@ -205,4 +210,9 @@ class Decoding(Declared):
     length_penalty: float | None = setting(
         "Power of the length in that search; a large one favours long translations.",
         default_is="the RUN's",
+    )
+    n_best: int | None = setting(
+        "Translations to list of each text, the best first.",
+        default_is="the best alone",
+        at_least=1,
     )
