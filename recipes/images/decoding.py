@@ -2,23 +2,19 @@
 
 JPEG, PNG, GIF (its first frame) and BMP, of any size up to a bound, all become RGB: also gray
 images, those with a palette, with transparency (which is dropped), of 16 bits, or in CMYK. A JPEG
-of a camera that was held sideways is turned upright, as its EXIF says.
+or PNG of a camera that was held sideways is turned upright, as its EXIF says.
 """
 
 from functools import partial
 
 import tensorflow as tf
 
+from .orientation import jpeg_exif, png_exif, upright
+
 FORMATS = "JPEG, PNG, GIF or BMP"
 MOST_PIXELS = 2**26  # 8,192 x 8,192: no header makes us ask for more than 200 MB
 
 _DECODERS_AT_ONCE = 16
-# A JPEG's orientation, a number from 1 to 8, as EXIF writes it in either order of bytes: tag
-# 0x0112, of type 3, once. JEITA CP-3451, section 4.6.
-_ORIENTATION = (
-    r"(?s)^\C*?Exif\x00\x00(?:II\x2a\x00\C{0,1000}?\x12\x01\x03\x00\x01\x00\x00\x00([\x01-\x08])"
-    r"|MM\x00\x2a\C{0,1000}?\x01\x12\x00\x03\x00\x00\x00\x01\x00([\x01-\x08]))\C*$"
-)
 
 
 @partial(tf.function, input_signature=[tf.TensorSpec([], tf.string)], autograph=False)
@@ -38,23 +34,23 @@ def decode_image(contents: tf.Tensor) -> tf.Tensor:
             return tf.zeros((1, 1, 3), tf.uint8)
 
     readers = [
-        (tf.io.is_jpeg(contents), lambda: _read_jpeg(contents)),
-        (_starts(contents, b"\x89PNG"), lambda: _read_png(contents)),
-        (_starts(contents, b"GIF8"), lambda: _read_gif(contents)),
-        (_starts(contents, b"BM"), lambda: _read_bmp(contents)),
-        (True, refuse),
+        (tf.io.is_jpeg(contents), lambda: (_read_jpeg(contents), jpeg_exif(contents))),
+        (_starts(contents, b"\x89PNG"), lambda: (_read_png(contents), png_exif(contents))),
+        (_starts(contents, b"GIF8"), lambda: (_read_gif(contents), b"")),
+        (_starts(contents, b"BM"), lambda: (_read_bmp(contents), b"")),
+        (True, lambda: (refuse(), b"")),
     ]
     known, branches = zip(*readers, strict=True)
     first = tf.argmax(tf.cast(known, tf.int32), output_type=tf.int32)
-    return tf.ensure_shape(tf.switch_case(first, branches), (None, None, 3))
+    image, exif = tf.switch_case(first, branches)
+    return tf.ensure_shape(upright(image, exif), (None, None, 3))
 
 
 def _read_jpeg(contents):
     height, width = tf.unstack(tf.image.extract_jpeg_shape(contents)[:2])
     with tf.control_dependencies([_check_pixels(height, width)]):
         # As accurate as Pillow's; TensorFlow's default is another transform, off by 1 of 255.
-        image = tf.io.decode_jpeg(contents, channels=3, dct_method="INTEGER_ACCURATE")
-    return _upright(image, _orientation(contents))
+        return tf.io.decode_jpeg(contents, channels=3, dct_method="INTEGER_ACCURATE")
 
 
 def _read_png(contents):
@@ -97,14 +93,11 @@ def _starts(contents, beginning):
 
 
 def _integer(contents, start, size, little_endian=True):
-    """Reads an unsigned integer of `size` bytes from byte `start` on; -1 beyond the end."""
+    """Reads an unsigned integer of `size` bytes from byte `start` on; beyond the end are zeros."""
     weights = [256**power for power in range(size)]
     weights = tf.constant(weights if little_endian else weights[::-1], tf.int64)
-    end = start + size
-    header = tf.strings.join([tf.strings.substr(contents, 0, end), b"\0" * end])
-    parts = tf.io.decode_raw(tf.strings.substr(header, start, size), tf.uint8)
-    value = tf.reduce_sum(tf.cast(parts, tf.int64) * weights)
-    return tf.where(tf.strings.length(contents) >= end, value, -1)
+    parts = tf.io.decode_raw(contents, tf.uint8, fixed_length=start + size)[start:]
+    return tf.reduce_sum(tf.cast(parts, tf.int64) * weights)
 
 
 def _check_pixels(height, width):
@@ -119,25 +112,6 @@ def _check_pixels(height, width):
 def _assert(condition, *said):
     """As `tf.Assert`, which has a graph of its own for what is said."""
     return tf.raw_ops.Assert(condition=condition, data=[tf.convert_to_tensor(s) for s in said])
-
-
-def _orientation(contents):
-    """Returns the orientation of a JPEG, 1 to 8 as EXIF counts; 1 if it has none."""
-    found = tf.strings.regex_replace(tf.strings.substr(contents, 0, 8192), _ORIENTATION, r"\1\2")
-    return tf.where(tf.strings.length(found) == 1, _integer(found, 0, 1), 1)
-
-
-def _upright(image, orientation):
-    """Undoes an orientation: 1 is upright, 3 upside down, 6 and 8 on a side, others mirrored."""
-
-    def turn():
-        on_a_side = tf.cast(orientation >= 5, tf.int32)
-        turned = tf.transpose(image, tf.gather([[0, 1, 2], [1, 0, 2]], on_a_side))
-        rows, columns = [3, 4, 7, 8], [2, 3, 6, 7]  # where they stand backwards
-        backwards = [tf.reduce_any(orientation == those) for those in (rows, columns)]
-        return tf.reverse(turned, tf.where(backwards)[:, 0])
-
-    return tf.cond(orientation == 1, lambda: image, turn)
 
 
 def decode_batch(contents: tf.Tensor, prepare, shape: tuple[int, int, int]) -> tf.Tensor:
