@@ -102,8 +102,11 @@ def test_export_prints_where(run, tmp_path, monkeypatch):
     monkeypatch.setattr("regard.recipes.serving.export._verify", lambda *args: None)
     (tmp_path / "served" / "1").mkdir(parents=True)
     done = regard_here("export", run, tmp_path / "served")
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == f"{tmp_path / 'served' / '2'}\n"
+    assert (done.returncode, done.stdout) == (0, f"{tmp_path / 'served' / '2'}\n")
+    docker, serve, curl = re.findall(r"^  (.+)$", done.stderr, re.MULTILINE)
+    assert f"-v {tmp_path}/served:/models/served -e MODEL_NAME=served tensorflow/serving" in docker
+    assert serve == f"regard serve {tmp_path / 'served'}"
+    assert """-d '{"instances": ["Not bad at all."]}' http://localhost:8501/v1/models/s""" in curl
 
 
 def test_help_and_mistakes_do_not_load_tensorflow(run, tmp_path):
@@ -128,6 +131,8 @@ def test_help_and_mistakes_do_not_load_tensorflow(run, tmp_path):
         (["predict", "no-such-run", "text"], 2),
         (["predict", str(run), "--input", "no-such-file.csv", "--output", "scored.csv"], 2),
         (["predict", str(run), str(run / "run.json")], 2),
+        (["serve", "--help"], 0),
+        (["serve", "no-such-export"], 2),
         (["evaluate", "no-such-run", "data.csv"], 2),
         (["export", "no-such-run", "there"], 2),
         (["export", str(run), str(run / "run.json")], 2),

@@ -54,7 +54,7 @@ def serving(export, *options):
         yield process
     finally:
         process.kill()
-        process.communicate()
+        process.communicate()  # closes what it says
 
 
 @pytest.fixture(scope="module")
@@ -169,7 +169,7 @@ def test_classes(client, names):
             "/reviews:classify",
             {"signature_name": "classify", "examples": [{"text": 1}]},
             400,
-            "Feature: text",
+            "Key: text, Index: 0. Data types don't match.",
         ),
         ("/reviews/versions/2", None, 404, "Could not find version 2 of model reviews"),
         ("/other/metadata", None, 404, "Servable not found for request: Latest(other)"),
@@ -224,9 +224,8 @@ def test_a_port_that_is_taken_is_one_line(server, plain_export):
 def test_it_ends_when_it_is_told_to_and_says_nothing_else(server):
     """The last of those that ask this server."""
     server.terminate()
-    output, errors = server.communicate(timeout=60)
-    assert (server.returncode, output) == (0, "")
-    command, stopped = errors.splitlines()
+    assert (server.wait(60), server.stdout.read()) == (0, "")
+    command, stopped = server.stderr.read().splitlines()
     address = "http://{}:{}".format(*server.address)
     assert command == f"  {next_steps.ask(address, 'reviews', {'texts': 'string'})}"
     assert stopped == "Stopped."

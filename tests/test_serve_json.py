@@ -5,10 +5,12 @@ import base64
 import gzip
 import json
 import shlex
+import signal
 import subprocess
 import sys
 import threading
 import time
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import ClassVar
 
@@ -703,3 +705,49 @@ def test_what_follows_an_export(tmp_path, monkeypatch):
     assert docker[-2:] == ["tensorflow/serving", "--flag=1"]
     assert shlex.split(said[3]) == ["regard", "serve", "my served"]
     assert said[-1] == f"  {ask('http://localhost:8501', 'my served', TEXTS)}"
+
+
+# A server of its own, with a model that takes its time
+
+SERVER = """
+import time
+import numpy as np
+from regard.recipes.server import http
+from regard.recipes.server.batcher import Batcher
+from regard.recipes.server.rest import RestApi, Signature
+
+class Model:
+    signatures = {"serving_default": Signature({"texts": "string"}, {"texts": "string"})}
+
+def run(name, inputs):
+    time.sleep(0.3)
+    return inputs
+
+batcher = Batcher(run)
+api = RestApi(Model(), batcher.ask, "m", 1)
+with http.bound("127.0.0.1", 0) as taken:
+    http.serve(api.answer, taken, lambda: print(taken.getsockname()[1], flush=True))
+batcher.close(5)
+print("ended")
+"""
+
+
+@pytest.mark.parametrize("signal_", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_server_once_it_has_answered(signal_):
+    process = subprocess.Popen(
+        [sys.executable, "-c", SERVER], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    try:
+        port = int(process.stdout.readline())
+        connection = HTTPConnection("127.0.0.1", port, timeout=30)
+        connection.request("POST", "/v1/models/m:predict", ASK)
+        time.sleep(0.15)  # it is being answered
+        process.send_signal(signal_)
+        response = connection.getresponse()
+        assert json.loads(response.read()) == {"predictions": ["abc"]}
+        assert (process.wait(10), process.stdout.read()) == (0, "ended\n")
+        with pytest.raises(ConnectionRefusedError):
+            HTTPConnection("127.0.0.1", port).connect()
+    finally:
+        process.kill()
+        process.communicate()

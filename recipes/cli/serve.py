@@ -1,5 +1,6 @@
 """Holds the command that tries an export over HTTP: `regard serve`."""
 
+import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -63,7 +64,7 @@ def _exported(run: Path) -> Iterator[Version]:
     say(f"Exporting {run} to a temporary folder ...")
     with TemporaryDirectory(prefix="regard-serve-") as folder:
         directory = load_run(run).export(Path(folder))
-        yield Version(directory, run.absolute().name, 1)
+        yield Version(directory, Path(os.path.abspath(run)).name, 1)
 
 
 def _serve(version: Version, taken, name: str) -> None:
@@ -73,9 +74,8 @@ def _serve(version: Version, taken, name: str) -> None:
 
     with quiet():
         from ..server.saved_model import SavedModel
-
-        model = SavedModel(version.directory)
-        model.warm_up(version.directory)
+    model = SavedModel(version.directory)
+    model.warm_up(version.directory)
     batcher = Batcher(model.ask)
     api = RestApi(model, batcher.ask, name, version.number)
     host, port = taken.getsockname()[:2]
