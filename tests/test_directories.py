@@ -101,6 +101,11 @@ def test_overwrite_takes_nothing_but_its_own_kind(tmp_path):
     assert (tmp_path / "photos" / "holiday.jpg").read_text() == "dear"
 
 
+def test_a_run_of_before_may_be_replaced(tmp_path):
+    write_run(tmp_path / "run", missing=["config.yaml"])
+    check_output(tmp_path / "run", RUN_CONTENTS, overwrite=True)
+
+
 def test_current_directory_and_links_are_not_replaced(tmp_path, monkeypatch):
     write_run(tmp_path / "run")
     (tmp_path / "link").symlink_to(tmp_path / "run")
