@@ -204,3 +204,5 @@ def test_texts_to_classify():
         texts_of(pd.Series(["a", None], index=["x", "y"]))
     with pytest.raises(UserError, match="The text at position 2 must be a string, not 7"):
         texts_of(["a", "b", 7])
+    with pytest.raises(UserError, match="has columns: give one of them"):
+        texts_of(frame)

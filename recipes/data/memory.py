@@ -124,6 +124,8 @@ def texts_of(data: Any, columns: Sequence[str | Sequence[str]] = ()) -> list[Any
 
 
 def _texts_of_table(source: str, table: Table, columns: Sequence[str | Sequence[str]]) -> list[Any]:
+    if not columns:
+        raise UserError(f"{source} has columns: give one of them, not all.")
     for names in columns:
         table, name = with_joined(table, names)
         if name not in table.columns:

@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from ...models import MaskedLanguageModel
+from ..data.memory import texts_of
 from ..errors import UserError
 from ..runs.checkpoints import open_checkpoint
 from ..runs.run import Answer, LanguageRun
@@ -72,7 +73,7 @@ class MaskedLMRun(LanguageRun):
         Raises:
             UserError: If a text has no [MASK].
         """
-        return [self._fill(text, top) for text in texts]
+        return [self._fill(text, top) for text in texts_of(texts)]
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
         """Returns the mean of the last hidden states of each text, over all of its tokens.
@@ -86,8 +87,7 @@ class MaskedLMRun(LanguageRun):
         Raises:
             TypeError: If given one string, where a list of strings is wanted.
         """
-        if isinstance(texts, str | bytes):
-            raise TypeError(f"`texts` must be a list of strings. Received: texts={texts!r:.50}")
+        texts = texts_of(texts)
         vectors = np.zeros((len(texts), self.model.config["hidden_dim"]), "float32")
         if not len(texts):
             return vectors

@@ -103,8 +103,8 @@ class TextRun(ClassifierRun, LanguageRun):
         Raises:
             TypeError, UserError: As `predict`.
         """
-        self._check_texts(texts)
-        if not len(texts):
+        texts = self._texts_of(texts)
+        if not texts:
             return np.zeros((0, self.model.config["hidden_dim"]), "float32")
         encoded = self.encoder.encode_all(texts)
         return encoded.means(self._by_row(encoded, self.vectors_of)).astype("float32")

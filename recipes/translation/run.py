@@ -16,6 +16,8 @@ import numpy as np
 from ...models import Translator
 from ...models.checkpoints import Checkpoint
 from ...models.layout import write_json
+from ..data.memory import texts_of
+from ..declarations import takes
 from ..errors import UserError
 from ..runs.directories import model_directory
 from ..runs.run import Answer, LanguageRun, sample_texts
@@ -23,10 +25,11 @@ from ..tokenizers.sentencepiece import SPACE, SentencePieceTokenizer
 from ..tokenizers.strings import Text
 from ..training.losses import TokenCrossentropy
 from .batches import ordered_batches, pack
-from .data import ParallelTexts
+from .data import ParallelTexts, read_parallel_texts
 from .evaluation import format_translation_metrics, translation_metrics
 from .report import Alignment
 from .serving import export_translator, n_best_function, translate_n_best
+from .settings import ParallelReading
 from .training import SmoothedCrossentropy
 
 logger = logging.getLogger("regard")
@@ -117,7 +120,8 @@ class TranslationRun(LanguageRun):
         """Translates texts; any string will do, an empty one too.
 
         Args:
-            texts: The texts.
+            texts: A list, a generator, an array or a series; or a data frame with the column of
+                sources of the training data.
             num_beams: Beams of the search. Defaults to the run's, or `n_best` if that is larger.
             length_penalty: Power of the length that scores are divided by. Defaults to the run's.
             n_best: Translations to list of each text, in the attribute `n_best`. Defaults to the
@@ -125,11 +129,10 @@ class TranslationRun(LanguageRun):
 
         Raises:
             TypeError: If given one string, where a list of strings is wanted.
-            UserError: If fewer beams are asked for than translations.
+            UserError: If one is no text, or fewer beams are asked for than translations.
         """
-        if isinstance(texts, str | bytes):
-            raise TypeError(f"`texts` must be a list of strings. Received: texts={texts!r:.50}")
-        if not len(texts):
+        texts = texts_of(texts, (self.metadata["data"]["train"].get("columns") or ())[:1])
+        if not texts:
             return []
         search = self._search()
         count = 1 if n_best is None else n_best
@@ -178,16 +181,24 @@ class TranslationRun(LanguageRun):
             weights[max(0, len(weights) - 2)],
         )
 
-    def evaluate(self, data: ParallelTexts) -> dict[str, Any]:
+    @takes(ParallelReading)
+    def evaluate(self, data: Any, **reading: Any) -> dict[str, Any]:
         """Measures the translator on parallel text.
 
         Args:
-            data: The texts and their translations, as `read_parallel_texts` gives them.
+            data: The texts and their translations: a table or data in memory, as
+                `read_parallel_texts` takes them, or what that has read.
+            **reading: Attributes of `ParallelReading`.
 
         Returns:
             What `translation_metrics` gives, the `perplexity` of a token of the references, and
             `sentences_per_second` from raw text.
+
+        Raises:
+            UserError: If the data cannot be read.
         """
+        if not isinstance(data, ParallelTexts):
+            data = read_parallel_texts(data, None, "test", "validation", **reading)
         self._tell_long(data)
         self.predict(data.sources[:1])  # the graph is traced before the clock starts
         began = time.perf_counter()
