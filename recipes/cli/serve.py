@@ -17,7 +17,7 @@ from . import options
 from .next_steps import PORT, ask
 from .support import load_run, quiet, say
 
-ANYWHERE = {"": "localhost", "0.0.0.0": "localhost", "::": "localhost"}
+ANYWHERE = {"0.0.0.0": "localhost", "::": "localhost"}
 CLOSE_SECONDS = 10  # for what the model is at when the server stops
 
 
