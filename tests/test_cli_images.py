@@ -24,7 +24,11 @@ def run(folder):
     done = regard("fit", "images", folder, *FAST, "--output", directory)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == f"run: {directory}"
-    odd, *lines = done.stderr.splitlines()
+    first, second, odd, *lines = done.stderr.splitlines()
+    assert [first, second] == [
+        f"{folder}: the train images are those in train",
+        f"{folder}: the validation images are those in validation",
+    ]
     assert odd.startswith(f"{folder}/train is validated on its own training data, 8 of 8 examples")
     assert lines[:5] == [
         "Training on 1 CPU, in float32, no XLA.",

@@ -72,7 +72,7 @@ WORDS = {
         --xla --no-xla --accumulate --seed --output --overwrite
     """,
     "fit images": """
-        --validation --image-column --label-column --encoding --skip-bad-files
+        --validation --image-column --label-column --image-folder --encoding --skip-bad-files
         --checkpoint --preset --image-size --patch-size --epochs --patience
         --learning-rate --batch-size --augmentation --mirror --no-mirror --label-smoothing --dropout
         --stochastic-depth --layer-decay --weight-decay --precision --strategy --workers
@@ -88,8 +88,8 @@ WORDS = {
     """,
     "evaluate": """
         --text-column --pair-column --label-column --source --target --source-column
-        --target-column --image-column --encoding --skip-bad-rows --skip-bad-files
-        --json
+        --target-column --image-column --image-folder --encoding --skip-bad-rows
+        --skip-bad-files --json
     """,
     "predict": """
         --pair --pair --input --num-beams --length-penalty --skip-bad-files --json

@@ -14,6 +14,7 @@ def fit_images(
     encoding: str = "utf-8",
     image_column: str | None = None,
     label_column: str | None = None,
+    image_folder: str | None = None,
     skip_bad_files: bool = False,
     checkpoint: str | None = None,
     preset: str | None = None,

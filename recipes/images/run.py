@@ -16,9 +16,10 @@ from ..runs.directories import model_directory
 from ..runs.run import Answer
 from .batches import ordered_batches
 from .checks import read_images, read_labelled_images
-from .data import LabelledImages, list_images
+from .data import LabelledImages
+from .folders import list_images
 from .preprocessing import ImagePreprocessing
-from .serving import export_image_classifier
+from .serving import export_image_classifier, warn_of_other_formats
 from .settings import ImageReading
 
 
@@ -108,6 +109,7 @@ class ImageRun(ClassifierRun):
         return self.measure(data, data.labels, data.source)
 
     def export(self, destination: str | Path, precision: str = "float32") -> Path:
+        warn_of_other_formats(self.metadata)
         return export_image_classifier(
             self.model, self.preprocessor, self.class_names, Path(destination), precision
         )

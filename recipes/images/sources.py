@@ -6,9 +6,9 @@ from ..errors import UserError
 from .data import check_source
 
 
-def check_sources(train: str, **_: Any) -> str:
+def check_sources(train: str, image_folder: str | None = None, **_: Any) -> str:
     """Checks that the images may be read; returns what a run is named for."""
-    check_source(train)
+    check_source(train, image_folder)
     return train
 
 
@@ -21,5 +21,5 @@ def read_evaluation(metadata: dict[str, Any], data: str | None, **reading: Any) 
     """Returns what `ImageRun.evaluate` takes; it reads that itself, for that takes TensorFlow."""
     if data is None:
         raise UserError("Missing argument 'DATA': name the data to measure the run on.")
-    check_source(data)
+    check_source(data, reading.get("image_folder"))
     return {"data": data, **reading}

@@ -1,0 +1,174 @@
+"""Finds the images that a table names: by paths or ids, from a folder on, with labels."""
+
+import logging
+import os
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from functools import cache
+from itertools import islice
+from typing import NamedTuple
+
+from ..data.columns import INDEX_COLUMNS, choose_columns
+from ..data.formats import open_table
+from ..data.rows import Table, read_rows
+from ..errors import UserError
+from .other_formats import suffixes
+from .settings import ImageReading
+
+LOOKED_AT = 100  # rows
+MOST_FOLDERS = 1000  # in which a lost image is looked for
+
+# What columns of images are called, in lower case and without what is between the words.
+_IMAGE_COLUMN = re.compile(
+    r"(image|img|picture|pic|photo|file|path)s?((file|path|name|id|code|jpe?g|png)s?)*|idcode|图片"
+)
+
+logger = logging.getLogger("regard")
+
+
+class Found(NamedTuple):
+    """Holds what a table says of images: their files and labels.
+
+    Attributes:
+        files: The files.
+        labels: One label per image, always a string.
+        columns: The columns of paths and labels.
+        num_skipped: Rows that were left out.
+    """
+
+    files: list[str]
+    labels: list[str]
+    columns: tuple[str, str]
+    num_skipped: int
+
+
+def read_table(source: str, reading: ImageReading) -> Found:
+    """Reads the files and labels of images from a table.
+
+    Raises:
+        UserError: If a row is bad or its image is not there, and such are not to be skipped; or if
+            the columns cannot be told.
+    """
+    folder = reading.image_folder
+    files = Files(os.path.dirname(source) if folder is None else folder)
+    table = _open(source, reading)
+    guessed = _guessed(source, reading, files, table.columns)
+    columns = choose_columns(source, table.columns, guessed)
+    cells, num_skipped = read_rows(source, table, columns, reading.skip_bad_files)
+    found = [files.find(path) for path in cells["image"]]
+    missing = [row for row, file in enumerate(found) if file is None]
+    if missing:
+        _leave_out(source, files, [cells["image"][row] for row in missing], len(found), reading)
+    kept = [(file, label) for file, label in zip(found, cells["label"], strict=True) if file]
+    names, labels = map(list, zip(*kept, strict=True))
+    return Found(names, labels, tuple(columns.values()), num_skipped + len(missing))
+
+
+class Files:
+    """Finds the files that paths mean: from a folder on, with either slash, or without suffix."""
+
+    def __init__(self, folder: str):
+        self.folder = folder
+        self._by_stem = cache(_by_stem)
+
+    def find(self, path: str) -> str | None:
+        """Returns the file of a path; None if there is none, or several of other suffixes."""
+        path = path.strip()
+        for spelled in (path, path.replace("\\", "/")):
+            file = os.path.join(self.folder, spelled)
+            if os.path.isfile(file):
+                return file
+        folder, name = os.path.split(file)
+        found = self._by_stem(folder).get(name, [])
+        return os.path.join(folder, found[0]) if len(found) == 1 else None
+
+
+def _by_stem(folder: str) -> dict[str, list[str]]:
+    """Returns the names of the images in a folder by those without suffix."""
+    stems = defaultdict(list)
+    if os.path.isdir(folder):
+        for name in sorted(os.listdir(folder)):
+            stem, suffix = os.path.splitext(name)
+            if suffix.lower() in suffixes():
+                stems[stem].append(name)
+    return stems
+
+
+def _open(source: str, reading: ImageReading) -> Table:
+    """Opens a table; ids of images that are whole numbers become strings."""
+    table = open_table(source, reading.encoding)
+
+    def read(columns: Sequence[str]):
+        for row, problem, cells in table.read(columns):
+            is_number = cells and isinstance(cells[0], int) and not isinstance(cells[0], bool)
+            yield row, problem, [str(cells[0]), *cells[1:]] if is_number else cells
+
+    return table._replace(read=read)
+
+
+def _guessed(
+    source: str, reading: ImageReading, files: Files, columns: list[str]
+) -> dict[str, str | None]:
+    """Returns the columns that are given, and those that names and files tell."""
+    given = {"image": reading.image_column, "label": reading.label_column}
+    free = [name for name in columns if name not in given.values() and columns.count(name) == 1]
+    guessed = dict(given)
+    if given["image"] is None:
+        named = [name for name in free if _IMAGE_COLUMN.fullmatch(_plain(name))]
+        is_named = len(named) == 1
+        guessed["image"] = (
+            named[0] if is_named else _with_files(source, reading, files, named or free)
+        )
+    left = [name for name in free if name != guessed["image"] and name.lower() not in INDEX_COLUMNS]
+    if given["label"] is None and guessed["image"] is not None and len(left) == 1:
+        guessed["label"] = left[0]
+    for role, name in guessed.items():
+        if name != given[role]:
+            message = "%s: column %r taken as the %s (--%s-column names another)"
+            logger.info(message, source, name, role, role)
+    return guessed
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[\W_]+", "", name).lower()
+
+
+def _with_files(source: str, reading: ImageReading, files: Files, columns: list[str]) -> str | None:
+    """Returns the column whose cells name most files, and most different ones; None if in doubt."""
+    if not columns:
+        return None
+    rows = islice(_open(source, reading).read(columns), LOOKED_AT)
+    cells = zip(*(row for _, problem, row in rows if not problem), strict=True)
+    found = [[files.find(str(cell)) for cell in column] for column in cells]
+    counts = [(len(set(each) - {None}), len(each) - each.count(None)) for each in found]
+    best = [number for number, count in enumerate(counts) if count == max(counts) > (0, 0)]
+    # Several are as good if they name the same files, such as an id and a path.
+    is_clear = best and all(found[number] == found[best[0]] for number in best)
+    return columns[best[0]] if is_clear else None
+
+
+def _leave_out(
+    source: str, files: Files, paths: list[str], count: int, reading: ImageReading
+) -> None:
+    """Says that some of so many paths lead to no file, or refuses them."""
+    first = os.path.join(files.folder, paths[0])
+    if reading.skip_bad_files and len(paths) < count:
+        message = "%s: rows whose image is not there, left out: %d, first %s"
+        logger.warning(message, source, len(paths), first)
+        return
+    others = "" if reading.skip_bad_files else ", or pass --skip-bad-files to leave such rows out"
+    raise UserError(
+        f"{source}: {len(paths)} of {count} images are not there. The first, {first}: it cannot be "
+        "read (No such file or directory), nor is there one image of that name with a suffix. Name "
+        f"the folder that paths begin from with --image-folder {_folder_of(source, paths[0])}"
+        f"{others}."
+    )
+
+
+def _folder_of(source: str, path: str) -> str:
+    """Returns a folder near a table from which a path leads to a file; "DIR" if there is none."""
+    own = os.path.dirname(source) or "."
+    near = [own, os.path.join(own, os.pardir), os.curdir]
+    near += sorted(entry.path for entry in os.scandir(own) if entry.is_dir())[:MOST_FOLDERS]
+    return next((folder for folder in near if Files(folder).find(path)), "DIR")
