@@ -7,8 +7,9 @@ from regard.recipes.errors import UserError
 from regard.recipes.images import folders
 from regard.recipes.images.checks import read_train_and_validation
 from regard.recipes.images.data import find_images
-from regard.recipes.images.folders import find_splits, list_images, split_of
+from regard.recipes.images.folders import list_images
 from regard.recipes.images.other_formats import SERVED
+from regard.recipes.images.splits import find_splits, split_of
 
 
 def write(root, *files):
@@ -79,6 +80,11 @@ def test_stray_images_and_other_folders_beside_splits(tmp_path, said):
     assert find_images(tmp_path).class_names() == ["cat", "dog"]
     assert "images are those in train; passed over: unlabelled" in said.text
     assert "images outside of class folders, passed over: 1" in said.text
+
+
+def test_a_stray_image_in_a_split_without_company(tmp_path):
+    write(tmp_path, *classes("train"), "train/stray.png")
+    assert find_images(tmp_path).class_names() == ["cat", "dog"]
 
 
 def test_evaluation_without_a_test_split(tmp_path, said):

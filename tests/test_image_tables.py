@@ -93,8 +93,10 @@ def test_numbers_are_images_rather_than_labels(folder):
 
 
 def test_how_many_are_not_there_and_where_they_are(folder, said):
-    path = table(folder.parent / "t.csv", "id_code,label", "cat/0,x", "cat/9,y", "dog/1,x")
-    with pytest.raises(UserError, match=rf"3 of 3 .* first, {folder.parent}/cat/0: ") as error:
+    (folder.parent / "far").mkdir()
+    folder = folder.rename(folder.parent / "far" / "images")
+    path = table(folder.parents[1] / "t.csv", "id_code,label", "cat/0,x", "cat/9,y", "dog/1,x")
+    with pytest.raises(UserError, match=rf"3 of 3 .* first, {path.parent}/cat/0: ") as error:
         find_images(path)
     advice = str(error.value).partition("--image-folder ")[2].partition(", or ")[0]
     assert advice == str(folder)

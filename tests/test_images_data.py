@@ -9,7 +9,8 @@ from image_files import encode, huge_png, picture, write_folder
 from regard.recipes.errors import UserError
 from regard.recipes.images.checks import read_labelled_images, read_train_and_validation
 from regard.recipes.images.data import LabelledImages, find_images
-from regard.recipes.images.folders import find_splits, list_images
+from regard.recipes.images.folders import list_images
+from regard.recipes.images.splits import find_splits
 
 
 @pytest.fixture

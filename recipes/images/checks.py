@@ -15,8 +15,8 @@ from ..errors import UserError
 from .batches import encoded
 from .data import LabelledImages, find_images, with_digests
 from .decoding import decode_image
-from .folders import has_validation
 from .other_formats import as_bmp
+from .splits import has_validation
 
 HELD_OUT = 0.1  # of the training images, where there is nothing else to validate on
 MANY = 5000  # images, which take so long that it is said

@@ -14,8 +14,9 @@ from ..data.columns import choose_columns
 from ..data.examples import LabelledExamples
 from ..data.formats import TABLE_FORMATS, TABLE_SUFFIXES
 from ..errors import UserError
-from .folders import choose_folder, read_folder
+from .folders import read_folder
 from .settings import ImageReading
+from .splits import choose_folder
 from .tables import read_table
 
 logger = logging.getLogger("regard")

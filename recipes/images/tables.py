@@ -6,7 +6,7 @@ import re
 from collections import defaultdict
 from collections.abc import Sequence
 from functools import cache
-from itertools import islice
+from itertools import chain, islice
 from typing import NamedTuple
 
 from ..data.columns import INDEX_COLUMNS, choose_columns
@@ -168,7 +168,7 @@ def _leave_out(
 
 def _folder_of(source: str, path: str) -> str:
     """Returns a folder near a table from which a path leads to a file; "DIR" if there is none."""
-    own = os.path.dirname(source) or "."
-    near = [own, os.path.join(own, os.pardir), os.curdir]
-    near += sorted(entry.path for entry in os.scandir(own) if entry.is_dir())[:MOST_FOLDERS]
+    own = os.path.dirname(source) or os.curdir
+    below = (folder for folder, _, _ in islice(os.walk(own), MOST_FOLDERS))
+    near = chain([own, os.path.join(own, os.pardir), os.curdir], below)
     return next((folder for folder in near if Files(folder).find(path)), "DIR")
