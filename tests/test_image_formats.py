@@ -5,7 +5,7 @@ import io
 import numpy as np
 import pytest
 import tensorflow as tf
-from PIL import Image, ImageOps, features
+from PIL import Image, ImageOps
 
 from image_files import encode, picture, write_folder
 from regard.recipes.errors import UserError
@@ -55,10 +55,8 @@ def test_pixels_are_those_of_pillow(name):
     np.testing.assert_array_equal(found, np.array(expected))
 
 
-@pytest.mark.parametrize(
-    ("format", "module"), [("AVIF", lambda: features.check("avif")), ("HEIF", lambda: None)]
-)
-def test_photos_of_phones(format, module):
+@pytest.mark.parametrize("format", ["AVIF", "HEIF"])
+def test_photos_of_phones(format):
     if format not in readable():
         pytest.skip("this Pillow does not read them")
     contents = encode(PIXELS, format, quality=90, exif=SIDEWAYS.tobytes())
@@ -76,7 +74,6 @@ def test_sixteen_bits_become_eight_as_in_a_png():
         np.testing.assert_array_equal(pixels[..., 0], values >> 8)
 
 
-HUGE = Image.new("1", (2**13, 2**13 + 1))
 BAD = {
     "cut webp": (LOSSLESS["webp"][:60], "damaged or cut short"),
     "cut tiff": (LOSSLESS["tiff"][:2000], "damaged or cut short"),
@@ -90,7 +87,7 @@ BAD = {
 def test_what_pillow_cannot_read_is_named(name):
     contents, message = BAD[name]
     images = in_memory(LOSSLESS["webp"], contents, encode(PIXELS))
-    with pytest.raises(UserError, match=f"^image 1: {message}|^image 1: .*{message}"):
+    with pytest.raises(UserError, match=f"^image 1: .*{message}"):
         read_images(images, skip_bad_files=False)
     rest = read_images(images, skip_bad_files=True)
     assert (rest.files, rest.num_skipped) == (["image 0", "image 2"], 1)
@@ -99,7 +96,7 @@ def test_what_pillow_cannot_read_is_named(name):
 
 def test_so_many_pixels_and_no_more():
     file = io.BytesIO()
-    HUGE.save(file, "TIFF", compression="group4")
+    Image.new("1", (2**13, 2**13 + 1)).save(file, "TIFF", compression="group4")
     with pytest.raises(ValueError, match=f"1 to {MOST_PIXELS} pixels, not 8193 x 8192"):
         as_bmp(file.getvalue())
 

@@ -110,6 +110,19 @@ def test_how_many_are_not_there_and_where_they_are(folder, said):
     assert "--skip-bad-files" not in str(error.value)
 
 
+def test_a_bad_row_is_left_out_by_the_option_that_there_is(folder):
+    path = table(folder / "t.csv", "image,label", "cat/0,x", "cat/1,", "dog/1,y")
+    with pytest.raises(UserError, match=r"row 3: .* pass --skip-bad-files"):
+        find_images(path)
+    assert find_images(path, skip_bad_files=True).num_skipped == 1
+
+
+def test_columns_of_images_that_are_not_there(folder):
+    path = table(folder / "t.csv", "image_id,image_path,label", "a,b,x", "c,d,y")
+    with pytest.raises(UserError, match=r"2 of 2 images are not there\. The first, .*/a:"):
+        find_images(path)
+
+
 def test_an_id_of_two_images(folder):
     (folder / "cat" / "0.jpg").write_bytes(b"another")
     path = table(folder / "t.csv", "image,label", "cat/0,x", "cat/1,y")

@@ -55,7 +55,7 @@ def read_table(source: str, reading: ImageReading) -> Found:
     table = _open(source, reading)
     guessed = _guessed(source, reading, files, table.columns)
     columns = choose_columns(source, table.columns, guessed)
-    cells, num_skipped = read_rows(source, table, columns, reading.skip_bad_files)
+    cells, num_skipped = _read_rows(source, table, columns, reading.skip_bad_files)
     found = [files.find(path) for path in cells["image"]]
     missing = [row for row, file in enumerate(found) if file is None]
     if missing:
@@ -107,6 +107,15 @@ def _open(source: str, reading: ImageReading) -> Table:
     return table._replace(read=read)
 
 
+def _read_rows(
+    source: str, table: Table, columns: dict[str, str], skip_bad_files: bool
+) -> tuple[dict[str, list[str]], int]:
+    try:
+        return read_rows(source, table, columns, skip_bad_files)
+    except UserError as error:  # images have one option for what is bad
+        raise UserError(str(error).replace("--skip-bad-rows", "--skip-bad-files")) from error
+
+
 def _guessed(
     source: str, reading: ImageReading, files: Files, columns: list[str]
 ) -> dict[str, str | None]:
@@ -116,10 +125,10 @@ def _guessed(
     guessed = dict(given)
     if given["image"] is None:
         named = [name for name in free if _IMAGE_COLUMN.fullmatch(_plain(name))]
-        is_named = len(named) == 1
-        guessed["image"] = (
-            named[0] if is_named else _with_files(source, reading, files, named or free)
-        )
+        best = named
+        if len(named) != 1:
+            best = _with_files(source, reading, files, named or free) or named[:1]
+        guessed["image"] = best[0] if len(best) == 1 else None
     left = [name for name in free if name != guessed["image"] and name.lower() not in INDEX_COLUMNS]
     if given["label"] is None and guessed["image"] is not None and len(left) == 1:
         guessed["label"] = left[0]
@@ -134,18 +143,20 @@ def _plain(name: str) -> str:
     return re.sub(r"[\W_]+", "", name).lower()
 
 
-def _with_files(source: str, reading: ImageReading, files: Files, columns: list[str]) -> str | None:
-    """Returns the column whose cells name most files, and most different ones; None if in doubt."""
-    if not columns:
-        return None
+def _with_files(source: str, reading: ImageReading, files: Files, columns: list[str]) -> list[str]:
+    """Returns the columns whose cells name most files, and most different ones; none if no file.
+
+    Of columns that name the same files, such as ids and paths, it is the first.
+    """
     rows = islice(_open(source, reading).read(columns), LOOKED_AT)
     cells = zip(*(row for _, problem, row in rows if not problem), strict=True)
-    found = [[files.find(str(cell)) for cell in column] for column in cells]
-    counts = [(len(set(each) - {None}), len(each) - each.count(None)) for each in found]
-    best = [number for number, count in enumerate(counts) if count == max(counts) > (0, 0)]
-    # Several are as good if they name the same files, such as an id and a path.
-    is_clear = best and all(found[number] == found[best[0]] for number in best)
-    return columns[best[0]] if is_clear else None
+    found = {}
+    for name, column in zip(columns, cells, strict=False):
+        named = tuple(files.find(str(cell)) for cell in column)
+        found.setdefault(named, name)
+    counts = {each: (len(set(each) - {None}), len(each) - each.count(None)) for each in found}
+    most = max(counts.values(), default=(0, 0))
+    return [name for each, name in found.items() if counts[each] == most > (0, 0)]
 
 
 def _leave_out(
