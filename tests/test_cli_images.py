@@ -24,8 +24,13 @@ def run(folder):
     done = regard("fit", "images", folder, *FAST, "--output", directory)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == f"run: {directory}"
-    first, odd, *lines = done.stderr.splitlines()
+    first, *splits, odd = done.stderr.splitlines()[:4]
+    lines = done.stderr.splitlines()[4:]
     assert first.startswith("Reading ") and first.endswith(f"the run will be {directory}.")
+    assert splits == [
+        f"{folder}: the train images are those in train",
+        f"{folder}: the validation images are those in validation",
+    ]
     assert odd.startswith(f"{folder}/train is validated on its own training data, 8 of 8 examples")
     assert lines[:5] == [
         "Training on 1 CPU, in float32, no XLA.",

@@ -36,10 +36,10 @@ PACKAGES = {
     },
     "recipes": {
         *("charset_normalizer", "click", "filelock", "google", "keras", "matplotlib", "numpy"),
-        *("openpyxl", "pyarrow", "sacrebleu", "safetensors", "scipy", "sentencepiece", "sklearn"),
-        *("starlette", "tabulate", "tensorflow", "tensorflow_datasets", "tensorflow_serving"),
-        *("tensorflow_text", "tokenizers", "tqdm", "uvicorn", "wcwidth", "wrapt", "yaml"),
-        "zstandard",
+        *("openpyxl", "PIL", "pillow_heif", "pyarrow", "sacrebleu", "safetensors", "scipy"),
+        *("sentencepiece", "sklearn", "starlette", "tabulate", "tensorflow"),
+        *("tensorflow_datasets", "tensorflow_serving", "tensorflow_text", "tokenizers", "tqdm"),
+        *("uvicorn", "wcwidth", "wrapt", "yaml", "zstandard"),
         *sys.stdlib_module_names,
     },
 }

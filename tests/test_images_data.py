@@ -8,7 +8,9 @@ import pytest
 from image_files import encode, huge_png, picture, write_folder
 from regard.recipes.errors import UserError
 from regard.recipes.images.checks import read_labelled_images, read_train_and_validation
-from regard.recipes.images.data import LabelledImages, find_images, find_splits, list_images
+from regard.recipes.images.data import LabelledImages, find_images
+from regard.recipes.images.folders import list_images
+from regard.recipes.images.splits import find_splits
 
 
 @pytest.fixture
@@ -75,9 +77,10 @@ def test_a_table_of_paths_and_labels(folder, suffix):
 
 
 def test_a_tables_columns_may_be_named(folder):
-    (folder / "t.csv").write_text("a,b,c\ncat/0.png,x,y\n")
+    (folder / "t.csv").write_text("a,b,c\ncat/none.png,x,y\n")
     with pytest.raises(UserError, match=r"no column is known to hold the images.*--image-column"):
         find_images(folder / "t.csv")
+    (folder / "t.csv").write_text("a,b,c\ncat/0.png,x,y\n")
     images = find_images(folder / "t.csv", image_column="a", label_column="c")
     assert images.labels == ["y"]
 

@@ -79,7 +79,7 @@ WORDS = {
         --config --json --tensorboard
     """,
     "fit images": """
-        --validation --image-column --label-column --encoding
+        --validation --image-column --label-column --image-folder --encoding
         --delimiter --header --no-header --skip-bad-files
         --checkpoint --preset --image-size --patch-size --epochs --patience
         --learning-rate --batch-size --augmentation --mirror --no-mirror --label-smoothing --dropout
@@ -99,13 +99,13 @@ WORDS = {
     """,
     "evaluate": """
         --text-column --pair-column --label-column --source --target --source-column
-        --target-column --image-column --encoding
+        --target-column --image-column --image-folder --encoding
         --delimiter --header --no-header --skip-bad-rows --skip-bad-files
         --json
     """,
     "predict": """
         --pair --input --output --overwrite --scores --encoding --delimiter --header --no-header
-        --skip-bad-rows --text-column --pair-column --source-column --image-column
+        --skip-bad-rows --text-column --pair-column --source-column --image-column --image-folder
         --num-beams --length-penalty --n-best --skip-bad-files --json
     """,
     "export": """

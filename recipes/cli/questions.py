@@ -71,7 +71,7 @@ def _rows(
 ) -> tuple[list[str], Iterator[Sequence[str]]]:
     """Returns what to call the columns of lines, and their cells."""
     if task.lists:
-        listed = task.load("data", task.lists)
+        listed = task.load("folders", task.lists)
         return ["image"], ([file] for line in lines for file in listed([line]))
     lines = only_text(lines, where)
     if is_pair:

@@ -11,6 +11,7 @@ from ..training.token_budget import mapped, read_ahead
 from .augmentation import Augmentation
 from .data import LabelledImages
 from .decoding import decode_image
+from .other_formats import as_bmp
 from .preprocessing import ImagePreprocessing
 
 DECODERS_AT_ONCE = 8
@@ -108,9 +109,22 @@ def decoded(images: LabelledImages, preprocessing: ImagePreprocessing) -> np.nda
 
 
 def encoded(images: LabelledImages) -> Callable[[tf.Tensor], tf.Tensor]:
-    """Makes a function from an image's index to its bytes, in a graph."""
+    """Makes a function from an image's index to its bytes, in a graph: a BMP's if Pillow reads it.
+
+    Pillow's calls go back into Python, so they are in the graph only where an image needs them.
+    """
     if images.contents is not None:
         contents = tf.constant(images.contents, tf.string)
-        return lambda index: contents[index]
-    files = tf.constant([os.fsencode(file) for file in images.files], tf.string)
-    return lambda index: tf.io.read_file(files[index])
+    else:
+        files = tf.constant([os.fsencode(file) for file in images.files], tf.string)
+
+    def read(index):
+        return tf.io.read_file(files[index]) if images.contents is None else contents[index]
+
+    def convert(index):
+        return tf.numpy_function(lambda each: as_bmp(each)[1], [read(index)], tf.string, False)
+
+    if not any(images.others or ()):
+        return read
+    is_other = tf.constant([bool(name) for name in images.others])
+    return lambda index: tf.cond(is_other[index], lambda: convert(index), lambda: read(index))

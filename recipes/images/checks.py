@@ -1,6 +1,7 @@
 """Decodes every image before training: a bad file is named at once, not in the third epoch."""
 
 import logging
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -12,8 +13,10 @@ from ..data.doubts import warn_of_labels
 from ..data.splitting import with_validation
 from ..errors import UserError
 from .batches import encoded
-from .data import LabelledImages, find_images, find_splits, with_digests
+from .data import LabelledImages, find_images, with_digests
 from .decoding import decode_image
+from .other_formats import as_bmp
+from .splits import has_validation
 
 HELD_OUT = 0.1  # of the training images, where there is nothing else to validate on
 MANY = 5000  # images, which take so long that it is said
@@ -55,7 +58,7 @@ def read_train_and_validation(
         UserError: As `read_labelled_images` and `split`, or if there are fewer than two classes.
     """
     if validation is None:
-        has_own = not isinstance(train, LabelledImages) and "validation" in find_splits(train)
+        has_own = not isinstance(train, LabelledImages) and has_validation(train)
         validation = train if has_own else HELD_OUT
     if not isinstance(train, LabelledImages):
         train = read_labelled_images(train, "train", **reading)
@@ -69,17 +72,35 @@ def read_train_and_validation(
 
 
 def read_images(images: LabelledImages, skip_bad_files: bool) -> LabelledImages:
-    """Returns the same without the images that cannot be decoded.
+    """Returns the same without the images that cannot be read, and with those that Pillow reads.
 
     Raises:
-        UserError: If an image cannot be decoded and is not to be skipped, or all are such.
+        UserError: If an image cannot be read and is not to be skipped, or all are such.
     """
     if len(images) > MANY:
         logger.info("%s: looking at %d images.", images.source, len(images))
-    bad = _find_bad(images)
-    if not bad:
-        return images
-    first, problem = images.files[bad[0]], _problem(images, bad[0])
+    images, bad = look_at(images)
+    return _without(images, bad, skip_bad_files) if bad else images
+
+
+def look_at(images: LabelledImages) -> tuple[LabelledImages, dict[int, str]]:
+    """Returns the same with those that Pillow reads, and what is wrong with others, by index."""
+    undecoded = _find_bad(images)
+    if not undecoded:
+        return images, {}
+    with ThreadPoolExecutor() as pool:
+        looks = dict(zip(undecoded, pool.map(partial(_look, images), undecoded), strict=True))
+    known = images.others or [""] * len(images)
+    others = [looks[row][0] if row in looks else name for row, name in enumerate(known)]
+    images = replace(images, others=others if any(others) else None)
+    bad = {row: problem for row, (name, problem) in looks.items() if not name}
+    return images, bad
+
+
+def _without(images: LabelledImages, bad: dict[int, str], skip_bad_files: bool) -> LabelledImages:
+    """Returns the same without the bad images, whose problems are given by index."""
+    first = images.files[next(iter(bad))]
+    problem = problem_of(images, *next(iter(bad.items())))
     if not skip_bad_files:
         others = f" There are {len(bad)} of them." if len(bad) > 1 else ""
         raise UserError(
@@ -90,14 +111,24 @@ def read_images(images: LabelledImages, skip_bad_files: bool) -> LabelledImages:
         raise UserError(f"{images.source} holds no image that can be decoded.")
     message = "%s: bad files left out: %d, first %s: %s"
     logger.warning(message, images.source, len(bad), first, problem)
-    rest = sorted(set(range(len(images))) - set(bad))
+    rest = [row for row in range(len(images)) if row not in bad]
     return replace(images.take(rest), num_skipped=images.num_skipped + len(bad))
 
 
-def find_problems(images: LabelledImages) -> dict[int, str]:
-    """Returns what is wrong with the images that cannot be decoded, by their indices."""
-    found = ((index, _problem(images, index)) for index in _find_bad(images))
-    return {index: f"{images.files[index]}: {problem}" for index, problem in found}
+def _look(images: LabelledImages, index: int) -> tuple[str, str]:
+    """Returns the format of an image that Pillow reads, or what is wrong, if it can tell."""
+    try:
+        return as_bmp(_contents(images, index))[0], ""
+    except OSError:
+        return "", ""
+    except ValueError as error:
+        return "", str(error)
+
+
+def _contents(images: LabelledImages, index: int) -> bytes:
+    if images.contents is not None:
+        return images.contents[index]
+    return Path(images.files[index]).read_bytes()
 
 
 def _find_bad(images: LabelledImages) -> list[int]:
@@ -111,11 +142,12 @@ def _find_bad(images: LabelledImages) -> list[int]:
     return sorted(set(range(len(images))) - {int(index) for index, _ in good.as_numpy_iterator()})
 
 
-def _problem(images: LabelledImages, index: int) -> str:
-    """Says what is wrong with an image."""
+def problem_of(images: LabelledImages, index: int, said: str) -> str:
+    """Says what is wrong with an image; what Pillow has `said`, if it has."""
+    if said:
+        return said
     try:
-        file = Path(images.files[index])
-        decode_image(images.contents[index] if images.contents else file.read_bytes())
+        decode_image(_contents(images, index))
     except OSError as error:
         return f"it cannot be read ({error.strerror})"
     except tf.errors.InvalidArgumentError as error:

@@ -3,7 +3,8 @@
 import hashlib
 import logging
 import os
-from collections.abc import Hashable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Hashable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,13 +12,12 @@ from typing import Any
 
 from ..data.columns import choose_columns
 from ..data.examples import LabelledExamples
-from ..data.formats import TABLE_SUFFIXES, is_table, open_table
-from ..data.rows import NOT_TEXT, read_rows
+from ..data.formats import TABLE_SUFFIXES, is_table
 from ..errors import UserError
+from .folders import read_folder
 from .settings import ImageReading
-
-SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".bmp")
-SPLITS = {"train": ("train",), "validation": ("validation", "val", "valid"), "test": ("test",)}
+from .splits import choose_folder
+from .tables import read_table
 
 logger = logging.getLogger("regard")
 
@@ -34,9 +34,11 @@ class LabelledImages(LabelledExamples):
         columns: The columns of paths and labels that they came from, if it was a table.
         num_skipped: Bad files, or rows of the table, that were left out.
         contents: The encoded images, where no files hold them.
+        others: The format, by Pillow's name, of each that Pillow has to read, and "" of those that
+            the graph of a server decodes; None before they are read, or if it decodes all.
     """
 
-    COLUMNS = ("files", "labels", "digests", "contents")
+    COLUMNS = ("files", "labels", "digests", "contents", "others")
     CONTENT = ("digests", "labels")
     ORIGIN = ("source", "columns")
     NOUN = "images"
@@ -48,6 +50,11 @@ class LabelledImages(LabelledExamples):
     columns: tuple[str, str] | None = None
     num_skipped: int = 0
     contents: list[bytes] | None = None
+    others: list[str] | None = None
+
+    def describe(self) -> dict[str, Any]:
+        counts = Counter(filter(None, self.others or ()))
+        return {**super().describe(), **({"other_formats": dict(counts)} if counts else {})}
 
     def keys(self) -> list[Hashable]:
         return self.digests or with_digests(self).digests
@@ -62,7 +69,7 @@ def find_images(source: str | Path, split: str = "train", **reading: Any) -> Lab
     Args:
         source: A folder with a folder of images for each class, `DIR/<class>/*`, or with such a
             folder for each split, `DIR/{train,validation,test}/<class>/*`; or a table (`.csv`,
-            `.tsv`, `.jsonl`, `.parquet`) of paths, from its own folder, and labels; or
+            `.tsv`, `.jsonl`, `.parquet`) of paths, from its own folder on, and labels; or
             `tfds:NAME[/CONFIG][:SPLIT]`.
         split: Which split to take where the folder has splits: "train", "validation" or "test".
         **reading: Attributes of `ImageReading`. With `skip_bad_files`, empty class folders and bad
@@ -72,117 +79,46 @@ def find_images(source: str | Path, split: str = "train", **reading: Any) -> Lab
         UserError: If there is no such folder, table or file, or no image in it.
     """
     name, reading = str(source), ImageReading(**reading)
-    columns = {"image": reading.image_column, "label": reading.label_column}
+    check_source(name, reading.image_folder)
     if name.startswith("tfds:"):
-        return _read_tfds(name, columns)
-    if is_table(name) and not os.path.isdir(name):
-        return _read_table(name, columns, reading)
-    check_source(name)
-    folder = find_splits(name).get(split, Path(name))
-    return _read_folder(folder, reading.skip_bad_files)
+        return _read_tfds(name, reading)
+    if _is_table(name):
+        found = read_table(name, reading)
+        return LabelledImages(name, found.files, found.labels, [], found.columns, found.num_skipped)
+    if reading.image_folder is not None:
+        logger.warning("%s is no table of paths: --image-folder changes nothing there.", name)
+    folder = choose_folder(name, split)
+    return LabelledImages(str(folder), *read_folder(folder, reading.skip_bad_files), [])
 
 
-def check_source(source: str | Path) -> None:
-    """Raises `UserError` unless a source is a folder, a table or a TFDS data set by its name."""
+def _is_table(name: str) -> bool:
+    return is_table(name) and not os.path.isdir(name)
+
+
+def check_source(source: str | Path, image_folder: str | None = None) -> None:
+    """Checks that a source is a folder, a table or a TFDS data set by its name.
+
+    Raises:
+        UserError: If it is none, or the folder of a table's images is none.
+    """
     name = str(source)
-    is_file = is_table(name) and os.path.exists(name)
+    is_file = _is_table(name) and os.path.exists(name)
     if not (name.startswith("tfds:") or is_file or os.path.isdir(name)):
         problem = "it is a file" if os.path.lexists(name) else "it is not there"
         raise UserError(
             f"{name} must be a folder of images, DIR/<class>/*, a table of paths and labels "
             f"({TABLE_SUFFIXES}), or tfds:NAME: {problem}."
         )
+    if image_folder is not None and not os.path.isdir(image_folder):
+        raise UserError(f"--image-folder must be a folder. Received: {image_folder}")
 
 
-def find_splits(source: str | Path) -> dict[str, Path]:
-    """Returns the folders of a data set's splits by name; none where it has no "train"."""
-    found = {
-        split: Path(source, name)
-        for split, names in SPLITS.items()
-        for name in reversed(names)
-        if os.path.isdir(os.path.join(source, name))
-    }
-    return found if "train" in found else {}
-
-
-def list_images(paths: Sequence[str | Path]) -> list[str]:
-    """Lists image files, and those in folders and the folders in them.
-
-    Raises:
-        UserError: If a path is not there, or a folder holds no image.
-    """
-    files = []
-    for path in map(str, paths):
-        if not os.path.lexists(path):
-            raise UserError(f"{path} is not there.")
-        found = list(_walk(path)) if os.path.isdir(path) else [path]
-        if not found:
-            raise UserError(f"{path} holds no images: files ending in {', '.join(SUFFIXES)}.")
-        files += found
-    return files
-
-
-def _read_folder(folder: Path, skip_bad_files: bool) -> LabelledImages:
-    names = [entry.name for entry in os.scandir(folder) if entry.is_dir()]
-    names = sorted(name for name in names if not name.startswith("."))
-    loose = sum(_is_image(entry.name) for entry in os.scandir(folder) if entry.is_file())
-    if not names:
-        raise UserError(
-            f"{folder} must hold a folder of images for each class: {folder}/<class>/*. "
-            f"Received: no folders, {loose} images."
-        )
-    if loose:
-        logger.warning("%s: images outside of class folders, passed over: %d", folder, loose)
-    files, labels, empty = [], [], []
-    for name in names:
-        if NOT_TEXT.search(name):
-            raise UserError(f"{folder}: the name of the class folder {name!r} is not UTF-8.")
-        found = list(_walk(os.path.join(folder, name)))
-        files += found
-        labels += [name] * len(found)
-        if not found:
-            empty.append(name)
-    if empty and not (skip_bad_files and files):
-        raise UserError(
-            f"{folder}/{empty[0]} holds no images: files ending in {', '.join(SUFFIXES)}. Remove "
-            "it, or pass --skip-bad-files to leave such classes out."
-        )
-    if empty:
-        logger.warning("%s: classes without images, left out: %s", folder, ", ".join(empty))
-    return LabelledImages(str(folder), files, labels, [])
-
-
-def _walk(folder: str) -> Iterator[str]:
-    """Yields the images in a folder and those in it, by name; no folder twice, by whatever link."""
-    seen = set()
-    for current, folders, names in os.walk(folder, followlinks=True):
-        real = os.path.realpath(current)
-        if real in seen:
-            folders.clear()
-            continue
-        seen.add(real)
-        folders.sort()
-        yield from (os.path.join(current, name) for name in sorted(names) if _is_image(name))
-
-
-def _is_image(name: str) -> bool:
-    return name.lower().endswith(SUFFIXES) and not name.startswith(".")
-
-
-def _read_table(source: str, given: dict[str, str | None], reading: ImageReading) -> LabelledImages:
-    table = open_table(source, reading)
-    columns = choose_columns(source, table, given)
-    cells, num_skipped = read_rows(source, table, columns, reading.skip_bad_files)
-    files = [os.path.join(os.path.dirname(source), path) for path in cells["image"]]
-    columns = tuple(columns.values())
-    return LabelledImages(source, files, cells["label"], [], columns, num_skipped)
-
-
-def _read_tfds(source: str, given: dict[str, str | None]) -> LabelledImages:
+def _read_tfds(source: str, reading: ImageReading) -> LabelledImages:
     """Reads the labelled images of a TFDS data set, still encoded."""
     from ..data.tfds import open_tfds  # here, because TensorFlow takes seconds to import
 
     table = open_tfds(source, as_encoded=True)
+    given = {"image": reading.image_column, "label": reading.label_column}
     columns = tuple(choose_columns(source, table, given).values())
     rows = list(table.read(columns))
     for row, _, (image, label) in rows:

@@ -5,16 +5,30 @@ from math import ceil
 from pathlib import Path
 
 import numpy as np
+import tensorflow as tf
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
+from PIL import Image
 
-from ..runs.drawing import DOTS_PER_INCH, INK, drawable_names, new_figure
+from ..names import display_name
+from ..runs.drawing import (
+    DOTS_PER_INCH,
+    INK,
+    drawable_names,
+    fonts_for,
+    new_figure,
+    with_codes,
+)
 from ..runs.report import write_report
-from .batches import decoded
+from ..training.token_budget import mapped
+from .batches import encoded
 from .data import LabelledImages
+from .decoding import decode_image
 from .run import ImageRun
 
 MISTAKES_SHOWN = 16
+SMALL, LARGEST = 200, 500  # pixels: enlarged without smoothing; drawn smaller, for memory
+PATH_WIDTH, PATH_LINES = 42, 3  # characters
 
 
 def write_image_report(
@@ -33,10 +47,7 @@ def write_image_report(
     worst = confident_mistakes(labels, probabilities)
     if worst:
         mistakes = validation.take(worst)
-        images = decoded(mistakes, run.preprocessor)
-        figure = _mistakes(
-            images, mistakes.files, labels[worst], probabilities[worst], run.class_names
-        )
+        figure = _mistakes(mistakes, labels[worst], probabilities[worst], run.class_names)
         figure.savefig(directory / "mistakes.png", dpi=DOTS_PER_INCH)
 
 
@@ -48,28 +59,52 @@ def confident_mistakes(labels: np.ndarray, probabilities: np.ndarray) -> list[in
 
 
 def _mistakes(
-    images: np.ndarray,
-    files: Sequence[str],
+    mistakes: LabelledImages,
     labels: np.ndarray,
     probabilities: np.ndarray,
     class_names: Sequence[str],
 ) -> Figure:
-    """Draws a sheet of images, uint8 (B, H, W, 3), with what each was taken for."""
-    columns = min(4, len(images))
-    rows = ceil(len(images) / columns)
-    figure = new_figure(2.6 * columns, 3.1 * rows)
+    """Draws a sheet of images as they are, each with its path and what it was taken for."""
+    columns = min(4, len(mistakes))
+    rows = ceil(len(mistakes) / columns)
+    figure = new_figure(2.6 * columns, 3.3 * rows)
     figure.suptitle("Most confident mistakes", x=0.02, ha="left", fontweight="bold", color=INK)
     shown, families, _ = drawable_names(class_names)
+    paths, path_families = drawable_paths(mistakes.files)
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes in grid:
         axes.axis("off")
-    mistakes = zip(images, files, labels, probabilities, strict=True)
-    for axes, (image, file, label, row) in zip(grid, mistakes, strict=False):
-        axes.imshow(image, interpolation="nearest")
+    drawn = zip(originals(mistakes), paths, labels, probabilities, strict=True)
+    for axes, (image, path, label, row) in zip(grid, drawn, strict=False):
+        axes.imshow(image, interpolation="nearest" if max(image.shape) < SMALL else "antialiased")
         taken, share = shown[int(row.argmax())], row.max()
         title = f"{taken} {share:.0%}\ntruly {shown[label]} {row[label]:.0%}"
         font = FontProperties(family=families, size=9)
         axes.set_title(title, loc="left", color=INK, font=font, parse_math=False)
-        name = Path(file).name[-30:]
-        axes.text(0, -0.02, name, transform=axes.transAxes, va="top", size=7, color=INK)
+        style = {"font": FontProperties(family=path_families, size=6.5), "parse_math": False}
+        axes.text(0, -0.02, path, transform=axes.transAxes, va="top", color=INK, **style)
     return figure
+
+
+def originals(images: LabelledImages) -> list[np.ndarray]:
+    """Decodes images as they are, but for those too large to be drawn: uint8 (H, W, 3) each."""
+    contents, found = encoded(images), []
+    indices = tf.data.Dataset.range(len(images))
+    for pixels in mapped(indices, lambda at: decode_image(contents(at))).as_numpy_iterator():
+        picture = Image.fromarray(pixels)
+        picture.thumbnail((LARGEST, LARGEST))
+        found.append(np.asarray(picture))
+    return found
+
+
+def drawable_paths(files: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Returns paths as they can be drawn, in lines, the end if they are long; and their fonts."""
+    paths = [display_name(file, 2**16) for file in files]  # without control characters
+    longest = PATH_WIDTH * PATH_LINES
+    paths = [path if len(path) <= longest else "…" + path[1 - longest :] for path in paths]
+    families, drawable = fonts_for(set().union(*paths))
+    shown = [with_codes(path, drawable) for path in paths]
+    parts = [
+        [path[at : at + PATH_WIDTH] for at in range(0, len(path), PATH_WIDTH)] for path in shown
+    ]
+    return ["\n".join(each) for each in parts], families

@@ -15,10 +15,11 @@ from ..runs.classifier import ClassifierRun
 from ..runs.directories import model_directory
 from ..runs.run import Answer
 from .batches import ordered_batches
-from .checks import find_problems, read_images, read_labelled_images
-from .data import LabelledImages, list_images
+from .checks import look_at, problem_of, read_images, read_labelled_images
+from .data import LabelledImages
+from .folders import list_images
 from .preprocessing import ImagePreprocessing
-from .serving import export_image_classifier
+from .serving import export_image_classifier, warn_of_other_formats
 from .settings import ImageReading
 
 
@@ -108,8 +109,11 @@ class ImageRun(ClassifierRun):
 
     def answer(self, questions: list[str], **_: Any) -> list[ImagePrediction | str]:
         """Classifies image files; for one that cannot be read, says what is wrong with it."""
-        files = LabelledImages("the images", questions, [""] * len(questions), [])
-        problems = find_problems(files)
+        files, bad = look_at(LabelledImages("the images", questions, [""] * len(questions), []))
+        problems = {
+            index: f"{questions[index]}: {problem_of(files, index, said)}"
+            for index, said in bad.items()
+        }
         good = [index for index in range(len(questions)) if index not in problems]
         ranked = zip(good, self.rank(files.take(good)), strict=True)
         answers = {index: ImagePrediction(questions[index], *answer) for index, answer in ranked}
@@ -136,6 +140,7 @@ class ImageRun(ClassifierRun):
         return self.measure(data, data.labels, data.source)
 
     def export(self, destination: str | Path, precision: str = "float32") -> Path:
+        warn_of_other_formats(self.metadata)
         return export_image_classifier(
             self.model, self.preprocessor, self.class_names, Path(destination), precision
         )

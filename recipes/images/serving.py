@@ -1,8 +1,11 @@
 """Exports a classifier of images: encoded images in, labels with scores out."""
 
 import base64
+import logging
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -10,11 +13,13 @@ import tensorflow as tf
 from ..serving.classifier import STRINGS, labelled, promise, signature, strings, write_classifier
 from ..serving.export import in_precision
 from ..serving.warmup_requests import predict_request
-from .decoding import decode_batch
+from .decoding import FORMATS, decode_batch
 from .preprocessing import ImagePreprocessing
 
 SAMPLE_SIZES = ((1, 1), (7, 31), (32, 32), (64, 48), (300, 200), (480, 640))  # pixels
 WARMUP_BATCHES = (1, 8)
+
+logger = logging.getLogger("regard")
 
 
 def export_image_classifier(
@@ -66,6 +71,19 @@ def sample_images() -> list[bytes]:
         samples.append(tf.io.encode_png(pixels).numpy())
         samples.append(tf.io.encode_jpeg(pixels).numpy())
     return [*samples, tf.io.encode_jpeg(pixels[..., :1]).numpy(), base64.b64decode(GIF)]
+
+
+def warn_of_other_formats(metadata: dict[str, Any]) -> None:
+    """Says that a server cannot decode images of formats that were trained on, if there were."""
+    counts = Counter()
+    for part in metadata["data"].values():
+        counts.update(part.get("other_formats", {}))
+    if counts:
+        logger.warning(
+            "The export decodes %s alone. Of the images here some were of other formats (%s): "
+            "clients must send such as one of those.",
+            *(FORMATS, ", ".join(f"{name}: {count}" for name, count in counts.most_common())),
+        )
 
 
 # Two frames of two colours, 3 x 2 pixels.

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from math import inf, log2
+from pathlib import Path
 from typing import Any, Self
 
 from ...models.presets import IMAGE_PRESETS, image_preset
@@ -183,7 +184,17 @@ class ImageQuestions(TableLayout):
     image_column: str | None = setting(
         "Column of the paths of images, in a table.", default_is="guessed", metavar="NAME"
     )
+    image_folder: str | None = setting(
+        "Folder that the paths in a table begin from; suffixes may be missing there.",
+        default_is="the table's own",
+        metavar="DIR",
+    )
     skip_bad_files: bool = setting("Count and skip images that cannot be read, not stop.", False)
+
+    def __post_init__(self):
+        if isinstance(self.image_folder, Path):
+            object.__setattr__(self, "image_folder", str(self.image_folder))
+        super().__post_init__()
 
 
 @declared()

@@ -5,16 +5,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..data.columns import choose_columns
-from ..data.formats import open_table
 from ..errors import UserError
 from ..runs.scoring import Asked
 from .data import check_source
 from .settings import ImageQuestions
+from .tables import Files, guess_image_column, open_with_ids
 
 
-def check_sources(train: str, **_: Any) -> str:
+def check_sources(train: str, image_folder: str | None = None, **_: Any) -> str:
     """Checks that the images may be read; returns what a run is named for."""
-    check_source(train)
+    check_source(train, image_folder)
     return train
 
 
@@ -27,24 +27,27 @@ def read_evaluation(metadata: dict[str, Any], data: str | None, **reading: Any) 
     """Returns what `ImageRun.evaluate` takes; it reads that itself, for that takes TensorFlow."""
     if data is None:
         raise UserError("Missing argument 'DATA': name the data to measure the run on.")
-    check_source(data)
+    check_source(data, reading.get("image_folder"))
     return {"data": data, **reading}
 
 
 def read_questions(metadata: dict[str, Any], source: str, **reading: Any) -> Asked:
-    """Opens a table of paths of images, from its own folder, to classify.
+    """Opens a table of paths of images to classify, from a folder on.
 
     The column is first sought as in the training data.
     """
     reading = ImageQuestions(**reading)
-    table = open_table(source, reading)
+    folder = reading.image_folder
+    files = Files(os.path.dirname(source) if folder is None else folder)
+    table = open_with_ids(source, reading)
     trained_on, *_ = metadata["data"]["train"].get("columns") or [None]
-    known = trained_on if trained_on in table.columns else None
-    columns = choose_columns(
-        source, table, {"image": reading.with_defaults(image_column=known).image_column}
-    )
+    column = reading.image_column
+    if column is None:
+        is_there = trained_on in table.columns
+        column = trained_on if is_there else guess_image_column(table, table.plain_columns, files)
+    columns = choose_columns(source, table, {"image": column})
 
     def path(cells: Sequence[str]) -> str:
-        return os.path.join(os.path.dirname(source), cells[0])
+        return files.find(cells[0]) or os.path.join(files.folder, cells[0])
 
     return Asked(source, table, columns, path, reading.skip_bad_files)

@@ -1,0 +1,191 @@
+"""Finds the images that a table names: by paths or ids, from a folder on, with labels."""
+
+import logging
+import os
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from functools import cache
+from itertools import chain, islice
+from typing import NamedTuple
+
+from ..data.columns import INDEX_COLUMNS, choose_columns
+from ..data.formats import open_table
+from ..data.rows import Table, read_rows
+from ..errors import UserError
+from .other_formats import suffixes
+from .settings import ImageQuestions, ImageReading
+
+LOOKED_AT = 100  # rows
+MOST_FOLDERS = 1000  # in which a lost image is looked for
+
+# What columns of images are called, in lower case and without what is between the words.
+_IMAGE_COLUMN = re.compile(
+    r"(image|img|picture|pic|photo|file|path)s?((file|path|name|id|code|jpe?g|png)s?)*|idcode|图片"
+)
+
+logger = logging.getLogger("regard")
+
+
+class Found(NamedTuple):
+    """Holds what a table says of images: their files and labels.
+
+    Attributes:
+        files: The files.
+        labels: One label per image, always a string.
+        columns: The columns of paths and labels.
+        num_skipped: Rows that were left out.
+    """
+
+    files: list[str]
+    labels: list[str]
+    columns: tuple[str, str]
+    num_skipped: int
+
+
+def read_table(source: str, reading: ImageReading) -> Found:
+    """Reads the files and labels of images from a table.
+
+    Raises:
+        UserError: If a row is bad or its image is not there, and such are not to be skipped; or if
+            the columns cannot be told.
+    """
+    folder = reading.image_folder
+    files = Files(os.path.dirname(source) if folder is None else folder)
+    table = open_with_ids(source, reading)
+    guessed = _guessed(source, reading, files, table)
+    columns = choose_columns(source, table, guessed)
+    cells, num_skipped = _read_rows(source, table, columns, reading.skip_bad_files)
+    found = [files.find(path) for path in cells["image"]]
+    missing = [row for row, file in enumerate(found) if file is None]
+    if missing:
+        _leave_out(source, files, [cells["image"][row] for row in missing], len(found), reading)
+    kept = [(file, label) for file, label in zip(found, cells["label"], strict=True) if file]
+    names, labels = map(list, zip(*kept, strict=True))
+    return Found(names, labels, tuple(columns.values()), num_skipped + len(missing))
+
+
+class Files:
+    """Finds the files that paths mean: from a folder on, with either slash, or without suffix."""
+
+    def __init__(self, folder: str):
+        self.folder = folder
+        self._by_stem = cache(_by_stem)
+
+    def find(self, path: str) -> str | None:
+        """Returns the file of a path; None if there is none, or several of other suffixes."""
+        path = path.strip()
+        for spelled in (path, path.replace("\\", "/")):
+            file = os.path.join(self.folder, spelled)
+            if os.path.isfile(file):
+                return file
+        folder, name = os.path.split(file)
+        found = self._by_stem(folder).get(name, [])
+        return os.path.join(folder, found[0]) if len(found) == 1 else None
+
+
+def _by_stem(folder: str) -> dict[str, list[str]]:
+    """Returns the names of the images in a folder by those without suffix."""
+    stems = defaultdict(list)
+    if os.path.isdir(folder):
+        for name in sorted(os.listdir(folder)):
+            stem, suffix = os.path.splitext(name)
+            if suffix.lower() in suffixes():
+                stems[stem].append(name)
+    return stems
+
+
+def open_with_ids(source: str, reading: ImageQuestions) -> Table:
+    """Opens a table; ids of images that are whole numbers become strings."""
+    table = open_table(source, reading)
+
+    def read(columns: Sequence[str]):
+        for row, problem, cells in table.read(columns):
+            is_number = cells and isinstance(cells[0], int) and not isinstance(cells[0], bool)
+            yield row, problem, [str(cells[0]), *cells[1:]] if is_number else cells
+
+    return table._replace(read=read)
+
+
+def _read_rows(
+    source: str, table: Table, columns: dict[str, str], skip_bad_files: bool
+) -> tuple[dict[str, list[str]], int]:
+    try:
+        return read_rows(source, table, columns, skip_bad_files)
+    except UserError as error:  # images have one option for what is bad
+        raise UserError(str(error).replace("--skip-bad-rows", "--skip-bad-files")) from error
+
+
+def _guessed(
+    source: str, reading: ImageReading, files: Files, table: Table
+) -> dict[str, str | None]:
+    """Returns the columns that are given, and those that names and files tell."""
+    columns = table.plain_columns
+    given = {"image": reading.image_column, "label": reading.label_column}
+    free = [name for name in columns if name not in given.values() and columns.count(name) == 1]
+    guessed = dict(given)
+    if given["image"] is None:
+        guessed["image"] = guess_image_column(table, free, files)
+    left = [name for name in free if name != guessed["image"] and name.lower() not in INDEX_COLUMNS]
+    if given["label"] is None and guessed["image"] is not None and len(left) == 1:
+        guessed["label"] = left[0]
+    for role, name in guessed.items():
+        if name != given[role]:
+            message = "%s: column %r taken as the %s (--%s-column names another)"
+            logger.info(message, source, name, role, role)
+    return guessed
+
+
+def guess_image_column(table: Table, columns: list[str], files: Files) -> str | None:
+    """Returns the one of some columns that names images, by its name, else by the files."""
+    named = [name for name in columns if _IMAGE_COLUMN.fullmatch(_plain(name))]
+    best = named
+    if len(named) != 1:
+        best = _with_files(table, files, named or columns) or named[:1]
+    return best[0] if len(best) == 1 else None
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[\W_]+", "", name).lower()
+
+
+def _with_files(table: Table, files: Files, columns: list[str]) -> list[str]:
+    """Returns the columns whose cells name most files, and most different ones; none if no file.
+
+    Of columns that name the same files, such as ids and paths, it is the first.
+    """
+    rows = islice(table.read(columns), LOOKED_AT)
+    cells = zip(*(row for _, problem, row in rows if not problem), strict=True)
+    found = {}
+    for name, column in zip(columns, cells, strict=False):
+        named = tuple(files.find(str(cell)) for cell in column)
+        found.setdefault(named, name)
+    counts = {each: (len(set(each) - {None}), len(each) - each.count(None)) for each in found}
+    most = max(counts.values(), default=(0, 0))
+    return [name for each, name in found.items() if counts[each] == most > (0, 0)]
+
+
+def _leave_out(
+    source: str, files: Files, paths: list[str], count: int, reading: ImageReading
+) -> None:
+    """Says that some of so many paths lead to no file, or refuses them."""
+    first = os.path.join(files.folder, paths[0])
+    if reading.skip_bad_files and len(paths) < count:
+        message = "%s: rows whose image is not there, left out: %d, first %s"
+        logger.warning(message, source, len(paths), first)
+        return
+    others = "" if reading.skip_bad_files else ", or pass --skip-bad-files to leave such rows out"
+    raise UserError(
+        f"{source}: {len(paths)} of {count} images are not there. The first, {first}: it cannot be "
+        "read (No such file or directory), nor is there one image of that name with a suffix. Name "
+        f"the folder that paths begin from with --image-folder {_folder_of(source, paths[0])}"
+        f"{others}."
+    )
+
+
+def _folder_of(source: str, path: str) -> str:
+    """Returns a folder near a table from which a path leads to a file; "DIR" if there is none."""
+    own = os.path.dirname(source) or os.curdir
+    below = (folder for folder, _, _ in islice(os.walk(own), MOST_FOLDERS))
+    near = chain([own, os.path.join(own, os.pardir), os.curdir], below)
+    return next((folder for folder in near if Files(folder).find(path)), "DIR")
