@@ -15,6 +15,7 @@ def fit_images(
     delimiter: str | None = None,
     header: bool | None = None,
     image_column: str | None = None,
+    image_folder: str | None = None,
     skip_bad_files: bool = False,
     label_column: str | None = None,
     checkpoint: str | None = None,
