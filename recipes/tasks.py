@@ -33,8 +33,8 @@ class Task(NamedTuple):
         asking: The class there of the other options of `regard predict`; empty if there are none.
         answers: The columns of a run's answers in a table, with their types; none if there are
             none for it.
-        lists: The function of its `folders.py` that lists files, where runs are asked about these by
-            their names; empty where they are asked about texts.
+        lists: The function of its `folders.py` that lists files, where runs are asked about these
+            by their names; empty where they are asked about texts.
         needs: What `run.json` must hold beside what all do, with the types.
         scores: The main figures of `metrics.json` by their names, and how each is shown.
         output: Where a run is written by default, in words.
