@@ -7,7 +7,8 @@ import pytest
 from regard.recipes.data.examples import folded
 from regard.recipes.data.splitting import split, take_whole, with_validation
 from regard.recipes.errors import UserError
-from regard.recipes.text.data import LabelledTexts
+from regard.recipes.text.data import LabelledTexts, read_train_and_validation
+from regard.recipes.text.sources import read_sources
 
 
 def table_of(labels: list[str]) -> LabelledTexts:
@@ -180,3 +181,14 @@ def test_equal_examples_are_said_once(caplog):
     caplog.clear()
     with_validation(table_of(["a", "b"] * 20), 0.1, 0, None)
     assert not caplog.messages
+
+
+def test_what_is_held_out_is_known_to_be(tmp_path):
+    """From the command line too, where data is read before there is a recipe."""
+    path = tmp_path / "a.csv"
+    path.write_text("text,label\n" + "".join(f"text {i},{i % 2}\n" for i in range(20)))
+    for validation, expected in ((0.2, True), (str(path), False)):
+        data = read_sources({"train": (str(path),), "validation": validation}, seed=0)
+        assert data["validation"].is_held_out is expected
+        _, again = read_train_and_validation(**data, seed=0)
+        assert again is data["validation"]

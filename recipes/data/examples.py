@@ -27,6 +27,7 @@ class Examples:
     # What `doubts` has said of them, so that it says it once.
     said_labels = False
     said_beside = None  # the training data that they were compared with
+    is_held_out = False  # of the training data, to validate on
 
     def __len__(self) -> int:
         return len(getattr(self, self.COLUMNS[0]))

@@ -33,6 +33,7 @@ def with_validation(
         train, validation = parts = split(train, validation, seed)
         for part in parts:
             vars(part).update(said_labels=True)  # of the whole
+        vars(validation).update(is_held_out=True)
     else:
         if not isinstance(validation, type(train)):
             validation = read(validation)

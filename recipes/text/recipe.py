@@ -70,10 +70,9 @@ def fit_text(
     output = Path(output or default_output(name_of(train)))
     asked = {"train": train, "validation": validation, **options}
     with session("text", output, settings, overwrite, asked) as current:
-        is_held_out = isinstance(validation, float)
         train, validation = read_train_and_validation(train, validation, settings.seed, **reading)
         check_long_texts(train, settings)
-        is_little = is_held_out and len(validation) < FEWEST_TO_TELL
+        is_little = validation.is_held_out and len(validation) < FEWEST_TO_TELL
         settings = settings.with_defaults(refit=is_little)
         training = train_best(current, train, validation, settings)
         if settings.refit:
