@@ -63,6 +63,7 @@ FILES = {
     "png": in_png(tiff(6)),
     "png, the other order": in_png(tiff(5, "<")),
     "png, upright": in_png(tiff(1)),
+    "png, as in a jpeg": in_png(b"Exif\0\0" + tiff(6)),
     "png, after a long text": in_png(tiff(8), text=100_000),
     "png, after its pixels": in_png(tiff(7), after=True, text=600_000),
 }

@@ -33,7 +33,9 @@ def png_exif(contents: tf.Tensor) -> tf.Tensor:
     """Returns the EXIF in the bytes of a PNG, with what follows; nothing if it has none."""
     end = tf.maximum(tf.strings.length(contents) - AFTER_PIXELS, 0)
     parts = (0, SEARCHED), (end, AFTER_PIXELS)
-    return _after(IN_PNG, tf.strings.join([tf.strings.substr(contents, *part) for part in parts]))
+    searched = tf.strings.join([tf.strings.substr(contents, *part) for part in parts])
+    # Some programs write what belongs in a JPEG before it.
+    return tf.strings.regex_replace(_after(IN_PNG, searched), r"^Exif\x00\x00", "", False)
 
 
 def _after(mark, searched):
