@@ -16,7 +16,7 @@ import pytest
 from commands import mistake, regard_here
 from regard.recipes.cli import commands
 from regard.recipes.data.rows import Table
-from regard.recipes.runs.scoring import Asked, new_columns, score_table
+from regard.recipes.runs.scoring import ROWS_AT_ONCE, Asked, new_columns, score_table
 
 CLASSES = ["even", "odd"]
 METADATA = {
@@ -164,7 +164,7 @@ def test_another_encoding(run, tmp_path):
 def test_more_rows_than_are_asked_at_once_keep_their_order(run, tmp_path, monkeypatch):
     fake = FakeRun()
     monkeypatch.setattr(commands, "load_run", lambda directory: fake)
-    rows = [[str(number), "x" * (number % 7) or " "] for number in range(3000)]
+    rows = [[str(number), "x" * (number % 7) or " "] for number in range(2 * ROWS_AT_ONCE + 9)]
     source = write_csv(tmp_path / "new.csv", [["n", "review"], *rows])
     said = score(run, source, tmp_path / "out.csv")
     _, *found = read_csv(tmp_path / "out.csv")
@@ -172,8 +172,12 @@ def test_more_rows_than_are_asked_at_once_keep_their_order(run, tmp_path, monkey
     assert [row[2] for row in found] == [
         guess(text).label if text != " " else "" for _, text in rows
     ]
-    assert fake.asked <= 1024
-    assert "rows without an answer: 429, first row 2: the text in column 'review' is empty" in said
+    assert fake.asked <= ROWS_AT_ONCE
+    empty = sum(text == " " for _, text in rows)
+    assert (
+        f"rows without an answer: {empty:,}, first row 2: the text in column 'review' is empty"
+        in said
+    )
 
 
 # Tables with types
@@ -258,17 +262,19 @@ def test_json_objects_stay_as_they_are(run, tmp_path):
 
 def test_types_of_json_in_parquet(run, tmp_path):
     """They are those of all rows, however late a row comes; without a common type, texts."""
-    rows = [{"review": "x", "n": 1, "m": 1, "q": {"a": 1}, "none": None, "big": 2**70}] * 2000
+    rows = [
+        {"review": "x", "n": 1, "m": 1, "q": {"a": 1}, "none": None, "big": 2**70}
+    ] * ROWS_AT_ONCE
     rows += [{"review": "y", "n": 1.5, "m": "one", "q": {"b": "z"}, "big": True}]
     (tmp_path / "new.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     score(run, tmp_path / "new.jsonl", tmp_path / "out.parquet")
     table = pq.read_table(tmp_path / "out.parquet")
     types = dict(zip(table.schema.names, table.schema.types, strict=True))
     assert (types["n"], types["m"], types["none"]) == (pa.float64(), pa.string(), pa.string())
-    first, last = table.slice(0, 1).to_pylist()[0], table.slice(2000).to_pylist()[0]
+    first, last = table.slice(0, 1).to_pylist()[0], table.slice(ROWS_AT_ONCE).to_pylist()[0]
     assert (first["n"], first["m"], first["q"]) == (1.0, "1", {"a": 1, "b": None})
     assert (last["m"], last["big"], first["big"]) == ("one", "true", str(2**70))
-    assert (first["label"], table.num_rows) == ("odd", 2001)
+    assert (first["label"], table.num_rows) == ("odd", ROWS_AT_ONCE + 1)
 
 
 def test_csv_as_parquet_is_texts(run, tmp_path):
@@ -562,7 +568,7 @@ def peak_of(run, source, output):
 @pytest.mark.parametrize("output", ["csv", "parquet"])
 def test_memory_does_not_grow_with_the_rows(run, tmp_path, kind, output):
     peaks = []
-    for count in (10_000, 40_000):
+    for count in (20_000, 60_000):
         source = tmp_path / f"{count}.{kind}"
         write_rows(source, count)
         peaks.append(peak_of(run, source, tmp_path / f"out-{count}.{output}"))

@@ -14,9 +14,11 @@ from ..data.rows import Table
 from ..data.streams import file_lines, only_text, stream_lines
 from ..errors import UserError
 from ..runs.directories import takes_pairs
-from ..runs.scoring import ROWS_AT_ONCE, Asked, NewColumn, Tally, answered, new_columns
+from ..runs.scoring import Asked, NewColumn, Tally, answered, new_columns
 from ..tasks import Task
 from .support import load_tfds
+
+LINES_AT_ONCE = 1024  # so that long input is answered as it is read
 
 
 def check_usage(
@@ -144,7 +146,7 @@ def answer_lines(
     """
     if not asked.is_table:
         rows = (asked.question(cells) for _, _, cells in asked.table.read(asked.table.columns))
-        while some := list(islice(rows, ROWS_AT_ONCE)):
+        while some := list(islice(rows, LINES_AT_ONCE)):
             for answer in run.predict(some, **choices):
                 yield answer.to_json() if as_json else answer.to_line()
         return

@@ -17,7 +17,7 @@ from pyarrow.parquet import ParquetFile
 from ..errors import UserError
 from .rows import Row, Table
 
-ROWS_AT_ONCE = 1024
+ROWS_AT_ONCE = 8192
 # Else all of a column's pages in a group of rows, often a million, are in memory at once.
 STREAMING = {"pre_buffer": False, "buffer_size": 2**16}
 

@@ -16,7 +16,8 @@ from ..data.writing import format_of, open_writer
 from ..errors import UserError
 from .directories import check_file_output, file_written_aside
 
-ROWS_AT_ONCE = 1024  # so that long input is answered as it is read
+# With fewer, a model is slower, and what TensorFlow keeps of each call adds up.
+ROWS_AT_ONCE = 8192
 
 logger = logging.getLogger("regard")
 
