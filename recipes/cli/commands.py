@@ -107,6 +107,8 @@ def predict(run, texts, pair, source, output, overwrite, scores, as_json, **choi
     metadata = read_metadata(run)
     task = TASKS[metadata["task"]]
     reading, choices = options.those_of(task, ["questions", "asking"], choices)
+    if output is not None and choices.get("n_best"):
+        raise click.UsageError("--n-best prints: leave out --output.")
     if pair is not None and not takes_pairs(metadata):
         raise UserError(f"{run} takes single texts: leave out --pair.")
     if output is not None:
