@@ -1,6 +1,7 @@
 """What every test starts from: a quiet TensorFlow, and the same random numbers on each run."""
 
 import gc
+import logging
 import os
 import sys
 
@@ -43,6 +44,16 @@ def seeded():
         from tensorflow.python.framework.config import disable_op_determinism
 
         disable_op_determinism()
+
+
+@pytest.fixture(autouse=True)
+def logger_kept():
+    """Leaves the logger as it was: the command line, run in this process, makes it its own."""
+    logger = logging.getLogger("regard")
+    before = logger.level, logger.propagate, logger.handlers[:]
+    yield
+    logger.setLevel(before[0])
+    logger.propagate, logger.handlers[:] = before[1:]
 
 
 @pytest.fixture(scope="module", autouse=True)

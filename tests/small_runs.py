@@ -46,7 +46,7 @@ TRANSLATOR = {
     "num_heads": 2,
     "intermediate_dim": 32,
     "vocabulary_size": 120,
-    "warmup_steps": 5,
+    "warmup_steps": 20,
     "max_sequence_length": 40,
     "num_beams": 2,
     "epochs": 2,

@@ -145,7 +145,7 @@ def test_help_and_mistakes_do_not_load_tensorflow(run, tmp_path):
 BAD_DATA = {
     "empty file": (b"", "the file is empty"),
     "header only": (b"text,label\n", "has no rows"),
-    "no label column": (b"text,note,stars\na,b,c\n", "no column is known to hold the labels"),
+    "no label column": (b"text,note,price\na,b,c\n", "no column is known to hold the labels"),
     "empty text": (b"text,label\ngood,yes\n,no\n", "row 3: the text in column 'text' is empty"),
     "empty label": (b"text,label\ngood,\n", "row 2: the label in column 'label' is empty"),
     "one class": (b"text,label\na,yes\nb,yes\n", "at least two labels"),

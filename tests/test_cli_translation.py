@@ -105,7 +105,7 @@ def test_a_table_is_translated(run, files, tmp_path):
         ([], "Give a table, or --source and --target"),
         (["train.tsv", "--source", "a", "--target", "b"], "Give a table, or --source and --target"),
         (["train.en"], "the file of its translations is missing: name it with --target"),
-        (["train.tsv", "--source-column", "english"], "no column is known to hold the targets"),
+        (["train.tsv", "--source-column", "german"], "there is no column 'german'"),
         (["train.tsv", "--preset", "transformer_bse"], "Did you mean 'transformer_base'"),
         (["train.tsv", "--hidden-dim", "15"], "`hidden_dim` must be even. Received: hidden_dim=15"),
         (["train.tsv", "--checkpoint", "nowhere"], "which is not a directory"),

@@ -37,11 +37,16 @@ def is_named(source: Any) -> bool:
     )
 
 
+def names_in(source: Any) -> list[str]:
+    """Returns the names that data is named by; none where it is in memory."""
+    if not is_named(source):
+        return []
+    return [str(each) for each in ([source] if isinstance(source, str | os.PathLike) else source)]
+
+
 def name_of(source: Any) -> str:
     """Returns what a run is named for: the first name of the data, or "data"."""
-    if not is_named(source):
-        return getattr(source, "source", "data")
-    return str(source if isinstance(source, str | os.PathLike) else source[0])
+    return next(iter(names_in(source)), getattr(source, "source", "data"))
 
 
 def open_tables(source: Any, layout: TableLayout, *splits: str) -> list[tuple[str, Table]]:
@@ -58,8 +63,8 @@ def open_tables(source: Any, layout: TableLayout, *splits: str) -> list[tuple[st
     """
     if not is_named(source):
         return [table_of(source)]
-    sources = [source] if isinstance(source, str | os.PathLike) else source
-    names = [name for each in sources for name in list_tables(str(each), splits or ("train",))]
+    splits = splits or ("train",)
+    names = [name for each in names_in(source) for name in list_tables(each, splits)]
     return [(name, open_table(name, layout)) for name in names]
 
 

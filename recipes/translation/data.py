@@ -12,7 +12,7 @@ from ..data.files import head_of
 from ..data.formats import TABLE_SUFFIXES, is_table
 from ..data.lines import open_lines
 from ..data.rows import Table, read_rows
-from ..data.sources import open_tables
+from ..data.sources import names_in, open_tables
 from ..data.splitting import with_validation
 from ..declarations import takes
 from ..errors import UserError
@@ -115,9 +115,10 @@ def _read_files(source: str, targets: Sequence[str], reading: ParallelReading) -
 
 def _read_tables(source: Any, splits: Sequence[str], reading: ParallelReading) -> ParallelTexts:
     """Reads tables as one; the columns of the first are those of all."""
-    if isinstance(source, str | Path) and _is_lines(str(source)):
+    alone = next(filter(_is_lines, names_in(source)), None)
+    if alone is not None:
         raise UserError(
-            f"{source}: the file of its translations is missing: name it with --target. A table of "
+            f"{alone}: the file of its translations is missing: name it with --target. A table of "
             f"both has the suffix {TABLE_SUFFIXES}, or tabs between the two."
         )
     tables = open_tables(source, reading, *splits)
