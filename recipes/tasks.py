@@ -83,7 +83,8 @@ _TEXT = Task(
     folder="text",
     command="fit text",
     noun="a text classifier",
-    help="Train a text classifier on TRAIN: .csv, .tsv, .jsonl, .parquet or tfds:NAME[/CONFIG].",
+    help="Train a text classifier on TRAIN: tables (CSV, JSON, Parquet, Excel and so on), a folder "
+    "of them, or tfds:NAME[/CONFIG].",
     fit="fit_text",
     run="TextRun",
     settings="TextSettings",

@@ -94,7 +94,7 @@ def predict(run, texts, pair, source, output, overwrite, scores, as_json, **choi
     """Classify or translate each TEXT, or the rows or lines of --input (- is standard input).
 
     A classifier prints label, probability and text, separated by tabs; a translator a translation a
-    line. Of a table, by its suffix (.csv, .tsv, .jsonl, .parquet), the column of texts is taken, of
+    line. Of a table, by its suffix (.csv, .jsonl, .xlsx ...), the column of texts is taken, of
     another file each line. For pairs of texts, give one TEXT and --pair, a table, or lines with a
     tab between the two; for a classifier of images, each TEXT is a file or a folder. A pretrained
     RUN says what may stand behind each [MASK] instead.
