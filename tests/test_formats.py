@@ -124,8 +124,10 @@ def test_a_header_whose_quotes_do_not_match(write):
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
-def test_encodings_that_the_bytes_show(write, encoding):
+def test_encodings_that_the_bytes_show(write, caplog, encoding):
+    caplog.set_level(logging.INFO, logger="regard")
     assert rows_of(write("a.csv", CSV.encode(encoding))) == ROWS
+    assert caplog.text.count("read as") == (encoding != "utf-8-sig")  # said once
     chinese = "这家酒店的房间很干净，服务员非常热情，早餐也不错，下次还会再来。\n"
     assert read_texts([write("a.txt", chinese.encode(encoding))]).texts == [chinese.strip()]
 
@@ -291,7 +293,7 @@ def test_pairs_with_tabs_as_tatoeba_writes_them(write, name):
 
 
 def test_pairs_with_tabs_as_anki_writes_them(write):
-    pairs = read_parallel_texts(write("deu.txt", ANKI), header=False)
+    pairs = read_parallel_texts(write("deu.txt", ANKI))
     assert (pairs.sources[:2], pairs.targets[:2]) == (["Go.", "Hi."], ["Geh.", "Hallo!"])
 
 

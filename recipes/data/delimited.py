@@ -38,11 +38,11 @@ class Dialect(NamedTuple):
     skipped: int = 0
 
 
-def open_delimited(source: str, layout: TableLayout, usual: str) -> Table:
+def open_delimited(source: str, layout: TableLayout, usual: str, has_names: bool = True) -> Table:
     """Opens a file of fields, `usual` between them unless the file looks otherwise.
 
     Its first row is the header, unless the row looks like the others: then columns are called 1, 2
-    and so on.
+    and so on. Unless such files have `has_names` as a rule, it takes the name of a known column.
 
     In a file with tabs that is named for them every line is a row, whatever quotes it holds. A
     field that is quoted as a whole, as spreadsheets and pandas write it, loses these quotes.
@@ -60,7 +60,8 @@ def open_delimited(source: str, layout: TableLayout, usual: str) -> Table:
         raise UserError(f"{source}, row {row}: {problem}.")
     has_header = layout.header
     if has_header is None:
-        has_header = _is_header(first, [cells for _, _, cells in others])
+        is_named = any(map(is_known, first))
+        has_header = is_named or (has_names and _is_header(first, [row for *_, row in others]))
         if not has_header:
             message = "%s: the first row is no header (--header says otherwise): columns 1 to %d"
             logger.info(message, source, len(first))
@@ -179,10 +180,8 @@ def _is_header(first: list[str], others: list[list[str]]) -> bool:
     """Returns whether a row has names of columns, not cells like those of the other rows.
 
     It has none if a cell is a number, or too long, or comes again among the few values of its
-    column, unless one is the known name of a column.
+    column.
     """
-    if any(is_known(cell) for cell in first):
-        return True
     for index, cell in enumerate(first):
         if len(cell) > LONGEST_NAME or _NUMBER.fullmatch(cell):
             return False

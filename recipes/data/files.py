@@ -100,12 +100,18 @@ def open_text(source: str, encoding: str | None = None, newline: str = "") -> It
         raise _decoding_error(source, encoding or "utf-8") from error
 
 
-def _codec(source: str, encoding: str | None) -> str:
-    """Returns the codec of a file; one that drops a UTF-8 byte order mark."""
+def encoding_of(source: str, encoding: str | None) -> str:
+    """Returns the encoding that is given, or the one that a text file shows, and says which."""
     if encoding is None:
         encoding = _own_encoding(head_of(source))
         if encoding != "utf-8":
             logger.info("%s: read as %s (--encoding names another)", source, encoding)
+    return encoding
+
+
+def _codec(source: str, encoding: str | None) -> str:
+    """Returns the codec of a file; one that drops a UTF-8 byte order mark."""
+    encoding = encoding or _own_encoding(head_of(source))
     try:
         "".encode(encoding)
     except LookupError:

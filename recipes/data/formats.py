@@ -5,12 +5,13 @@ lines count, and a quoted field with line breaks in it stays in one row. A row o
 text file is a line. The others have no header: the first example is row 1.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 from ..errors import UserError
 from ..settings import TableLayout
 from .delimited import open_delimited
-from .files import COMPRESSED, check_file, head_of, suffix_of
+from .files import COMPRESSED, check_file, encoding_of, head_of, suffix_of
 from .json_rows import open_json
 from .lines import LABEL, open_fasttext
 from .rows import Table
@@ -49,7 +50,11 @@ def open_table(source: str, layout: TableLayout | None = None) -> Table:
     head = head_of(source)
     if not head:
         raise UserError(f"{source}: the file is empty.")
-    return _open_by_content(source, head) or _open_by_name(source, layout, head)
+    found = _open_by_content(source, head)
+    if found is None:
+        layout = replace(layout, encoding=encoding_of(source, layout.encoding))
+        found = _open_by_name(source, layout, head)
+    return found
 
 
 def _open_by_content(source: str, head: bytes) -> Table | None:
@@ -103,7 +108,8 @@ def _open_plain_text(source: str, layout: TableLayout, head: bytes, suffix: str)
         return open_fasttext(source, layout.encoding)
     first, *_ = head.splitlines() or [b""]
     if layout.delimiter or (suffix == ".txt" and b"\t" in first):
-        return open_delimited(source, layout, "\t")
+        # Its name does not say that it is a table, so its first row seldom names columns.
+        return open_delimited(source, layout, "\t", has_names=False)
     if suffix == ".txt":
         raise UserError(
             f"{source}: a .txt file without tabs holds texts without labels. Formats that hold "

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from functools import partial
 
-from .files import check_file, open_text
+from .files import check_file, encoding_of, open_text
 from .rows import Row, Table
 
 LABEL = "__label__"  # what fastText writes before a label
@@ -18,6 +18,7 @@ def open_lines(source: str, encoding: str | None, skip_blank: bool = True) -> Ta
         UserError: If the file cannot be read.
     """
     check_file(source)
+    encoding = encoding_of(source, encoding)
 
     def read(_: Sequence[str]) -> Iterator[Row]:
         with open_text(source, encoding, newline="\n") as file:
