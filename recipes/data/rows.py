@@ -55,12 +55,17 @@ class Table(NamedTuple):
 
 
 def read_rows(
-    source: str, table: Table, columns: dict[str, str], skip_bad_rows: bool
+    source: str,
+    table: Table,
+    columns: dict[str, str],
+    skip_bad_rows: bool,
+    flag: str = "--skip-bad-rows",
 ) -> tuple[dict[str, list[str]], int]:
     """Returns the cells of the good rows by what they hold, and the number of bad rows.
 
     `columns` has the name of each column by what it holds: "text", "second text" and "label", or
-    "source" and "target". Where columns have no names, it is "".
+    "source" and "target". Where columns have no names, it is "". The `flag` is what people pass to
+    leave bad rows out.
 
     Raises:
         UserError: If a row is bad, or none is good.
@@ -80,8 +85,7 @@ def read_rows(
     if bad_rows and not skip_bad_rows:
         others = f" Bad rows in all: {len(bad_rows):,}." if len(bad_rows) > 1 else ""
         raise UserError(
-            f"{source}, {bad_rows[0]}. Correct it, or pass --skip-bad-rows to leave such rows out."
-            + others
+            f"{source}, {bad_rows[0]}. Correct it, or pass {flag} to leave such rows out.{others}"
         )
     labels.say_merged(source)
     if not next(iter(good.values())):

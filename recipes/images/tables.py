@@ -55,7 +55,9 @@ def read_table(source: str, reading: ImageReading) -> Found:
     table = open_with_ids(source, reading)
     guessed = _guessed(source, reading, files, table)
     columns = choose_columns(source, table, guessed)
-    cells, num_skipped = _read_rows(source, table, columns, reading.skip_bad_files)
+    cells, num_skipped = read_rows(
+        source, table, columns, reading.skip_bad_files, "--skip-bad-files"
+    )
     found = [files.find(path) for path in cells["image"]]
     missing = [row for row, file in enumerate(found) if file is None]
     if missing:
@@ -105,15 +107,6 @@ def open_with_ids(source: str, reading: ImageQuestions) -> Table:
             yield row, problem, [str(cells[0]), *cells[1:]] if is_number else cells
 
     return table._replace(read=read)
-
-
-def _read_rows(
-    source: str, table: Table, columns: dict[str, str], skip_bad_files: bool
-) -> tuple[dict[str, list[str]], int]:
-    try:
-        return read_rows(source, table, columns, skip_bad_files)
-    except UserError as error:  # images have one option for what is bad
-        raise UserError(str(error).replace("--skip-bad-rows", "--skip-bad-files")) from error
 
 
 def _guessed(
