@@ -102,6 +102,7 @@ def test_a_table_is_translated(run, files, tmp_path):
     ("arguments", "message"),
     [
         (["--source", "train.en"], "--source and --target go together"),
+        (["--source", "a", "--target", "b", "--target", "c"], "give --target once"),
         ([], "Give a table, or --source and --target"),
         (["train.tsv", "--source", "a", "--target", "b"], "Give a table, or --source and --target"),
         (["train.en"], "the file of its translations is missing: name it with --target"),

@@ -188,7 +188,6 @@ class ParallelFiles(ParallelReading):
 class ParallelSources(ParallelFiles):
     """Says what a translator learns from, and is validated on."""
 
-    target: str | None = setting("Their translations, one a line.", metavar="FILE")
     table: tuple[str, ...] | None = setting("", is_argument=True, metavar="[TABLE...]")
     validation_source: str | None = setting("Data to validate on, likewise.", metavar="FILE")
     validation_target: str | None = setting("Its translations.", metavar="FILE")

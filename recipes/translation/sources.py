@@ -15,16 +15,24 @@ from .settings import SourceReading
 def check_sources(
     table: Sequence[str] | None = None,
     source: str | None = None,
-    target: str | None = None,
+    target: str | tuple[str, ...] | None = None,
     validation_source: str | None = None,
     validation_target: str | None = None,
+    several: bool = False,
     **_: Any,
 ) -> str:
     """Checks that there is one table, or a source and a target; returns what a run is named for.
 
+    Targets may be `several` where they are to evaluate with.
+
     Raises:
         UserError: If there is not.
     """
+    if isinstance(target, tuple) and not several:
+        raise UserError(
+            "There is one file of translations to learn from: give --target once. Several are to "
+            f"evaluate with. Received: {' and '.join(target)}"
+        )
     if (source is None) != (target is None):
         raise UserError("--source and --target go together.")
     if (table is None) == (source is None):
@@ -50,7 +58,7 @@ def read_evaluation(
     **reading: Any,
 ) -> dict[str, ParallelTexts]:
     """Reads what `TranslationRun.evaluate` takes."""
-    check_sources(data, source, target)
+    check_sources(data, source, target, several=True)
     return {"data": read_parallel_texts(data or source, target, "test", "validation", **reading)}
 
 
