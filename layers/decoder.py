@@ -129,11 +129,23 @@ class Decoder(keras.layers.Layer):
         Returns:
             A float32 tensor of shape (B, L, N, T, S) for L blocks, whose last axis sums to 1.
         """
-        x, weights = inputs, []
+        return self._weights(inputs, memory, memory_padding_mask)[1]
+
+    def self_attention_weights(self, inputs, memory, memory_padding_mask=None):
+        """Returns the weights with which each block's positions read those up to themselves.
+
+        Returns:
+            A float32 tensor of shape (B, L, N, T, T) for L blocks, whose last axis sums to 1.
+        """
+        return self._weights(inputs, memory, memory_padding_mask)[0]
+
+    def _weights(self, inputs, memory, memory_padding_mask):
+        x, own, cross = inputs, [], []
         for block in self.blocks:
-            x, read = block.call_with_weights(x, memory, memory_padding_mask)
-            weights.append(read)
-        return keras.ops.stack(weights, axis=1)  # (B, L, N, T, S)
+            x, *weights = block.call_with_weights(x, memory, memory_padding_mask)
+            own.append(weights[0])
+            cross.append(weights[1])
+        return keras.ops.stack(own, axis=1), keras.ops.stack(cross, axis=1)  # (B, L, N, T, ·)
 
     def compute_output_shape(self, inputs_shape, memory_shape):
         return inputs_shape

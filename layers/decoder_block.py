@@ -138,18 +138,25 @@ class DecoderBlock(keras.layers.Layer):
         return self._sublayers(inputs, attend, read), cache  # (B, K, D)
 
     def call_with_weights(self, inputs, memory, memory_padding_mask=None):
-        """Returns `call`'s outputs, and the cross-attention's weights: float32, (B, N, T, S)."""
-        weights = None
+        """Returns `call`'s outputs, and the weights of both attentions, in float32.
+
+        Returns:
+            The outputs; the weights of self-attention, (B, N, T, T), and those of cross-attention,
+            (B, N, T, S).
+        """
+        own, cross = None, None
 
         def attend(x):
+            nonlocal own
+            own = self.attention.attention_weights(x, causal=True)
             return self.attention(x, causal=True)
 
         def read(x):
-            nonlocal weights
-            weights = self.cross_attention.attention_weights(x, memory, memory_padding_mask)
+            nonlocal cross
+            cross = self.cross_attention.attention_weights(x, memory, memory_padding_mask)
             return self.cross_attention(x, memory, padding_mask=memory_padding_mask)
 
-        return self._sublayers(inputs, attend, read), weights
+        return self._sublayers(inputs, attend, read), own, cross
 
     def compute_output_shape(self, inputs_shape, memory_shape):
         return inputs_shape

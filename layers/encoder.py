@@ -102,6 +102,20 @@ class Encoder(SequenceLayer):
         )
         return x if self.final_norm is None else self.final_norm(x)
 
+    def attention_weights(self, inputs, padding_mask=None, attention_mask=None):
+        """Returns the weights with which each block's positions read one another.
+
+        They are those of a call without dropout, for every position.
+
+        Returns:
+            A float32 tensor of shape (B, L, N, T, T) for L blocks, whose last axis sums to 1.
+        """
+        x, weights = inputs, []
+        for block in self.blocks:
+            x, read = block.call_with_weights(x, padding_mask, attention_mask)
+            weights.append(read)
+        return keras.ops.stack(weights, axis=1)  # (B, L, N, T, T)
+
     def get_config(self):
         block = self.blocks[-1].get_config()
         inherited = {name: block[name] for name in block if name not in ("name", "dtype")}

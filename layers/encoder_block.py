@@ -143,6 +143,12 @@ class EncoderBlock(SequenceLayer):
         x = self.attention_norm(residual + attend(inputs))  # (B, T, D)
         return self.feed_forward_norm(x + feed(x))  # (B, T, D)
 
+    def call_with_weights(self, inputs, padding_mask=None, attention_mask=None):
+        """Returns `call`'s outputs, and the attention's weights: float32, (B, N, T, T)."""
+        x = self.attention_norm(inputs) if self.normalize_first else inputs
+        masks = {"padding_mask": padding_mask, "attention_mask": attention_mask}
+        return self(inputs, **masks), self.attention.attention_weights(x, **masks)
+
     def get_config(self):
         return {
             **super().get_config(),

@@ -21,7 +21,7 @@ FLOORS = (
     ("recipes.devices",),
     ("recipes.training",),
     ("recipes.runs",),
-    ("recipes.serving",),
+    ("recipes.attention", "recipes.serving"),
     ("recipes.server",),
     ("recipes.text", "recipes.pretraining", "recipes.images", "recipes.translation"),
     ("recipes.cli",),

@@ -9,12 +9,14 @@ import numpy as np
 
 from ...models import VisionTransformer
 from ...models.checkpoints import Checkpoint
+from ..attention.attention import Attention
 from ..declarations import takes
 from ..errors import UserError
 from ..runs.classifier import ClassifierRun
 from ..runs.directories import model_directory
 from ..runs.run import Answer
-from .batches import ordered_batches
+from .attention import attend_to_image
+from .batches import decoded, ordered_batches
 from .checks import look_at, problem_of, read_images, read_labelled_images
 from .data import LabelledImages
 from .folders import list_images
@@ -106,6 +108,22 @@ class ImageRun(ClassifierRun):
             return np.zeros((0, self.model.config["hidden_dim"]), "float32")
         found = read_images(_unlabelled(images), skip_bad_files=False)
         return self.vectors_of(ordered_batches(found, self.preprocessor))
+
+    def attention(self, image: str | Path | bytes) -> Attention:
+        """Tells what the classifier attends to in an image: a file, or its bytes.
+
+        Returns:
+            The weights of all heads, rollout, and what each patch contributes to each class.
+
+        Raises:
+            UserError: If it is not there, or not one image that can be decoded.
+        """
+        found = read_images(_unlabelled([image]), skip_bad_files=False)
+        if len(found) != 1:
+            raise UserError(f"Attention is shown of one image. Received: {image}, with {len(found)}")
+        (answer,) = self.rank(found)
+        pixels = decoded(found, self.preprocessor)[0]  # (H, W, 3)
+        return attend_to_image(self, pixels, ImagePrediction(found.files[0], *answer))
 
     def answer(self, questions: list[str], **_: Any) -> list[ImagePrediction | str]:
         """Classifies image files; for one that cannot be read, says what is wrong with it."""

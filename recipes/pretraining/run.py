@@ -10,12 +10,14 @@ import numpy as np
 import tensorflow as tf
 
 from ...models import MaskedLanguageModel
+from ..attention.attention import Attention
 from ..data.memory import texts_of
 from ..errors import UserError
 from ..runs.checkpoints import open_checkpoint
 from ..runs.run import Answer, LanguageRun
 from ..tokenizers.strings import as_bytes, in_chunks
 from ..training.token_budget import TokenBudget
+from .attention import attend_to_masks
 from .batches import masked_positions
 
 TOP = 5  # guesses for each [MASK]
@@ -74,6 +76,18 @@ class MaskedLMRun(LanguageRun):
             UserError: If a text has no [MASK].
         """
         return [self._fill(text, top) for text in texts_of(texts)]
+
+    def attention(self, text: str) -> Attention:
+        """Tells what the model attends to in a text with at least one [MASK].
+
+        Returns:
+            The weights of all heads, rollout, and what each token contributes to each guess.
+
+        Raises:
+            UserError: If the text has no [MASK].
+        """
+        (prediction,) = self.predict([text])
+        return attend_to_masks(self, text, prediction)
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
         """Returns the mean of the last hidden states of each text, over all of its tokens.

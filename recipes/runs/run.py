@@ -75,6 +75,12 @@ class Run:
         parts += [f"in {self.directory}"] if self.directory else []
         return f"<{type(self).__name__}: {'; '.join(parts)}>"
 
+    @property
+    def described(self) -> str:
+        """Returns what model it is, of what data, and where, in words."""
+        where = f", in {self.directory}" if self.directory else ""
+        return f"{TASKS[self.task].noun} of {data_name(self.metadata)}{where}"
+
     @cached_property
     def history(self) -> list[dict[str, float]]:
         """Returns the figures of each epoch, as `history.csv` has them.

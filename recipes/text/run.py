@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from ...models import TextClassifier
 from ..data.memory import texts_of
+from ..attention.attention import Attention
 from ..declarations import takes
 from ..errors import UserError
 from ..runs.checkpoints import open_checkpoint
@@ -18,6 +19,7 @@ from ..runs.directories import takes_pairs
 from ..runs.run import Answer, LanguageRun, sample_texts
 from ..tokenizers.strings import Text
 from ..training.token_budget import mapped
+from .attention import attend_to_text
 from .batches import ordered_batches, prediction_plan
 from .data import LabelledTexts, check_pairs, read_like
 from .encoding import Encoded, TextEncoder
@@ -140,6 +142,21 @@ class TextRun(ClassifierRun, LanguageRun):
         truncated = self.encoder.truncates(encoded).tolist()
         rows = zip(pairs, self.rank(encoded), truncated, strict=True)
         return [Prediction(text, *answer, pair, cut or None) for (text, pair), answer, cut in rows]
+
+    def attention(self, text: str | tuple[str, str]) -> Attention:
+        """Tells what the classifier attends to in a text, or in a pair of texts.
+
+        Args:
+            text: As one of those that `predict` takes.
+
+        Returns:
+            The weights of all heads, rollout, and what each token contributes to each class.
+
+        Raises:
+            UserError: As `predict`.
+        """
+        (prediction,) = self.predict([text])
+        return attend_to_text(self, text, prediction)
 
     def _texts_of(self, texts: Any) -> list[Text] | list[tuple[Text, Text]]:
         """Returns texts, or pairs, of whatever holds them; of a data frame those of its columns."""

@@ -16,6 +16,7 @@ import numpy as np
 from ...models import Translator
 from ...models.checkpoints import Checkpoint
 from ...models.layout import write_json
+from ..attention.attention import Attention
 from ..data.memory import texts_of
 from ..declarations import takes
 from ..errors import UserError
@@ -24,6 +25,7 @@ from ..runs.run import Answer, LanguageRun, sample_texts
 from ..tokenizers.sentencepiece import SPACE, SentencePieceTokenizer
 from ..tokenizers.strings import Text
 from ..training.losses import TokenCrossentropy
+from .attention import attend_to_translations
 from .batches import ordered_batches, pack
 from .data import ParallelTexts, read_parallel_texts
 from .evaluation import format_translation_metrics, translation_metrics
@@ -180,6 +182,25 @@ class TranslationRun(LanguageRun):
             self.tokenizer.pieces(targets[0]),
             weights[max(0, len(weights) - 2)],
         )
+
+    def attention(self, text: str, n_best: int | None = None) -> Attention:
+        """Tells what the translator attends to while it writes the best translations of a text.
+
+        Args:
+            text: As one of those that `predict` takes.
+            n_best: Number of translations. Defaults to the number of beams of the run.
+
+        Returns:
+            The weights of all heads of encoder, decoder and cross-attention for the best one, with
+            what each token of the source contributes to each of the translation; and the same for
+            the others, as its `alternatives`.
+
+        Raises:
+            UserError: If the text is no text, or `n_best` is below 1.
+        """
+        n_best = self._search()["num_beams"] if n_best is None else n_best
+        (prediction,) = self.predict([text], n_best=n_best)
+        return attend_to_translations(self, prediction)
 
     @takes(ParallelReading)
     def evaluate(self, data: Any, **reading: Any) -> dict[str, Any]:

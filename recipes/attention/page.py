@@ -1,0 +1,118 @@
+"""Writes one page, without network, on which people look at attention."""
+
+import base64
+import hashlib
+import html
+import io
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from string import Template
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from .arrays import AttentionArrays, Heads, Token
+from .packing import choose_levels, pack_signed, pack_weights
+
+PAGE_BYTES = 3_000_000  # weights are written as finely as fits in so many
+FINE = 65535  # levels of a rollout, which is small
+LONG = 60  # tokens: of more than that, the matrix is seen first
+WEB = Path(__file__).parent / "web"
+# Each uses what is above it; `main` starts.
+SCRIPTS = ("data", "state", "paint", "tokens", "lines", "matrix", "overview", "picture")
+SCRIPTS += ("said", "controls", "main")
+
+
+def make_page(attention: AttentionArrays) -> str:
+    """Returns the page of what a model attends to, in HTML.
+
+    All that comes from data stands in one JSON element, in which no markup can begin, and the
+    page's script shows it as text. The page's policy lets nothing else run, and nothing load.
+    """
+    files = [(WEB / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS]
+    script = "".join(['(() => {\n"use strict";\n', *files, "})();\n"])
+    style = (WEB / "page.css").read_text(encoding="utf-8")
+    sources = {"script-src": _digest(script), "style-src": _digest(style), "img-src": "data:"}
+    rules = ["default-src 'none'", "base-uri 'none'", "form-action 'none'"]
+    rules += [f"{name} {source}" for name, source in sources.items()]
+    template = Template((WEB / "page.html").read_text(encoding="utf-8"))
+    room = PAGE_BYTES - len(script) - len(style)
+    return template.substitute(
+        policy="; ".join(rules),
+        title=html.escape(f"{attention.title} · regard attend"),
+        style=style,
+        data=json.dumps(page_data(attention, room)).replace("<", "\\u003c"),
+        script=script,
+    )
+
+
+def page_data(attention: AttentionArrays, room: int = PAGE_BYTES) -> dict[str, Any]:
+    """Returns what the page's script reads, in at most about `room` bytes, for JSON."""
+    variants = [attention, *attention.alternatives]
+    stacks = {id(heads): heads for each in variants for heads in each.heads.values()}
+    others = {
+        "subject": attention.subject,
+        "reader": attention.reader,
+        "picture": _picture(attention),
+        "hint": ". Point at another token, or press an arrow key; click or Enter pins.",
+        "variants": [_variant(each, list(stacks)) for each in variants],
+    }
+    rollouts = [heads.rollout is not None and _rollout(heads) for heads in stacks.values()]
+    room -= len(json.dumps(others)) + len(json.dumps(rollouts))
+    levels = choose_levels([heads.weights for heads in stacks.values()], 0.97 * room)
+    parts = [
+        {
+            "queries": _tokens(heads.queries),
+            "keys": _tokens(heads.keys),
+            "isSelf": heads.queries is heads.keys,
+            "weights": pack_weights(heads.weights, levels, heads.is_causal),
+            "rollout": packed or None,
+        }
+        for heads, packed in zip(stacks.values(), rollouts, strict=True)
+    ]
+    note = f"{attention.note} Weights on this page are within 1/{levels:,} of the model's.".strip()
+    return {**others, "parts": parts, "note": note, "start": _start(attention)}
+
+
+def _start(attention: AttentionArrays) -> dict[str, Any]:
+    """Says what is shown first: where alignments are best seen, or what the answer is made of."""
+    name = "cross" if "cross" in attention.heads else "encoder"
+    heads = attention.heads[name]
+    last = len(heads.weights) - 1
+    layer = max(0, last - 1) if name == "cross" else last
+    is_matrix = name == "cross" or len(heads.queries) > LONG
+    return {"part": name, "layer": layer, "view": "matrix" if is_matrix else "lines"}
+
+
+def _variant(attention: AttentionArrays, stacks: list[int]) -> dict[str, Any]:
+    return {
+        "label": attention.title,
+        "score": round(float(attention.score), 6),
+        "parts": {name: stacks.index(id(heads)) for name, heads in attention.heads.items()},
+        "outcomes": [each._asdict() for each in attention.outcomes],
+        "contributions": pack_signed(attention.contributions),
+    }
+
+
+def _rollout(heads: Heads) -> dict[str, Any]:
+    return pack_weights(heads.rollout[np.newaxis], FINE, heads.is_causal)
+
+
+def _tokens(tokens: Sequence[Token]) -> list[list]:
+    return [[token.text, int(token.is_special), int(token.is_spaced)] for token in tokens]
+
+
+def _picture(attention: AttentionArrays) -> dict[str, Any] | None:
+    if attention.picture is None:
+        return None
+    file = io.BytesIO()
+    Image.fromarray(attention.picture).save(file, "PNG")
+    rows, columns = attention.grid
+    source = f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
+    return {"source": source, "rows": rows, "columns": columns}
+
+
+def _digest(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
