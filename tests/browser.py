@@ -14,14 +14,16 @@ from contextlib import contextmanager
 from itertools import count
 from tempfile import TemporaryDirectory
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+CHROMIUM = next(filter(None, map(shutil.which, NAMES)), None)
+READY = "document.documentElement?.dataset.ready"
 FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars")
 FLAGS += ("--no-first-run", "--disable-background-networking", "--remote-debugging-pipe")
 WAIT_MILLISECONDS = 20_000
 
 
 class Page:
-    """A page in a browser, with the errors that its console shows, and what it asked a network for."""
+    """A page in a browser, with the errors that its console shows, and all that it loads."""
 
     def __init__(self, read, write):
         self._read, self._write, self._numbers = read, write, count(1)
@@ -61,7 +63,7 @@ class Page:
         if method == "Network.requestWillBeSent":
             self.requests.append(said["request"]["url"])
 
-    def open(self, path, width=1280, height=900, dark=False, ready="document.documentElement?.dataset.ready"):
+    def open(self, path, width=1280, height=900, dark=False, ready=READY):
         """Opens a file in a window of a size, and waits until `ready` is true there."""
         if self._session is None:
             target = self.call("Target.createTarget", url="about:blank")["targetId"]
@@ -73,10 +75,9 @@ class Page:
         self.requests.clear()
         scheme = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
         self.call("Emulation.setEmulatedMedia", features=scheme)
-        self.call(
-            "Emulation.setDeviceMetricsOverride",
-            width=width, height=height, deviceScaleFactor=2 if width < 600 else 1, mobile=width < 600,
-        )
+        is_phone = width < 600
+        scale = {"deviceScaleFactor": 2 if is_phone else 1, "mobile": is_phone}
+        self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, **scale)
         self.call("Page.navigate", url=path.absolute().as_uri())
         self.do(f"""new Promise((done, fail) => {{
             const look = () => ({ready}) ? done() : setTimeout(look, 20);

@@ -187,6 +187,16 @@ def test_weights_of_the_cross_attention():
     )
 
 
+def test_weights_of_the_self_attention():
+    decoder, x, memory = make_decoder(), floats(B, T, D), floats(B, S, E, seed=1)
+    weights = ops.convert_to_numpy(decoder.self_attention_weights(x, memory, MEMORY_MASK))
+    assert weights.shape == (B, 2, N, T, T)
+    for index, block in enumerate(decoder.blocks):
+        expected = block.attention.attention_weights(x, causal=True)
+        np.testing.assert_allclose(weights[:, index], expected, atol=1e-6)
+        x = block(x, memory, memory_padding_mask=MEMORY_MASK)
+
+
 def test_block_keeps_the_layer_checks():
     inputs = {
         "inputs": floats(B, T, D),

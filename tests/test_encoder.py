@@ -183,3 +183,18 @@ def test_arguments_out_of_range(wrong):
     arguments = {"num_layers": 2, "num_heads": N, "intermediate_dim": F, **wrong}
     with pytest.raises(ValueError, match=f"`{name}` must be .*Received: {name}={value}"):
         Encoder(**arguments)
+
+
+@pytest.mark.parametrize("normalize_first", [True, False])
+def test_weights_of_every_block(normalize_first):
+    """They are those with which each block reads what the blocks before it have made."""
+    encoder, x = make_encoder(3, normalize_first=normalize_first), floats(B, T, D)
+    weights = np.array(encoder.attention_weights(x, padding_mask=PADDING_MASK))
+    assert weights.shape == (B, 3, N, T, T)
+    np.testing.assert_allclose(weights.sum(axis=-1), 1, atol=1e-5)
+    assert weights[~np.broadcast_to(PADDING_MASK[:, None, None, None], weights.shape)].max() == 0
+    for index, block in enumerate(encoder.blocks):
+        read = block.attention_norm(x) if normalize_first else x
+        expected = block.attention.attention_weights(read, padding_mask=PADDING_MASK)
+        np.testing.assert_allclose(weights[:, index], expected, atol=1e-6)
+        x = block(x, padding_mask=PADDING_MASK)

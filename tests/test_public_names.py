@@ -42,6 +42,7 @@ ARGUMENTS = {
     "pretrain text": "FILE...",
     "evaluate": "RUN [DATA]",
     "predict": "RUN [TEXT|IMAGE ...]",
+    "attend": "RUN TEXT|IMAGE",
     "export": "RUN DEST",
     "info": "RUN",
     "list": "[DIR]",
@@ -53,7 +54,7 @@ ARGUMENTS = {
 }
 WORDS = {
     "": """
-        demo evaluate export fit info list predict pretrain serve --version
+        attend demo evaluate export fit info list predict pretrain serve --version
     """,
     "fit": """
         images text translation
@@ -107,6 +108,9 @@ WORDS = {
         --pair --input --output --overwrite --scores --encoding --delimiter --header --no-header
         --skip-bad-rows --text-column --pair-column --source-column --image-column --image-folder
         --num-beams --length-penalty --n-best --skip-bad-files --json
+    """,
+    "attend": """
+        --pair --n-best --output --overwrite
     """,
     "export": """
         --precision

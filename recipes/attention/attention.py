@@ -8,7 +8,6 @@ from ..errors import UserError
 from ..runs.directories import file_written_aside
 from .arrays import AttentionArrays
 from .page import make_page
-from .picture import draw_picture
 
 SUFFIXES = (".html", ".png")
 FRAME_HEIGHT = 900  # pixels, of the page within a notebook
@@ -50,6 +49,8 @@ class Attention(AttentionArrays):
         suffix = suffix_of(file)
         with file_written_aside(Path(file), overwrite) as partial:
             if suffix == ".png":
+                from .picture import draw_picture  # Matplotlib takes a while to import
+
                 draw_picture(partial, self)
             else:
                 write_bytes(partial, self.to_html().encode("utf-8", "replace"))

@@ -21,6 +21,7 @@ from ..runs.directories import check_writable, read_metadata, takes_pairs
 from ..runs.scoring import check_table_output, score_table
 from ..tasks import TASKS
 from . import options, questions
+from .attend import attend
 from .demo import demo
 from .fit import fit, pretrain
 from .next_steps import after_export
@@ -47,13 +48,14 @@ def cli() -> None:
       regard fit images flowers                 learn from folders of images
       regard evaluate runs/reviews test.csv     how good is it?
       regard predict runs/reviews "Lovely!"     what does it say?
+      regard attend runs/reviews "Lovely!"      what does it look at?
       regard export runs/reviews served         write a SavedModel for TF Serving
       regard serve served                       try it over HTTP, without Docker
       regard list                               which runs are there?
     """
 
 
-for command in (fit, pretrain, demo, info, list_runs, serve):
+for command in (fit, pretrain, demo, attend, info, list_runs, serve):
     cli.add_command(command)
 
 

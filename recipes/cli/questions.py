@@ -57,7 +57,7 @@ def find_questions(
     if source is not None and task.lists and os.path.isdir(source):  # a folder of images
         source, texts = None, [source]
     if source is None and not task.lists:
-        _refuse_files([*texts, pair or ""])
+        refuse_files([*texts, pair or ""], "Pass --input {} to ask about what is in it")
     lines = iter(texts) if source is None else _read_lines(source, reading)
     named = "standard input" if source == "-" else source
     names, rows = _rows(task, takes_pairs(metadata), lines, f"{named}, line" if named else "text")
@@ -92,13 +92,16 @@ def _check_reading(reading: Mapping[str, Any], source: str | None) -> None:
             raise click.UsageError(f"{flag} goes with a table as --input{where}.")
 
 
-def _refuse_files(texts: Sequence[str]) -> None:
-    """Refuses names of files, which would be answered as if they were texts."""
+def refuse_files(texts: Sequence[str], advice: str) -> None:
+    """Refuses names of files, which would be answered as if they were texts.
+
+    The `advice` may have {} in place of the name.
+    """
     for text in texts:
         if os.path.isfile(text) or (os.sep in text and os.path.isdir(text)):
             raise UserError(
-                f"{text} is a file, and its name would be taken for the text. Pass --input {text} "
-                "to ask about what is in it."
+                f"{text} is a file, and its name would be taken for the text. "
+                f"{advice.format(text)}."
             )
 
 

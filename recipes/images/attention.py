@@ -45,5 +45,7 @@ def attend_to_image(run, pixels: np.ndarray, prediction) -> Attention:
 
 def _tokens(length: int, rows: int, columns: int) -> list[Token]:
     """Names the patches by row and column, counted from 1, after a class token if there is one."""
-    patches = [Token(f"{row + 1}, {column + 1}") for row in range(rows) for column in range(columns)]
+    patches = [
+        Token(f"{row + 1}, {column + 1}") for row in range(rows) for column in range(columns)
+    ]
     return [Token("[CLS]", is_special=True)] * (length - len(patches)) + patches

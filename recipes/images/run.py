@@ -120,7 +120,7 @@ class ImageRun(ClassifierRun):
         """
         found = read_images(_unlabelled([image]), skip_bad_files=False)
         if len(found) != 1:
-            raise UserError(f"Attention is shown of one image. Received: {image}, with {len(found)}")
+            raise UserError(f"Attention is that of one image. Received: {image}, with {len(found)}")
         (answer,) = self.rank(found)
         pixels = decoded(found, self.preprocessor)[0]  # (H, W, 3)
         return attend_to_image(self, pixels, ImagePrediction(found.files[0], *answer))

@@ -9,8 +9,8 @@ import numpy as np
 import tensorflow as tf
 
 from ...models import TextClassifier
-from ..data.memory import texts_of
 from ..attention.attention import Attention
+from ..data.memory import texts_of
 from ..declarations import takes
 from ..errors import UserError
 from ..runs.checkpoints import open_checkpoint

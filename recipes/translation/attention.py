@@ -46,7 +46,9 @@ def _attend(run, prediction, translation, score, note, encoder) -> Attention:
     mask = inputs["encoder_padding_mask"]
     embedded = model.embedding(inputs["encoder_token_ids"])  # (1, S, D)
     if encoder is None:  # it is the same for all translations
-        encoder = self_attention(sources, np.array(model.encoder.attention_weights(embedded, mask)[0]))
+        encoder = self_attention(
+            sources, np.array(model.encoder.attention_weights(embedded, mask)[0])
+        )
     x, memory = model.embedding(inputs["decoder_token_ids"]), model.encoder(embedded, mask)
     own = np.array(model.decoder.self_attention_weights(x, memory, mask)[0])  # (L, N, T, T)
     cross = np.array(model.decoder.attention_weights(x, memory, mask)[0])  # (L, N, T, S)
@@ -79,13 +81,11 @@ def _outcomes(model, inputs, targets, words: list[Token]) -> list[Outcome]:
 
 def _logits_of(model, inputs, targets):
     """Returns a function of copies of the embedded source to the logits of tokens, by number."""
-    targets = tf.constant(targets)
+    targets, written = tf.constant(targets), model.embedding(inputs["decoder_token_ids"])
 
     def outputs_of(copies, numbers):
-        mask, x = (
-            tf.repeat(each, len(copies), axis=0)
-            for each in (inputs["encoder_padding_mask"], model.embedding(inputs["decoder_token_ids"]))
-        )
+        mask = tf.repeat(inputs["encoder_padding_mask"], len(copies), axis=0)  # (A', S)
+        x = tf.repeat(written, len(copies), axis=0)  # (A', T, D)
         memory = model.encoder(copies, padding_mask=mask)  # (A', S, D)
         x = model.decoder(x, memory, memory_padding_mask=mask)  # (A', T, D)
         x = tf.gather(x, numbers, batch_dims=1)[:, tf.newaxis]  # (A', 1, D), of its own position

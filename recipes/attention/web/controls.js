@@ -103,7 +103,7 @@ function answerView(root) {
     list.classList.add("wide");
     data.variants.forEach(({ label, score }, at) => {
       const share = Math.exp(score - data.variants[0].score);
-      answer(list, label, score.toFixed(3), Math.min(1, share), at === state.variant, () => choose({ variant: at }));
+      answer(list, label, number(score), Math.min(1, share), at === state.variant, () => choose({ variant: at }));
     });
   }
 

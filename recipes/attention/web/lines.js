@@ -59,7 +59,8 @@ function linesView(root) {
     const width = middle.clientWidth;
     const context = sized(canvas, width, height);
     const lines = chosenLines();
-    const largest = state.focus ? lines.reduce((m, line) => Math.max(m, Math.abs(line[2])), 1e-9) : grid.largest;
+    const own = lines.reduce((most, line) => Math.max(most, Math.abs(line[2])), 1e-9);
+    const largest = state.focus ? scaleOf(own) : grid.largest;
     const shades = new Map();
     for (const line of lines) {
       const shade = Math.ceil((Math.abs(line[2]) / largest) * SHADES) * (line[2] < 0 ? -1 : 1);
@@ -68,7 +69,7 @@ function linesView(root) {
     }
     for (const [shade, some] of [...shades].sort((a, b) => Math.abs(a[0]) - Math.abs(b[0]))) {
       const share = Math.abs(shade) / SHADES;
-      context.strokeStyle = css(shade < 0 ? colours.against : colours.accent, 0.06 + 0.94 * share);
+      context.strokeStyle = css(shade < 0 ? colours.against : colours.accent, 0.04 + 0.96 * share ** 1.4);
       context.lineWidth = 0.5 + 3 * share;
       context.beginPath();
       for (const [y, x] of some) {

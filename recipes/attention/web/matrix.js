@@ -1,6 +1,6 @@
 // Draws all queries × keys as a matrix of cells, with the names of both where there is room.
 
-const LARGEST_CELL = 30; // pixels
+const LARGEST_CELL = 40; // pixels
 const NAMED_CELL = 11; // from this size on, rows and columns have names
 
 function matrixView(root) {
@@ -21,7 +21,10 @@ function matrixView(root) {
     const names = longest(grid.queries, grid.rows) + 12;
     const tall = longest(grid.keys, grid.columns) * 0.87 + 14;
     let cell = Math.min(LARGEST_CELL, Math.floor((width - names - tall * 0.5) / grid.columns.length));
-    if (cell >= NAMED_CELL) return { left: names, top: tall, cell };
+    if (cell >= NAMED_CELL) {
+      const spare = width - names - tall * 0.5 - cell * grid.columns.length;
+      return { left: names + spare / 2, top: tall, cell };
+    }
     cell = Math.min(NAMED_CELL - 1, width / grid.columns.length);
     return { left: 0, top: 0, cell };
   }

@@ -41,7 +41,7 @@ function overviewView(root) {
   function pooled(matrix, rows, columns, width) {
     const [high, wide] = [Math.min(SIDE, rows.length), Math.min(SIDE, columns.length)];
     const pixels = new Float32Array(high * wide);
-    let largest = 1e-9;
+    let largest = Math.min(1, ALIKE / columns.length);
     rows.forEach((row, y) => {
       const start = Math.floor((y * high) / rows.length) * wide;
       columns.forEach((column, x) => {
@@ -57,7 +57,7 @@ function overviewView(root) {
   function paintPixels(canvas, { pixels, high, wide, largest }) {
     Object.assign(canvas, { width: wide, height: high });
     const image = new ImageData(wide, high);
-    pixels.forEach((value, i) => image.data.set([...ramp(ink(value, largest)), 255], 4 * i));
+    pixels.forEach((value, i) => image.data.set([...ramp(ink(value, largest, part().keys.length)), 255], 4 * i));
     canvas.getContext("2d").putImageData(image, 0, 0);
   }
 
@@ -69,7 +69,7 @@ function overviewView(root) {
       if (isPicture()) {
         const map = patchMap(matrix, width);
         const { rows: high, columns: wide } = data.picture;
-        paintPixels(canvas, { pixels: map, high, wide, largest: Math.max(...map, 1e-9) });
+        paintPixels(canvas, { pixels: map, high, wide, largest: scaleOf(Math.max(...map)) });
       } else paintPixels(canvas, pooled(matrix, rows, columns, width));
     }
   }

@@ -1,5 +1,8 @@
-// Colours, and canvases that are sharp on any screen. Ink grows with the square root of a number,
-// so that small ones can be seen.
+// Colours, and canvases that are sharp on any screen. Ink grows with a power of a number: of many
+// keys each is read little, and is seen still. A scale reaches at least three times what each of
+// them would be if all were read alike, so that even attention looks even.
+
+const ALIKE = 3;
 
 const colours = {};
 
@@ -13,7 +16,11 @@ function readColours() {
 
 const mixed = (from, to, share) => from.map((value, i) => value + (to[i] - value) * share);
 const css = ([r, g, b], alpha = 1) => `rgba(${Math.round(r)}, ${Math.round(g)}, ${Math.round(b)}, ${alpha})`;
-const ink = (value, largest) => Math.sqrt(Math.min(1, Math.abs(value) / largest));
+const power = (count) => Math.max(0.4, 1 - Math.log10(Math.max(1, count)) / 4);
+const ink = (value, largest, count = grid.columns.length) =>
+  Math.min(1, Math.abs(value) / largest) ** power(count);
+const scaleOf = (largest) =>
+  grid.isSigned ? largest : Math.min(1, Math.max(largest, ALIKE / grid.columns.length));
 
 function ramp(share, isAgainst = false) {
   if (isAgainst) return mixed(colours.card, colours.against, share);

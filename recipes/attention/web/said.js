@@ -22,7 +22,7 @@ function reading() {
   }
   const row = currentRow();
   const some = { tokens: grid.keys, shown: grid.columns, values: shares("key") };
-  if (row === null || row >= grid.queries.length) return { who: `What all ${verb === "reads" ? "read" : "hold"}, on average`, ...some };
+  if (row === null || row >= grid.queries.length) return { who: `What all ${verb === "reads" ? "read" : "hold"} on average`, ...some };
   return { who: `What ${nameOf(grid.queries, row)} ${verb}`, ...some };
 }
 
@@ -41,7 +41,7 @@ function saidView(root, title, list, scale) {
       fill.classList.toggle("against", values[index] < 0);
     }
     root.textContent = sentence(who, tokens, order, values);
-    draw(Math.max(...shown.map((index) => Math.abs(values[index])), 1e-9));
+    draw(scaleOf(shownLargest(values)));
   }
 
   function sentence(who, tokens, order, values) {
@@ -65,7 +65,7 @@ function saidView(root, title, list, scale) {
     scale.replaceChildren();
     const bar = make("span", "ramp");
     const stops = Array.from({ length: 9 }, (_, i) => (grid.isSigned ? i / 4 - 1 : i / 8));
-    const shade = (at) => css(colourOf(at * Math.abs(at), 1));
+    const shade = (at) => css(colourOf(at, 1));
     bar.style.background = `linear-gradient(90deg, ${stops.map(shade).join(", ")})`;
     const low = grid.isSigned ? `against ${number(-largest)}` : "0";
     scale.append(make("span", "", low), bar, make("span", "", `${grid.isSigned ? "for " : ""}${number(largest)}`));

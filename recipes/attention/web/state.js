@@ -67,8 +67,10 @@ function makeGrid() {
   if (mode === "rollout") values = part().rollout;
   if (isSigned) values = variant().contributions;
   const [rows, columns] = [queries, keys].map(shownOf);
+  const largest = largestOf(values, keys.length, rows, columns);
+  const alike = isSigned ? 0 : Math.min(1, ALIKE / columns.length);
   return { queries, keys, values, rows, columns, width: keys.length, isSigned,
-    isOwn: part().isSelf && !isSigned, largest: largestOf(values, keys.length, rows, columns) };
+    isOwn: part().isSelf && !isSigned, largest: Math.max(largest, alike) };
 }
 
 function outcomeToken({ label, position }) {

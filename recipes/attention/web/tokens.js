@@ -55,6 +55,12 @@ function filledWords() {
   return filled;
 }
 
+// The largest of the numbers of a side that are shown; those of special tokens may not be.
+function shownLargest(values) {
+  const shown = values.length === grid.keys.length ? grid.columns : grid.rows;
+  return shown.reduce((most, index) => Math.max(most, Math.abs(values[index])), 1e-9);
+}
+
 function tokensView(root) {
   let chips = [];
   const settle = roving(root, () => 1);
@@ -91,7 +97,7 @@ function tokensView(root) {
   function paint() {
     const byKey = shares("key");
     const byQuery = shares("query");
-    const largest = Math.max(...[...(byKey || []), ...(byQuery || [])].map(Math.abs), 1e-9);
+    const largest = scaleOf(shownLargest(byKey || byQuery));
     for (const { chip, side, index } of chips) {
       const values = side === "key" || grid.isOwn ? byKey || byQuery : byQuery;
       const colour = values ? colourOf(values[index], largest) : colours.card;
