@@ -153,7 +153,7 @@ def opened():
     with TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         ends = to_read[0], to_write[1]
         # The protocol's descriptors are 3 and 4, which Python itself may have in use.
-        command = ["sh", "-c", f'exec "$@" 3<&{ends[0]} 4>&{ends[1]}', "sh", CHROMIUM, *FLAGS]
+        command = ["bash", "-c", f'exec "$@" 3<&{ends[0]} 4>&{ends[1]}', "bash", CHROMIUM, *FLAGS]
         command += [f"--user-data-dir={profile}", "about:blank"]
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         browser = subprocess.Popen(command, pass_fds=ends, start_new_session=True, **quiet)

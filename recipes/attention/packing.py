@@ -31,7 +31,7 @@ def quantize(weights: np.ndarray, levels: int) -> np.ndarray:
     whole = np.rint(np.sum(scaled, axis=-1, keepdims=True, where=is_written))
     missing = whole - steps.sum(axis=-1, keepdims=True)  # (..., 1)
     remainders = np.where(is_written, scaled - steps, -1.0)
-    order = np.argsort(-remainders, axis=-1, kind="stable")
+    order = np.argsort(-remainders, axis=-1)
     is_due = np.arange(weights.shape[-1]) < missing
     np.put_along_axis(steps, order, np.take_along_axis(steps, order, -1) + is_due, -1)
     return steps.astype(np.uint16)

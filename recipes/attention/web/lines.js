@@ -1,8 +1,8 @@
 // Draws the tokens in two columns, with lines between: the more ink, the larger the weight.
 
 const ROW = 24; // pixels
-const SHADES = 24; // so that lines of a shade are drawn together
-const MOST_LINES = 4000; // where none is looked at, the heaviest
+const SHADES = 32; // so that lines of a shade are drawn together
+const MOST_LINES = 1200; // where none is looked at, the heaviest
 
 function linesView(root) {
   const canvas = make("canvas");
@@ -35,51 +35,71 @@ function linesView(root) {
     for (const each of settle) each();
   }
 
-  // The lines to draw, by row and column of what is shown: those of the token that is looked at.
-  function chosenLines() {
+  // The lines to draw, those of a shade together: of the token that is looked at, or of all.
+  function shadesOf(largest) {
     const { focus } = state;
-    const rowOf = focus && focus.side === "query" ? focus.index : null;
-    const columnOf = focus && focus.side === "key" ? focus.index : null;
-    const lines = [];
+    const only = (side) => (focus && focus.side === side ? focus.index : null);
+    const [rowOf, columnOf] = [only("query"), only("key")];
+    const shades = Array.from({ length: 2 * SHADES + 1 }, () => []);
     grid.rows.forEach((row, y) => {
       if (rowOf !== null && row !== rowOf) return;
       grid.columns.forEach((column, x) => {
         if (columnOf !== null && column !== columnOf) return;
-        const value = valueAt(row, column);
-        if (Math.abs(value) > grid.largest / 200) lines.push([y, x, value]);
+        const shade = Math.round((valueAt(row, column) / largest) * SHADES);
+        if (shade) shades[shade + SHADES].push([y, x]);
       });
     });
-    if (focus || lines.length <= MOST_LINES) return lines;
-    return lines.sort((a, b) => Math.abs(b[2]) - Math.abs(a[2])).slice(0, MOST_LINES);
+    return shades;
+  }
+
+  // What is looked at has a scale of its own.
+  function scaleOfLines() {
+    const { focus } = state;
+    if (!focus) return grid.largest;
+    const values = shares(focus.side === "query" ? "key" : "query");
+    return scaleOf(shownLargest(values));
   }
 
   function draw() {
     if (root.hidden) return;
-    const height = ROW * Math.max(grid.rows.length, grid.columns.length);
-    const width = middle.clientWidth;
+    const whole = ROW * Math.max(grid.rows.length, grid.columns.length);
+    middle.style.minHeight = `${whole}px`;
+    const [width, height] = [middle.clientWidth, Math.min(whole, root.clientHeight)];
     const context = sized(canvas, width, height);
-    const lines = chosenLines();
-    const own = lines.reduce((most, line) => Math.max(most, Math.abs(line[2])), 1e-9);
-    const largest = state.focus ? scaleOf(own) : grid.largest;
-    const shades = new Map();
-    for (const line of lines) {
-      const shade = Math.ceil((Math.abs(line[2]) / largest) * SHADES) * (line[2] < 0 ? -1 : 1);
-      if (!shades.has(shade)) shades.set(shade, []);
-      shades.get(shade).push(line);
-    }
-    for (const [shade, some] of [...shades].sort((a, b) => Math.abs(a[0]) - Math.abs(b[0]))) {
-      const share = Math.abs(shade) / SHADES;
-      context.strokeStyle = css(shade < 0 ? colours.against : colours.accent, 0.04 + 0.96 * share ** 1.4);
-      context.lineWidth = 0.5 + 3 * share;
-      context.beginPath();
-      for (const [y, x] of some) {
-        const [from, to] = [(y + 0.5) * ROW, (x + 0.5) * ROW];
-        context.moveTo(0, from);
-        context.bezierCurveTo(width * 0.4, from, width * 0.6, to, width, to);
-      }
-      context.stroke();
+    const top = Math.min(root.scrollTop, whole - height);
+    context.translate(0, -top);
+    const isSeen = (from, to) => Math.max(from, to) > top && Math.min(from, to) < top + height;
+    const largest = scaleOfLines();
+    const shades = shadesOf(largest);
+    const from = state.focus ? 1 : firstShade(shades);
+    for (let shade = from; shade <= SHADES; shade += 1) {
+      for (const sign of [-1, 1]) stroke(context, shades[SHADES + sign * shade], sign, shade, width, isSeen);
     }
     mark(largest);
+  }
+
+  // The faintest shade to draw, so that no more than `MOST_LINES` are drawn.
+  function firstShade(shades) {
+    let [shade, count] = [SHADES, 0];
+    for (; shade > 0; shade -= 1) {
+      count += shades[SHADES + shade].length + shades[SHADES - shade].length;
+      if (count > MOST_LINES) break;
+    }
+    return Math.min(SHADES, shade + 1);
+  }
+
+  function stroke(context, lines, sign, shade, width, isSeen) {
+    const share = shade / SHADES;
+    context.strokeStyle = css(sign < 0 ? colours.against : colours.accent, 0.04 + 0.96 * share ** 1.4);
+    context.lineWidth = 0.5 + 3 * share;
+    context.beginPath();
+    for (const [y, x] of lines) {
+      const [from, to] = [(y + 0.5) * ROW, (x + 0.5) * ROW];
+      if (!isSeen(from, to)) continue;
+      context.moveTo(0, from);
+      context.bezierCurveTo(width * 0.4, from, width * 0.6, to, width, to);
+    }
+    context.stroke();
   }
 
   function mark(largest) {
@@ -102,5 +122,6 @@ function linesView(root) {
     if (isNew || !rows.length) build();
     draw();
   });
+  root.addEventListener("scroll", () => requestAnimationFrame(draw));
   repaints.push(() => grid && draw());
 }
