@@ -79,11 +79,10 @@ def test_gradient_times_input_by_hand():
 
 
 def test_text(text_run):
-    attention = text_run.attention("A lovely room, but the breakfast was bad.")
+    text = "A lovely room, but the breakfast was bad."
+    attention = text_run.attention(text)
     check(attention.heads["encoder"])
-    assert (
-        attention.prediction == text_run.predict(["A lovely room, but the breakfast was bad."])[0]
-    )
+    assert attention.prediction == text_run.predict([text])[0]
     assert attention.outcomes[0].label == attention.prediction.label
     assert (attention.tokens[0], attention.tokens[-1]) == ("[CLS]", "[SEP]")
     encoded = text_run.encoder.encode_all([text])

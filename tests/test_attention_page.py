@@ -4,6 +4,7 @@ import html
 import json
 import re
 import time
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -259,7 +260,7 @@ def test_keys_change_the_picture(show, make):
     for key in "lhm" if make is image else "lhmvs":
         opened.press(key)
         seen.append(opened.do(PICTURE))
-    assert all(one != other for one, other in zip(seen, seen[1:], strict=False))
+    assert all(one != other for one, other in pairwise(seen))
 
 
 @needs_chromium
