@@ -56,7 +56,6 @@ def page_data(attention: AttentionArrays, room: int = PAGE_BYTES) -> dict[str, A
         "subject": attention.subject,
         "reader": attention.reader,
         "picture": _picture(attention),
-        "hint": ". Point at another token, or press an arrow key; click or Enter pins.",
         "variants": [_variant(each, list(stacks)) for each in variants],
     }
     rollouts = [heads.rollout is not None and _rollout(heads) for heads in stacks.values()]

@@ -26,6 +26,7 @@ MOST_NAMES = 40  # tokens beside a matrix; of more each has no room
 TILE = 40  # pixels: side of a head in the picture of all
 GAP = 3
 NAME_WIDTH = 18  # columns that a token's name may take
+REASONS = "Gradient × input: for (blue), against (orange)"
 SIGNED = LinearSegmentedColormap.from_list("against and for", [VERMILION, "white", BLUE])
 
 
@@ -85,11 +86,11 @@ def _matrix(axes: Axes, title: str, values, heads: Heads, names, style, signed=F
 def _draw_why(axes: Axes, attention: AttentionArrays, heads: Heads, names, style) -> None:
     if "cross" in attention.heads:
         _matrix(
-            *(axes, "Gradient × input of each token", attention.contributions, heads, names, style),
+            *(axes, REASONS, attention.contributions, heads, names, style),
             signed=True,
         )
     elif attention.picture is not None:
-        set_style(axes, "Gradient × input", grid=False)
+        set_style(axes, REASONS, grid=False)
         values = _of_patches(attention.contributions[0], attention)
         largest = np.abs(values).max()
         axes.imshow(values, cmap=SIGNED, vmin=-largest, vmax=largest)
@@ -99,7 +100,7 @@ def _draw_why(axes: Axes, attention: AttentionArrays, heads: Heads, names, style
 
 
 def _draw_bars(axes: Axes, values: np.ndarray, labels: list[str], style) -> None:
-    set_style(axes, "Gradient × input", grid=False)
+    set_style(axes, REASONS, grid=False)
     order = np.sort(np.argsort(-np.abs(values))[:MOST_BARS])  # in the order of the text
     colours = [BLUE if value > 0 else VERMILION for value in values[order]]
     axes.barh(range(len(order)), values[order], color=colours)
@@ -107,7 +108,7 @@ def _draw_bars(axes: Axes, values: np.ndarray, labels: list[str], style) -> None
     axes.invert_yaxis()
     axes.axvline(0, color=INK, linewidth=0.8)
     axes.spines["left"].set_visible(False)
-    axes.set_xlabel("against          for", color=INK)
+    axes.tick_params(axis="x", labelsize=8)
 
 
 def _draw_map(axes: Axes, attention: AttentionArrays) -> None:

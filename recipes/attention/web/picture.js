@@ -51,7 +51,10 @@ function pictureView(root) {
     const { width, height, side } = layout();
     const context = sized(canvas, width, height);
     context.imageSmoothingEnabled = image.naturalWidth >= width / 2;
+    // Colours of gradients are told from those of a picture by taking these away.
+    context.filter = grid.isSigned && isOver ? "grayscale(1) brightness(0.75)" : "none";
     if (image.naturalWidth) context.drawImage(image, 0, 0, width, height);
+    context.filter = "none";
     const row = state.mode === "contributions" ? state.outcome : rowOfPicture();
     const map = patchMap(grid.values, grid.width, row);
     const largest = map.reduce((most, value) => Math.max(most, Math.abs(value)), 1e-9);
@@ -62,12 +65,14 @@ function pictureView(root) {
   // What is read stays light; the rest is veiled. Gradients have colours of their own.
   function veil(context, map, largest, side, columns) {
     map.forEach((value, patch) => {
-      const [x, y] = [(patch % columns) * side, Math.floor(patch / columns) * side];
+      const [column, row] = [patch % columns, Math.floor(patch / columns)];
+      const [x, y] = [column, row].map((at) => Math.round(at * side));
+      const [right, bottom] = [column + 1, row + 1].map((at) => Math.round(at * side));
       const share = ink(value, largest);
       context.fillStyle = grid.isSigned
-        ? css(value < 0 ? colours.against : colours.accent, 0.75 * share)
+        ? css(value < 0 ? colours.against : colours.accent, 0.85 * share)
         : `rgba(8, 10, 24, ${0.86 * (1 - share)})`;
-      context.fillRect(x, y, side + 0.5, side + 0.5);
+      context.fillRect(x, y, right - x, bottom - y);
     });
   }
 

@@ -1,6 +1,7 @@
 // Says in words what is seen: the token that is looked at, what it reads most, and the scale.
 
 const MOST = 8;
+const hint = () => (isPicture() && grid.isSigned ? "." : `. Point at another ${isPicture() ? "patch" : "token"} to see its own; click or Enter pins.`);
 
 function nameOf(tokens, index) {
   if (!isPicture() || tokens !== part().keys && tokens !== part().queries) {
@@ -22,7 +23,7 @@ function reading() {
   }
   const row = currentRow();
   const some = { tokens: grid.keys, shown: grid.columns, values: shares("key") };
-  if (row === null || row >= grid.queries.length) return { who: `What all ${verb === "reads" ? "read" : "hold"} on average`, ...some };
+  if (row === null || row >= grid.queries.length) return { who: `What ${isPicture() ? "all patches" : "all tokens"} ${verb === "reads" ? "read" : "hold"} on average`, ...some };
   return { who: `What ${nameOf(grid.queries, row)} ${verb}`, ...some };
 }
 
@@ -51,7 +52,7 @@ function saidView(root, title, list, scale) {
       return `${nameOf(grid.queries, focus.index)} ${MODES[state.mode].verb} ${nameOf(grid.keys, focus.cell)}: ${number(value)}${state.pinned ? " (pinned)" : ""}`;
     }
     const most = order.slice(0, 3).map((index) => `${nameOf(tokens, index)} ${number(values[index])}`);
-    const end = state.pinned ? ". Pinned: Esc lets go." : focus ? "." : data.hint;
+    const end = state.pinned ? ". Pinned: Esc lets go." : focus ? "." : hint();
     return `${who}: ${most.join(", ")}${end}${specialShare(tokens, values)}`;
   }
 
