@@ -19,7 +19,7 @@ from regard.recipes.attention.arrays import (
     self_attention,
 )
 from regard.recipes.attention.packing import (
-    choose_levels,
+    pack_all,
     pack_signed,
     pack_weights,
     quantize,
@@ -178,7 +178,16 @@ def test_a_long_text_fits(long_page):
     assert long_page.stat().st_size <= PAGE_BYTES == 3_000_000
     packed = data_of(long_page.read_text(encoding="utf-8"))["parts"][0]["weights"]
     assert packed["levels"] >= 100
-    assert choose_levels([weights(1, 1, 9, 9)], PAGE_BYTES) == 65535
+
+
+def test_weights_are_as_fine_as_fits():
+    heads = self_attention(tokens("abcdefgh" * 4), weights(2, 2, 32, 32))
+    sizes = []
+    for room, levels in ((20_000, 65535), (10_000, 20_000), (10, 50)):
+        (packed,) = pack_all([heads], room)
+        assert packed["levels"] == levels
+        sizes.append(len(packed["data"]))
+    assert sizes[0] <= 20_000 and sizes[1] <= 10_000 and sizes[2] > 10
 
 
 @pytest.fixture(scope="module")

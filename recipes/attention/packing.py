@@ -10,10 +10,13 @@ from typing import Any
 
 import numpy as np
 
+from .arrays import Heads
+
 # Steps that a row of weights is divided into; the finest that fits is taken. A weight is less than
 # one step off: with 65,535 that is 0.00002, with 10,000 it is 0.0001.
-LEVELS = (65535, 20000, 10000, 5000, 2000, 1000, 700, 500, 350, 250, 220, 180, 130, 100, 70, 50)
-SAMPLE = 32  # one of so many rows is packed to see how small all will be
+LEVELS = (65535, 20000, 10000, 7000, 5000, 3000, 2000, 1400, 1000, 700, 500, 350, 250, 180, 130)
+LEVELS += (100, 70, 50)
+SAMPLE = 31  # one of so many rows is packed to see how small all may be; a prime, to see all tokens
 BASE64 = 4 / 3  # bytes of base64 for a byte
 SKIP = 255  # a gap without a number at its end
 
@@ -37,15 +40,27 @@ def quantize(weights: np.ndarray, levels: int) -> np.ndarray:
     return steps.astype(np.uint16)
 
 
-def choose_levels(stacks: Sequence[np.ndarray], room: int) -> int:
-    """Returns the finest of `LEVELS` with which all weights (..., S) take at most `room` bytes."""
-    all_rows = [stack.reshape(-1, stack.shape[-1]) for stack in stacks]
+def pack_all(stacks: Sequence[Heads], room: int) -> list[dict[str, Any]]:
+    """Packs the weights of several stacks, as finely as fits in `room` bytes; see `pack_weights`.
+
+    What does not fit even with the coarsest of `LEVELS` takes more.
+    """
+    for levels in LEVELS[_first_to_try(stacks, room) :]:
+        packed = [pack_weights(heads.weights, levels, heads.is_causal) for heads in stacks]
+        if sum(len(each["data"]) for each in packed) <= room:
+            break
+    return packed
+
+
+def _first_to_try(stacks: Sequence[Heads], room: int) -> int:
+    """Returns the index of the finest of `LEVELS` that may fit, by a sample of the rows."""
+    all_rows = [heads.weights.reshape(-1, heads.weights.shape[-1]) for heads in stacks]
     some = [(rows[::SAMPLE], len(rows) / len(rows[::SAMPLE])) for rows in all_rows]
-    for levels in LEVELS:
+    for index, levels in enumerate(LEVELS):
         sizes = (len(_compressed(quantize(rows, levels))) * share for rows, share in some)
         if BASE64 * sum(sizes) <= room:
-            return levels
-    return LEVELS[-1]
+            return index
+    return len(LEVELS) - 1
 
 
 def pack_weights(weights: np.ndarray, levels: int, causal: bool = False) -> dict[str, Any]:

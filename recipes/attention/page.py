@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from .arrays import AttentionArrays, Heads, Token
-from .packing import choose_levels, pack_signed, pack_weights
+from .packing import pack_all, pack_signed, pack_weights
 
 PAGE_BYTES = 3_000_000  # weights are written as finely as fits in so many
 FINE = 65535  # levels of a rollout, which is small
@@ -60,17 +60,18 @@ def page_data(attention: AttentionArrays, room: int = PAGE_BYTES) -> dict[str, A
     }
     rollouts = [heads.rollout is not None and _rollout(heads) for heads in stacks.values()]
     room -= len(json.dumps(others)) + len(json.dumps(rollouts))
-    levels = choose_levels([heads.weights for heads in stacks.values()], 0.97 * room)
+    weights = pack_all(list(stacks.values()), 0.98 * room)  # and names of tokens
     parts = [
         {
             "queries": _tokens(heads.queries),
             "keys": _tokens(heads.keys),
             "isSelf": heads.queries is heads.keys,
-            "weights": pack_weights(heads.weights, levels, heads.is_causal),
-            "rollout": packed or None,
+            "weights": packed,
+            "rollout": rollout or None,
         }
-        for heads, packed in zip(stacks.values(), rollouts, strict=True)
+        for heads, packed, rollout in zip(stacks.values(), weights, rollouts, strict=True)
     ]
+    levels = weights[0]["levels"]
     note = f"{attention.note} Weights on this page are within 1/{levels:,} of the model's.".strip()
     return {**others, "parts": parts, "note": note, "start": _start(attention)}
 

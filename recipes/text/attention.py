@@ -5,6 +5,7 @@ import logging
 import numpy as np
 import tensorflow as tf
 
+from ...layers import FirstTokenPooling
 from ..attention.arrays import Outcome, self_attention
 from ..attention.attention import Attention
 from ..attention.gradients import after_embedding, gradient_times_input
@@ -38,7 +39,7 @@ def attend_to_text(run, text, prediction) -> Attention:
         heads={"encoder": self_attention(tokens_of(run, inputs), np.array(weights[0]))},
         outcomes=[Outcome(name, prediction.scores[name]) for name in ranked],
         contributions=gradient_times_input(outputs_of, embedded, len(ranked)),
-        reader=0,
+        reader=0 if isinstance(run.model.pooler, FirstTokenPooling) else None,
         note=note,
     )
 
