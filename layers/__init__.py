@@ -24,6 +24,7 @@ from .positions import (
     resize_positions,
     sinusoids,
 )
+from .recurrent_decoder import RecurrentDecoder
 from .tied_output import TiedOutput
 
 __all__ = [
@@ -42,6 +43,7 @@ __all__ = [
     "MultiHeadAttention",
     "PatchEmbedding",
     "PositionEmbedding",
+    "RecurrentDecoder",
     "SinusoidalEmbedding",
     "SinusoidalPositionEmbedding",
     "StochasticDepth",

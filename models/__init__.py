@@ -9,6 +9,7 @@ __all__ = [
     "TEXT_PRESETS",
     "TRANSLATION_PRESETS",
     "MaskedLanguageModel",
+    "RecurrentTranslator",
     "TextClassifier",
     "Translator",
     "VisionTransformer",
@@ -16,6 +17,7 @@ __all__ = [
 
 _HOMES = {
     "MaskedLanguageModel": "masked_language_model",
+    "RecurrentTranslator": "recurrent_translator",
     "TextClassifier": "text_classifier",
     "Translator": "translator",
     "VisionTransformer": "vision_transformer",

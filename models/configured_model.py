@@ -11,14 +11,16 @@ class ConfiguredModel(keras.Model):
         outputs: The symbolic output.
         config: The arguments of the subclass's constructor, by name.
         embedding: The layer that turns the inputs into vectors.
-        encoder: The `Encoder`.
+        encoder: The layer that turns those into what a head, or a decoder, reads.
         **kwargs: `name` and the like, for `keras.Model`.
     """
 
     def __init__(self, inputs, outputs, config, embedding, encoder, **kwargs):
         super().__init__(inputs=inputs, outputs=outputs, **kwargs)
-        activation = keras.activations.get(config["activation"])
-        self.config = {**config, "activation": keras.activations.serialize(activation)}
+        self.config = dict(config)
+        if "activation" in config:
+            activation = keras.activations.get(config["activation"])
+            self.config["activation"] = keras.activations.serialize(activation)
         self.embedding = embedding
         self.encoder = encoder
 

@@ -41,6 +41,8 @@ TRANSLATION_PRESETS = {
         "intermediate_dim": 4096,
         "dropout": 0.3,
     },
+    # Bahdanau et al., 2015, https://arxiv.org/abs/1409.0473, in the size of "transformer_small".
+    "rnnsearch_small": {"hidden_dim": 192, "units": 256, "dropout": 0.3},
 }
 
 # Dosovitskiy et al., 2021, "An Image is Worth 16x16 Words", table 1,

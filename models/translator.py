@@ -85,7 +85,7 @@ class Translator(ConfiguredModel):
     ):
         config = _completed(own_arguments(locals()))
         embedding, encoder, decoder = _make_layers(config, dtype)
-        inputs = _make_inputs()
+        inputs = translator_inputs()
         mask = inputs["encoder_padding_mask"]
         memory = encoder(embedding(inputs["encoder_token_ids"]), padding_mask=mask)  # (B, S, D)
         x = embedding(inputs["decoder_token_ids"])  # (B, T, D)
@@ -183,13 +183,14 @@ def _completed(config):
     check_positive(vocabulary_size=vocabulary_size)
     pad_id, num_decoder_layers = config["pad_id"], config["num_decoder_layers"]
     pad_id = vocabulary_size - 1 if pad_id is None else pad_id
-    _check_ids(vocabulary_size, config["end_id"], pad_id)
+    check_ids(vocabulary_size, config["end_id"], pad_id)
     num_decoder_layers = num_layers if num_decoder_layers is None else num_decoder_layers
     check_positive(num_layers=num_layers, num_decoder_layers=num_decoder_layers)
     return {**config, "num_decoder_layers": num_decoder_layers, "pad_id": pad_id}
 
 
-def _check_ids(vocabulary_size, end_id, pad_id):
+def check_ids(vocabulary_size, end_id, pad_id):
+    """Raises `ValueError` unless the two are different ids of the vocabulary."""
     is_good = 0 <= end_id < vocabulary_size and 0 <= pad_id < vocabulary_size and end_id != pad_id
     if not is_good:
         raise ValueError(
@@ -222,7 +223,8 @@ def _make_layers(config, dtype):
     return embedding, encoder, decoder
 
 
-def _make_inputs():
+def translator_inputs():
+    """Makes the symbolic inputs of a translator, by name."""
     return {
         "encoder_token_ids": keras.Input((None,), dtype="int32", name="encoder_token_ids"),
         "encoder_padding_mask": keras.Input((None,), dtype="bool", name="encoder_padding_mask"),
