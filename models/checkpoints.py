@@ -29,9 +29,12 @@ from .checkpoint_files import (
 from .hub import checkpoint_directory
 from .layout import Layout, one_of
 from .marian_layout import MARIAN
+from .recurrent_layout import RNNSEARCH
 from .tensors import Tensor, tensors_of
 
-LAYOUTS = {layout.model_type: layout for layout in (BERT, MARIAN, *vit_layout.LAYOUTS.values())}
+LAYOUTS = {
+    layout.model_type: layout for layout in (BERT, MARIAN, *vit_layout.LAYOUTS.values(), RNNSEARCH)
+}
 
 logger = logging.getLogger("regard")
 

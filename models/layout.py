@@ -41,7 +41,7 @@ class Layout:
         further_arguments: A function from a config to the arguments that need more than another
             name.
         constants: Constructor arguments that are the same for all models of this kind.
-        activation: The name of the activation in the config.
+        activation: The name of the activation in the config; empty if there is no choice.
         defaults: The values of entries that a config leaves out.
         allowed: Entries of a config with the only values that can be computed here.
         equal: Entries that must have the value of another, which is also their default.
@@ -102,7 +102,8 @@ class Layout:
             raise CheckpointError(f"{path}: {'; '.join(problems)}.")
         named = {**self.sizes, **self.rates, **self.token_ids}
         arguments = {ours: config[theirs] for ours, theirs in named.items()}
-        arguments["activation"] = _ACTIVATIONS[config[self.activation]]
+        if self.activation:
+            arguments["activation"] = _ACTIVATIONS[config[self.activation]]
         arguments |= {**self.further_arguments(config), **self.constants}
         architectures = config["architectures"] or ()
         groups = {group for name in architectures for group in self.architectures[name]}
@@ -111,7 +112,8 @@ class Layout:
 
     def _problems(self, config: Mapping[str, Any]) -> Iterator[str]:
         """Yields what is wrong with a config, in words."""
-        for name, values in {**self.allowed, self.activation: _ACTIVATIONS}.items():
+        of_activation = {self.activation: _ACTIVATIONS} if self.activation else {}
+        for name, values in {**self.allowed, **of_activation}.items():
             if config.get(name) not in list(values):
                 yield f"{name} must be {one_of(values)}, not {config.get(name)!r:.40}"
         architectures = config["architectures"]
@@ -142,7 +144,7 @@ class Layout:
             )
 
     def _width_problems(self, config: Mapping[str, Any]) -> Iterator[str]:
-        width, heads = (self.sizes[name] for name in ("hidden_dim", "num_heads"))
+        width, heads = (self.sizes.get(name) for name in ("hidden_dim", "num_heads"))
         sizes = config.get(width), config.get(heads)
         if all(type(size) is int and size > 0 for size in sizes) and sizes[0] % sizes[1]:
             yield f"{width} must be a multiple of {heads}, not {sizes[0]} of {sizes[1]}"
@@ -166,8 +168,9 @@ class Layout:
             "architectures": [model.architecture],
             "model_type": self.model_type,
             **{theirs: arguments[ours] for ours, theirs in named.items()},
-            self.activation: _activation_name(arguments["activation"]),
         }
+        if self.activation:
+            config[self.activation] = _activation_name(arguments["activation"])
         config |= {name: config[other] for name, other in self.equal.items()}
         config |= {
             name: value(arguments) if callable(value) else value
@@ -178,6 +181,19 @@ class Layout:
             config["id2label"] = {str(index): name for index, name in enumerate(names)}
             config["label2id"] = {name: index for index, name in enumerate(names)}
         write_json(path, config)
+
+
+def id_problems(config: Mapping[str, Any]) -> Iterator[str]:
+    """Yields what is wrong with a translator's ids of the end and of padding, in words."""
+    ids = size, end_id, pad_id = [
+        config.get(name) for name in ("vocab_size", "eos_token_id", "pad_token_id")
+    ]
+    are_ids = all(type(value) is int for value in ids)
+    if are_ids and (end_id == pad_id or max(end_id, pad_id) >= size):
+        yield (
+            "eos_token_id and pad_token_id must be two ids below vocab_size, not "
+            f"{end_id} and {pad_id} of {size}"
+        )
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -1,7 +1,7 @@
 """Describes Marian, the Transformer of the OPUS-MT models, as Hugging Face writes it down."""
 
 from ..layers import sinusoids
-from .layout import Layout
+from .layout import Layout, id_problems
 from .rows import bare, blocks, dense, embedding, fused, norm
 
 LARGEST_LENGTH = 2**16  # tokens: no tensor has as many rows, so nothing else bounds it
@@ -38,16 +38,8 @@ def _positions(arguments):
 
 
 def _problems(config):
-    """Yields what is wrong with the positions and special tokens of a config, in words."""
-    ids = size, end_id, pad_id = [
-        config.get(name) for name in ("vocab_size", "eos_token_id", "pad_token_id")
-    ]
-    are_ids = all(type(value) is int for value in ids)
-    if are_ids and (end_id == pad_id or max(end_id, pad_id) >= size):
-        yield (
-            "eos_token_id and pad_token_id must be two ids below vocab_size, not "
-            f"{end_id} and {pad_id} of {size}"
-        )
+    """Yields what is wrong with a config's positions and special tokens, in words."""
+    yield from id_problems(config)
     width, length = config.get("d_model"), config.get("max_position_embeddings")
     if type(width) is int and width % 2:
         yield f"d_model must be even, not {width}"

@@ -5,8 +5,10 @@ from keras import ops
 
 from ..layers import Dropout, RecurrentDecoder, TiedOutput
 from ..layers.checks import check_positive, check_rate
+from .checkpoints import as_checkpoint
 from .configured_model import ConfiguredModel, own_arguments
 from .presets import translation_preset
+from .recurrent_layout import RNNSEARCH
 from .translator import check_ids, translator_inputs
 
 
@@ -51,6 +53,10 @@ class RecurrentTranslator(ConfiguredModel):
         https://arxiv.org/abs/1409.0473
     """
 
+    layout = RNNSEARCH
+    checkpoint_groups = ("translator",)
+    architecture = "RecurrentTranslator"
+
     def __init__(
         self,
         vocabulary_size,
@@ -75,7 +81,9 @@ class RecurrentTranslator(ConfiguredModel):
             dtype=dtype,
             name="embedding",
         )
-        unit = keras.layers.GRU(units, reset_after=False, return_sequences=True, dtype=dtype)
+        unit = keras.layers.GRU(
+            units, reset_after=False, return_sequences=True, dtype=dtype, name="gru"
+        )
         encoder = keras.layers.Bidirectional(unit, dtype=dtype, name="encoder")
         decoder = RecurrentDecoder(hidden_dim, units, dropout, dtype=dtype, name="decoder")
         drop = Dropout(dropout, dtype=dtype)
@@ -103,6 +111,22 @@ class RecurrentTranslator(ConfiguredModel):
             ValueError: If there is no such preset; the message names the nearest.
         """
         return cls(*args, **{**translation_preset(preset), **kwargs})
+
+    @classmethod
+    def from_checkpoint(cls, checkpoint, **kwargs):
+        """Makes a translator from a checkpoint, the `model/` of a run.
+
+        Args:
+            checkpoint: A directory, or a `Checkpoint`.
+            **kwargs: `dropout`, `name` and `dtype`; the sizes are the checkpoint's.
+
+        Raises:
+            CheckpointError: If it is not a whole checkpoint of this kind.
+        """
+        checkpoint = as_checkpoint(checkpoint, cls.layout)
+        model = cls(**{**checkpoint.arguments, **kwargs})
+        checkpoint.load(model, cls.checkpoint_groups)
+        return model
 
     def encode(self, encoder_token_ids, encoder_padding_mask):
         """Returns the memory (B, S, 2·U) that the decoder reads, given sources (B, S)."""

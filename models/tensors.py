@@ -58,7 +58,7 @@ def tensors_of(
     sizes = {
         **layout.dimensions(arguments),
         "D": arguments["hidden_dim"],
-        "F": arguments["intermediate_dim"],
+        "F": arguments.get("intermediate_dim"),
         "C": num_classes,
         "1": 1,
     }

@@ -17,14 +17,14 @@ NAMES = {
     "regard.layers": """
         ConvolutionalStem Decoder DecoderBlock Dense Dropout Encoder EncoderBlock
         FeedForward FirstTokenPooling ImageEmbedding LayerNorm MaskedLMHead
-        MultiHeadAttention PatchEmbedding PositionEmbedding SinusoidalEmbedding
-        SinusoidalPositionEmbedding StochasticDepth TextEmbedding TiedOutput
+        MultiHeadAttention PatchEmbedding PositionEmbedding RecurrentDecoder
+        SinusoidalEmbedding SinusoidalPositionEmbedding StochasticDepth TextEmbedding TiedOutput
         attention_weights causal_mask combine_masks gelu_tanh new_cache resize_positions
         sinusoids
     """,
     "regard.models": """
-        IMAGE_PRESETS MaskedLanguageModel TEXT_PRESETS TRANSLATION_PRESETS TextClassifier
-        Translator VisionTransformer
+        IMAGE_PRESETS MaskedLanguageModel RecurrentTranslator TEXT_PRESETS
+        TRANSLATION_PRESETS TextClassifier Translator VisionTransformer
     """,
     "regard.recipes": """
         strategy
@@ -72,7 +72,7 @@ WORDS = {
         --source --target --source-column --target-column --encoding
         --delimiter --header --no-header --skip-bad-rows
         --validation-source --validation-target --validation --checkpoint --preset
-        --num-layers --num-decoder-layers --hidden-dim --num-heads --intermediate-dim
+        --num-layers --num-decoder-layers --hidden-dim --units --num-heads --intermediate-dim
         --vocabulary-size --epochs --patience --learning-rate --warmup-steps
         --batch-tokens --max-sequence-length --long-texts --dropout --label-smoothing
         --subword-dropout --num-beams --length-penalty --precision --strategy --workers

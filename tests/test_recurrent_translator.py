@@ -18,6 +18,8 @@ from keras import ops
 
 from layer_checks import check_layer, floats
 from regard.models import RecurrentTranslator, Translator
+from regard.models.checkpoint_files import CheckpointError
+from regard.models.checkpoints import save_checkpoint
 from regard.models.decoding import beam_search, greedy
 
 T = 5
@@ -135,3 +137,13 @@ def test_one_table_embeds_and_scores():
     model = make_model()
     assert sum(tuple(weight.shape) == (V, 19) for weight in model.weights) == 1
     assert model.head.token_embedding is model.embedding
+
+
+def test_its_checkpoint(tmp_path):
+    model, inputs = make_model(end_id=3, pad_id=5, dropout=0.2), make_inputs()
+    save_checkpoint(model, tmp_path)
+    loaded = RecurrentTranslator.from_checkpoint(tmp_path)
+    assert loaded.config == model.config
+    np.testing.assert_array_equal(loaded(inputs), model(inputs))
+    with pytest.raises(CheckpointError, match="model_type must be 'marian', not 'regard_"):
+        Translator.from_checkpoint(tmp_path)

@@ -88,7 +88,7 @@ def test_the_width_must_split_over_the_heads():
 
 
 def test_a_checkpoint_has_its_own_sizes():
-    with pytest.raises(UserError, match="leave out num_layers, num_decoder_layers, hidden_dim"):
+    with pytest.raises(UserError, match="leave out hidden_dim, units, num_layers"):
         TranslationSettings(checkpoint="somewhere", num_layers=2)
 
 

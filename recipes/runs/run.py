@@ -101,13 +101,18 @@ class Run:
         metadata = read_metadata(directory, cls.task)
         try:
             checkpoint, preprocessor = cls.open(directory)
-            model = cls.model_class.from_checkpoint(checkpoint)
+            model = cls.model_of(checkpoint)
             metrics = json.loads((directory / "metrics.json").read_text(encoding="utf-8"))
             run = cls(model, preprocessor, metadata, metrics)
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise UserError(f"{directory} is damaged, it cannot be read: {error}") from error
         run.directory = directory
         return run
+
+    @classmethod
+    def model_of(cls, checkpoint) -> keras.Model:
+        """Makes the model of a checkpoint that `open` has read."""
+        return cls.model_class.from_checkpoint(checkpoint)
 
     def export(self, destination: str | Path, precision: str = "float32") -> Path:
         """Writes the next version of a SavedModel for TF Serving, from raw inputs to answers.

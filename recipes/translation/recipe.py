@@ -18,7 +18,6 @@ from typing import Any
 
 import numpy as np
 
-from ...models import Translator
 from ..data.sources import name_of
 from ..declarations import divided, takes
 from ..devices.strategy import check_batch
@@ -38,6 +37,7 @@ from .batches import (
 )
 from .data import ParallelTexts, read_train_and_validation
 from .evaluation import warn_unless_learned
+from .models import new_translator, translator_of
 from .report import write_alignment
 from .run import TranslationRun, open_translator
 from .settings import ParallelReading, TranslationSettings
@@ -143,18 +143,10 @@ def start(train: ParallelTexts, settings: TranslationSettings):
     if settings.checkpoint is None:
         texts = train.sources, train.targets
         tokenizer = SentencePieceTokenizer.learn(*texts, settings.vocabulary_size)
-        model = Translator(
-            len(tokenizer.vocabulary),
-            **settings.sizes(),
-            max_sequence_length=settings.max_sequence_length,
-            end_id=tokenizer.end_id,
-            pad_id=tokenizer.pad_id,
-            **settings.model_options(),
-        )
-        return model, tokenizer, settings
+        return new_translator(tokenizer, settings), tokenizer, settings
     try:
         checkpoint, tokenizer = open_translator(settings.checkpoint)
-        model = Translator.from_checkpoint(checkpoint, **settings.model_options())
+        model = translator_of(checkpoint, **settings.model_options())
     except ValueError as error:
         raise UserError(str(error)) from error
     longest = checkpoint.arguments["max_sequence_length"]

@@ -38,6 +38,7 @@ def fit_translation(
     num_layers: int | None = None,
     num_decoder_layers: int | None = None,
     hidden_dim: int | None = None,
+    units: int | None = None,
     num_heads: int | None = None,
     intermediate_dim: int | None = None,
     warmup_steps: int | None = None,

@@ -1,4 +1,7 @@
-"""Keeps a translator: from texts to translations; its `model/` is a Marian checkpoint."""
+"""Keeps a translator: from texts to translations.
+
+Its `model/` is a Marian checkpoint, unless the model is the recurrent one.
+"""
 
 import logging
 import math
@@ -13,7 +16,6 @@ from typing import Any
 import keras
 import numpy as np
 
-from ...models import Translator
 from ...models.checkpoints import Checkpoint
 from ...models.layout import write_json
 from ..attention.attention import Attention
@@ -29,6 +31,7 @@ from .attention import attend_to_translations
 from .batches import ordered_batches, pack
 from .data import ParallelTexts, read_parallel_texts
 from .evaluation import format_translation_metrics, translation_metrics
+from .models import translator_of
 from .report import Alignment
 from .serving import export_translator, n_best_function, translate_n_best
 from .settings import ParallelReading
@@ -41,10 +44,10 @@ _BREAKS = re.compile(r"[ \t\n\v\f\r\x1c-\x1e\x85\u2028\u2029]+")  # spaces and e
 
 
 def open_translator(source: str | Path) -> tuple[Checkpoint, SentencePieceTokenizer]:
-    """Opens a Marian checkpoint, or that of a run, with its tokenizer.
+    """Opens a translator's checkpoint, or that of a run, with its tokenizer.
 
     Raises:
-        CheckpointError: If it is not a whole Marian checkpoint.
+        CheckpointError: If it is not a whole checkpoint.
         UserError: If its tokenizer is missing or damaged, or has ids that the model has not.
     """
     checkpoint = Checkpoint(model_directory(source))
@@ -104,7 +107,7 @@ class TranslationRun(LanguageRun):
     """
 
     task = "translation"
-    model_class = Translator
+    model_of = staticmethod(translator_of)
     open = staticmethod(open_translator)
     format_metrics = staticmethod(format_translation_metrics)
 

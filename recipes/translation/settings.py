@@ -18,10 +18,13 @@ from ..settings import (
     preset_name,
 )
 
-SIZES = ("num_layers", "num_decoder_layers", "hidden_dim", "num_heads", "intermediate_dim")
+# Sizes of the Transformer, and of the recurrent translator.
+BLOCKS = ("num_layers", "num_decoder_layers", "num_heads", "intermediate_dim")
+SIZES = ("hidden_dim", "units", *BLOCKS)
 
 # What a training is where nothing else decides: for up to some 10,000s of pairs; for millions of
 # them, as in Vaswani et al., section 5.1; and for a model that has learned already.
+SMALL = ("transformer_small", "rnnsearch_small")
 FEW_PAIRS = {"vocabulary_size": 4000, "batch_tokens": 1024}
 MANY_PAIRS = {"vocabulary_size": 37_000, "batch_tokens": 4096}
 FROM_CHECKPOINT = {"batch_tokens": 4096, "learning_rate": 2e-4}
@@ -39,7 +42,8 @@ def _size(help: str, default_is: str = "the preset's"):
 @declared(
     checkpoint={"help": "Start from a Marian model in Hugging Face's layout, or from a run."},
     preset={
-        "help": "Size from scratch: transformer_small, transformer_base or transformer_big.",
+        "help": "Model from scratch: transformer_small, transformer_base or transformer_big; or "
+        "rnnsearch_small, the recurrent network with attention that came before.",
         "default_is": "transformer_small",
         "parse": preset_name(translation_preset),
         "metavar": "NAME",
@@ -53,7 +57,7 @@ def _size(help: str, default_is: str = "the preset's"):
     },
     batch_tokens={
         "help": "Tokens in a batch, of its longer side, with padding.",
-        "default_is": "1024 with transformer_small, else 4096",
+        "default_is": "1024 with a small preset, else 4096",
     },
     max_sequence_length={"help": "Tokens of a text that are read or written."},
     vocabulary_size={
@@ -72,6 +76,7 @@ class TranslationSettings(TokenSettings):
         "Blocks of the decoder, if it has others.", "the encoder's"
     )
     hidden_dim: int | None = _size("Width.")
+    units: int | None = _size("Width of a state of rnnsearch_small.")
     num_heads: int | None = _size("Attention heads; their number must divide the width.")
     intermediate_dim: int | None = _size("Width inside the feed-forward layers.")
     warmup_steps: int | None = setting(
@@ -115,21 +120,23 @@ class TranslationSettings(TokenSettings):
             return self.with_defaults(**FROM_CHECKPOINT)
         preset = self.preset or "transformer_small"
         sizes = find_preset(translation_preset, preset)
-        training = FEW_PAIRS if preset == "transformer_small" else MANY_PAIRS
+        known = {*sizes, *(["num_decoder_layers"] if "num_layers" in sizes else [])}
+        given = [name for name in SIZES if getattr(self, name) is not None]
+        foreign = [name for name in given if name not in known]
+        if foreign:
+            raise UserError(f"{preset} has none of these sizes: leave out {', '.join(foreign)}.")
+        training = FEW_PAIRS if preset in SMALL else MANY_PAIRS
         settings = self.with_defaults(preset=preset, **sizes, **training)
-        settings = settings.with_defaults(num_decoder_layers=settings.num_layers)
-        if settings.hidden_dim % settings.num_heads:
-            raise UserError(
-                "The width must be a multiple of the number of heads. Received: "
-                f"hidden_dim={settings.hidden_dim}, num_heads={settings.num_heads}"
-            )
+        if settings.num_heads is not None:
+            settings = settings.with_defaults(num_decoder_layers=settings.num_layers)
+            _check_heads(settings.hidden_dim, settings.num_heads)
         # Vaswani et al., section 5.3, https://arxiv.org/abs/1706.03762
         rate = (settings.hidden_dim * (settings.warmup_steps or settings.longest_warmup())) ** -0.5
         return settings.with_defaults(learning_rate=rate)
 
     def longest_warmup(self) -> int:
         """Returns the steps of the warm-up, unless they are given or the training is short."""
-        return WARMUP if self.preset in (None, "transformer_small") else WARMUP_OF_MANY
+        return WARMUP if self.preset in (None, *SMALL) else WARMUP_OF_MANY
 
     def for_steps(self, steps_per_epoch: int) -> Self:
         """Returns the same with what the number of steps in an epoch decides."""
@@ -151,7 +158,16 @@ class TranslationSettings(TokenSettings):
 
     def sizes(self) -> dict[str, int]:
         """Returns the sizes of a model from scratch, as its constructor takes them."""
-        return {name: getattr(self, name) for name in SIZES}
+        sizes = {name: getattr(self, name) for name in SIZES}
+        return {name: size for name, size in sizes.items() if size is not None}
+
+
+def _check_heads(hidden_dim: int, num_heads: int) -> None:
+    if hidden_dim % num_heads:
+        raise UserError(
+            "The width must be a multiple of the number of heads. Received: "
+            f"hidden_dim={hidden_dim}, num_heads={num_heads}"
+        )
 
 
 @declared()
