@@ -4,7 +4,8 @@ import os
 import pytest
 
 from regard.recipes.errors import UserError
-from regard.recipes.runs.directories import RUN_CONTENTS, check_output, read_metadata, written_aside
+from regard.recipes.runs.directories import RUN_CONTENTS, check_output, written_aside
+from regard.recipes.runs.metadata import read_metadata
 
 
 def write_run(directory, text="old", missing=()):

@@ -17,7 +17,8 @@ from click.shell_completion import shell_complete
 
 from ... import __version__
 from ..errors import WORKER_LOST, UserError, WorkerLost
-from ..runs.directories import check_writable, read_metadata, takes_pairs
+from ..runs.directories import check_writable
+from ..runs.metadata import read_metadata, takes_pairs
 from ..runs.scoring import check_table_output, score_table
 from ..tasks import TASKS
 from . import options, questions

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 import click
 
 from ..errors import UserError
-from ..runs.directories import read_metadata
+from ..runs.metadata import read_metadata
 from ..server.exports import Version, find_version
 from . import options
 from .next_steps import PORT, ask

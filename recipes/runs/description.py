@@ -10,7 +10,7 @@ from typing import Any
 
 from ..errors import UserError
 from ..tasks import TASKS
-from .directories import read_metadata
+from .metadata import read_metadata
 
 
 def data_name(metadata: Mapping[str, Any]) -> str:

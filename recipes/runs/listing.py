@@ -14,7 +14,7 @@ from ..errors import UserError
 from ..names import display_name
 from ..tasks import TASKS
 from .description import data_name, file_sizes, finished, read_metrics, shown_scores
-from .directories import read_metadata
+from .metadata import read_metadata
 
 logger = logging.getLogger("regard")
 

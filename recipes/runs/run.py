@@ -23,7 +23,7 @@ from ...models.layout import write_json
 from ..errors import UserError
 from ..tasks import TASKS
 from .description import data_name, read_history, shown_scores
-from .directories import read_metadata
+from .metadata import read_metadata
 
 SAMPLE_LENGTHS = (3, 8, 12, 16, 20, 28, 40, 60, 120, 240)  # words
 

@@ -14,7 +14,7 @@ from ..declarations import takes
 from ..errors import UserError
 from ..runs.checkpoints import open_checkpoint
 from ..runs.classifier import ClassifierRun
-from ..runs.directories import takes_pairs
+from ..runs.metadata import takes_pairs
 from ..runs.run import Answer, LanguageRun, sample_texts
 from ..tokenizers.strings import Text
 from ..training.token_budget import mapped
