@@ -26,6 +26,7 @@ from .checkpoint_files import (
     read_json,
     read_tensor,
 )
+from .digests import check_model
 from .hub import checkpoint_directory
 from .layout import Layout, one_of
 from .marian_layout import MARIAN
@@ -56,13 +57,15 @@ class Checkpoint:
             has no classifier.
 
     Raises:
-        CheckpointError: If it is not there, or if anything is missing, surplus, or of another
-            shape or dtype than `config.json` says; the message names it all.
+        CheckpointError: If it is not there; if it is a run's and not as it was written; or if
+            anything is missing, surplus, or of another shape or dtype than `config.json` says; the
+            message names it all.
     """
 
     def __init__(self, source: str | Path):
         self.source = str(source)
         self.directory = checkpoint_directory(source)
+        check_model(self.directory)
         path = self.directory / "config.json"
         config = read_json(path)
         kind = config.get("model_type", "bert")  # old configs of BERT have none

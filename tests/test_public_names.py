@@ -46,6 +46,7 @@ ARGUMENTS = {
     "info": "RUN",
     "list": "[DIR]",
     "serve": "EXPORT|RUN",
+    "verify": "EXPORT|RUN",
     "demo": "[COMMAND] [ARGS]...",
     "demo text": "",
     "demo images": "",
@@ -53,7 +54,7 @@ ARGUMENTS = {
 }
 WORDS = {
     "": """
-        demo evaluate export fit info list predict pretrain serve --version
+        demo evaluate export fit info list predict pretrain serve verify --version
     """,
     "fit": """
         images text translation
@@ -117,6 +118,9 @@ WORDS = {
     "list": "",
     "serve": """
         --host --port --name
+    """,
+    "verify": """
+        --renew
     """,
     "demo": """
         images text translation

@@ -5,6 +5,7 @@ What a server gets is one directory, `DESTINATION/<version>/`:
     saved_model.pb, variables/                the graph, tokenizer included, and the weights
     assets/                                   text files for people: labels, pieces of the tokenizer
     assets.extra/tf_serving_warmup_requests   requests that the server asks itself while it loads
+    assets.extra/manifest.json                digests of all other files, see `manifest.py`
     batching_params.pbtxt                     how the server forms batches, if it is told to
 
 It is written aside, tried by `verify_export.py` in a process of its own, and only then renamed, so
@@ -28,6 +29,7 @@ from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
 
 from ..errors import UserError
 from .batching_params import write_batching_params
+from .manifest import write_manifest
 from .server_ops import TEXT_OPS
 from .warmup_requests import FEATURES, Columns, write_warmup_requests
 
@@ -98,6 +100,7 @@ def write_export(destination: Path, export: Export, precision: str) -> Path:
             write_warmup_requests(directory, export.requests)
             write_batching_params(directory)
             _verify(directory, _expected(export))
+            write_manifest(directory)
             _flush(directory)
             return _publish(directory, destination)
     except RuntimeError as error:
