@@ -172,15 +172,16 @@ def _check_value(setting, value: Any) -> None:
 def check_stored(cls: type, values: Mapping[str, Any]) -> None:
     """Checks the types and ranges of settings that were read from JSON, where tuples are lists.
 
-    Settings that the class does not have are passed over: another version had them.
+    Settings that the class does not have are passed over, and so is None: another version had them,
+    or had no value for them.
 
     Raises:
         UserError: If one is of another type, or out of its range.
     """
     for each in fields(cls):
-        if each.name not in values:
+        value = values.get(each.name)
+        if value is None:
             continue
-        value = values[each.name]
         if not _is_stored(value, each.type):
             kind = getattr(each.type, "__name__", each.type)
             raise UserError(f"`{each.name}` must be {kind}. Received: {each.name}={value!r:.80}")

@@ -180,6 +180,7 @@ def test_files_of_an_export(exported, tokenizer):
         "variables/variables.data-00000-of-00001",
         "assets/labels.txt",
         "assets/vocab.txt",
+        "assets.extra/manifest.json",
         "assets.extra/tf_serving_warmup_requests",
         "batching_params.pbtxt",
     }

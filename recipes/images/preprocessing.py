@@ -1,12 +1,12 @@
 """Turns images into a model's input, as `preprocessor_config.json` writes it down."""
 
-import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
 
+from ...models.json_files import read_json
 from ...models.layout import write_json
 from ..errors import UserError
 
@@ -135,14 +135,11 @@ class ImagePreprocessing:
                 something that is not done here.
         """
         path = directory / "preprocessor_config.json"
+        if not path.exists():
+            raise UserError(f"{directory} must hold preprocessor_config.json.")
         try:
-            config = json.loads(path.read_text(encoding="utf-8"))
-            if not isinstance(config, dict):
-                raise ValueError("it must hold a JSON object")
-            return cls._from_config(config, height, width)
-        except FileNotFoundError as error:
-            raise UserError(f"{directory} must hold preprocessor_config.json.") from error
-        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+            return cls._from_config(read_json(path), height, width)
+        except (ValueError, KeyError, TypeError, OverflowError) as error:
             raise UserError(f"{path} cannot be used: {error}.") from error
 
     @classmethod

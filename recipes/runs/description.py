@@ -61,9 +61,10 @@ def read_metrics(directory: Path) -> dict[str, Any]:
     except CheckpointError as error:
         raise UserError(f"{path} cannot be read: {error}") from error
     for name in {name for task in TASKS.values() for name in task.scores} & metrics.keys():
-        if type(metrics[name]) not in (int, float):
+        value = metrics[name]
+        if type(value) is not float and not (type(value) is int and abs(value) < 2**63):
             raise UserError(
-                f"{path} cannot be read: `{name}` must be a number. Received: {metrics[name]!r:.40}"
+                f"{path} cannot be read: `{name}` must be a number. Received: {value!r:.40}"
             )
     return metrics
 

@@ -102,7 +102,8 @@ class Run:
             model = cls.model_class.from_checkpoint(checkpoint)
             run = cls(model, preprocessor, metadata, metrics)
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise UserError(f"{directory} is damaged, it cannot be read: {error}") from error
+            lacks = "it lacks " if isinstance(error, KeyError) else ""
+            raise UserError(f"{directory} is damaged, it cannot be read: {lacks}{error}") from error
         run.directory = directory
         return run
 
@@ -152,6 +153,15 @@ class Run:
 
 class LanguageRun(Run):
     """A run whose preprocessor is a tokenizer."""
+
+    def __init__(self, model, preprocessor, metadata, metrics=None):
+        super().__init__(model, preprocessor, metadata, metrics)
+        longest = model.config["max_sequence_length"]
+        if self.max_sequence_length > longest:
+            raise ValueError(
+                f"`max_sequence_length` in run.json must be at most the model's {longest}. "
+                f"Received: {self.max_sequence_length}"
+            )
 
     @property
     def tokenizer(self):

@@ -9,7 +9,6 @@ References:
     Provilkov et al., "BPE-Dropout", https://arxiv.org/abs/1910.13267
 """
 
-import json
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ from pathlib import Path
 import sentencepiece
 import tensorflow as tf
 
+from ...models.json_files import parse_json
 from ...models.layout import write_json
 from ..errors import UserError
 from .beginnings import tokenize_beginnings
@@ -233,7 +233,7 @@ class SentencePieceTokenizer:
             UserError: If a file is missing or damaged.
         """
         try:
-            vocabulary = json.loads((directory / "vocab.json").read_text(encoding="utf-8"))
+            vocabulary = parse_json((directory / "vocab.json").read_bytes())
             if not isinstance(vocabulary, dict) or not all(
                 type(index) is int and 0 <= index < 2 * len(vocabulary)
                 for index in vocabulary.values()
@@ -246,7 +246,7 @@ class SentencePieceTokenizer:
                 f"{directory} must hold Marian's source.spm, target.spm and vocab.json. "
                 f"Received: no {Path(error.filename).name}"
             ) from error
-        except (OSError, ValueError, RecursionError) as error:
+        except (OSError, ValueError) as error:
             raise UserError(
                 f"{directory}: the tokenizer is damaged: {error}. Fetch it again."
             ) from error

@@ -108,6 +108,8 @@ class TranslationRun(LanguageRun):
 
     def __init__(self, model, tokenizer, metadata, metrics=None):
         super().__init__(model, tokenizer, metadata, metrics)
+        if None in self._search().values():
+            raise ValueError(f"run.json must say how to search. Received: {self._search()}")
         self._translators = {}
 
     def predict(
