@@ -190,7 +190,7 @@ def test_missing_and_new_files_of_a_run(run):
     (run / "model" / "README.md").write_text("Mine.")
     (run / "notes.txt").write_text("Mine.")
     describe_run(run)
-    assert verify_run(run)[0] == []
+    assert "new, but never read: model/README.md; notes.txt" in regard_here("verify", run).stderr
     for name in ("added_tokens.json", "model-00001-of-00002.safetensors", "vocab.json"):
         (run / "model" / name).write_text("{}")
         assert f"{name} has been added" in said_of(check_model, run / "model")

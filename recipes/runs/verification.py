@@ -1,18 +1,21 @@
 """Tells whether a run is as it was written, and takes one that was changed on purpose as it is."""
 
+import logging
 from pathlib import Path
 
 from ...models import disk
 from ...models.digests import MODEL, RUN_RECORD, Record, make_record, used_of, without_digests
-from ...models.json_files import read_json
+from ...models.json_files import listed, read_json
 from .directories import file_written_aside
 from .metadata import check_class_names, check_metadata
+
+logger = logging.getLogger("regard")
 
 
 def verify_run(run: Path) -> tuple[list[str], int]:
     """Returns, in words, what of a run is not as it was written; and its number of files.
 
-    New files count if they would be read.
+    New files count if they would be read; others are logged.
 
     Raises:
         CheckpointError: If its `run.json` is not JSON.
@@ -21,7 +24,10 @@ def verify_run(run: Path) -> tuple[list[str], int]:
     record = Record(run, RUN_RECORD)
     if record.digests is None:
         return [without_digests(run)], 0
-    problems = record.problems(record.digests, used_of(run))
+    used = used_of(run)
+    if others := [name for name in record.files if name not in {*record.digests, *used}]:
+        logger.info("%s: new, but never read: %s", run, listed(others))
+    problems = record.problems(record.digests, used)
     if not problems:
         _check(run, record)
     return problems, 1 + len(record.digests)
