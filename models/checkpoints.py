@@ -14,7 +14,6 @@ from pathlib import Path
 
 import keras
 import numpy as np
-from safetensors.numpy import save_file
 
 from . import vit_layout
 from .bert_layout import BERT
@@ -30,6 +29,7 @@ from .digests import check_model
 from .hub import checkpoint_directory
 from .layout import Layout, one_of
 from .marian_layout import MARIAN
+from .tensor_file import write_tensors
 from .tensors import Tensor, tensors_of
 
 LAYOUTS = {layout.model_type: layout for layout in (BERT, MARIAN, *vit_layout.LAYOUTS.values())}
@@ -253,4 +253,4 @@ def save_checkpoint(
         for group in model.checkpoint_groups
         for tensor in tensors_of(model.layout, group, model.config, model.config.get("num_classes"))
     }
-    save_file(tensors, directory / "model.safetensors", metadata={"format": "pt"})
+    write_tensors(directory / "model.safetensors", tensors, {"format": "pt"})

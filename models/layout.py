@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from ..layers import gelu_tanh
+from . import disk
 from .checkpoint_files import CheckpointError
 from .rows import Row
 
@@ -181,8 +182,9 @@ class Layout:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Writes a JSON file that people can read."""
-    path.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    """Writes a JSON file that people can read; half characters, as of odd paths, are escaped."""
+    text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+    disk.write_bytes(path, text.encode(errors="backslashreplace"))
 
 
 def one_of(values: Iterable) -> str:

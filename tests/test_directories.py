@@ -3,6 +3,7 @@ import os
 
 import pytest
 
+from regard.models import disk
 from regard.recipes.errors import UserError
 from regard.recipes.runs.directories import RUN_CONTENTS, check_output, written_aside
 from regard.recipes.runs.metadata import read_metadata
@@ -49,14 +50,13 @@ def test_failure_leaves_what_was_there(tmp_path, failure):
 
 def test_failure_of_the_last_step_brings_the_old_one_back(tmp_path, monkeypatch):
     write_run(tmp_path / "run")
-    rename = type(tmp_path).rename
 
-    def fail_to_arrive(self, target):
-        if (self / "new").exists():
+    def fail_to_arrive(what, path):
+        if (what, path) == ("rename", tmp_path / "run") and not path.exists():
+            monkeypatch.undo()
             raise OSError(5, "Input/output error")
-        return rename(self, target)
 
-    monkeypatch.setattr(type(tmp_path), "rename", fail_to_arrive)
+    monkeypatch.setattr(disk, "watch", fail_to_arrive)
     with (
         pytest.raises(UserError, match="run cannot be written: Input/output error"),
         written_aside(tmp_path / "run", RUN_CONTENTS, overwrite=True) as directory,

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import yaml
+from faults import steps_of
 from interruptions import in_two_sittings
 from tensorflow.python.framework.func_graph import FuncGraph
 from tensorflow.python.ops import script_ops
@@ -153,6 +154,12 @@ def test_its_files(directory, expected):
         f"report/{name}" for name in expected.report.split()
     }
     assert {path.name for path in directory.iterdir() if path.is_dir()} == {"model", "report"}
+
+
+def test_all_that_it_saves_is_written_where_tests_can_stop_it(run, tmp_path):
+    steps = steps_of(lambda: run.save(tmp_path))
+    written = {path for what, path in steps if what == "write"}
+    assert written == {str(path) for path in tmp_path.rglob("*") if path.is_file()}
 
 
 def test_what_it_says_of_itself(metadata, expected):

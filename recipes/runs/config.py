@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from ...models import disk
 from ...models.digests import check_file
 from ...models.json_files import CheckpointError
 from ..errors import UserError
@@ -49,7 +50,7 @@ def write_config(path: Path, task: str, asked: Mapping[str, Any], settings: Mapp
     ]
     lines += [f"# {name}: was in memory; name a file" for name in unnamed]
     text = yaml.safe_dump(kept, sort_keys=False, allow_unicode=True, width=float("inf"))
-    path.write_text("\n".join([*lines, text]), encoding="utf-8")
+    disk.write_text(path, "\n".join([*lines, text]))
 
 
 def as_typed(value: Any) -> Any:

@@ -14,6 +14,7 @@ from ...models.json_files import CheckpointError
 from ..declarations import check_stored
 from ..errors import UserError
 from ..tasks import TASKS, Task
+from .directories import holds_run
 
 # What may be there, with its types, beside what a task needs; runs of before have less of it.
 KNOWN: Mapping[str, Any] = {
@@ -43,7 +44,7 @@ def read_metadata(directory: Path, *tasks: str) -> dict[str, Any]:
         UserError: If the directory is not a run, is a run of another task, or is damaged.
     """
     path = directory / RUN_RECORD
-    if not path.is_file():
+    if not holds_run(directory):  # which brings it back
         raise UserError(
             f"{directory} is not a run: there is no run.json in it. "
             "Name a directory that `regard fit` or `regard pretrain` wrote."

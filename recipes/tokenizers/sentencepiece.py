@@ -16,6 +16,7 @@ from pathlib import Path
 import sentencepiece
 import tensorflow as tf
 
+from ...models import disk
 from ...models.json_files import parse_json
 from ...models.layout import write_json
 from ..errors import UserError
@@ -212,8 +213,8 @@ class SentencePieceTokenizer:
 
     def save(self, directory: Path, max_sequence_length: int) -> None:
         """Writes `source.spm`, `target.spm`, `vocab.json` and `tokenizer_config.json`."""
-        (directory / "source.spm").write_bytes(self.source_model)
-        (directory / "target.spm").write_bytes(self.target_model)
+        disk.write_bytes(directory / "source.spm", self.source_model)
+        disk.write_bytes(directory / "target.spm", self.target_model)
         write_json(directory / "vocab.json", self.vocabulary)
         # fmt: off
         config = {
