@@ -9,6 +9,7 @@ import hashlib
 import json
 import logging
 import os
+import re
 import shlex
 from collections.abc import Collection, Iterator, Mapping
 from fnmatch import fnmatchcase
@@ -139,16 +140,20 @@ def files_of(directory: Path) -> list[str]:
 def make_record(directory: Path, name: str, content: Mapping[str, Any]) -> bytes:
     """Returns the JSON of a directory's record: some content, and the digests of all other files.
 
+    Half characters, as of odd paths, are no text; their codes are written, as Python shows them.
+
     Raises:
         CheckpointError: If a file's name is no text.
     """
     others = [each for each in files_of(directory) if each != name]
     digests = {each: digest_of(directory / each) for each in others}
-    content = {**content, "digests": digests, "digest": ""}
     try:
-        data = (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode()
+        "".join(others).encode()
     except UnicodeEncodeError as error:
         raise CheckpointError(f"{directory}: names must be UTF-8. Received: {error}") from error
+    content = {**content, "digests": digests, "digest": ""}
+    text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+    data = re.sub("[\ud800-\udfff]", lambda half: rf"\\u{ord(half[0]):x}", text).encode()
     before, _, after = data.rpartition(b'""')
     return before + f'"{hashlib.sha256(data).hexdigest()}"'.encode() + after
 

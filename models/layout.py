@@ -182,9 +182,8 @@ class Layout:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Writes a JSON file that people can read; half characters, as of odd paths, are escaped."""
-    text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
-    disk.write_bytes(path, text.encode(errors="backslashreplace"))
+    """Writes a JSON file that people can read."""
+    disk.write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
 def one_of(values: Iterable) -> str:

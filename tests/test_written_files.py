@@ -1,6 +1,5 @@
-"""Files of tensors, byte for byte what safetensors writes, without a copy of them; and JSON."""
+"""Files of tensors, byte for byte what safetensors writes, without a copy; and records."""
 
-import json
 import os
 import tracemalloc
 
@@ -9,7 +8,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save
 
-from regard.models.layout import write_json
+from regard.models.digests import Record, make_record
 from regard.models.tensor_file import write_tensors
 
 
@@ -41,11 +40,11 @@ def test_several_types(tmp_path):
         np.testing.assert_array_equal(found[name], value)
 
 
-def test_json_of_a_path_that_is_not_utf8(tmp_path):
-    value = {"source": os.fsdecode(b"reviews-\xff.csv"), "name": "好"}
-    write_json(tmp_path / "run.json", value)
-    text = (tmp_path / "run.json").read_text("utf-8")
-    assert json.loads(text) == value and "好" in text
+def test_a_record_of_a_path_that_is_not_utf8(tmp_path):
+    source = os.fsdecode(b"reviews-\xff.csv")
+    (tmp_path / "run.json").write_bytes(make_record(tmp_path, "run.json", {"source": source}))
+    record = Record(tmp_path, "run.json")
+    assert record.content == {"source": r"reviews-\udcff.csv"} and record.problem is None
 
 
 def test_memory(tmp_path):
