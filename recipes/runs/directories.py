@@ -2,6 +2,7 @@
 
 import errno
 import glob
+import hashlib
 import logging
 import os
 import shutil
@@ -22,6 +23,8 @@ RUN_CONTENTS = frozenset(
 )
 LATER = frozenset(["config.yaml"])  # runs of before are without it
 TAKEN = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR)  # a name, in the words of `rename`
+
+MOST_BYTES = 220  # of a name in longer ones, of which most disks take 255
 
 logger = logging.getLogger("regard")
 
@@ -187,7 +190,7 @@ def _exchange(new: Path, target: Path) -> None:
     """Puts a new directory in the place of another, which is kept until the new one is there."""
     _keep_mode(new, target)
     with workspace(target.parent, _prefix(target, "replaced"), partial(_settle, target)) as work:
-        old = work / target.name
+        old = work / "old"
         disk.rename(target, old)
         try:
             disk.rename(new, target)
@@ -200,7 +203,7 @@ def _exchange(new: Path, target: Path) -> None:
 
 def _settle(target: Path, work: Path) -> None:
     """Ends an exchange: the old directory goes if there is a new one, or else is put back."""
-    old = work / target.name
+    old = work / "old"
     if os.path.lexists(old):
         is_back = not os.path.lexists(target)
         disk.rename(old, target if is_back else work / "gone")
@@ -219,7 +222,11 @@ def restore(directory: Path) -> None:
 
 
 def _prefix(target: Path, kind: str) -> str:
-    return f".{target.name[:40]}.{kind}-"  # a name has at most 255 bytes
+    """Returns how the names of workspaces begin in which something gets a name, and no others."""
+    name = target.name
+    if len(os.fsencode(name)) > MOST_BYTES:
+        name = hashlib.sha256(os.fsencode(name)).hexdigest()[:32]
+    return f".{name}.{kind}-"
 
 
 def _keep_mode(new: Path, target: Path) -> None:
