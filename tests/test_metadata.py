@@ -5,6 +5,7 @@ import json
 import logging
 import random
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -96,6 +97,15 @@ def test_classes_must_be_those_of_the_checkpoint():
     for said, names in ((["b", "a"], ["a", "b"]), (None, ["a"]), (["a"], [])):
         with pytest.raises(UserError, match="must name the same classes in the same order"):
             check_class_names({"class_names": said}, names)
+
+
+def test_a_length_must_be_one_that_the_model_has():
+    from regard.recipes.runs.run import LanguageRun
+
+    model = SimpleNamespace(config={"max_sequence_length": 8})
+    LanguageRun(model, None, with_settings(max_sequence_length=8))
+    with pytest.raises(ValueError, match=r"at most the model's 8\. Received: 9"):
+        LanguageRun(model, None, with_settings(max_sequence_length=9))
 
 
 JUNK = [None, True, -1, 0, 1.5, 1e308, HUGE, "", "x", "2024-01-01", "0001-01-01T00:00:00+14:00",

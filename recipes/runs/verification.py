@@ -25,9 +25,10 @@ def verify_run(run: Path) -> tuple[list[str], int]:
     if record.digests is None:
         return [without_digests(run)], 0
     used = used_of(run)
-    if others := [name for name in record.files if name not in {*record.digests, *used}]:
-        logger.info("%s: new, but never read: %s", run, listed(others))
     problems = record.problems(record.digests, used)
+    others = [name for name in record.files if name not in {*record.digests, *used}]
+    if others and record.problem is None:
+        logger.info("%s: new, but never read: %s", run, listed(others))
     if not problems:
         _check(run, record)
     return problems, 1 + len(record.digests)
