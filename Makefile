@@ -12,7 +12,7 @@ export PYTHONDONTWRITEBYTECODE =
 PYTEST = $(VENV)/bin/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile \
 	--no-loadscope-reorder --durations=25
 
-.PHONY: demo test test-interop lint check clean
+.PHONY: demo test test-interop faults lint check clean
 
 demo: $(INSTALLED)
 	$(VENV)/bin/regard demo text --overwrite
@@ -23,6 +23,10 @@ test: $(INSTALLED)
 # Beside Hugging Face's own: needs torch and transformers, which nothing else does.
 test-interop: $(INTEROP)
 	$(PYTEST) tests/interop
+
+# Errors and death at every single write, flush and rename.
+faults: $(INSTALLED)
+	REGARD_FAULTS=all $(VENV)/bin/python -m pytest -s tests/test_faults.py
 
 lint: $(INSTALLED)
 	$(VENV)/bin/ruff check .

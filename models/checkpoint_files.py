@@ -1,9 +1,7 @@
 """Reads the files of a checkpoint: their headers, then one tensor at a time."""
 
-import json
-import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +11,14 @@ import ml_dtypes  # noqa: F401 (teaches NumPy bfloat16)
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
-_LARGEST_JSON = 2**23  # bytes, in a header or a file: a hundred times what a large BERT has
-
-
-class CheckpointError(ValueError):
-    """Says why a checkpoint cannot be used."""
+from .json_files import (
+    CheckpointError,
+    check_is_file,
+    check_length,
+    listed,
+    parse_json,
+    read_json,
+)
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,18 @@ def _read_header(path: Path) -> list[StoredTensor]:
         raise CheckpointError(
             f"{path}: the format in its metadata must be 'pt'. Received: {metadata!r:.80}"
         )
+    _check_names(path)
     return stored
+
+
+def _check_names(path: Path) -> None:
+    """Refuses a header that names a tensor twice: readers differ in which of the two they take."""
+    with path.open("rb") as file:
+        header = file.read(int.from_bytes(file.read(8), "little"))
+    try:
+        parse_json(header)
+    except ValueError as error:
+        raise CheckpointError(f"{path}: its header cannot be used: {error}.") from error
 
 
 def read_tensor(stored: StoredTensor) -> np.ndarray:
@@ -87,29 +99,16 @@ def read_tensor(stored: StoredTensor) -> np.ndarray:
 @contextmanager
 def _opened(path: Path) -> Iterator[Any]:
     """Opens a safetensors file, whose header must cover it exactly."""
-    _check_is_file(path)
+    check_is_file(path)
     try:
         with path.open("rb") as file:
-            _check_length(path, int.from_bytes(file.read(8), "little"))
+            check_length(path, int.from_bytes(file.read(8), "little"))
         with safe_open(path, framework="numpy") as file:
             yield file
     except (OSError, SafetensorError) as error:
         raise CheckpointError(
             f"{path} is not a whole safetensors file: {error}. Copy or download it again."
         ) from error
-
-
-def _check_is_file(path: Path) -> None:
-    if not os.path.isfile(path):  # not a pipe or a device either, which might never end
-        raise CheckpointError(f"{path} must be a file. Received: none of that name.")
-
-
-def _check_length(path: Path, length: int) -> None:
-    if length > _LARGEST_JSON:
-        raise CheckpointError(
-            f"{path} must have at most {_LARGEST_JSON} bytes of JSON. Received: {length} bytes. "
-            "Copy or download it again."
-        )
 
 
 def _no_weights(directory: Path) -> str:
@@ -127,30 +126,3 @@ def _no_weights(directory: Path) -> str:
         "st.save_file({name: t.contiguous().clone() for name, t in tensors.items()}, "
         f"{str(target)!r}, {{'format': 'pt'}})\""
     )
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """Reads the JSON object in a file.
-
-    Raises:
-        CheckpointError: If there is none.
-    """
-    _check_is_file(path)
-    _check_length(path, path.stat().st_size)
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-        json.dumps(value, ensure_ascii=False).encode()  # refuses half a surrogate pair: no text
-    except OSError as error:
-        raise CheckpointError(f"{path} cannot be read: {error.strerror}.") from error
-    except (ValueError, RecursionError) as error:
-        raise CheckpointError(f"{path} is not JSON: {error}") from error
-    if not isinstance(value, dict):
-        raise CheckpointError(f"{path} must hold a JSON object. Received: {value!r:.40}")
-    return value
-
-
-def listed(items: Sequence[str]) -> str:
-    """Lists the first twenty items in one line that is safe to print."""
-    more = f"; and {len(items) - 20} more" if len(items) > 20 else ""
-    shown = (item if len(item) < 300 else f"{item[:200]}...{item[-90:]}" for item in items[:20])
-    return "; ".join(item if item.isprintable() else ascii(item) for item in shown) + more

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import keras
 import numpy as np
-from safetensors.numpy import save_file
 
 from . import vit_layout
 from .bert_layout import BERT
@@ -26,10 +25,12 @@ from .checkpoint_files import (
     read_json,
     read_tensor,
 )
+from .digests import check_model
 from .hub import checkpoint_directory
 from .layout import Layout, one_of
 from .marian_layout import MARIAN
 from .recurrent_layout import RNNSEARCH
+from .tensor_file import write_tensors
 from .tensors import Tensor, tensors_of
 
 LAYOUTS = {
@@ -59,13 +60,15 @@ class Checkpoint:
             has no classifier.
 
     Raises:
-        CheckpointError: If it is not there, or if anything is missing, surplus, or of another
-            shape or dtype than `config.json` says; the message names it all.
+        CheckpointError: If it is not there; if it is a run's and not as it was written; or if
+            anything is missing, surplus, or of another shape or dtype than `config.json` says; the
+            message names it all.
     """
 
     def __init__(self, source: str | Path):
         self.source = str(source)
         self.directory = checkpoint_directory(source)
+        check_model(self.directory)
         path = self.directory / "config.json"
         config = read_json(path)
         kind = config.get("model_type", "bert")  # old configs of BERT have none
@@ -253,4 +256,4 @@ def save_checkpoint(
         for group in model.checkpoint_groups
         for tensor in tensors_of(model.layout, group, model.config, model.config.get("num_classes"))
     }
-    save_file(tensors, directory / "model.safetensors", metadata={"format": "pt"})
+    write_tensors(directory / "model.safetensors", tensors, {"format": "pt"})

@@ -5,8 +5,10 @@ writes, flushes and renames of the project go through here, and pass `watch` bef
 done: there tests count them, and stop a command at any one of them.
 """
 
+import errno
 import io
 import os
+import shutil
 from pathlib import Path
 from typing import IO
 
@@ -44,6 +46,9 @@ def flush(path: str | Path) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno != errno.EINVAL or not os.path.isdir(path):  # some disks flush no directory
+            raise
     finally:
         os.close(descriptor)
 
@@ -59,3 +64,32 @@ def rename(path: Path, new: Path) -> None:
     watch("rename", new)
     os.replace(path, new)
     flush(new.parent)
+
+
+def rename_to_free(path: Path, new: Path) -> None:
+    """Renames a file, and flushes that, unless the name is taken.
+
+    Raises:
+        FileExistsError: If it is.
+    """
+    watch("rename", new)
+    try:
+        os.link(path, new)
+    except OSError as error:
+        if error.errno == errno.EEXIST or os.path.lexists(new):
+            raise FileExistsError(errno.EEXIST, "File exists", str(new)) from error
+        os.replace(path, new)  # on a disk without links, on which nobody can be kept out
+    flush(new.parent)
+
+
+def check_room(path: Path, needed: int) -> None:
+    """Makes sure that the disk has room for some more bytes in a path, which need not be there.
+
+    Raises:
+        OSError: If it has not.
+    """
+    place = next(each for each in (path, *path.absolute().parents) if each.exists())
+    free = shutil.disk_usage(place).free
+    if free < needed:
+        sizes = f"{needed / 1e6:,.0f} MB are needed and {free / 1e6:,.0f} MB are free"
+        raise OSError(errno.ENOSPC, f"{os.strerror(errno.ENOSPC)}: {sizes}", str(path))

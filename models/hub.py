@@ -6,14 +6,15 @@ import re
 from functools import partial
 from pathlib import Path
 
-from .checkpoint_files import CheckpointError
+from .json_files import CheckpointError
 
 logger = logging.getLogger("regard")
 
 _PATIENCE = 10.0  # seconds until a hub that says nothing counts as out of reach
 
-# Weights, configs and tokenizers; never a pickle, and nothing of another framework.
-_FILES = (
+# What checkpoints are read from: weights, configs and tokenizers; never a pickle, and nothing of
+# another framework.
+FILES = (
     "config.json",
     "preprocessor_config.json",
     "model.safetensors",
@@ -22,6 +23,7 @@ _FILES = (
     "tokenizer.json",
     "tokenizer_config.json",
     "special_tokens_map.json",
+    "added_tokens.json",
     "vocab.txt",
     "vocab.json",
     "source.spm",
@@ -60,7 +62,7 @@ def checkpoint_directory(source: str | Path) -> Path:
 def _download(source: str, name: str, revision: str | None) -> Path:
     from huggingface_hub import HfApi, snapshot_download
 
-    fetch = partial(snapshot_download, name, revision=revision, allow_patterns=list(_FILES))
+    fetch = partial(snapshot_download, name, revision=revision, allow_patterns=list(FILES))
     try:
         # Asked first because the download itself would wait for a silent hub without end.
         HfApi().model_info(name, revision=revision, timeout=_PATIENCE)

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from ..layers import gelu_tanh
+from . import disk
 from .checkpoint_files import CheckpointError
 from .rows import Row
 
@@ -198,7 +199,7 @@ def id_problems(config: Mapping[str, Any]) -> Iterator[str]:
 
 def write_json(path: Path, value: Any) -> None:
     """Writes a JSON file that people can read."""
-    path.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    disk.write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
 def one_of(values: Iterable) -> str:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from numbers import Integral, Real
 from types import NoneType, UnionType
-from typing import Any, Self, dataclass_transform, get_args
+from typing import Any, Self, dataclass_transform, get_args, get_origin
 
 from .errors import UserError
 
@@ -72,7 +72,7 @@ class Declaration:
         if self.choices:
             return value in self.choices
         return (
-            math.isfinite(value)
+            (isinstance(value, int) or math.isfinite(value))  # no float is as large as some of them
             and (self.at_least is None or value >= self.at_least)
             and (self.above is None or value > self.above)
             and (self.at_most is None or value <= self.at_most)
@@ -143,21 +143,8 @@ class Declared:
 
     def __post_init__(self):
         for each in fields(self):
-            self._check_value(each)
+            _check_value(each, getattr(self, each.name))
         self._check_together()
-
-    def _check_value(self, setting) -> None:
-        declaration, value, kind = declaration_of(setting), getattr(self, setting.name), None
-        if value is None or not (declaration.choices or type_of(setting) in (int, float)):
-            return
-        if not declaration.choices:
-            kind = Integral if type_of(setting) is int else Real
-        is_kind = kind is None or (isinstance(value, kind) and not isinstance(value, bool))
-        if not is_kind or not declaration.holds(value):
-            what = declaration.range(type_of(setting) is int)
-            if not is_kind:
-                what = f"{'an integer' if kind is Integral else 'a number'}, {what}".rstrip(", ")
-            raise UserError(f"`{setting.name}` must be {what}. Received: {setting.name}={value}")
 
     def _check_together(self) -> None:
         """Raises `UserError` where settings do not go with each other."""
@@ -166,6 +153,51 @@ class Declared:
         """Returns the same with values for the settings that are None."""
         missing = {name for name in defaults if getattr(self, name) is None}
         return replace(self, **{name: defaults[name] for name in missing})
+
+
+def _check_value(setting, value: Any) -> None:
+    declaration, kind = declaration_of(setting), None
+    if value is None or not (declaration.choices or type_of(setting) in (int, float)):
+        return
+    if not declaration.choices:
+        kind = Integral if type_of(setting) is int else Real
+    is_kind = kind is None or (isinstance(value, kind) and not isinstance(value, bool))
+    if not is_kind or not declaration.holds(value):
+        what = declaration.range(type_of(setting) is int)
+        if not is_kind:
+            what = f"{'an integer' if kind is Integral else 'a number'}, {what}".rstrip(", ")
+        raise UserError(f"`{setting.name}` must be {what}. Received: {setting.name}={value}")
+
+
+def check_stored(cls: type, values: Mapping[str, Any]) -> None:
+    """Checks the types and ranges of settings that were read from JSON, where tuples are lists.
+
+    Settings that the class does not have are passed over, and so is None: another version had them,
+    or had no value for them.
+
+    Raises:
+        UserError: If one is of another type, or out of its range.
+    """
+    for each in fields(cls):
+        value = values.get(each.name)
+        if value is None:
+            continue
+        if not _is_stored(value, each.type):
+            kind = getattr(each.type, "__name__", each.type)
+            raise UserError(f"`{each.name}` must be {kind}. Received: {each.name}={value!r:.80}")
+        if not isinstance(value, list):
+            _check_value(each, value)
+
+
+def _is_stored(value: Any, kind: Any) -> bool:
+    """Returns whether JSON holds a value of a type as this one is stored."""
+    if isinstance(kind, UnionType):
+        return any(_is_stored(value, each) for each in get_args(kind))
+    if get_origin(kind) is tuple:
+        of, *more = get_args(kind)
+        is_list = isinstance(value, list) and (more == [...] or len(value) == 1 + len(more))
+        return is_list and all(_is_stored(each, of) for each in value)
+    return type(value) in ((int, float) if kind is float else (kind,))
 
 
 def takes(*classes: type) -> Callable:

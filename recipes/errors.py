@@ -1,5 +1,8 @@
 """Raises what is said to the person at the other end."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class UserError(ValueError):
     """A mistake in what the user gave: a file, a column, a name, a number.
@@ -17,3 +20,29 @@ class WorkerLost(RuntimeError):
 
 
 WORKER_LOST = 138  # from 128 on, Kubernetes' TFJob starts a worker again (restartPolicy: ExitCode)
+
+
+@contextmanager
+def writing(what: object) -> Iterator[None]:
+    """Says in one line what goes wrong while something is written, whichever library says it.
+
+    Raises:
+        UserError: If anything does: the disk is full or fails, or memory is, or a value has no
+            place in the format.
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        raise UserError(f"{what} cannot be written: {reason_of(error)}.") from error
+
+
+def reason_of(error: Exception) -> str:
+    """Returns in a few words, without a full stop, why something could not be read or written."""
+    if isinstance(error, MemoryError):
+        return "there is not enough memory"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    lines = str(error).strip().splitlines() or ["no reason is given"]
+    return f"{lines[0][:300].rstrip('.')} ({type(error).__name__})"

@@ -3,8 +3,10 @@ import os
 
 import pytest
 
+from regard.models import disk
 from regard.recipes.errors import UserError
-from regard.recipes.runs.directories import RUN_CONTENTS, check_output, read_metadata, written_aside
+from regard.recipes.runs.directories import RUN_CONTENTS, check_output, holds_run, written_aside
+from regard.recipes.runs.metadata import read_metadata
 
 
 def write_run(directory, text="old", missing=()):
@@ -48,14 +50,13 @@ def test_failure_leaves_what_was_there(tmp_path, failure):
 
 def test_failure_of_the_last_step_brings_the_old_one_back(tmp_path, monkeypatch):
     write_run(tmp_path / "run")
-    rename = type(tmp_path).rename
 
-    def fail_to_arrive(self, target):
-        if (self / "new").exists():
+    def fail_to_arrive(what, path):
+        if (what, path) == ("rename", tmp_path / "run") and not path.exists():
+            monkeypatch.undo()
             raise OSError(5, "Input/output error")
-        return rename(self, target)
 
-    monkeypatch.setattr(type(tmp_path), "rename", fail_to_arrive)
+    monkeypatch.setattr(disk, "watch", fail_to_arrive)
     with (
         pytest.raises(UserError, match="run cannot be written: Input/output error"),
         written_aside(tmp_path / "run", RUN_CONTENTS, overwrite=True) as directory,
@@ -146,3 +147,36 @@ def test_a_run_of_another_task_is_named(tmp_path):
         read_metadata(tmp_path, "text")
     with pytest.raises(UserError, match=r"needs a text classifier or a translator\. Name one that"):
         read_metadata(tmp_path, "text", "translation")
+
+
+def die_between_renames(directory):
+    """Replaces a run in a process that dies when the old one has gone and the new is not there."""
+
+    def see(what, path):
+        if (what, path) == ("rename", directory) and not directory.exists():
+            os._exit(0)
+
+    if not (child := os.fork()):
+        disk.watch = see
+        with written_aside(directory, RUN_CONTENTS, overwrite=True) as new:
+            (new / "run.json").write_text("new")
+        os._exit(1)
+    assert os.waitpid(child, 0)[1] == 0 and not directory.exists()
+
+
+@pytest.mark.parametrize("name", ["run", "lock", "old", "长" * 80 + "a", "x" * 255])
+def test_a_run_whose_replacement_died_is_back(name, tmp_path, caplog):
+    others = [tmp_path / name[:-1], tmp_path / f"{name[:-1]}b"]  # of nearly the same name
+    for directory in (tmp_path / name, *others):
+        write_run(directory)
+    die_between_renames(tmp_path / name)
+    for other in others:
+        with written_aside(other, RUN_CONTENTS, overwrite=True) as new:
+            (new / "run.json").write_text("new")
+        assert holds_run(other) and not (tmp_path / name).exists()
+    assert holds_run(tmp_path / name)
+    assert (tmp_path / name / "run.json").read_text() == "old"
+    assert "is what it was before: a process was killed while it replaced it" in caplog.text
+    with written_aside(tmp_path / name, RUN_CONTENTS, overwrite=True) as new:
+        (new / "run.json").write_text("newer")
+    assert {path.name for path in tmp_path.iterdir()} == {name, *(path.name for path in others)}

@@ -3,6 +3,7 @@
 import pytest
 
 from image_files import encode, picture
+from regard import UserError
 from regard.recipes.data.doubts import warn_of_labels
 from regard.recipes.data.splitting import with_validation
 from regard.recipes.images.data import LabelledImages
@@ -141,3 +142,8 @@ def test_files_are_read_with_a_word_on_them(tmp_path, caplog):
     caplog.clear()
     read_labelled_texts(tmp_path / "train.csv")
     assert len(caplog.messages) == 2
+
+
+def test_a_label_that_a_run_could_not_hold():
+    with pytest.raises(UserError, match=r"x.csv: a label must be text.*Received: 'b\\udcff'\."):
+        table(["x", "y"], ["a", "b\udcff"]).class_names()

@@ -47,6 +47,7 @@ ARGUMENTS = {
     "info": "RUN",
     "list": "[DIR]",
     "serve": "EXPORT|RUN",
+    "verify": "EXPORT|RUN",
     "demo": "[COMMAND] [ARGS]...",
     "demo text": "",
     "demo images": "",
@@ -54,7 +55,7 @@ ARGUMENTS = {
 }
 WORDS = {
     "": """
-        attend demo evaluate export fit info list predict pretrain serve --version
+        attend demo evaluate export fit info list predict pretrain serve verify --version
     """,
     "fit": """
         images text translation
@@ -121,6 +122,9 @@ WORDS = {
     "list": "",
     "serve": """
         --host --port --name
+    """,
+    "verify": """
+        --renew
     """,
     "demo": """
         images text translation

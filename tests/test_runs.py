@@ -15,7 +15,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import yaml
+from faults import steps_of
 from interruptions import in_two_sittings
+from tensorflow.python.framework.func_graph import FuncGraph
+from tensorflow.python.ops import script_ops
 
 import regard
 import small_runs
@@ -151,6 +154,12 @@ def test_its_files(directory, expected):
         f"report/{name}" for name in expected.report.split()
     }
     assert {path.name for path in directory.iterdir() if path.is_dir()} == {"model", "report"}
+
+
+def test_all_that_it_saves_is_written_where_tests_can_stop_it(run, tmp_path):
+    steps = steps_of(lambda: run.save(tmp_path))
+    written = {path for what, path in steps if what == "write"}
+    assert written == {str(path) for path in tmp_path.rglob("*") if path.is_file()}
 
 
 def test_what_it_says_of_itself(metadata, expected):
@@ -376,3 +385,29 @@ def test_its_export(task, directory, run, plain_export, tmp_path):
         getattr(each, attribute) for each in expected
     ]
     np.testing.assert_allclose(answer[scores], [each.score for each in expected], atol=1e-5)
+
+
+@pytest.fixture
+def traced(monkeypatch):
+    """Lists the functions that TensorFlow traces, and the Python functions it keeps for graphs."""
+    found = []
+    begin, register = FuncGraph.__init__, script_ops._py_funcs.insert
+    monkeypatch.setattr(
+        FuncGraph, "__init__", lambda self, *a, **k: found.append(a) or begin(self, *a, **k)
+    )
+    monkeypatch.setattr(
+        script_ops._py_funcs, "insert", lambda each: found.append(each) or register(each)
+    )
+    return found
+
+
+def test_answers_trace_nothing_after_the_first_two(run, directory, task, traced):
+    """What is traced or registered for each call stays for good."""
+    questions = examples(directory, task)
+    for some in (questions[:2], questions[1:2]):
+        run.predict(some)
+        run.embed(some) if hasattr(run, "embed") else run.perplexity(small_runs.pairs()[1])
+    traced.clear()
+    run.predict(questions)
+    run.embed(questions) if hasattr(run, "embed") else run.perplexity(small_runs.pairs()[0])
+    assert traced == []

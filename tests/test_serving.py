@@ -10,7 +10,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
 
-from regard.models import TextClassifier
+from regard.models import TextClassifier, disk
 from regard.recipes.errors import UserError
 from regard.recipes.serving import export as serving
 from regard.recipes.serving import verify_export
@@ -180,6 +180,7 @@ def test_files_of_an_export(exported, tokenizer):
         "variables/variables.data-00000-of-00001",
         "assets/labels.txt",
         "assets/vocab.txt",
+        "assets.extra/manifest.json",
         "assets.extra/tf_serving_warmup_requests",
         "batching_params.pbtxt",
     }
@@ -240,14 +241,11 @@ def test_versions_count_up_and_old_ones_are_not_touched(model, tokenizer, tmp_pa
 
 
 def test_two_exports_at_once_take_two_versions(model, tokenizer, tmp_path, monkeypatch, unverified):
-    rename = Path.rename
+    def someone_was_faster(what, path):
+        if (what, path) == ("rename", tmp_path / "1"):
+            (path / "variables").mkdir(parents=True)
 
-    def someone_was_faster(self, target):
-        if Path(target).name == "1":
-            (Path(target) / "variables").mkdir(parents=True)
-        return rename(self, target)
-
-    monkeypatch.setattr(Path, "rename", someone_was_faster)
+    monkeypatch.setattr(disk, "watch", someone_was_faster)
     assert export(model, tokenizer, tmp_path) == tmp_path / "2"
     assert list((tmp_path / "1").iterdir()) == [tmp_path / "1" / "variables"]
 
@@ -489,7 +487,7 @@ def test_a_full_disk_is_the_users_to_mend(model, tokenizer, tmp_path, monkeypatc
         raise tf.errors.ResourceExhaustedError(None, None, "part-0; No space left on device")
 
     monkeypatch.setattr(tf.saved_model, "save", full)
-    with pytest.raises(UserError, match="no room is left"):
+    with pytest.raises(UserError, match="No space left on device"):
         export(model, tokenizer, tmp_path)
     assert list(tmp_path.iterdir()) == []
 

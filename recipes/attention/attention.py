@@ -3,7 +3,7 @@
 import html
 from pathlib import Path
 
-from ...models.disk import write_bytes
+from ...models import disk
 from ..errors import UserError
 from ..runs.directories import file_written_aside
 from .arrays import AttentionArrays
@@ -53,7 +53,7 @@ class Attention(AttentionArrays):
 
                 draw_picture(partial, self)
             else:
-                write_bytes(partial, self.to_html().encode("utf-8", "replace"))
+                disk.write_bytes(partial, self.to_html().encode("utf-8", "replace"))
 
 
 def suffix_of(file: str | Path) -> str:

@@ -11,11 +11,11 @@ from matplotlib.font_manager import FontProperties
 from ..names import display_name
 from ..runs.drawing import (
     BLUE,
-    DOTS_PER_INCH,
     INK,
     VERMILION,
     fonts_for,
     new_figure,
+    save_figure,
     set_style,
     with_codes,
 )
@@ -57,7 +57,7 @@ def draw_picture(path: Path, attention: AttentionArrays) -> None:
     figure.suptitle(
         heading, x=0.01, ha="left", color=INK, fontsize=13, family=families, parse_math=False
     )
-    figure.savefig(path, dpi=DOTS_PER_INCH, format="png")
+    save_figure(figure, path)
 
 
 def _draw_where(axes: Axes, heads: Heads, names, style) -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 
 from ..errors import UserError
-from ..runs.directories import check_file_output, read_metadata, takes_pairs
+from ..runs.directories import check_file_output
+from ..runs.metadata import read_metadata, takes_pairs
 from ..tasks import TASKS
 from . import options
 from .questions import refuse_files

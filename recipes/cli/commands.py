@@ -17,7 +17,8 @@ from click.shell_completion import shell_complete
 
 from ... import __version__
 from ..errors import WORKER_LOST, UserError, WorkerLost
-from ..runs.directories import check_writable, read_metadata, takes_pairs
+from ..runs.directories import check_writable
+from ..runs.metadata import read_metadata, takes_pairs
 from ..runs.scoring import check_table_output, score_table
 from ..tasks import TASKS
 from . import options, questions
@@ -28,6 +29,7 @@ from .next_steps import after_export
 from .runs import info, list_runs
 from .serve import serve
 from .support import load_run, load_tfds, say
+from .verify import verify
 
 COMPLETE = "_REGARD_COMPLETE"  # click's name of what asks for a shell's completions
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100, "show_default": True}
@@ -52,10 +54,11 @@ def cli() -> None:
       regard export runs/reviews served         write a SavedModel for TF Serving
       regard serve served                       try it over HTTP, without Docker
       regard list                               which runs are there?
+      regard verify runs/reviews                is every byte as it was written?
     """
 
 
-for command in (fit, pretrain, demo, attend, info, list_runs, serve):
+for command in (fit, pretrain, demo, attend, info, list_runs, serve, verify):
     cli.add_command(command)
 
 

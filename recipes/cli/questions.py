@@ -13,7 +13,7 @@ from ..data.formats import TABLE_SUFFIXES, is_table
 from ..data.rows import Table
 from ..data.streams import file_lines, only_text, stream_lines
 from ..errors import UserError
-from ..runs.directories import takes_pairs
+from ..runs.metadata import takes_pairs
 from ..runs.scoring import Asked, NewColumn, Tally, answered, new_columns
 from ..tasks import Task
 from .support import load_tfds

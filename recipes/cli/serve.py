@@ -6,12 +6,14 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import gettempdir
 
 import click
 
 from ..errors import UserError
-from ..runs.directories import read_metadata
+from ..runs.directories import holds_run
+from ..runs.metadata import read_metadata
+from ..runs.workspaces import workspace
 from ..server.exports import Version, find_version
 from . import options
 from .next_steps import PORT, ask
@@ -36,7 +38,7 @@ def serve(source, host, port, name) -> None:
     """
     if name == "":
         raise UserError("The name of a model must not be empty. Leave out --name.")
-    is_run = (source / "run.json").exists()
+    is_run = holds_run(source)
     found = None if is_run else find_version(source)
     if is_run:
         read_metadata(source, *(task.name for task in options.SERVED))
@@ -62,8 +64,8 @@ def _stoppable() -> Iterator[None]:
 def _exported(run: Path) -> Iterator[Version]:
     """Exports a run to a temporary folder."""
     say(f"Exporting {run} to a temporary folder ...")
-    with TemporaryDirectory(prefix="regard-serve-") as folder:
-        directory = load_run(run).export(Path(folder))
+    with workspace(Path(gettempdir()), "regard-serve-") as folder:
+        directory = load_run(run).export(folder)
         yield Version(directory, Path(os.path.abspath(run)).name, 1)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from ..errors import UserError
-from ..runs.directories import read_metadata
+from ..runs.metadata import read_metadata
 from ..tasks import TASKS
 
 

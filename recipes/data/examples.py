@@ -9,6 +9,7 @@ from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, Self
 
+from ..errors import UserError
 from ..names import display_name
 
 SHOWN_WIDTH = 60  # terminal columns of an example in a message
@@ -74,8 +75,18 @@ class LabelledExamples(Examples):
     """Holds examples with `labels`, one each, always strings."""
 
     def class_names(self) -> list[str]:
-        """Returns the distinct labels: in order as numbers if all are integers, else as text."""
+        """Returns the distinct labels: in order as numbers if all are integers, else as text.
+
+        Raises:
+            UserError: If one cannot be written in UTF-8, in which a run has it.
+        """
         names = sorted(set(self.labels))
+        for name in names:
+            if name != name.encode(errors="replace").decode():
+                raise UserError(
+                    f"{self.source}: a label must be text that UTF-8 can hold. Received: "
+                    f"{name!a}. Give it another name."
+                )
         all_integers = all(re.fullmatch("-?[0-9]{1,18}", name) for name in names)
         return sorted(names, key=int) if all_integers else names
 

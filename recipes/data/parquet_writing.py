@@ -7,12 +7,12 @@ import pickle
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import Any, Self
 
 import pyarrow as pa
 from pyarrow.parquet import ParquetWriter
 
+from ...models import disk
 from .text_writing import as_text
 
 ROWS_IN_GROUP = 8192  # that lie in memory until they are written
@@ -42,7 +42,9 @@ class ParquetRows:
 
     def __enter__(self) -> Self:
         self.stack = ExitStack()
-        self.waiting = self.stack.enter_context(TemporaryFile(dir=self.path.parent))
+        self.place = self.path.with_name(f".{self.path.stem[:40]}.waiting")
+        self.stack.callback(self.place.unlink)
+        self.waiting = self.stack.enter_context(disk.create(self.place))
         return self
 
     def __exit__(self, kind, *_) -> None:
@@ -71,7 +73,8 @@ class ParquetRows:
     def _write_group(self) -> None:
         table = pa.Table.from_batches(self.group)
         if self.writer is None:
-            self.writer = self.stack.enter_context(ParquetWriter(self.path, table.schema))
+            file = self.stack.enter_context(disk.create(self.path))
+            self.writer = self.stack.enter_context(ParquetWriter(file, table.schema))
         self.writer.write_table(table)
         self.group = []
 
@@ -87,10 +90,12 @@ class ParquetRows:
             self._write_group()
 
     def _waiting_rows(self) -> Iterator[tuple[list, list]]:
-        size = self.waiting.seek(0, 2)
-        self.waiting.seek(0)
-        while self.waiting.tell() < size:
-            yield pickle.load(self.waiting)
+        self.waiting.close()
+        with open(self.place, "rb") as file:
+            size = file.seek(0, 2)
+            file.seek(0)
+            while file.tell() < size:
+                yield pickle.load(file)
 
 
 def _common_type(known: pa.DataType | None, values: Sequence[Any]) -> pa.DataType | None:

@@ -5,11 +5,13 @@ the source has them so; `write` takes some of them with the new cells of each.
 """
 
 import gzip
+import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
+from ...models import disk
 from ..errors import UserError
 from .text_writing import CommaSeparated, JsonLines, TabSeparated
 
@@ -54,11 +56,21 @@ def open_writer(path: Path, columns: Sequence[str], added: dict[str, type]) -> I
         with ParquetRows(path, columns, added) as writer:
             yield writer
         return
-    opened = gzip.open if path.suffix.lower() == ".gz" else open
-    # Half characters, which only JSON can hold, stay as JSON's escapes.
-    with opened(path, "wt", encoding="utf-8", errors="backslashreplace", newline="") as file:
+    with (
+        disk.create(path) as content,
+        _compressed(content, path) as packed,
+        # Half characters, which only JSON can hold, stay as JSON's escapes.
+        io.TextIOWrapper(packed, "utf-8", "backslashreplace", newline="") as file,
+    ):
         kinds = {".csv": CommaSeparated, ".tsv": TabSeparated}
         yield kinds.get(suffix, JsonLines)(file, columns, list(added))
+
+
+def _compressed(content: IO, path: Path) -> IO:
+    """Returns a file to write bytes into, which end in another, compressed if the name says so."""
+    if path.suffix.lower() != ".gz":
+        return content
+    return gzip.GzipFile(path.stem, "wb", fileobj=content, mtime=0)
 
 
 def _check_distinct(columns: Sequence[str], suffix: str) -> None:

@@ -1,7 +1,9 @@
 """Makes batches of images: in order, or shuffled and changed without end."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import lru_cache
 
 import numpy as np
 import tensorflow as tf
@@ -62,22 +64,52 @@ def training_batches(
 def ordered_batches(
     images: LabelledImages,
     preprocessing: ImagePreprocessing,
-    targets: np.ndarray | None = None,
+    targets: np.ndarray,
     shard: Shard = WHOLE,
 ) -> tf.data.Dataset:
-    """Returns one pass over images, in order: float32 (B, H, W, 3), with targets if given.
+    """Returns a pass over images, in order: float32 (B, H, W, 3), with their targets (B, ...).
 
-    Of several shards each has a stretch of the images. With targets, as for a pass after every
-    epoch, small data is decoded once.
+    Of several shards each has a stretch of the images. As for a pass after every epoch, small data
+    is decoded once.
     """
     own = np.arange(len(images))[shard.rows(len(images))]
-    indices = tf.data.Dataset.from_tensor_slices(own)
-    pictures = _pictures(images, preprocessing, hold=targets is not None)(indices)
+    pictures = _pictures(images, preprocessing)(tf.data.Dataset.from_tensor_slices(own))
     batches = mapped(pictures.batch(BATCH_SIZE), preprocessing.normalize)
-    if targets is not None:
-        rows = tf.data.Dataset.from_tensor_slices(targets[own]).batch(BATCH_SIZE)
-        batches = tf.data.Dataset.zip(batches, rows)
-    return read_ahead(batches, -(-len(own) // BATCH_SIZE))
+    rows = tf.data.Dataset.from_tensor_slices(targets[own]).batch(BATCH_SIZE)
+    return read_ahead(tf.data.Dataset.zip(batches, rows), -(-len(own) // BATCH_SIZE))
+
+
+def prediction_batches(
+    images: LabelledImages, preprocessing: ImagePreprocessing
+) -> Iterator[tf.Tensor]:
+    """Yields images in order, the next ones while a model is at work: float32 (B, H, W, 3).
+
+    There is no dataset: TensorFlow would trace one anew for every call, and keep it for good.
+    """
+    fitted = _reader(preprocessing)
+
+    def read(row: int) -> tf.Tensor:
+        return fitted(read_served(images, row))
+
+    with ThreadPoolExecutor(DECODERS_AT_ONCE) as pool:
+
+        def begin(start: int) -> list[Future]:
+            return [pool.submit(read, row) for row in range(len(images))[start:][:BATCH_SIZE]]
+
+        coming = begin(0)
+        for start in range(BATCH_SIZE, len(images) + BATCH_SIZE, BATCH_SIZE):
+            batch, coming = coming, begin(start)
+            yield preprocessing.normalize(tf.stack([each.result() for each in batch]))
+
+
+@lru_cache(8)  # runs at work at once
+def _reader(preprocessing: ImagePreprocessing) -> Callable[[bytes], tf.Tensor]:
+    """Makes a function from an image's bytes to its pixels as a model sees them, traced once."""
+    return tf.function(
+        lambda contents: preprocessing.fit(decode_image(contents)),
+        [tf.TensorSpec([], tf.string)],
+        autograph=False,
+    )
 
 
 def _pictures(
@@ -106,6 +138,16 @@ def decoded(images: LabelledImages, preprocessing: ImagePreprocessing) -> np.nda
     indices = tf.data.Dataset.range(len(images))
     pictures = _pictures(images, preprocessing, hold=False)(indices)
     return pictures.batch(len(images)).get_single_element().numpy()
+
+
+def read_served(images: LabelledImages, row: int) -> bytes:
+    """Returns the bytes of an image as a server's graph decodes them: a BMP's if Pillow reads it.
+
+    Raises:
+        OSError, ValueError: If it cannot be read.
+    """
+    contents = images.read(row)
+    return as_bmp(contents)[1] if images.others and images.others[row] else contents
 
 
 def encoded(images: LabelledImages) -> Callable[[tf.Tensor], tf.Tensor]:

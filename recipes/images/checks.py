@@ -12,7 +12,7 @@ import tensorflow as tf
 from ..data.doubts import warn_of_labels
 from ..data.splitting import with_validation
 from ..errors import UserError
-from .batches import encoded
+from .batches import DECODERS_AT_ONCE, read_served
 from .data import LabelledImages, find_images, with_digests
 from .decoding import decode_image
 from .other_formats import as_bmp
@@ -20,6 +20,7 @@ from .splits import has_validation
 
 HELD_OUT = 0.1  # of the training images, where there is nothing else to validate on
 MANY = 5000  # images, which take so long that it is said
+ROWS_AT_ONCE = 1024  # as many are waited for, that memory does not grow with their number
 
 logger = logging.getLogger("regard")
 
@@ -118,28 +119,32 @@ def _without(images: LabelledImages, bad: dict[int, str], skip_bad_files: bool) 
 def _look(images: LabelledImages, index: int) -> tuple[str, str]:
     """Returns the format of an image that Pillow reads, or what is wrong, if it can tell."""
     try:
-        return as_bmp(_contents(images, index))[0], ""
+        return as_bmp(images.read(index))[0], ""
     except OSError:
         return "", ""
     except ValueError as error:
         return "", str(error)
 
 
-def _contents(images: LabelledImages, index: int) -> bytes:
-    if images.contents is not None:
-        return images.contents[index]
-    return Path(images.files[index]).read_bytes()
-
-
 def _find_bad(images: LabelledImages) -> list[int]:
     """Returns the indices of the images that cannot be decoded."""
-    contents = encoded(images)
-    good = (
-        tf.data.Dataset.range(len(images))
-        .map(lambda index: (index, tf.shape(decode_image(contents(index)))), tf.data.AUTOTUNE)
-        .ignore_errors()
-    )
-    return sorted(set(range(len(images))) - {int(index) for index, _ in good.as_numpy_iterator()})
+    bad = []
+    with ThreadPoolExecutor(DECODERS_AT_ONCE) as pool:
+        for start in range(0, len(images), ROWS_AT_ONCE):
+            rows = range(len(images))[start:][:ROWS_AT_ONCE]
+            good = pool.map(partial(_is_good, images), rows)
+            bad += [row for row, is_good in zip(rows, good, strict=True) if not is_good]
+    return bad
+
+
+def _is_good(images: LabelledImages, row: int) -> bool:
+    try:
+        decode_image(read_served(images, row))
+    except tf.errors.ResourceExhaustedError:
+        raise  # that says nothing about the image
+    except (OSError, ValueError, tf.errors.OpError):
+        return False
+    return True
 
 
 def problem_of(images: LabelledImages, index: int, said: str) -> str:
@@ -147,7 +152,7 @@ def problem_of(images: LabelledImages, index: int, said: str) -> str:
     if said:
         return said
     try:
-        decode_image(_contents(images, index))
+        decode_image(images.read(index))
     except OSError as error:
         return f"it cannot be read ({error.strerror})"
     except tf.errors.InvalidArgumentError as error:

@@ -56,6 +56,12 @@ class LabelledImages(LabelledExamples):
         counts = Counter(filter(None, self.others or ()))
         return {**super().describe(), **({"other_formats": dict(counts)} if counts else {})}
 
+    def read(self, index: int) -> bytes:
+        """Returns an image, encoded as it is."""
+        return (
+            Path(self.files[index]).read_bytes() if self.contents is None else self.contents[index]
+        )
+
     def keys(self) -> list[Hashable]:
         return self.digests or with_digests(self).digests
 

@@ -8,6 +8,7 @@ import tensorflow as tf
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
+from ...models import disk
 from ..runs.directories import written_aside
 from ..tasks import TASKS
 from .checks import read_labelled_images
@@ -61,5 +62,5 @@ def write_digits(folder: Path) -> tuple[int, int]:
         for number in numbers:
             path = folder / split / str(digits.target[number]) / f"{number:04d}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(tf.io.encode_png(pixels[number][..., None]).numpy())
+            disk.write_bytes(path, tf.io.encode_png(pixels[number][..., None]).numpy())
     return tuple(map(len, splits))

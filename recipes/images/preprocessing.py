@@ -1,16 +1,18 @@
 """Turns images into a model's input, as `preprocessor_config.json` writes it down."""
 
-import json
+import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
 
+from ...models.json_files import read_json
 from ...models.layout import write_json
 from ..errors import UserError
 
 RESAMPLING = {0: "nearest", 1: "lanczos3", 2: "bilinear", 3: "bicubic"}  # Pillow's numbers
+LONGEST_SIDE = 2**16  # pixels, as in JPEG
 _HALF = (0.5, 0.5, 0.5)
 
 
@@ -135,14 +137,11 @@ class ImagePreprocessing:
                 something that is not done here.
         """
         path = directory / "preprocessor_config.json"
+        if not path.exists():
+            raise UserError(f"{directory} must hold preprocessor_config.json.")
         try:
-            config = json.loads(path.read_text(encoding="utf-8"))
-            if not isinstance(config, dict):
-                raise ValueError("it must hold a JSON object")
-            return cls._from_config(config, height, width)
-        except FileNotFoundError as error:
-            raise UserError(f"{directory} must hold preprocessor_config.json.") from error
-        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+            return cls._from_config(read_json(path), height, width)
+        except (ValueError, KeyError, TypeError, OverflowError) as error:
             raise UserError(f"{path} cannot be used: {error}.") from error
 
     @classmethod
@@ -164,15 +163,20 @@ class ImagePreprocessing:
         mean = config.get("image_mean", _HALF) if is_normal else (0.0,) * 3
         deviation = config.get("image_std", _HALF) if is_normal else (1.0,) * 3
         for values in (mean, deviation):
-            if len(values) != 3 or not all(isinstance(value, int | float) for value in values):
+            if len(values) != 3 or not all(map(_is_number, values)):
                 raise ValueError(f"image_mean and image_std must be three numbers, not {values!r}")
+        if not all(deviation):
+            raise ValueError(f"image_std must not be 0, not {deviation!r}")
+        rescale = config.get("rescale_factor", 1 / 255) if config.get("do_rescale", True) else 1.0
+        if not _is_number(rescale):
+            raise ValueError(f"rescale_factor must be a number, not {rescale!r}")
         return cls(
             height,
             width,
             resize,
             crop is not None,
             resample,
-            float(config.get("rescale_factor", 1 / 255)) if config.get("do_rescale", True) else 1.0,
+            float(rescale),
             tuple(map(float, mean)),
             tuple(map(float, deviation)),
         )
@@ -186,7 +190,19 @@ def _nearest(size, new_size):
 def _size(size: Any) -> tuple[int, int] | int:
     """Reads a size as configs write it: both sides or the shorter one; old ones, one for both."""
     if isinstance(size, int):
-        return size, size
+        return _side(size), _side(size)
     if "shortest_edge" in size:
-        return size["shortest_edge"]
-    return size["height"], size["width"]
+        return _side(size["shortest_edge"])
+    return _side(size["height"]), _side(size["width"])
+
+
+def _side(side: Any) -> int:
+    if type(side) is not int or not 1 <= side < LONGEST_SIDE:
+        raise ValueError(
+            f"a side must be an integer from 1 to {LONGEST_SIDE - 1}, not {side!r:.40}"
+        )
+    return side
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)

@@ -12,11 +12,11 @@ from PIL import Image
 
 from ..names import display_name
 from ..runs.drawing import (
-    DOTS_PER_INCH,
     INK,
     drawable_names,
     fonts_for,
     new_figure,
+    save_figure,
     with_codes,
 )
 from ..runs.report import write_report
@@ -48,7 +48,7 @@ def write_image_report(
     if worst:
         mistakes = validation.take(worst)
         figure = _mistakes(mistakes, labels[worst], probabilities[worst], run.class_names)
-        figure.savefig(directory / "mistakes.png", dpi=DOTS_PER_INCH)
+        save_figure(figure, directory / "mistakes.png")
 
 
 def confident_mistakes(labels: np.ndarray, probabilities: np.ndarray) -> list[int]:

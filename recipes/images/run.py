@@ -16,7 +16,7 @@ from ..runs.classifier import ClassifierRun
 from ..runs.directories import model_directory
 from ..runs.run import Answer
 from .attention import attend_to_image
-from .batches import decoded, ordered_batches
+from .batches import decoded, prediction_batches
 from .checks import look_at, problem_of, read_images, read_labelled_images
 from .data import LabelledImages
 from .folders import list_images
@@ -68,7 +68,7 @@ class ImageRun(ClassifierRun):
 
     def classify(self, images: LabelledImages) -> np.ndarray:
         """Returns the probability of every class for images: float32, (number of images, C)."""
-        return self.probabilities_of(ordered_batches(images, self.preprocessor))
+        return self.probabilities_of(prediction_batches(images, self.preprocessor))
 
     def predict(
         self, images: Sequence[str | Path | bytes], skip_bad_files: bool = False
@@ -107,7 +107,7 @@ class ImageRun(ClassifierRun):
         if not len(images):
             return np.zeros((0, self.model.config["hidden_dim"]), "float32")
         found = read_images(_unlabelled(images), skip_bad_files=False)
-        return self.vectors_of(ordered_batches(found, self.preprocessor))
+        return self.vectors_of(prediction_batches(found, self.preprocessor))
 
     def attention(self, image: str | Path | bytes) -> Attention:
         """Tells what the classifier attends to in an image: a file, or its bytes.

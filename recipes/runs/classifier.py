@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -35,11 +35,11 @@ class ClassifierRun(Run):
             raise ValueError(f"run.json must name {count} classes. Received: class_names={names}")
         self.class_names = list(names)
 
-    def probabilities_of(self, batches: tf.data.Dataset) -> np.ndarray:
+    def probabilities_of(self, batches: Iterable) -> np.ndarray:
         """Returns the probability of every class for batches of the model's inputs: (number, C)."""
         return tf.nn.softmax(self._outputs(self.model, batches)).numpy()
 
-    def vectors_of(self, batches: tf.data.Dataset) -> np.ndarray:
+    def vectors_of(self, batches: Iterable) -> np.ndarray:
         """Returns what the classifier's last layer reads, for batches likewise: (number, D)."""
         return self._outputs(self._trunk, batches)
 
@@ -48,11 +48,17 @@ class ClassifierRun(Run):
         """Returns the model without its last layer."""
         return keras.Model(self.model.input, self.model.head.input)
 
-    def _outputs(self, model: keras.Model, batches: tf.data.Dataset) -> np.ndarray:
-        if id(model) not in self._traced:  # once, where `Model.predict` does it for two shapes
-            signature = [batches.element_spec]
+    def _outputs(self, model: keras.Model, batches: Iterable) -> np.ndarray:
+        """Returns what a model makes of batches of its inputs: (number, ...).
+
+        It is traced once for batches of any size, where `Model.predict` does it for two shapes.
+        """
+        if id(model) not in self._traced:
+            signature = tf.nest.map_structure(
+                lambda each: tf.TensorSpec(each.shape, each.dtype), self.model.input
+            )
             self._traced[id(model)] = tf.function(
-                lambda inputs: model(inputs, training=False), signature, autograph=False
+                lambda inputs: model(inputs, training=False), [signature], autograph=False
             )
         return np.concatenate([self._traced[id(model)](inputs).numpy() for inputs in batches])
 

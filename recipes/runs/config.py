@@ -10,6 +10,9 @@ from typing import Any
 
 import yaml
 
+from ...models import disk
+from ...models.digests import check_file
+from ...models.json_files import CheckpointError
 from ..errors import UserError
 from ..tasks import TASKS
 
@@ -47,7 +50,7 @@ def write_config(path: Path, task: str, asked: Mapping[str, Any], settings: Mapp
     ]
     lines += [f"# {name}: was in memory; name a file" for name in unnamed]
     text = yaml.safe_dump(kept, sort_keys=False, allow_unicode=True, width=float("inf"))
-    path.write_text("\n".join([*lines, text]), encoding="utf-8")
+    disk.write_text(path, "\n".join([*lines, text]))
 
 
 def as_typed(value: Any) -> Any:
@@ -71,9 +74,13 @@ def read_config(path: Path, known: Collection[str]) -> dict[str, Any]:
     """Reads a YAML file with a name and a value a line; dashes in names are underscores.
 
     Raises:
-        UserError: If it is not such a file, or a name is not known or comes twice; the message
-            names the nearest.
+        UserError: If it is not such a file, or is a run's and not as it was written; or if a name
+            is not known or comes twice, the message names the nearest.
     """
+    try:
+        check_file(path)
+    except CheckpointError as error:
+        raise UserError(f"{error} Or copy it out of the run, and change that.") from error
     try:
         text = path.read_text(encoding="utf-8-sig")
         node = yaml.compose(text, yaml.SafeLoader)

@@ -1,21 +1,23 @@
 """Tells what a run is from the files in its directory, without TensorFlow."""
 
 import csv
-import json
 from collections.abc import Mapping
 from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from ...models.digests import check_file, check_run
+from ...models.json_files import CheckpointError, read_json
 from ..errors import UserError
 from ..tasks import TASKS
-from .directories import read_metadata
+from .metadata import read_metadata
 
 
 def data_name(metadata: Mapping[str, Any]) -> str:
     """Returns the name of the data that a run was trained on; of several files, of the first."""
-    trained = metadata["data"].get("train", metadata["data"])
+    data = metadata.get("data", {})
+    trained = data.get("train", data)
     names = [str(each) for each in trained.get("sources", [trained.get("source")])]
     return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
 
@@ -30,13 +32,14 @@ def read_history(directory: Path) -> list[dict[str, float]]:
     """Reads the figures of each epoch from a run's `history.csv`.
 
     Raises:
-        UserError: If it is not there, or not as `regard` writes it.
+        UserError: If it is not there, or not as `regard` wrote it.
     """
     path = directory / "history.csv"
     try:
+        check_file(path)
         with open(path, encoding="utf-8", newline="") as file:
             return [_numbers(row) for row in csv.DictReader(file)]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
         raise UserError(f"{path} cannot be read as the figures of epochs: {error}") from error
 
 
@@ -49,13 +52,21 @@ def read_metrics(directory: Path) -> dict[str, Any]:
     """Reads a run's `metrics.json`.
 
     Raises:
-        UserError: If it is not there, or damaged.
+        UserError: If it is not there, or not as `regard` wrote it.
     """
     path = directory / "metrics.json"
     try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as error:
+        check_file(path)
+        metrics = read_json(path)
+    except CheckpointError as error:
         raise UserError(f"{path} cannot be read: {error}") from error
+    for name in {name for task in TASKS.values() for name in task.scores} & metrics.keys():
+        value = metrics[name]
+        if type(value) is not float and not (type(value) is int and abs(value) < 2**63):
+            raise UserError(
+                f"{path} cannot be read: `{name}` must be a number. Received: {value!r:.40}"
+            )
+    return metrics
 
 
 def finished(directory: Path, metadata: Mapping[str, Any]) -> datetime:
@@ -93,11 +104,15 @@ def describe_run(directory: Path) -> dict[str, Any]:
         UserError: If the directory is not a run, or damaged.
     """
     metadata = read_metadata(directory)
+    try:
+        has_digests = check_run(directory).digests is not None
+    except CheckpointError as error:
+        raise UserError(f"{directory} is damaged, it cannot be read: {error}") from error
     task, settings, files = metadata["task"], metadata["settings"], file_sizes(directory)
     return {
         "run": str(directory),
         "task": task,
-        "data": metadata["data"],
+        "data": metadata.get("data", {}),
         "class_names": metadata.get("class_names"),
         "given": metadata.get("given", changed_settings(task, settings)),
         "settings": settings,
@@ -108,4 +123,5 @@ def describe_run(directory: Path) -> dict[str, Any]:
         "versions": metadata.get("versions", {}),
         "size": sum(files.values()),
         "files": files,
+        "has_digests": has_digests,
     }

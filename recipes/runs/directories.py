@@ -1,28 +1,30 @@
 """Writes directories and files whole or not at all, and never in place of what was not given up."""
 
+import errno
 import glob
-import json
+import hashlib
 import logging
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from functools import reduce
+from functools import partial
 from itertools import count
-from operator import getitem
 from pathlib import Path
-from tempfile import mkdtemp
-from typing import Any
 
+from ...models import disk
 from ..data.files import COMPRESSED
-from ..errors import UserError
-from ..tasks import TASKS
+from ..errors import UserError, reason_of
+from .workspaces import clear, drop, workspace
 
 # What regard itself writes into a directory: only such a one is ever replaced.
 RUN_CONTENTS = frozenset(
     ["run.json", "config.yaml", "model", "metrics.json", "history.csv", "report"]
 )
 LATER = frozenset(["config.yaml"])  # runs of before are without it
+TAKEN = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR)  # a name, in the words of `rename`
+
+MOST_BYTES = 220  # of a name in longer ones, of which most disks take 255
 
 logger = logging.getLogger("regard")
 
@@ -59,22 +61,26 @@ def check_writable(directory: Path) -> None:
 def written_aside(
     directory: Path, contents: frozenset[str], overwrite: bool = False, aside: Path | None = None
 ) -> Iterator[Path]:
-    """Yields a new directory to write into, and renames it to `directory` when all is written.
+    """Yields a new directory to write into, and renames it to `directory` when all is on disk.
 
-    Whatever goes wrong on the way, what stood there before still stands there. If someone else has
-    taken the name meanwhile, the new directory gets the name with a number. Until then it is in the
-    folder `aside`, on the same disk, by default the parent of `directory`.
+    Whatever goes wrong on the way, what stood there before still stands there; if the process is
+    killed while the two change places, `restore` brings it back. If someone else has taken the name
+    meanwhile, the new directory gets the name with a number. Until then it is in the folder
+    `aside`, on the same disk, by default the parent of `directory`.
 
     Raises:
         UserError: As `check_output`, or if the disk does not take what is written.
     """
-    check_output(directory, contents, overwrite)
     target = Path(os.path.abspath(directory))
-    with _new_directory(
-        directory, target.name, Path(os.path.abspath(aside or target.parent))
-    ) as new:
-        new.chmod(0o755)
+    with said_of(directory):
+        restore(target)
+    check_output(directory, contents, overwrite)
+    place = Path(os.path.abspath(aside or target.parent))
+    with said_of(directory), workspace(place, _prefix(target, "partial")) as work:
+        new = work / "new"
+        new.mkdir()
         yield new
+        disk.flush_all(new)
         _move(new, target, contents, overwrite)
 
 
@@ -96,7 +102,7 @@ def check_file_output(file: Path, overwrite: bool = False) -> None:
 
 @contextmanager
 def file_written_aside(file: Path, overwrite: bool = False) -> Iterator[Path]:
-    """Yields the name of a new file to write, and renames that to `file` when all is written.
+    """Yields the name of a new file to write, and renames that to `file` when all is on disk.
 
     Whatever goes wrong on the way, what stood there before still stands there.
 
@@ -105,36 +111,27 @@ def file_written_aside(file: Path, overwrite: bool = False) -> Iterator[Path]:
     """
     check_file_output(file, overwrite)
     target = Path(os.path.realpath(file))  # a link stays a link
-    with _new_directory(file, target.name, target.parent) as directory:
-        partial = directory / target.name
-        yield partial
-        if not overwrite and os.path.lexists(target):
-            names = (target.with_name(f"{number}-{target.name}") for number in count(2))
-            taken, target = target, next(name for name in names if not os.path.lexists(name))
-            logger.warning("%s was taken meanwhile, so this is now %s", taken, target)
-        partial.replace(target)
+    with said_of(file), workspace(target.parent, _prefix(target, "partial")) as work:
+        new = work / target.name
+        yield new
+        disk.flush(new)
+        if overwrite:
+            _keep_mode(new, target)
+            disk.rename(new, target)
+            return
+        for name in _names(target, "{number}-{name}"):
+            with suppress(FileExistsError):
+                disk.rename_to_free(new, name)
+                return
 
 
 @contextmanager
-def _new_directory(wanted: Path, name: str, aside: Path) -> Iterator[Path]:
-    """Yields a new directory in the folder `aside`, and leaves nothing of it there.
-
-    Errors of writing name what is `wanted`.
-    """
-    made = [path for path in (aside, *aside.parents) if not path.exists()]
-    partial = None
+def said_of(wanted: Path) -> Iterator[None]:
+    """Says in one line that something is not written, if a disk or memory is full or fails."""
     try:
-        aside.mkdir(parents=True, exist_ok=True)
-        partial = Path(mkdtemp(prefix=f".{name}.", dir=aside))
-        yield partial
-    except OSError as error:
-        raise UserError(f"{wanted} cannot be written: {error.strerror or error}.") from error
-    finally:
-        if partial is not None:
-            shutil.rmtree(partial, ignore_errors=True)
-        for path in made:
-            with suppress(OSError):  # it is in use now
-                path.rmdir()
+        yield
+    except (OSError, MemoryError) as error:
+        raise UserError(f"{wanted} cannot be written: {reason_of(error)}.") from error
 
 
 def _check_replaceable(
@@ -159,26 +156,83 @@ def _check_replaceable(
         )
 
 
-def _move(partial: Path, target: Path, contents: frozenset[str], overwrite: bool) -> None:
-    if os.path.lexists(target):
+def _move(new: Path, target: Path, contents: frozenset[str], overwrite: bool) -> None:
+    """Gives a directory a name; if that is taken, and may not be replaced, another with a number.
+
+    Nobody can come in between: no directory is renamed to one in which there is something.
+    """
+    for name in _names(target, "{name}-{number}"):
         try:
-            _check_replaceable(target, target, contents, overwrite)
-        except UserError:
-            names = (target.with_name(f"{target.name}-{number}") for number in count(2))
-            taken, target = target, next(name for name in names if not os.path.lexists(name))
-            logger.warning("%s was taken meanwhile, so this is now %s", taken, target)
-    if not target.exists():
-        partial.rename(target)
-        return
-    replaced = Path(mkdtemp(prefix=f".{target.name}.", dir=target.parent)) / target.name
-    target.rename(replaced)
-    try:
-        partial.rename(target)
-    except BaseException:
-        replaced.rename(target)
-        raise
-    finally:
-        shutil.rmtree(replaced.parent, ignore_errors=True)
+            if os.path.lexists(name):
+                _check_replaceable(name, name, contents, overwrite)
+                _exchange(new, name)
+            else:
+                disk.rename(new, name)
+            return
+        except (UserError, OSError) as error:
+            is_taken = isinstance(error, UserError) or error.errno in TAKEN
+            # What was there may have gone meanwhile: another process is about to replace it.
+            if not is_taken and not (isinstance(error, FileNotFoundError) and new.exists()):
+                raise
+
+
+def _names(target: Path, numbered: str) -> Iterator[Path]:
+    """Yields names for what is written, the wanted one first; says so from the second on."""
+    yield target
+    for number in count(2):
+        name = target.with_name(numbered.format(name=target.name, number=number))
+        if not os.path.lexists(name):
+            logger.warning("%s was taken meanwhile, so this is now %s", target, name)
+            yield name
+
+
+def _exchange(new: Path, target: Path) -> None:
+    """Puts a new directory in the place of another, which is kept until the new one is there."""
+    _keep_mode(new, target)
+    with workspace(target.parent, _prefix(target, "replaced"), partial(_settle, target)) as work:
+        old = work / "old"
+        disk.rename(target, old)
+        try:
+            disk.rename(new, target)
+        except OSError as error:
+            if error.errno in TAKEN:  # by one that is newer, so that the old one is not put back
+                disk.rename(old, work / "gone")
+            raise
+        disk.rename(old, work / "gone")  # so that no part of it is ever put back
+
+
+def _settle(target: Path, work: Path) -> None:
+    """Ends an exchange: the old directory goes if there is a new one, or else is put back."""
+    old = work / "old"
+    if os.path.lexists(old):
+        is_back = not os.path.lexists(target)
+        disk.rename(old, target if is_back else work / "gone")
+    drop(work)
+
+
+def restore(directory: Path) -> None:
+    """Brings back a directory if a process was killed while it was replaced."""
+    target = Path(os.path.abspath(directory))
+    was_there = os.path.lexists(target)
+    clear(target.parent, _prefix(target, "replaced"), partial(_settle, target))
+    if os.path.lexists(target) and not was_there:
+        logger.warning(
+            "%s is what it was before: a process was killed while it replaced it.", directory
+        )
+
+
+def _prefix(target: Path, kind: str) -> str:
+    """Returns how the names of workspaces begin in which something gets a name, and no others."""
+    name = target.name
+    if len(os.fsencode(name)) > MOST_BYTES:
+        name = hashlib.sha256(os.fsencode(name)).hexdigest()[:32]
+    return f".{name}.{kind}-"
+
+
+def _keep_mode(new: Path, target: Path) -> None:
+    """Gives what is new the permissions of what it replaces."""
+    if os.path.exists(target):
+        shutil.copymode(target, new)
 
 
 def default_output(source: str | Path, prefix: str = "") -> Path:
@@ -199,44 +253,15 @@ def state_directory(output: Path) -> Path:
     return output.with_name(f".{output.name}.state")
 
 
-def read_metadata(directory: Path, *tasks: str) -> dict[str, Any]:
-    """Reads `run.json` of a run directory, which must be of one of some tasks, by default of any.
-
-    Raises:
-        UserError: If the directory is not a run, or is a run of another task.
-    """
-    path = directory / "run.json"
-    try:
-        metadata = json.loads(path.read_text(encoding="utf-8"))
-        task = TASKS[metadata["task"]]
-        needed = {"settings": dict, **task.needs}
-        found = {name: reduce(getitem, name.split("."), metadata) for name in needed}
-        is_whole = all(isinstance(found[name], kind) for name, kind in needed.items())
-    except OSError as error:
-        raise UserError(
-            f"{directory} is not a run: there is no run.json in it. "
-            "Name a directory that `regard fit` or `regard pretrain` wrote."
-        ) from error
-    except (ValueError, KeyError, TypeError):
-        is_whole = False
-    if not is_whole:
-        raise UserError(f"{path} does not describe a run as `regard` writes it.")
-    if tasks and task.name not in tasks:
-        wanted = [TASKS[name] for name in tasks]
-        commands = " or ".join(f"`regard {each.command}`" for each in wanted)
-        raise UserError(
-            f"{directory} is a run of {task.noun}, but this needs "
-            f"{' or '.join(each.noun for each in wanted)}. Name one that {commands} wrote."
-        )
-    return metadata
-
-
-def takes_pairs(metadata: dict[str, Any]) -> bool:
-    """Returns whether a run, by what its `run.json` holds, classifies pairs of texts."""
-    return metadata["task"] == "text" and metadata["data"]["train"].get("pair_column") is not None
+def holds_run(directory: Path) -> bool:
+    """Returns whether a directory is a run, once it is back if a process died replacing it."""
+    if not os.path.exists(directory):
+        with suppress(OSError):  # this may be a disk on which nothing can be changed
+            restore(directory)
+    return os.path.exists(directory / "run.json")
 
 
 def model_directory(source: str | Path) -> str:
     """Returns `source`, the directory or name of a checkpoint, or the `model/` of a run."""
-    is_run = not str(source).startswith("hf://") and (Path(source) / "run.json").exists()
+    is_run = not str(source).startswith("hf://") and holds_run(Path(source))
     return str(Path(source) / "model") if is_run else str(source)

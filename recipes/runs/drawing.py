@@ -6,12 +6,14 @@ Colours are Okabe and Ito's, which colour-blind readers can tell apart; markers 
 
 import logging
 from collections.abc import Sequence
+from pathlib import Path
 
 from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from ...models import disk
 from ..names import display_name
 
 DOTS_PER_INCH = 150
@@ -27,6 +29,12 @@ def new_figure(width: float, height: float) -> Figure:
     FigureCanvasAgg(figure)
     figure.get_layout_engine().set(w_pad=0.12, h_pad=0.12)
     return figure
+
+
+def save_figure(figure: Figure, path: Path) -> None:
+    """Writes a figure as a PNG file."""
+    with disk.create(path) as file:
+        figure.savefig(file, format="png", dpi=DOTS_PER_INCH)
 
 
 def set_style(axes: Axes, title: str, grid: bool = True) -> None:

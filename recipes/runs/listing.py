@@ -10,11 +10,12 @@ from typing import Any, NamedTuple
 from tabulate import tabulate
 from tqdm import tqdm
 
+from ...models.digests import renewal
 from ..errors import UserError
 from ..names import display_name
 from ..tasks import TASKS
 from .description import data_name, file_sizes, finished, read_metrics, shown_scores
-from .directories import read_metadata
+from .metadata import read_metadata
 
 logger = logging.getLogger("regard")
 
@@ -98,7 +99,7 @@ def format_description(described: dict[str, Any]) -> str:
     kept = metrics.get("best_epoch", metrics.get("last_epoch"))
     of_epochs = f"{described['epochs']} epochs" + (f", epoch {kept} kept" if kept else "")
     seconds = f", in {described['seconds']:,.0f} s" if described["seconds"] is not None else ""
-    date = datetime.fromisoformat(described["finished"])
+    date, renew = datetime.fromisoformat(described["finished"]), renewal(described["run"])
     rows = [
         ("run", described["run"]),
         ("task", f"{task}: {TASKS[task].noun}"),
@@ -109,14 +110,16 @@ def format_description(described: dict[str, Any]) -> str:
         ("training", f"{of_epochs}{seconds}, {date:{DATE}}"),
         ("versions", ", ".join(f"{name} {each}" for name, each in described["versions"].items())),
         ("size", tqdm.format_sizeof(described["size"], "B")),
+        ("digests", "" if described["has_digests"] else f"none; `{renew}` adds them"),
         *(("", f"{name}  {tqdm.format_sizeof(size, 'B')}") for name, size in files),
     ]
     return tabulate([row for row in rows if row[1]], tablefmt="plain", disable_numparse=True)
 
 
 def _counts(data: dict[str, Any]) -> str:
-    parts = [data["train"], data["validation"]] if "train" in data else [data]
-    learned, *held_out = (f"{part['num_examples']:,}" for part in parts)
+    parts = [data["train"], data.get("validation", {})] if "train" in data else [data]
+    counts = [part.get("num_examples") for part in parts]
+    learned, *held_out = ("?" if count is None else f"{count:,}" for count in counts)
     return f"{learned} to learn from" + "".join(f", {each} to validate on" for each in held_out)
 
 

@@ -18,13 +18,13 @@ from ..names import display_width
 from .display import PAIRS_LISTED, most_confused
 from .drawing import (
     BLUE,
-    DOTS_PER_INCH,
     GREEN,
     INK,
     SKY,
     VERMILION,
     drawable_names,
     new_figure,
+    save_figure,
     set_style,
 )
 from .evaluation import calibration_bins
@@ -63,8 +63,8 @@ def write_report(
     confusion = _confusion_matrix(metrics)
     reliability = _reliability(metrics, labels, probabilities)
     write_learning_curves(directory, history, metrics)
-    confusion.savefig(directory / "confusion_matrix.png", dpi=DOTS_PER_INCH)
-    reliability.savefig(directory / "reliability.png", dpi=DOTS_PER_INCH)
+    save_figure(confusion, directory / "confusion_matrix.png")
+    save_figure(reliability, directory / "reliability.png")
 
 
 def write_learning_curves(
@@ -73,7 +73,7 @@ def write_learning_curves(
     """Writes `learning_curves.png` alone; the arguments are those of `write_report`."""
     directory.mkdir(parents=True, exist_ok=True)
     figure = _learning_curves(history, metrics)
-    figure.savefig(directory / "learning_curves.png", dpi=DOTS_PER_INCH)
+    save_figure(figure, directory / "learning_curves.png")
 
 
 def _learning_curves(history: Sequence[dict[str, Any]], metrics: Mapping[str, Any]) -> Figure:

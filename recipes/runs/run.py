@@ -1,6 +1,6 @@
 """Keeps a run: what training leaves behind, in a directory that people can read.
 
-run.json       task, settings, versions, data and its fingerprint, seed
+run.json       task, settings, versions, data and its fingerprint, seed; digests of all files
 config.yaml    sources and settings, to train the same again
 model/         weights, config and tokenizer, in Hugging Face's layout
 metrics.json   how good it is on the validation data
@@ -18,12 +18,14 @@ from typing import Any, Self
 
 import keras
 
+from ...models import disk
 from ...models.checkpoints import save_checkpoint
+from ...models.digests import RUN_RECORD, make_record
 from ...models.layout import write_json
 from ..errors import UserError
 from ..tasks import TASKS
-from .description import data_name, read_history, shown_scores
-from .directories import read_metadata
+from .description import data_name, read_history, read_metrics, shown_scores
+from .metadata import check_class_names, read_metadata
 
 SAMPLE_LENGTHS = (3, 8, 12, 16, 20, 28, 40, 60, 120, 240)  # words
 
@@ -95,17 +97,19 @@ class Run:
         """Opens a run directory.
 
         Raises:
-            UserError: If it is not a run of this task, or its files are damaged.
+            UserError: If it is not a run of this task, or a file is not as it was written.
         """
         directory = Path(directory)
         metadata = read_metadata(directory, cls.task)
         try:
+            metrics = read_metrics(directory)
             checkpoint, preprocessor = cls.open(directory)
+            check_class_names(metadata, checkpoint.class_names)
             model = cls.model_of(checkpoint)
-            metrics = json.loads((directory / "metrics.json").read_text(encoding="utf-8"))
             run = cls(model, preprocessor, metadata, metrics)
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise UserError(f"{directory} is damaged, it cannot be read: {error}") from error
+            lacks = "it lacks " if isinstance(error, KeyError) else ""
+            raise UserError(f"{directory} is damaged, it cannot be read: {lacks}{error}") from error
         run.directory = directory
         return run
 
@@ -141,12 +145,16 @@ class Run:
         return self.next_steps.format(run=directory, example=self.example)
 
     def save(self, directory: Path) -> None:
-        """Writes `run.json`, `metrics.json` and `model/` into an existing directory."""
+        """Writes `model/` and `metrics.json` into an existing directory, then `run.json`.
+
+        That has the digests of all files which are there by then.
+        """
         model_directory = directory / "model"
         model_directory.mkdir()
         self.save_model(model_directory)
-        write_json(directory / "run.json", self.metadata)
         write_json(directory / "metrics.json", self.metrics)
+        record = make_record(directory, RUN_RECORD, self.metadata)
+        disk.write_bytes(directory / RUN_RECORD, record)
 
     def save_model(self, directory: Path) -> None:
         """Writes what `model/` holds: a checkpoint that `transformers` opens."""
@@ -156,6 +164,15 @@ class Run:
 
 class LanguageRun(Run):
     """A run whose preprocessor is a tokenizer."""
+
+    def __init__(self, model, preprocessor, metadata, metrics=None):
+        super().__init__(model, preprocessor, metadata, metrics)
+        longest = model.config["max_sequence_length"]
+        if self.max_sequence_length > longest:
+            raise ValueError(
+                f"`max_sequence_length` in run.json must be at most the model's {longest}. "
+                f"Received: {self.max_sequence_length}"
+            )
 
     @property
     def tokenizer(self):

@@ -4,6 +4,7 @@ import logging
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from itertools import islice
 from operator import attrgetter
 from pathlib import Path
@@ -11,13 +12,15 @@ from typing import Any, NamedTuple
 
 from tqdm import tqdm
 
+from ...models import disk
 from ..data.rows import Table, first_problem
 from ..data.writing import format_of, open_writer
-from ..errors import UserError
-from .directories import check_file_output, file_written_aside
+from ..errors import UserError, writing
+from .directories import check_file_output, file_written_aside, said_of
 
 # With fewer, a model is slower, and what TensorFlow keeps of each call adds up.
 ROWS_AT_ONCE = 8192
+MORE = 2**20  # bytes of room that a table should have at least
 
 logger = logging.getLogger("regard")
 
@@ -216,16 +219,22 @@ def score_table(
     kinds = {name: column.kind for name, column in zip(names, added, strict=True)}
     with (
         file_written_aside(output, overwrite) as path,
-        open_writer(path, asked.table.own_columns, kinds) as writer,
+        ExitStack() as opened,
         tqdm(unit=" rows", disable=None) as bar,
     ):
+        with writing(output):
+            table = open_writer(path, asked.table.own_columns, kinds)
+            writer = opened.enter_context(table)
         for kept, answers in answered(asked, ask, tally, writer.keeps):
             cells = [
                 [None if answer is None else column.cell(answer) for column in added]
                 for answer in answers
             ]
-            writer.write(kept, cells)
+            with writing(output):
+                writer.write(kept, cells)
             bar.update(len(answers))
+        with writing(output):
+            opened.close()
         tally.say()
     logger.info("%s: %s rows, with %s", output, f"{tally.rows:,}", ", ".join(names))
 
@@ -256,3 +265,14 @@ def check_table_output(output: Path, source: str | None, overwrite: bool) -> Non
     if source is not None and os.path.realpath(source) == os.path.realpath(output):
         raise UserError(f"{output} is what is read. Name another file with --output.")
     check_file_output(output, overwrite)
+    with said_of(output):
+        disk.check_room(output, _least_size(source, output))
+
+
+def _least_size(source: str | None, output: Path) -> int:
+    """Returns a number of bytes that a table has at least, where that is known of its source."""
+    is_known = output.suffix.lower() != ".gz" and format_of(output) not in (".parquet", ".pq")
+    if source is None or not source.lower().endswith((".csv", ".tsv")) or not is_known:
+        return MORE
+    # Half a file may be quotes, or the zeros of UTF-16, which are not written.
+    return MORE + (os.path.getsize(source) // 2 if os.path.isfile(source) else 0)

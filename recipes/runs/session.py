@@ -128,7 +128,6 @@ class Session:
         run.directory, run.history = self.output, list(history)
         if self.directory is None:
             return
-        run.save(self.directory)
         settings = run.metadata["settings"]
         seed = self.asked.get("seed", Settings.seed)  # the first of several
         settings = {**settings, "seed": seed, "tensorboard": None}  # logs are not to be mixed
@@ -138,6 +137,7 @@ class Session:
             writer.writeheader()
             writer.writerows(history)
         report(self.directory / "report")
+        run.save(self.directory)  # last, for `run.json` has digests of all files
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import UserError
+from ..serving.manifest import has_manifest
 
 
 class Version(NamedTuple):
@@ -27,11 +28,21 @@ def find_version(export: Path) -> Version:
     Raises:
         UserError: If there is none.
     """
+    *_, newest = find_versions(export)
+    return newest
+
+
+def find_versions(export: Path) -> list[Version]:
+    """Returns all versions in the folder of an export, the newest last, or the one that it is.
+
+    Raises:
+        UserError: If there is none.
+    """
     folder = Path(os.path.abspath(export))
     if _is_version(folder):
         if folder.name.isdecimal():
-            return Version(folder, folder.parent.name, int(folder.name))
-        return Version(folder, folder.name, 1)
+            return [Version(folder, folder.parent.name, int(folder.name))]
+        return [Version(folder, folder.name, 1)]
     if not folder.is_dir():
         raise UserError(f"There is no directory {export}. Name a run, or an export of one.")
     versions = [path for path in folder.iterdir() if path.name.isdecimal() and _is_version(path)]
@@ -40,9 +51,9 @@ def find_version(export: Path) -> Version:
             f"{export} is neither a run nor an export: there is no run.json in it, and no "
             "<number>/saved_model.pb. Name a directory that `regard fit` or `regard export` wrote."
         )
-    newest = max(versions, key=lambda path: int(path.name))
-    return Version(newest, folder.name, int(newest.name))
+    found = [Version(path, folder.name, int(path.name)) for path in versions]
+    return sorted(found, key=lambda version: version.number)
 
 
 def _is_version(folder: Path) -> bool:
-    return (folder / "saved_model.pb").is_file()
+    return (folder / "saved_model.pb").is_file() or has_manifest(folder)  # a damaged one is one

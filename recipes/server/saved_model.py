@@ -19,6 +19,7 @@ from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 from tensorflow_serving.apis.get_model_metadata_pb2 import SignatureDefMap
 
 from ..errors import UserError
+from ..serving.manifest import check_manifest
 from ..serving.server_ops import TEXT_OPS
 from ..serving.verify_export import check_ops, ops_of, read_requests
 from .json_examples import Example
@@ -42,10 +43,11 @@ class SavedModel:
         directory: One version of an export.
 
     Raises:
-        UserError: If it is damaged, or has operations that it should not have.
+        UserError: If it is not as it was written, or has operations that it should not have.
     """
 
     def __init__(self, directory: Path):
+        check_manifest(directory)
         try:
             check_ops(directory, sorted(TEXT_OPS))
             if found := ops_of(directory) & FILE_OPS:

@@ -6,6 +6,8 @@ version's own directory (kBatchingParamsFilename); `--batching_parameters_file` 
 
 from pathlib import Path
 
+from ...models import disk
+
 NAME = "batching_params.pbtxt"
 
 # The messages and defaults: servables/tensorflow/session_bundle_config.proto, BatchingParameters.
@@ -30,4 +32,4 @@ max_enqueued_batches { value: 1024 }
 
 def write_batching_params(export: Path) -> None:
     """Writes the file into the directory of a version."""
-    (export / NAME).write_text(TEXT, encoding="utf-8", newline="\n")
+    disk.write_text(export / NAME, TEXT)

@@ -5,6 +5,7 @@ What a server gets is one directory, `DESTINATION/<version>/`:
     saved_model.pb, variables/                the graph, tokenizer included, and the weights
     assets/                                   text files for people: labels, pieces of the tokenizer
     assets.extra/tf_serving_warmup_requests   requests that the server asks itself while it loads
+    assets.extra/manifest.json                digests of all other files, see `manifest.py`
     batching_params.pbtxt                     how the server forms batches, if it is told to
 
 It is written aside, tried by `verify_export.py` in a process of its own, and only then renamed, so
@@ -19,19 +20,22 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import keras
 import tensorflow as tf
 from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
 
-from ..errors import UserError
+from ...models import disk
+from ..errors import UserError, reason_of
+from ..runs.workspaces import workspace
 from .batching_params import write_batching_params
+from .manifest import write_manifest
 from .server_ops import TEXT_OPS
 from .warmup_requests import FEATURES, Columns, write_warmup_requests
 
 PRECISIONS = ("float32", "bfloat16")
+MORE = 16 * 2**20  # bytes, of all but the weights
 
 AWKWARD_TEXTS = (
     b"",
@@ -91,14 +95,16 @@ def write_export(destination: Path, export: Export, precision: str) -> Path:
             answers otherwise than expected. Nothing of it is left then.
     """
     try:
-        with _workspace(destination) as workspace:
-            directory = workspace / "export"
-            files = [_asset(workspace / name, lines) for name, lines in export.assets.items()]
+        with _said_of(destination), workspace(destination, ".partial-") as work:
+            disk.check_room(work, 4 * export.model.count_params() + MORE)  # float32
+            directory = work / "export"
+            files = [_asset(work / name, lines) for name, lines in export.assets.items()]
             _save(export.signatures, export.model, [*files, *export.resources], directory)
             write_warmup_requests(directory, export.requests)
             write_batching_params(directory)
             _verify(directory, _expected(export))
-            _flush(directory)
+            write_manifest(directory)
+            disk.flush_all(directory)
             return _publish(directory, destination)
     except RuntimeError as error:
         if precision == "float32":
@@ -137,14 +143,14 @@ def in_precision(model, precision: str):
 
 
 @contextmanager
-def _workspace(destination: Path) -> Iterator[Path]:
-    """Makes a directory beside the versions, which servers pass over: its name is no number."""
+def _said_of(destination: Path) -> Iterator[None]:
+    """Says in one line what a disk or the memory does not take, be it by way of TensorFlow."""
     try:
-        destination.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(prefix=".partial-", dir=destination) as workspace:
-            yield Path(workspace)
-    except (OSError, tf.errors.ResourceExhaustedError) as error:
-        reason = getattr(error, "strerror", None) or "no room is left"
+        yield
+    except (OSError, MemoryError, tf.errors.OpError) as error:
+        reason = reason_of(error)
+        if isinstance(error, tf.errors.OpError):  # the file; what is wrong [Op:its name]
+            reason = error.message.rpartition("; ")[2].partition(" [Op:")[0]
         raise UserError(
             f"{destination}: an export cannot be written there ({reason}). "
             "Name a directory that can be written and has room."
@@ -154,7 +160,7 @@ def _workspace(destination: Path) -> Iterator[Path]:
 def _asset(path: Path, lines: Sequence[str]) -> tf.saved_model.Asset:
     """Writes a text file for `assets/`; a line break within a label becomes a space."""
     text = "".join(" ".join(line.splitlines()) + "\n" for line in lines)
-    path.write_text(text, encoding="utf-8", newline="\n")
+    disk.write_text(path, text)
     return tf.saved_model.Asset(str(path))
 
 
@@ -163,6 +169,9 @@ def _save(signatures: Mapping[str, Any], model, held: Sequence[Any], export: Pat
     # The bare variables: the model itself would bring its optimizer and Keras' own records.
     module.weights = [weight.value for weight in model.weights]
     module.held = list(held)
+    for name in ("assets", "variables"):  # as the umask has it, unlike TensorFlow
+        (export / name).mkdir(parents=True)
+    disk.watch("write", export)
     tf.saved_model.save(module, str(export), dict(signatures))
     (export / "fingerprint.pb").unlink()  # optional, and of the graph as it is before what follows
     if "classify" not in signatures:
@@ -171,13 +180,14 @@ def _save(signatures: Mapping[str, Any], model, held: Sequence[Any], export: Pat
     # with --enable_signature_method_name_check, and all older ones, refuse in the Classify API.
     updater = tf.compat.v1.saved_model.signature_def_utils.MethodNameUpdater(str(export))
     updater.replace_method_name("classify", "tensorflow/serving/classify", tags="serve")
+    disk.watch("write", export / "saved_model.pb")
     updater.save()
 
 
 def _verify(export: Path, expected: Mapping[str, Any]) -> None:
     """Tries the export in a process that knows nothing of Regard or Keras; see verify_export.py."""
     path = export.with_name("expected.json")
-    path.write_text(json.dumps(expected), encoding="utf-8")
+    disk.write_text(path, json.dumps(expected))
     script = Path(__file__).with_name("verify_export.py")
     result = subprocess.run(
         # -P: nothing beside the script goes before installed packages.
@@ -189,19 +199,16 @@ def _verify(export: Path, expected: Mapping[str, Any]) -> None:
     )
     if result.returncode == 0:
         return
+    if result.returncode < 0:  # nothing in it can do that
+        raise UserError(
+            f"The check of the export was killed by signal {-result.returncode}, as happens where "
+            "memory runs out, so it was deleted. Free some, and export again."
+        )
     try:
         reason = json.loads(result.stdout.splitlines()[-1])["error"]
     except (IndexError, ValueError):  # it was killed, or could not start
         reason = f"exit status {result.returncode}\n{result.stderr}"
     raise RuntimeError(f"The export failed its check and was deleted: {reason}")
-
-
-def _flush(export: Path) -> None:
-    """Waits until every file is on disk, so that a crash cannot leave a version with holes."""
-    for path in [*export.rglob("*"), export]:
-        descriptor = os.open(path, os.O_RDONLY)
-        os.fsync(descriptor)
-        os.close(descriptor)
 
 
 def _publish(export: Path, destination: Path) -> Path:
@@ -210,7 +217,8 @@ def _publish(export: Path, destination: Path) -> Path:
         versions = [path.name for path in destination.iterdir() if path.name.isdecimal()]
         version = destination / str(max(map(int, versions), default=0) + 1)
         try:
-            return export.rename(version)
+            disk.rename(export, version)
+            return version
         except OSError as error:  # another export took the number in between
             if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
                 raise

@@ -10,6 +10,8 @@ from pathlib import Path
 import tensorflow as tf
 from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
 
+from ...models import disk
+
 Columns = dict[str, Sequence[bytes]]  # the texts of a batch, by the name of the input
 
 # The inputs of `serving_default`, and the features of a tf.Example that `classify` reads for them.
@@ -21,6 +23,7 @@ def write_warmup_requests(export: Path, requests: Iterable[PredictionLog]) -> No
     """Writes the requests that keep the first real ones from waiting for lazy set-up."""
     path = export / "assets.extra" / "tf_serving_warmup_requests"
     path.parent.mkdir()
+    disk.watch("write", path)
     with tf.io.TFRecordWriter(str(path)) as writer:
         for request in requests:
             writer.write(request.SerializeToString())

@@ -1,6 +1,6 @@
 """Makes batches of texts: to train on, and in order."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import tensorflow as tf
@@ -56,6 +56,17 @@ def ordered_batches(
 def prediction_plan(texts: Encoded) -> TokenBudget:
     """Plans batches of all rows of some texts, to predict them."""
     return TokenBudget(sequence_lengths(texts.token_ids).numpy(), PREDICTION_BATCH_TOKENS)
+
+
+def prediction_batches(texts: Encoded, tokenizer) -> Iterator[tuple[dict, np.ndarray]]:
+    """Yields all rows of some texts once, as (inputs, indices), the shortest rows first.
+
+    There is no dataset: TensorFlow would trace one anew for every call, and keep it for good.
+    """
+    plan = prediction_plan(texts)
+    for indices in plan.in_order():
+        length = int(plan.padded_lengths[indices[0]])
+        yield tokenizer.pack(tf.gather(texts.token_ids, indices), length), indices
 
 
 def validation_batches(

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from ...models import disk
 from ..runs.directories import written_aside
 from ..tasks import TASKS
 from .data import LabelledTexts, read_labelled_texts
@@ -67,7 +68,7 @@ def _generate_tables(directory: Path, output: Path) -> list[LabelledTexts]:
 
 def write_reviews(path: Path, texts: list[str], labels: list[str]) -> None:
     """Writes reviews as people keep theirs: a CSV file of texts and labels."""
-    with open(path, "w", encoding="utf-8", newline="") as file:
+    with disk.create(path, encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["review", "sentiment"])
         writer.writerows(zip(texts, labels, strict=True))

@@ -1,6 +1,6 @@
 """Answers with a trained text classifier, in Python, at a terminal and on a server."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,12 +15,11 @@ from ..declarations import takes
 from ..errors import UserError
 from ..runs.checkpoints import open_checkpoint
 from ..runs.classifier import ClassifierRun
-from ..runs.directories import takes_pairs
+from ..runs.metadata import takes_pairs
 from ..runs.run import Answer, LanguageRun, sample_texts
 from ..tokenizers.strings import Text
-from ..training.token_budget import mapped
 from .attention import attend_to_text
-from .batches import ordered_batches, prediction_plan
+from .batches import prediction_batches
 from .data import LabelledTexts, check_pairs, read_like
 from .encoding import Encoded, TextEncoder
 from .serving import export_text_classifier
@@ -112,14 +111,19 @@ class TextRun(ClassifierRun, LanguageRun):
         return encoded.means(self._by_row(encoded, self.vectors_of)).astype("float32")
 
     def _by_row(
-        self, texts: Encoded, outputs_of: Callable[[tf.data.Dataset], np.ndarray]
+        self, texts: Encoded, outputs_of: Callable[[Iterable[dict]], np.ndarray]
     ) -> np.ndarray:
         """Returns outputs of the model for the rows of texts, in their order: (R, ...)."""
-        plan = prediction_plan(texts)
-        batches = ordered_batches(plan, texts.token_ids, self.tokenizer)
-        in_order = outputs_of(mapped(batches, lambda inputs, _: inputs))
+        order: list[np.ndarray] = []
+
+        def batches():
+            for inputs, indices in prediction_batches(texts, self.tokenizer):
+                order.append(indices)
+                yield inputs
+
+        in_order = outputs_of(batches())
         outputs = np.empty_like(in_order)
-        outputs[np.concatenate(plan.in_order())] = in_order
+        outputs[np.concatenate(order)] = in_order
         return outputs
 
     def predict(self, texts: Sequence[str] | Sequence[tuple[str, str]]) -> list[Prediction]:

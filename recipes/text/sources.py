@@ -8,7 +8,7 @@ from ..data.formats import open_table
 from ..data.rows import names_of, with_joined
 from ..data.sources import name_of
 from ..errors import UserError
-from ..runs.directories import takes_pairs
+from ..runs.metadata import takes_pairs
 from ..runs.scoring import Asked
 from .data import LabelledTexts, read_like, read_train_and_validation
 from .settings import TextQuestions

@@ -12,6 +12,7 @@ from tokenizers.normalizers import BertNormalizer
 from tokenizers.pre_tokenizers import BertPreTokenizer
 from tokenizers.processors import TemplateProcessing
 
+from ...models import disk
 from ...models.layout import write_json
 from .normalization import BertNormalization
 from .pieces import MAX_WORD_CHARACTERS, SpecialTokens
@@ -63,9 +64,9 @@ def write_tokenizer(tokenizer, directory: Path, max_sequence_length: int) -> Non
         tokenizer.max_word_characters,
     )
     backend.enable_truncation(max_sequence_length)
-    backend.save(str(directory / "tokenizer.json"))
+    disk.write_text(directory / "tokenizer.json", backend.to_str(pretty=True))
     lines = "".join(f"{piece}\n" for piece in tokenizer.base_vocabulary)
-    (directory / "vocab.txt").write_text(lines, encoding="utf-8", newline="\n")
+    disk.write_text(directory / "vocab.txt", lines)
 
     special = {f"{name}_token": text for name, text in asdict(tokenizer.special_tokens).items()}
     config = _config(tokenizer, backend, max_sequence_length, special)

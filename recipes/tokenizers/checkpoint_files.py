@@ -1,6 +1,5 @@
 """Reads the settings of a tokenizer from the files of Hugging Face's layout."""
 
-import json
 import logging
 from collections.abc import Iterable
 from dataclasses import asdict
@@ -10,6 +9,7 @@ from typing import Any
 from tokenizers import AddedToken, Tokenizer
 from tokenizers.models import WordPiece
 
+from ...models.json_files import CheckpointError, read_json
 from ..errors import UserError
 from .backend import BERT_CLASSES, GENERIC_CLASSES, TOKEN_FLAGS
 from .normalization import BertNormalization
@@ -174,10 +174,9 @@ def _read_json(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        return read_json(path)
+    except CheckpointError as error:
         raise UserError(f"{path} is damaged: {error}. Fetch it again.") from error
-    return require(isinstance(content, dict), f"{path} must hold a JSON object", content)
 
 
 def _read_backend(path: Path) -> Tokenizer | None:

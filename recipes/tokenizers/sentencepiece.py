@@ -9,7 +9,6 @@ References:
     Provilkov et al., "BPE-Dropout", https://arxiv.org/abs/1910.13267
 """
 
-import json
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -17,6 +16,8 @@ from pathlib import Path
 import sentencepiece
 import tensorflow as tf
 
+from ...models import disk
+from ...models.json_files import parse_json
 from ...models.layout import write_json
 from ..errors import UserError
 from .beginnings import tokenize_beginnings
@@ -212,8 +213,8 @@ class SentencePieceTokenizer:
 
     def save(self, directory: Path, max_sequence_length: int) -> None:
         """Writes `source.spm`, `target.spm`, `vocab.json` and `tokenizer_config.json`."""
-        (directory / "source.spm").write_bytes(self.source_model)
-        (directory / "target.spm").write_bytes(self.target_model)
+        disk.write_bytes(directory / "source.spm", self.source_model)
+        disk.write_bytes(directory / "target.spm", self.target_model)
         write_json(directory / "vocab.json", self.vocabulary)
         # fmt: off
         config = {
@@ -233,7 +234,7 @@ class SentencePieceTokenizer:
             UserError: If a file is missing or damaged.
         """
         try:
-            vocabulary = json.loads((directory / "vocab.json").read_text(encoding="utf-8"))
+            vocabulary = parse_json((directory / "vocab.json").read_bytes())
             if not isinstance(vocabulary, dict) or not all(
                 type(index) is int and 0 <= index < 2 * len(vocabulary)
                 for index in vocabulary.values()
@@ -246,7 +247,7 @@ class SentencePieceTokenizer:
                 f"{directory} must hold Marian's source.spm, target.spm and vocab.json. "
                 f"Received: no {Path(error.filename).name}"
             ) from error
-        except (OSError, ValueError, RecursionError) as error:
+        except (OSError, ValueError) as error:
             raise UserError(
                 f"{directory}: the tokenizer is damaged: {error}. Fetch it again."
             ) from error

@@ -24,6 +24,7 @@ _INPUTS = {
 }
 _TARGETS = tf.TensorSpec([None, None], tf.int32)
 _WEIGHTS = tf.TensorSpec([None, None], tf.float32)
+BATCH = (_INPUTS, _TARGETS, _WEIGHTS)
 
 
 def cut_batches(pairs: Pairs, batch_tokens: int, order: np.ndarray) -> list[np.ndarray]:
@@ -124,8 +125,13 @@ def ordered_batches(
     pairs: Pairs, batch_tokens: int, pad_id: int, shard: Shard = WHOLE
 ) -> tf.data.Dataset:
     """Returns one pass over all pairs, the shortest first, in the form of `training_batches`."""
-    cut = cut_batches(pairs, batch_tokens, np.arange(len(pairs[0])))
+    cut = cut_in_order(pairs, batch_tokens)
     return _dataset(lambda: (pack(pairs, batch, pad_id, shard) for batch in cut), len(cut))
+
+
+def cut_in_order(pairs: Pairs, batch_tokens: int) -> list[np.ndarray]:
+    """Cuts all pairs as `cut_batches` does, those of equal lengths in their order."""
+    return cut_batches(pairs, batch_tokens, np.arange(len(pairs[0])))
 
 
 def pack(
@@ -159,7 +165,5 @@ def _is_real(rows: Sequence[Sequence[int]]) -> np.ndarray:
 
 
 def _dataset(batches: Callable[[], Iterator], num_batches: int) -> tf.data.Dataset:
-    dataset = tf.data.Dataset.from_generator(
-        batches, output_signature=(_INPUTS, _TARGETS, _WEIGHTS)
-    )
+    dataset = tf.data.Dataset.from_generator(batches, output_signature=BATCH)
     return read_ahead(dataset, num_batches)

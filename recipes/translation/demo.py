@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterator
 from pathlib import Path
 
+from ...models import disk
 from ..runs.directories import written_aside
 from ..tasks import TASKS
 from .data import ParallelTexts
@@ -75,5 +76,5 @@ def write_pairs(
     sides = generate_pairs(count, seed=0, held_out=held_out)
     for language, texts in zip(("en", "zh"), sides, strict=True):
         text = "".join(f"{line}\n" for line in texts)
-        (directory / f"{name}.{language}").write_text(text, encoding="utf-8")
+        disk.write_text(directory / f"{name}.{language}", text)
     return ParallelTexts(str(output / f"{name}.en"), *sides)

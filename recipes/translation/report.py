@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from matplotlib.font_manager import FontProperties
 
-from ..runs.drawing import DOTS_PER_INCH, INK, fonts_for, new_figure, set_style, with_codes
+from ..runs.drawing import INK, fonts_for, new_figure, save_figure, set_style, with_codes
 
 
 class Alignment(NamedTuple):
@@ -42,4 +42,4 @@ def write_alignment(path: Path, alignment: Alignment) -> None:
     axes.set_xlabel("source", color=INK)
     axes.set_ylabel("translation", color=INK)
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=DOTS_PER_INCH)
+    save_figure(figure, path)

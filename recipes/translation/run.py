@@ -7,14 +7,15 @@ import logging
 import math
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import starmap
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
+import tensorflow as tf
 
 from ...models.checkpoints import Checkpoint
 from ...models.layout import write_json
@@ -28,14 +29,13 @@ from ..tokenizers.sentencepiece import SPACE, SentencePieceTokenizer
 from ..tokenizers.strings import Text
 from ..training.losses import TokenCrossentropy
 from .attention import attend_to_translations
-from .batches import ordered_batches, pack
+from .batches import BATCH, cut_in_order, pack
 from .data import ParallelTexts, read_parallel_texts
 from .evaluation import format_translation_metrics, translation_metrics
 from .models import translator_of
 from .report import Alignment
 from .serving import export_translator, n_best_function, translate_n_best
 from .settings import ParallelReading
-from .training import SmoothedCrossentropy
 
 logger = logging.getLogger("regard")
 
@@ -113,6 +113,8 @@ class TranslationRun(LanguageRun):
 
     def __init__(self, model, tokenizer, metadata, metrics=None):
         super().__init__(model, tokenizer, metadata, metrics)
+        if None in self._search().values():
+            raise ValueError(f"run.json must say how to search. Received: {self._search()}")
         self._translators = {}
 
     def predict(
@@ -248,13 +250,18 @@ class TranslationRun(LanguageRun):
     def perplexity(self, data: ParallelTexts) -> float:
         """Returns the perplexity of a token of the targets, ends included."""
         pairs = self.tokenizer.encode_pairs(data.sources, data.targets, self.max_sequence_length)
-        batches = ordered_batches(pairs, EVALUATION_BATCH_TOKENS, self.tokenizer.pad_id)
-        # A model of its own around the same layers: the run's may be compiled for something else.
-        scored = keras.Model(self.model.input, self.model.output)
-        cross_entropy = TokenCrossentropy(name="cross_entropy")
-        scored.compile(loss=SmoothedCrossentropy(), weighted_metrics=[cross_entropy])
-        figures = scored.evaluate(batches, verbose=0, return_dict=True)
-        return math.exp(figures["cross_entropy"])
+        cross_entropy = TokenCrossentropy()
+        for batch in cut_in_order(pairs, EVALUATION_BATCH_TOKENS):
+            inputs, targets, weights = pack(pairs, batch, self.tokenizer.pad_id)
+            cross_entropy.update_state(targets, self._logits(inputs), weights)
+        return math.exp(float(cross_entropy.result()))
+
+    @cached_property
+    def _logits(self) -> Callable[[dict], tf.Tensor]:
+        """Returns the model, traced once for batches of any size."""
+        return tf.function(
+            lambda inputs: self.model(inputs, training=False), BATCH[:1], autograph=False
+        )
 
     def export(self, destination: str | Path, precision: str = "float32") -> Path:
         words = (piece.removeprefix(SPACE) for piece in self.tokenizer.vocabulary)
