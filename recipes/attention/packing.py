@@ -14,8 +14,8 @@ from .arrays import Heads
 
 # Steps that a row of weights is divided into; the finest that fits is taken. A weight is less than
 # one step off: with 65,535 that is 0.00002, with 10,000 it is 0.0001.
-LEVELS = (65535, 20000, 10000, 7000, 5000, 3000, 2000, 1400, 1000, 700, 500, 350, 250, 180, 130)
-LEVELS += (100, 70, 50)
+LEVELS = (65535, 20000, 10000, 7000, 5000, 3000, 2000, 1400, 1000, 700, 500, 350, 250, 210, 180)
+LEVELS += (150, 130, 100, 70, 50)
 SAMPLE = 31  # one of so many rows is packed to see how small all may be; a prime, to see all tokens
 BASE64 = 4 / 3  # bytes of base64 for a byte
 SKIP = 255  # a gap without a number at its end
