@@ -38,6 +38,17 @@ def test_its_run(run):
     np.testing.assert_allclose(found.weights.sum(axis=-1), 1, atol=1e-5)
 
 
+def test_its_attention(run):
+    """It has that of the decoder to the source alone."""
+    attention = run.attention(TEXTS[0])
+    assert list(attention.heads) == ["cross"] and len(attention.alternatives) == 1
+    aligned = run.align(TEXTS[0], attention.title)
+    np.testing.assert_allclose(attention.weights, aligned.weights[np.newaxis, np.newaxis])
+    assert attention.tokens == [piece.lstrip("▁") or "␣" for piece in aligned.source_pieces]
+    assert np.abs(attention.contributions).max() > 0
+    assert "<!doctype html>" in attention.to_html()
+
+
 def test_its_export(run, tmp_path):
     assert run.export(tmp_path / "served").name == "1"  # tried, with awkward texts too
 

@@ -62,7 +62,8 @@ class AttentionArrays:
         prediction: The run's answer, as from `predict`.
         title: The answer in short.
         score: Its probability, or what a translation is ranked by.
-        heads: The weights by what attends: "encoder", and of a translator "decoder" and "cross".
+        heads: The weights by what attends: "encoder", and of a translator "decoder" and "cross"; of
+            a recurrent one "cross" alone.
         outcomes: What the model says or may say: classes, the most probable first; the best tokens
             for each [MASK]; or each token of a translation.
         contributions: (A, S), float32: gradient × input of the logit of each of the A outcomes, at
@@ -90,17 +91,21 @@ class AttentionArrays:
     @property
     def tokens(self) -> list[str]:
         """Returns the S tokens that the encoder reads."""
-        return [token.text for token in self.heads["encoder"].keys]
+        return [token.text for token in self._first.keys]
 
     @property
     def weights(self) -> np.ndarray:
-        """Returns the weights of the encoder: (L, N, S, S), float32."""
-        return self.heads["encoder"].weights
+        """Returns the weights of the encoder: (L, N, S, S), float32; else those of `heads`."""
+        return self._first.weights
 
     @property
-    def rollout(self) -> np.ndarray:
+    def rollout(self) -> np.ndarray | None:
         """Returns the rollout of the encoder: (S, S), float32."""
-        return self.heads["encoder"].rollout
+        return self._first.rollout
+
+    @property
+    def _first(self) -> Heads:
+        return next(iter(self.heads.values()))
 
 
 def self_attention(tokens: list[Token], weights: np.ndarray) -> Heads:

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import tensorflow as tf
 
+from ...models import Translator
 from ..attention.arrays import Heads, Outcome, Token, rollout, self_attention
 from ..attention.attention import Attention
 from ..attention.gradients import gradient_times_input
@@ -24,50 +25,52 @@ def attend_to_translations(run, prediction) -> Attention:
     Those of the others are its `alternatives`. Translations are read anew, as whoever wrote them:
     what a search wrote may have been cut into other pieces.
     """
-    written = [(each.translation, each.score) for each in prediction.n_best]
     note = ""
     if prediction.truncated:
         note = f"The text is longer than {run.max_sequence_length} tokens: the rest is not read."
         logger.warning(note)
-    encoder = None
-    found = []
-    for translation, score in written:
-        each = _attend(run, prediction, translation, score, note, encoder)
-        encoder = each.heads["encoder"]
-        found.append(each)
-    return replace(found[0], alternatives=found[1:])
+    best, *others = (_attend(run, prediction, each, note) for each in prediction.n_best)
+    if "encoder" in best.heads:  # it is the same for all translations
+        same = {"encoder": best.heads["encoder"]}
+        others = [replace(each, heads={**each.heads, **same}) for each in others]
+    return replace(best, alternatives=others)
 
 
-def _attend(run, prediction, translation, score, note, encoder) -> Attention:
+def _attend(run, prediction, alternative, note: str) -> Attention:
     tokenizer, model = run.tokenizer, run.model
-    pairs = tokenizer.encode_pairs([prediction.text], [translation], run.max_sequence_length)
+    texts = [prediction.text], [alternative.translation]
+    pairs = tokenizer.encode_pairs(*texts, run.max_sequence_length)
     inputs, targets, _ = pack(pairs, np.array([0]), tokenizer.pad_id)
     sources, words = (of_sentence_pieces(tokenizer.pieces(ids[0]), {END, PAD}) for ids in pairs)
-    mask = inputs["encoder_padding_mask"]
-    embedded = model.embedding(inputs["encoder_token_ids"])  # (1, S, D)
-    if encoder is None:  # it is the same for all translations
-        encoder = self_attention(
-            sources, np.array(model.encoder.attention_weights(embedded, mask)[0])
-        )
-    x, memory = model.embedding(inputs["decoder_token_ids"]), model.encoder(embedded, mask)
-    own = np.array(model.decoder.self_attention_weights(x, memory, mask)[0])  # (L, N, T, T)
-    cross = np.array(model.decoder.attention_weights(x, memory, mask)[0])  # (L, N, T, S)
     return Attention(
         subject=run.described,
         prediction=prediction,
-        title=translation,
-        score=score,
-        heads={
-            "encoder": encoder,
-            "decoder": Heads(words, [START, *words[:-1]], own, rollout(own), is_causal=True),
-            "cross": Heads(words, encoder.keys, cross),
-        },
+        title=alternative.translation,
+        score=alternative.score,
+        heads=_heads(model, inputs, sources, words),
         outcomes=_outcomes(model, inputs, targets[0], words),
         contributions=gradient_times_input(
-            _logits_of(model, inputs, targets[0]), embedded, len(words)
+            _logits_of(model, inputs, targets[0]),
+            model.embedding(inputs["encoder_token_ids"]),  # (1, S, D)
+            len(words),
         ),
         note=note,
     )
+
+
+def _heads(model, inputs, sources: list[Token], words: list[Token]) -> dict[str, Heads]:
+    """Returns the weights of encoder, decoder and cross-attention: a recurrent one has the last."""
+    cross = {"cross": Heads(words, sources, np.array(model.alignments(inputs)[0]))}
+    if not isinstance(model, Translator):
+        return cross
+    mask = inputs["encoder_padding_mask"]
+    embedded, x = (model.embedding(inputs[f"{side}_token_ids"]) for side in ("encoder", "decoder"))
+    read = np.array(model.encoder.attention_weights(embedded, mask)[0])  # (L, N, S, S)
+    memory = model.encoder(embedded, padding_mask=mask)  # (1, S, D)
+    own = np.array(model.decoder.self_attention_weights(x, memory, mask)[0])  # (L, N, T, T)
+    before = [START, *words[:-1]]
+    decoder = Heads(words, before, own, rollout(own), is_causal=True)
+    return {"encoder": self_attention(sources, read), "decoder": decoder, **cross}
 
 
 def _outcomes(model, inputs, targets, words: list[Token]) -> list[Outcome]:
@@ -82,11 +85,12 @@ def _outcomes(model, inputs, targets, words: list[Token]) -> list[Outcome]:
 def _logits_of(model, inputs, targets):
     """Returns a function of copies of the embedded source to the logits of tokens, by number."""
     targets, written = tf.constant(targets), model.embedding(inputs["decoder_token_ids"])
+    mask_name = "padding_mask" if isinstance(model, Translator) else "mask"  # Keras' own layers
 
     def outputs_of(copies, numbers):
         mask = tf.repeat(inputs["encoder_padding_mask"], len(copies), axis=0)  # (A', S)
         x = tf.repeat(written, len(copies), axis=0)  # (A', T, D)
-        memory = model.encoder(copies, padding_mask=mask)  # (A', S, D)
+        memory = model.encoder(copies, **{mask_name: mask})  # (A', S, D)
         x = model.decoder(x, memory, memory_padding_mask=mask)  # (A', T, D)
         x = tf.gather(x, numbers, batch_dims=1)[:, tf.newaxis]  # (A', 1, D), of its own position
         return tf.gather(model.head(x)[:, 0], tf.gather(targets, numbers), batch_dims=1)
