@@ -64,11 +64,14 @@ def _first_to_try(stacks: Sequence[Heads], room: int) -> int:
 
 
 def pack_weights(weights: np.ndarray, levels: int, causal: bool = False) -> dict[str, Any]:
-    """Packs weights (..., T, S) for a page: what `unpack_weights` gives back.
+    """Packs weights (L, ..., T, S) for a page: what `unpack_weights` gives back.
 
     Where they are `causal`, those above the diagonal are zeros.
     """
-    packed = _packed(quantize(weights, levels), levels)
+    steps = np.stack(
+        [quantize(block, levels) for block in weights]
+    )  # by blocks: memory stays small
+    packed = _packed(steps, levels)
     return {**packed, "causal": True} if causal else packed
 
 

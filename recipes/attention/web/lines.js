@@ -1,5 +1,6 @@
 // Draws the tokens in two columns, with lines between: the more ink, the larger the weight.
 
+const LONG = 60; // tokens of either side
 const ROW = 24; // pixels
 const SHADES = 32; // so that lines of a shade are drawn together
 const MOST_LINES = 1200; // where none is looked at, the heaviest
@@ -32,6 +33,7 @@ function linesView(root) {
       ...column(left, "query", grid.queries, grid.rows),
       ...column(right, "key", grid.keys, grid.columns),
     ];
+    root.classList.toggle("long", rows.length > 2 * LONG); // it scrolls by itself
     for (const each of settle) each();
   }
 
@@ -90,7 +92,8 @@ function linesView(root) {
 
   function stroke(context, lines, sign, shade, width, isSeen) {
     const share = shade / SHADES;
-    context.strokeStyle = css(sign < 0 ? colours.against : colours.accent, 0.04 + 0.96 * share ** 1.4);
+    const strength = share ** (state.focus ? 1.2 : 2); // of all lines, the strong ones are to be seen
+    context.strokeStyle = css(sign < 0 ? colours.against : colours.accent, 0.03 + 0.97 * strength);
     context.lineWidth = 0.5 + 3 * share;
     context.beginPath();
     for (const [y, x] of lines) {
