@@ -13,6 +13,7 @@ from ..declarations import divided
 from ..devices.cluster import read_cluster
 from ..runs.config import named
 from ..runs.directories import RUN_CONTENTS, check_output, default_output
+from ..runs.interrupted import forget_written
 from ..tasks import TASKS, Task
 from . import options
 from .config import config
@@ -60,6 +61,7 @@ def train(
     check_start(settings["checkpoint"])
     name = task.load("sources", "check_sources")(**sources)
     output = output or default_output(name, task.prefix)
+    forget_written(output)
     check_output(output, RUN_CONTENTS, overwrite)
     share_work(settings["strategy"], workers, output)
     if is_chief := _is_chief(settings["strategy"]):

@@ -249,7 +249,7 @@ def default_output(source: str | Path, prefix: str = "") -> Path:
 
 
 def state_directory(output: Path) -> Path:
-    """Returns the directory of the state of several workers' training, until its run is written."""
+    """Returns the directory of the states of a training, until its run is written."""
     return output.with_name(f".{output.name}.state")
 
 
