@@ -18,6 +18,7 @@ from ..tasks import TASKS, Task
 from . import options
 from .config import config
 from .launcher import launch
+from .signals import ended_by_signals
 from .support import check_start, load_tfds, quiet, say
 
 
@@ -44,7 +45,8 @@ def add_command(task: Task) -> None:
     @click.option("--json", "as_json", is_flag=True, help="Print the metrics as one JSON object.")
     def command(config, workers, output, overwrite, as_json, **given) -> None:
         given = divided({**given, **config}, sources, settings)
-        train(task, given, workers, output, overwrite, as_json)
+        with ended_by_signals():
+            train(task, given, workers, output, overwrite, as_json)
 
 
 def train(
