@@ -12,7 +12,7 @@ import small_runs
 from regard import UserError
 from regard.models import disk
 from regard.recipes.errors import Terminated
-from regard.recipes.runs.interrupted import kept_until_written
+from regard.recipes.runs.interrupted import forget_written, kept_until_written, note_written
 from regard.recipes.training import keeping
 
 
@@ -139,3 +139,18 @@ def test_no_state_no_directory(tmp_path):
     with pytest.raises(KeyError), kept_until_written(tmp_path / "deep" / "run"):
         raise KeyError
     assert names_in(tmp_path) == []
+
+
+@pytest.mark.parametrize("is_written", [False, True])
+def test_what_is_left_beside_a_run_that_is_there(is_written, tmp_path):
+    """It goes if it is what the run was made of, not if it is to replace the run."""
+    run, state = tmp_path / "run", tmp_path / ".run.state"
+    run.mkdir()
+    state.mkdir()
+    (run / "run.json").write_text("{}")
+    (state / "training-0.1.state").touch()
+    note_written(state, run)
+    if not is_written:
+        (run / "run.json").write_text("{1}")
+    forget_written(run)
+    assert state.exists() != is_written

@@ -14,6 +14,7 @@ from ..errors import UserError, WorkerLost
 from ..training.states import SUFFIX
 from .directories import state_directory
 
+LOCK_SECONDS = 1.0  # for another process to see that there is nothing to keep
 LOCK, WRITTEN = "lock", "written"  # files beside the states
 
 logger = logging.getLogger("regard")
@@ -39,9 +40,9 @@ def kept_until_written(output: Path) -> Iterator[Path]:
             except BaseException:
                 clear_leftovers(directory)
                 if not has_states(directory):
-                    shutil.rmtree(directory, ignore_errors=True)
+                    _remove(directory)
                 raise
-            shutil.rmtree(directory, ignore_errors=True)
+            _remove(directory)
     finally:
         for path in made:
             with suppress(OSError):  # it is in use
@@ -62,13 +63,23 @@ def clear_leftovers(directory: Path) -> None:
             path.unlink(missing_ok=True)
 
 
+def _remove(directory: Path) -> None:
+    """Deletes a directory of states, what tells that it may be deleted last."""
+    for path in sorted(directory.iterdir(), key=lambda path: path.name == WRITTEN):
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+    directory.rmdir()
+
+
 @contextmanager
 def _locked(directory: Path) -> Iterator[None]:
     """Keeps other trainings out of a directory; where its disk has no locks, it does not.
 
     The lock is gone with its process.
     """
-    lock = filelock.FileLock(directory / LOCK, blocking=False)
+    lock = filelock.FileLock(directory / LOCK, timeout=LOCK_SECONDS)
     try:
         directory.mkdir(parents=True, exist_ok=True)
         lock.acquire()
@@ -94,15 +105,19 @@ def note_written(directory: Path, run: Path) -> None:
 
 
 def forget_written(output: Path) -> None:
-    """Deletes the states of a run that is there, and whose training died just after that."""
+    """Deletes what is left of a training that died when its run was there, or without a state."""
     directory = state_directory(output)
-    try:
-        is_written = (directory / WRITTEN).read_text() == _fingerprint(output)
-    except (OSError, ValueError):
+    if not directory.is_dir() or (has_states(directory) and not _is_written(directory, output)):
         return
-    if is_written:
-        with _locked(directory):
-            shutil.rmtree(directory, ignore_errors=True)
+    with suppress(UserError, OSError), _locked(directory):  # else a training has it
+        _remove(directory)
+
+
+def _is_written(directory: Path, output: Path) -> bool:
+    try:
+        return (directory / WRITTEN).read_text() == _fingerprint(output)
+    except (OSError, ValueError):
+        return False
 
 
 def _fingerprint(run: Path) -> str:
