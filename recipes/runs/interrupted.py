@@ -70,7 +70,8 @@ def _remove(directory: Path) -> None:
             shutil.rmtree(path, ignore_errors=True)
         else:
             path.unlink(missing_ok=True)
-    directory.rmdir()
+    with suppress(OSError):  # another process looks for it
+        directory.rmdir()
 
 
 @contextmanager
@@ -137,7 +138,8 @@ def saying_how_to_go_on(current) -> Iterator[None]:
         raise
     except Exception as error:
         if not (current.is_trained and has_states(current.state)):
-            _add_advice(error, current.state)
+            if not isinstance(error, UserError):  # which says by itself what to do
+                _add_advice(error, current.state)
             raise
         logger.debug("What came while the run was written:", exc_info=True)
         reason = str(error).rstrip(".") or type(error).__name__
