@@ -24,8 +24,8 @@ logger = logging.getLogger("regard")
 class KeepState(keras.callbacks.Callback):
     """Writes the state of a training; must come after the callbacks that it is given.
 
-    A copy of the state is made between two steps, and written while the training goes on. What goes
-    wrong with that is a warning: the state before it is still there. Of several workers, all copy
+    The state is taken between two steps, and written while the training goes on. What goes
+    wrong with that is a warning: the state before it is still there. Of several workers, all take
     their part after the same step, on which they agree about once a second.
     """
 
@@ -37,7 +37,7 @@ class KeepState(keras.callbacks.Callback):
         self._writer = ThreadPoolExecutor(1)
         self._writing: Future | None = None
         self._taken = time.monotonic()  # when the last state was
-        self._waited = self._took = 0.0  # seconds: for the copy, and until it was written
+        self._waited = self._took = 0.0  # seconds: to take it, and until it was written
         self._is_warned = False
         self._is_restored = False
         self._steps = self._met_at = 0
@@ -108,7 +108,7 @@ class KeepState(keras.callbacks.Callback):
             self._keep(0, is_over)
 
     def _keep(self, step: int, is_over: bool) -> None:
-        """Copies the state after a step of the epoch, 0 at its end, and has it written."""
+        """Takes the state after a step of the epoch, 0 at its end, and has it written."""
         self._settle()
         began = time.monotonic()
         notes = {"step": step, "is_over": is_over, "last_epoch": self.params["epochs"]}

@@ -119,7 +119,7 @@ class Resume:
             restored()
 
     def keep(self, model: keras.Model, best, notes: dict[str, Any]) -> State | None:
-        """Returns a copy of what changes in a training, to be written; None where others write.
+        """Returns what changes in a training, as it is now; None where other workers write it.
 
         Within an epoch all workers must call it after the same step.
         """
@@ -129,7 +129,7 @@ class Resume:
         best_weights = []
         if best is not None:
             notes, best_weights = {**notes, "best": best.known()}, best.best_weights or []
-        weights = [keras.ops.convert_to_numpy(variable) for variable in _changing(model)]
+        weights = [_value_of(variable) for variable in _changing(model)]
         return State(weights, list(best_weights), figures, notes)
 
     def _check_room(self, model: keras.Model, best) -> None:
@@ -157,6 +157,12 @@ def _changing(model: keras.Model) -> list[keras.Variable]:
     figures = {id(variable) for variable in model.metrics_variables}
     own = [variable for variable in model.variables if id(variable) not in figures]
     return [*own, *model.optimizer.variables]
+
+
+def _value_of(variable: keras.Variable) -> np.ndarray:
+    """Returns what a variable holds now, without a copy on a CPU: the next update makes it."""
+    first, *_ = tf.distribute.get_strategy().experimental_local_results(variable.value)
+    return np.asarray(first.read_value())
 
 
 def _figures(model: keras.Model) -> list[np.ndarray]:
