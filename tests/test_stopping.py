@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from regard.recipes.cli import commands
 from regard.recipes.errors import Terminated
 from regard.recipes.training import stopping
 from regard.recipes.training.stopping import Stopping
@@ -94,3 +95,15 @@ def test_a_process_that_waits(number, again):
     _, said = process.communicate(timeout=20)
     assert process.returncode == 128 + number
     assert said.count("\n") == 1 and "run the same command again" in said
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), Terminated()])
+def test_the_command_line_says_how_to_go_on(error, monkeypatch, capsys):
+    def stop(*_):
+        error.add_note("The training is kept in a place.")
+        raise error
+
+    monkeypatch.setattr(commands.cli, "invoke", stop)
+    status = 128 + (signal.SIGTERM if isinstance(error, Terminated) else signal.SIGINT)
+    assert commands.run_command(["fit", "text", "a.csv"]) == status
+    assert capsys.readouterr().err == "Stopped. The training is kept in a place.\n"
