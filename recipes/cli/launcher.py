@@ -21,6 +21,7 @@ from pathlib import Path
 
 from ..errors import WORKER_LOST, Terminated, UserError
 from ..runs.directories import state_directory
+from .signals import AGAIN_SECONDS
 
 logger = logging.getLogger("regard")
 
@@ -101,9 +102,14 @@ def _run_once(num_workers: int, command: Sequence[str]) -> int:
 
 def _pass_on(number: int, workers: list[subprocess.Popen]) -> None:
     """Hands a signal on to the workers, and waits until they have left; another one ends that."""
+    signals = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(each, signal.SIG_IGN) for each in signals]
     for worker in workers:
         if worker.poll() is None:
             worker.send_signal(number)
+    time.sleep(AGAIN_SECONDS)
+    for each, handler in zip(signals, before, strict=True):
+        signal.signal(each, handler)
     until = time.monotonic() + LEAVE_SECONDS
     while time.monotonic() < until and any(worker.poll() is None for worker in workers):
         time.sleep(_PAUSE)
