@@ -223,10 +223,14 @@ def restore(directory: Path) -> None:
 
 def _prefix(target: Path, kind: str) -> str:
     """Returns how the names of workspaces begin in which something gets a name, and no others."""
-    name = target.name
-    if len(os.fsencode(name)) > MOST_BYTES:
-        name = hashlib.sha256(os.fsencode(name)).hexdigest()[:32]
-    return f".{name}.{kind}-"
+    return f".{_short(target.name)}.{kind}-"
+
+
+def _short(name: str) -> str:
+    """Returns a name, or its hash where it is so long that nothing can be added to it."""
+    if len(os.fsencode(name)) <= MOST_BYTES:
+        return name
+    return hashlib.sha256(os.fsencode(name)).hexdigest()[:32]
 
 
 def _keep_mode(new: Path, target: Path) -> None:
@@ -250,7 +254,7 @@ def default_output(source: str | Path, prefix: str = "") -> Path:
 
 def state_directory(output: Path) -> Path:
     """Returns the directory of the states of a training, until its run is written."""
-    return output.with_name(f".{output.name}.state")
+    return output.with_name(f".{_short(output.name)}.state")
 
 
 def holds_run(directory: Path) -> bool:

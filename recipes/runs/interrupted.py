@@ -144,7 +144,7 @@ def saying_how_to_go_on(current) -> Iterator[None]:
         logger.debug("What came while the run was written:", exc_info=True)
         reason = str(error).rstrip(".") or type(error).__name__
         if not isinstance(error, UserError):
-            reason = f"{current.output} could not be written: {reason}"
+            reason = f"{current.output} cannot be written: {reason}"
         raise UserError(f"{reason}. {_advice(current.state)}") from error
     except BaseException as error:
         _add_advice(error, current.state)
