@@ -8,6 +8,7 @@ from test_floors import ROOT, modules
 # What writes by another way, and why.
 EXCEPTIONS = {
     "recipes.cli.commands: os.open": "the null device, where the reader of our output has gone",
+    "recipes.cli.signals: os.write": "to the terminal",
     "recipes.cli.support: os.write": "to the terminal",
     "recipes.cli.support: tempfile.TemporaryFile": "what TensorFlow prints, which has no name",
     "recipes.data.parquet_writing: ParquetWriter": "into a file of `disk.create`",
@@ -18,7 +19,6 @@ EXCEPTIONS = {
         f"recipes.training.resuming: {name}": ""
         for name in ("open", "os.fsync", "os.replace", "save")
     },
-    "recipes.runs.session: open": "",
     "recipes.runs.drawing: figure.savefig": "into a file of `disk.create`",
     "recipes.runs.workspaces: mkdtemp": "an empty directory with a name that nobody has",
     "recipes.serving.export: tf.saved_model.save": "TensorFlow's own; `watch` is called before it",

@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from ...models import disk
 from ..devices.strategy import (
     is_chief,
     num_replicas,
@@ -147,7 +148,7 @@ class Session:
         seed = self.asked.get("seed", Settings.seed)  # the first of several
         settings = {**settings, "seed": seed, "tensorboard": None}  # logs are not to be mixed
         write_config(self.directory / CONFIG, self.task, self.asked, settings)
-        with open(self.directory / "history.csv", "w", encoding="utf-8", newline="") as file:
+        with disk.create(self.directory / "history.csv", encoding="utf-8", newline="") as file:
             writer = csv.DictWriter(file, fieldnames=list(history[0]))
             writer.writeheader()
             writer.writerows(history)
