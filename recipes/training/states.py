@@ -9,6 +9,7 @@ import hashlib
 import json
 import logging
 import os
+import shlex
 from collections.abc import Mapping
 from itertools import chain
 from pathlib import Path
@@ -153,7 +154,7 @@ class StateFiles:
         if said:
             raise UserError(
                 f"{self.directory} has an interrupted training that cannot be gone on with: "
-                f"{'; '.join(said)}. Delete it to begin anew: rm -r {self.directory}"
+                f"{'; '.join(said)}. Delete it to begin anew: {self._deletion()}"
             )
         return None, "none"
 
@@ -162,8 +163,11 @@ class StateFiles:
             raise UserError(
                 f"{self.directory} has an interrupted training with other {', '.join(other)}. Go "
                 "on with what it began with, name another directory with --output, or delete it "
-                f"to begin anew: rm -r {self.directory}"
+                f"to begin anew: {self._deletion()}"
             )
+
+    def _deletion(self) -> str:
+        return f"rm -r {shlex.quote(str(self.directory))}"
 
 
 def _number(path: Path) -> int:
