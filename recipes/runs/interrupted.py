@@ -11,7 +11,7 @@ import filelock
 
 from ...models import disk
 from ..errors import UserError, WorkerLost
-from ..training.states import SUFFIX
+from ..training.states import PARTIAL, SUFFIX
 from .directories import state_directory
 
 LOCK_SECONDS = 1.0  # for another process to see that there is nothing to keep
@@ -24,7 +24,7 @@ logger = logging.getLogger("regard")
 def kept_until_written(output: Path) -> Iterator[Path]:
     """Opens the directory of the states of a run's training, for nobody else meanwhile.
 
-    What a process left there that is dead, but for states, is cleared away. The directory goes when
+    What a dead process left there, but for states, is cleared away. The directory goes when
     all within is done, and where it would stay without a state.
 
     Raises:
@@ -55,22 +55,21 @@ def has_states(directory: Path) -> bool:
 
 
 def clear_leftovers(directory: Path) -> None:
-    """Deletes all but the states and the lock."""
+    """Deletes what is no state and no lock of what trainings write into a directory."""
     for path in directory.iterdir():
-        if path.is_dir():
+        if path.is_dir() and path.name.startswith("."):  # a run that was being written
             shutil.rmtree(path, ignore_errors=True)
-        elif path.suffix != SUFFIX and path.name != LOCK:
+        elif path.suffix == PARTIAL or path.name == WRITTEN:
             path.unlink(missing_ok=True)
 
 
 def _remove(directory: Path) -> None:
     """Deletes a directory of states, what tells that it may be deleted last."""
-    for path in sorted(directory.iterdir(), key=lambda path: path.name == WRITTEN):
-        if path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            path.unlink(missing_ok=True)
-    with suppress(OSError):  # another process looks for it
+    for path in directory.glob(f"*{SUFFIX}"):
+        path.unlink(missing_ok=True)
+    (directory / LOCK).unlink(missing_ok=True)
+    clear_leftovers(directory)
+    with suppress(OSError):  # another process looks for it, or something else is there
         directory.rmdir()
 
 
