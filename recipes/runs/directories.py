@@ -127,11 +127,18 @@ def file_written_aside(file: Path, overwrite: bool = False) -> Iterator[Path]:
 
 @contextmanager
 def said_of(wanted: Path) -> Iterator[None]:
-    """Says in one line that something is not written, if a disk or memory is full or fails."""
+    """Says in one line that something is not written, if a disk or memory is full or fails.
+
+    If it is by a file elsewhere, such as one that was to be read, it is named.
+    """
     try:
         yield
     except (OSError, MemoryError) as error:
-        raise UserError(f"{wanted} cannot be written: {reason_of(error)}.") from error
+        file, reason = getattr(error, "filename", None), reason_of(error)
+        place = os.path.dirname(os.path.abspath(wanted))
+        if isinstance(file, str) and not Path(os.path.abspath(file)).is_relative_to(place):
+            reason = f"{file}: {reason}"
+        raise UserError(f"{wanted} cannot be written: {reason}.") from error
 
 
 def _check_replaceable(
