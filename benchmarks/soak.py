@@ -8,12 +8,13 @@ and over HTTP by what `regard serve` runs. Texts are of all lengths and scripts,
 UTF-8 among them, images of several sizes and formats, batches of 1 to 64, and some requests are
 mistakes. Every answer is compared with that of the same request asked alone before.
 
-It prints a row for each: requests, wrong answers, memory (RSS) after the first tenth, which is the
-warm-up, and at the end, and how much TensorFlow traced after the warm-up. It exits with 1 if an
-answer is wrong, memory has grown by 2% or more, or anything was traced.
+It prints a row for each: requests, wrong answers, memory (RSS) after a warm-up, by how much that
+has grown at the end, and how much TensorFlow traced after the warm-up. It exits with 1 if an answer
+is wrong, memory has grown by 2% or more, or anything was traced.
 """
 
 import argparse
+import atexit
 import base64
 import json
 import os
@@ -33,6 +34,7 @@ import numpy as np
 KINDS = ("text", "pairs", "images", "translation")
 WAYS = ("functions", "serve")
 DISTINCT = 200  # requests, asked again and again
+WARM_UP = 5000  # requests, or half of them: libraries keep kernels for each size of a batch
 MOST_DRIFT = 0.02
 TOLERANCE = 1e-3  # of scores: a batch that others are in is rounded otherwise
 WORDS = (
@@ -124,7 +126,9 @@ class Served:
 
     def __init__(self, export: Path):
         command = [sys.executable, __file__, "--serve", str(export)]
-        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        pipes = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
+        self.process = subprocess.Popen(command, **pipes, text=True)
+        atexit.register(self.process.kill)
         self.pid = self.process.pid
         self.port = next(
             int(line.rpartition(" until")[0].rpartition(":")[2])
@@ -133,8 +137,8 @@ class Served:
         )
         self.said, self.local = [], threading.local()
         threading.Thread(target=self._listen, daemon=True).start()
-        model = json.loads(self._request("GET", "/metadata"))["metadata"]["signature_def"]
-        self.names = sorted(model["serving_default"]["inputs"], reverse=True)
+        found = json.loads(self._request("GET", "/metadata"))["metadata"]["signature_def"]
+        self.names = sorted(found["signature_def"]["serving_default"]["inputs"], reverse=True)
 
     def _listen(self) -> None:
         self.said += (line for line in self.process.stderr)
@@ -211,12 +215,11 @@ def soak(kind: str, way: str, export: Path, number: int, threads: int) -> list:
         def is_wrong(index: int) -> bool:
             return not alike(server.ask(asked[index]), expected[index])
 
-        wrong += sum(pool.map(is_wrong, order[: number // 10]))
+        warm_up = max(number // 10, min(number // 2, WARM_UP))
+        wrong += sum(pool.map(is_wrong, order[:warm_up]))
         before, traces = memory_of(server.pid), server.traces()
-        wrong += sum(pool.map(is_wrong, order[number // 10 :]))
+        wrong += sum(pool.map(is_wrong, order[warm_up:]))
     drift, traced = memory_of(server.pid) / before - 1, server.traces() - traces
-    if way == "serve":
-        server.process.terminate()
     speed = number / (time.time() - began)
     return [kind, way, number, wrong, before // 2**20, f"{drift:+.2%}", traced, round(speed)]
 

@@ -34,6 +34,8 @@ class Trial:
     def __init__(self, name: str, seed: int, folder: Path):
         self.name, self.seed, self.folder = name, seed, folder
         self.parser = PARSERS[name]
+        if self.parser.has_tensorflow:
+            import keras  # noqa: F401  before modules of ours, which it imports in its turn
         self.sound = self.parser.files()
         self.refusals = self.parser.refusals()
         self.counts: Counter[str] = Counter()
