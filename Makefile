@@ -37,6 +37,18 @@ check: $(INTEROP)
 	$(MAKE) lint
 	$(PYTEST)
 
+# Damaged files and requests: SECONDS for each parser, or for those in PARSERS.
+SECONDS = 600
+PARSERS =
+fuzz: $(INSTALLED)
+	PYTHONPATH=tests $(VENV)/bin/python -m fuzz --seconds $(SECONDS) $(PARSERS)
+
+# Mixed requests to an export of each kind: answers, memory, and what is traced.
+REQUESTS = 100000
+KINDS =
+soak: $(INSTALLED)
+	PYTHONPATH=tests $(VENV)/bin/python benchmarks/soak.py --requests $(REQUESTS) $(KINDS)
+
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv --clear $(VENV)
 	$(INSTALL) '.[dev]'

@@ -19,6 +19,14 @@ class WorkerLost(RuntimeError):
     """
 
 
+class Terminated(SystemExit):
+    """The process was told to end, by SIGTERM; it ends with the status that shells give that."""
+
+    def __init__(self):
+        super().__init__(TERMINATED)
+
+
+TERMINATED = 143  # 128 and the number of SIGTERM
 WORKER_LOST = 138  # from 128 on, Kubernetes' TFJob starts a worker again (restartPolicy: ExitCode)
 
 

@@ -85,9 +85,11 @@ class Walk:
         command: What writes. Done again, it must do as well.
         prepare: Puts there what is there before; by default nothing is.
         recover: What commands do that read there, before they do.
+        kept: The hidden name of what may be left, for the same command to go on with.
     """
 
-    def __init__(self, folder, command, prepare=lambda: None, recover=lambda: None):
+    def __init__(self, folder, command, prepare=lambda: None, recover=lambda: None, kept="?"):
+        self.kept = kept
         self.folder, self.command = folder, command
         self.prepare, self.recover = prepare, recover
         self._begin()
@@ -107,13 +109,16 @@ class Walk:
         """Fails at a step: one line is said, and nothing is left of it."""
         error = fail_at(number, make_error, self.command)
         assert type(error).__name__ == "UserError" and "\n" not in str(error), error
-        assert contents(self.folder) in (self.old, self.new)
+        self.recover()
+        found = contents(self.folder)
+        assert set(found) - set(seen(found)) <= {name for name in found if self.kept in name}
+        assert seen(found) in (seen(self.old), self.new)
 
     def kill(self, number):
         """Dies at a step, and does the same again: nothing is left of the first time."""
         kill_at(number, self.command)
         self.recover()
-        assert seen(contents(self.folder)) in (self.old, self.new)
+        assert seen(contents(self.folder)) in (seen(self.old), self.new)
         self.command()
         assert contents(self.folder) in (self.new, self.again)
 

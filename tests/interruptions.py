@@ -1,54 +1,53 @@
-"""Trainings that stop before their end, and keep what they go on from."""
+"""Trainings that stop before their end, and go on from what they have kept."""
+
+import os
+import signal
+from contextlib import contextmanager
 
 import pytest
 
-from regard.recipes.runs.session import Session
 from regard.recipes.training import fit as training
-from regard.recipes.training import resuming
 
 
-def keep_state(monkeypatch, state):
-    """Keeps the state of every training in a directory, each epoch, as on the chief of several."""
-    monkeypatch.setattr(resuming, "SAVE_SECONDS", 0.0)
-    create = Session.__init__
+@contextmanager
+def at_each_step(act):
+    """Calls `act` after every step that a training makes, with the callback that keeps its state.
 
-    def create_with_state(self, *arguments):
-        create(self, *arguments[:-1], state)
-
-    monkeypatch.setattr(Session, "__init__", create_with_state)
-
-
-def stop_before(monkeypatch, epoch):
-    """Stops a training when an epoch, counted from 0, begins; lists those that began before it."""
-    epochs = []
-
-    class Stopping(training.Progress):
-        def on_epoch_begin(self, number, logs=None):
-            if number >= epoch:
-                raise KeyboardInterrupt
-            epochs.append(number)
-            super().on_epoch_begin(number, logs)
-
-    monkeypatch.setattr(training, "Progress", Stopping)
-    return epochs
-
-
-def in_two_sittings(fit, state, epochs):
-    """Trains, is interrupted before the last epoch, and goes on; no epoch is trained twice.
-
-    Args:
-        fit: Trains; its value is returned.
-        state: An empty directory, for the state.
-        epochs: Number of epochs of the whole training.
+    Yields the list of the steps, counted from 0 in each epoch.
     """
+    steps = []
+
+    class Watching(training.KeepState):
+        def on_train_batch_end(self, batch, logs=None):
+            if logs:
+                steps.append(batch)
+                act(self, steps)
+            super().on_train_batch_end(batch, logs)
+
     with pytest.MonkeyPatch.context() as patched:
-        keep_state(patched, state)
-        with patched.context() as once:
-            first = stop_before(once, epochs - 1)
-            with pytest.raises(KeyboardInterrupt):
-                fit()
-        assert first == list(range(epochs - 1))
-        second = stop_before(patched, epochs)
+        patched.setattr(training, "KeepState", Watching)
+        yield steps
+
+
+def stop_in_the_second_epoch(keep, steps):
+    """Ends a training as Ctrl-C does, after three steps of its second epoch."""
+    if len(steps) == keep.params["steps"] + 3:
+        os.kill(os.getpid(), signal.SIGINT)
+
+
+def in_two_sittings(fit):
+    """Trains, is interrupted within the second epoch, and goes on with the step after.
+
+    `fit` trains; its value is returned.
+    """
+    with (
+        at_each_step(stop_in_the_second_epoch) as first,
+        pytest.raises(KeyboardInterrupt) as stopped,
+    ):
+        fit()
+    assert "run the same command again" in stopped.value.__notes__[0]
+    with at_each_step(lambda *_: None) as second:
         run = fit()
-        assert second == [epochs - 1]
+    # The last step of before is made once more.
+    assert (first[-1], second[:2]) == (2, [2, 3])
     return run

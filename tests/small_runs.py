@@ -179,14 +179,14 @@ def largest_difference(first, second):
 
 
 def main():
-    """Trains as one of several workers, with a state at the end of every epoch."""
+    """Trains as one of several workers, with a state every few steps."""
     task, output, settings = *sys.argv[1:3], json.loads(sys.argv[3])
     if isinstance(settings, list):
         settings = settings[json.loads(os.environ["TF_CONFIG"])["task"]["index"]]
     from regard.recipes.errors import WORKER_LOST, UserError, WorkerLost
-    from regard.recipes.training import resuming
+    from regard.recipes.training import keeping
 
-    resuming.SAVE_SECONDS = 0.0
+    keeping.SAVE_SECONDS = 0.0
     status = 0
     try:
         fit(task, output, **settings)

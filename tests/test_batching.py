@@ -2,7 +2,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from regard.recipes.text.batches import hide_tokens, ordered_batches, training_batches
+from regard.recipes.text.batches import (
+    hide_tokens,
+    ordered_batches,
+    prediction_batches,
+    training_batches,
+)
+from regard.recipes.text.encoding import Encoded
 from regard.recipes.tokenizers.pieces import SPECIAL_TOKENS
 from regard.recipes.tokenizers.wordpiece import WordPieceTokenizer
 from regard.recipes.training.token_budget import BUCKET_LENGTHS, TokenBudget, bucket_lengths
@@ -100,6 +106,19 @@ def test_ordered_dataset_covers_everything_in_order(tokenizer):
     plan = TokenBudget(token_ids.row_lengths().numpy(), batch_tokens=16)
     indices = [batch.numpy().tolist() for _, batch in ordered_batches(plan, token_ids, tokenizer)]
     assert indices == [batch.tolist() for batch in plan.in_order()]
+
+
+def test_of_many_texts_batches_have_few_shapes(tokenizer):
+    """Each shape that is new costs memory for good; the numbers of texts of a length differ."""
+    shapes, draw = set(), np.random.default_rng(0)
+    for _ in range(20):
+        texts = ["a " * number for number in draw.integers(0, 30, 2048)]
+        ids = tokenizer.encode_all(texts, 64)
+        batches = list(prediction_batches(Encoded(ids, np.arange(2048), np.zeros(2048)), tokenizer))
+        assert {*np.concatenate([rows for _, rows in batches])} == {*range(2048)}
+        assert sum(len(rows) for _, rows in batches) < 1.05 * 2048 + 4 * 32
+        shapes |= {tuple(inputs["token_ids"].shape) for inputs, _ in batches}
+    assert len(shapes) < 40
 
 
 def test_hidden_tokens_are_ordinary_ones_and_follow_the_seed(tokenizer):

@@ -75,6 +75,15 @@ def test_full_disk_is_said_and_leaves_nothing(tmp_path):
     assert os.listdir(tmp_path) == []
 
 
+def test_a_file_elsewhere_that_fails_is_named(tmp_path):
+    with (
+        pytest.raises(UserError, match=r"run cannot be written: .*data/one\.csv: No such file"),
+        written_aside(tmp_path / "runs" / "run", RUN_CONTENTS),
+    ):
+        (tmp_path / "data" / "one.csv").read_bytes()
+    assert os.listdir(tmp_path) == []
+
+
 def test_place_that_is_taken_meanwhile(tmp_path, caplog):
     with written_aside(tmp_path / "run", RUN_CONTENTS) as directory:
         (directory / "run.json").write_text("mine")

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import tensorflow as tf
-from faults import WAYS, Walk, contents, steps_of
+from faults import ERRORS, WAYS, Walk, contents, fail_at, kill_at, steps_of
 
 from regard import TextRun
 from regard.recipes.data.rows import Table
@@ -22,14 +22,17 @@ from regard.recipes.errors import UserError
 from regard.recipes.runs.directories import (
     RUN_CONTENTS,
     holds_run,
+    state_directory,
     written_aside,
 )
 from regard.recipes.runs.drawing import save_figure
+from regard.recipes.runs.interrupted import forget_written, kept_until_written, note_written
 from regard.recipes.runs.scoring import Asked, check_table_output, new_columns, score_table
 from regard.recipes.runs.session import Session
 from regard.recipes.serving import export as serving
 from regard.recipes.serving.export import Export, write_export
 from regard.recipes.serving.warmup_requests import predict_request
+from regard.recipes.training.states import State, StateFiles
 
 
 def go(name, walk, way):
@@ -74,23 +77,40 @@ def write_run(target, run, history):
         folder.mkdir()
         save_figure(picture, folder / "learning_curves.png")
 
-    with written_aside(target, RUN_CONTENTS, overwrite=True) as directory:
+    forget_written(target)
+    with (
+        kept_until_written(target) as state,
+        written_aside(target, RUN_CONTENTS, overwrite=True, aside=state) as directory,
+    ):
         current = Session.__new__(Session)  # without a training
         asked = {"data": "reviews.csv"}
         vars(current).update(task="text", output=target, asked=asked, directory=directory)
         current.write(run, history, report)
+        note_written(state, directory)
+
+
+STATE, FACTS = State([np.arange(9_000.0)], [], [], {"step": 3, "history": []}), {"seed": 0}
 
 
 @pytest.fixture(params=["nothing there", "a run there"])
 def runs(request, trained, small_run, tmp_path):
     target = tmp_path / "runs" / "reviews"
+    files = StateFiles(state_directory(target), "training-0")
 
     def old():
         if request.param == "a run there":
             shutil.copytree(small_run("text"), target)
             (target / "metrics.json").write_text("{}")
+        files.directory.mkdir()
+        files.write(STATE, FACTS)
 
-    return Walk(target.parent, partial(write_run, target, *trained), old, lambda: holds_run(target))
+    def recover():
+        """The training can be gone on with, if its run is not there."""
+        is_there = holds_run(target) and (target / "metrics.json").read_text() != "{}"
+        assert is_there or files.read(FACTS)[0].notes == STATE.notes
+
+    command = partial(write_run, target, *trained)
+    return Walk(target.parent, command, old, recover, files.directory.name)
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -102,7 +122,7 @@ def test_a_run_is_on_disk_before_it_has_its_name(trained, tmp_path):
     target = tmp_path / "run"
     steps = steps_of(partial(write_run, target, *trained))
     (at,) = (number for number, step in enumerate(steps) if step == ("rename", str(target)))
-    written = {path for what, path in steps if what == "write"}
+    written = {path for what, path in steps if what == "write" and ".partial-" in path}
     flushed = {path for what, path in steps[:at] if what == "flush"}
     assert written <= flushed and steps[at + 1 :] == [("flush", str(tmp_path))]
     last_write = max(number for number, (what, _) in enumerate(steps) if what == "write")
@@ -111,10 +131,39 @@ def test_a_run_is_on_disk_before_it_has_its_name(trained, tmp_path):
     names = {os.path.relpath(path, os.path.commonpath(written)) for path in written}
     found = contents(target)
     files = {name for name, content in found.items() if content is not None}
-    assert names == files - {"history.csv"}
+    assert names == files
     folders = {name for name, content in found.items() if content is None}
     base = os.path.commonpath(written)
     assert {os.path.join(base, folder) for folder in folders} | {base} <= flushed
+
+
+# The states of a training
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_state(way, tmp_path):
+    files = StateFiles(tmp_path, "training-0")
+
+    def write(step):
+        files.write(STATE._replace(notes={**STATE.notes, "step": step}), FACTS)
+
+    def kept():
+        return files.read(FACTS)[0].notes["step"]
+
+    for number in range(len(steps_of(lambda: write(1)))):
+        files.clear()
+        write(1)
+        write(2)
+        if way == "killed":
+            kill_at(number, lambda: write(3))
+        else:
+            assert isinstance(fail_at(number, ERRORS[way], lambda: write(3)), OSError | MemoryError)
+            assert {path.suffix for path in tmp_path.iterdir()} == {".state"}
+        assert kept() in (2, 3)
+        write(4)
+        assert kept() == 4
+        assert [path.suffix for path in tmp_path.iterdir()] == [".state"] * 2
+    print(f"a state, {way}: {number + 1} of {number + 1} steps tried, all held")
 
 
 # A table that is asked about

@@ -5,6 +5,7 @@ import gzip
 import json
 import logging
 import lzma
+import zipfile
 from decimal import Decimal
 
 import openpyxl
@@ -331,3 +332,37 @@ def test_labels_that_become_one_are_said(write, caplog):
     assert "labels written in several ways, taken as one: 1, first '1.1' ('1.1', '1.10')" in (
         caplog.text
     )
+
+
+@pytest.mark.parametrize("offsets", [[0, 4, 1], [0, -5, 3], [0, 2**30, 8]])
+def test_cells_of_arrow_that_are_nowhere(offsets, tmp_path):
+    """Arrow takes a file's word for where its cells are: reading them would end the process."""
+    places = [pa.py_buffer(bytes(8 * [255])), pa.array(offsets, pa.int32()).buffers()[1]]
+    texts = pa.Array.from_buffers(pa.string(), 2, [*places, pa.py_buffer(b"good bad")])
+    batch = pa.record_batch({"text": texts, "label": ["a", "b"]})
+    with ipc.new_stream(tmp_path / "a.arrow", batch.schema) as writer:
+        writer.write_batch(batch)
+    with pytest.raises(UserError, match="is not a sound Arrow file"):
+        read_labelled_texts(tmp_path / "a.arrow")
+
+
+def test_columns_of_arrow_whose_names_are_no_text(tmp_path):
+    feather.write_feather(pa.table({"review": ["x"], "label": ["y"]}), tmp_path / "a.arrow")
+    damaged = (tmp_path / "a.arrow").read_bytes().replace(b"review", b"\xff\xffview")
+    (tmp_path / "a.arrow").write_bytes(damaged)
+    with pytest.raises(UserError, match="is not a sound Arrow file"):
+        read_labelled_texts(tmp_path / "a.arrow")
+
+
+@pytest.mark.parametrize("member", ["xl/workbook.xml", "xl/styles.xml", "xl/worksheets/sheet1.xml"])
+def test_a_workbook_with_a_damaged_part(member, tmp_path):
+    book, whole = openpyxl.Workbook(), tmp_path / "whole.xlsx"
+    for row in [("text", "label"), *ROWS]:
+        book.active.append(row)
+    book.save(whole)
+    with zipfile.ZipFile(whole) as old, zipfile.ZipFile(tmp_path / "a.xlsx", "w") as new:
+        for name in old.namelist():
+            content = old.read(name)
+            new.writestr(name, content[: len(content) // 2] if name == member else content)
+    with pytest.raises(UserError, match=r"a\.xlsx is not a sound Excel workbook"):
+        read_labelled_texts(tmp_path / "a.xlsx")

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -65,15 +66,46 @@ def test_too_few_gpus(monkeypatch):
         launch(2, [], (sys.executable, "-c", ""))
 
 
-def test_workers_end_with_who_started_them():
-    child = "import os, time; print(os.getpid(), flush=True); time.sleep(60)"
+WORKER = """
+import os, signal, sys, time
+def leave(number, frame):
+    time.sleep(0.3)
+    os.write(1, b"kept\\n")
+    sys.exit(128 + number)
+for number in (signal.SIGINT, signal.SIGTERM):
+    signal.signal(number, leave)
+os.write(1, b"%d\\n" % os.getpid())
+time.sleep(60)
+"""
+
+
+@pytest.fixture
+def launched():
+    """Two workers under way: the process that has started them, and their numbers."""
     lines = "import sys; from regard.recipes.cli.launcher import launch; "
-    lines += f"launch(2, [], (sys.executable, '-c', {child!r}))"
+    lines += f"launch(2, [], (sys.executable, '-c', {WORKER!r}))"
     launcher = subprocess.Popen([sys.executable, "-c", lines], stdout=subprocess.PIPE, text=True)
-    workers = [int(launcher.stdout.readline()) for _ in range(2)]
+    with launcher:
+        yield launcher, [int(launcher.stdout.readline()) for _ in range(2)]
+        launcher.kill()
+
+
+def test_workers_end_with_who_started_them(launched):
+    """They have time to keep what they did; the same signal may come twice."""
+    launcher, workers = launched
     launcher.terminate()
+    launcher.terminate()
+    assert [launcher.stdout.readline() for _ in workers] == ["kept\n"] * 2
     assert launcher.wait(timeout=30) == 128 + signal.SIGTERM
-    launcher.stdout.close()
     for worker in workers:
         with pytest.raises(ProcessLookupError):
             os.kill(worker, 0)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not tell a child")
+def test_workers_end_when_who_started_them_is_killed(launched):
+    launcher, _ = launched
+    began = time.monotonic()
+    launcher.kill()
+    assert launcher.stdout.read() == ""  # all that could write there have ended
+    assert time.monotonic() - began < 30

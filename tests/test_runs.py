@@ -255,11 +255,7 @@ def test_same_seed_same_weights(task, expected, small_run, tmp_path):
     batches.
     """
     whole, resumed = small_run(task, **expected.resumed), tmp_path / "resumed"
-    run = in_two_sittings(
-        lambda: small_runs.fit(task, resumed, **expected.resumed),
-        tmp_path / "state",
-        expected.resumed["epochs"],
-    )
+    run = in_two_sittings(lambda: small_runs.fit(task, resumed, **expected.resumed))
     weights = "model/model.safetensors"
     assert (whole / weights).read_bytes() == (resumed / weights).read_bytes()
     rows = [

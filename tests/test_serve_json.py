@@ -104,6 +104,7 @@ def test_an_object(body, expected):
         (b'{"instances": ["a"', "JSON Parse error: "),
         (b'{"instances": ["a\n"]}', "JSON Parse error: Invalid control character"),
         (b'{"instances": ["\\ud83d"]}', "The surrogate pair in string is invalid."),
+        (b'{"instances": ["\xff", "\\ud83d"]}', "The surrogate pair in string is invalid."),
         (b'{"instances": [1e400]}', "Number too big to be stored in double."),
         (b'{"instances": [' + b"9" * 400 + b"]}", "Number too big to be stored in double."),
         (b"[" * 200_000, "nested too deeply"),
@@ -751,3 +752,11 @@ def test_a_signal_ends_the_server_once_it_has_answered(signal_):
     finally:
         process.kill()
         process.communicate()
+
+
+def test_more_dimensions_than_a_tensor_has():
+    value = "x"
+    for _ in range(65):
+        value = [value]
+    with pytest.raises(Refused, match=r"may have 32 dimensions\. Received: 65"):
+        read_array(value, "string")

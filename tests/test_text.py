@@ -71,6 +71,14 @@ def test_company_changes_nothing(run):
     np.testing.assert_allclose(together, alone, atol=1e-5)
 
 
+def test_many_texts_are_answered_as_a_few_are(run):
+    texts = [f"text {number} " + "good room " * (number % 23) for number in range(301)]
+    parts = [texts[start : start + 50] for start in range(0, len(texts), 50)]
+    for ask in (run.predict_probabilities, run.embed):
+        expected = np.concatenate([ask(part) for part in parts])
+        np.testing.assert_allclose(ask(texts), expected, rtol=0, atol=1e-5)
+
+
 def test_evaluate_from_a_file(run, tmp_path):
     reviews = table(50, seed=9)
     with open(tmp_path / "test.csv", "w", newline="", encoding="utf-8") as file:

@@ -14,6 +14,7 @@ import small_runs
 from regard import TextRun
 from regard.recipes.cli import launcher, run_command
 from regard.recipes.cli.launcher import launch
+from regard.recipes.training.states import StateFiles
 
 COMMAND = (sys.executable, str(Path(__file__).with_name("small_runs.py")))
 
@@ -81,7 +82,7 @@ def test_exports_are_the_same(texts, plain_export, tmp_path, monkeypatch):
 
 
 def test_killed_workers_are_no_end(images, tmp_path, monkeypatch):
-    """Each of two once: the training goes on, with every epoch trained once."""
+    """Each of two once: the training goes on, within an epoch, to the same weights."""
     started, start = [], launcher._start
 
     def note(*arguments):
@@ -104,18 +105,22 @@ def test_killed_workers_are_no_end(images, tmp_path, monkeypatch):
 
 def kill_when_saved(output, started, order):
     """Kills these workers one after the other, each once one more state has been written."""
-    state = output.with_name(f".{output.name}.state") / "seed-0.safetensors"
+    files = StateFiles(output.with_name(f".{output.name}.state"), "training-0")
     seen, until = 0.0, time.monotonic() + 120
     for number, index in enumerate(order):
         while time.monotonic() < until:
             time.sleep(0.05)
-            is_new = state.exists() and state.stat().st_mtime > seen
-            if is_new and len(started) == 2 * (number + 1):
+            newest = last_written(files)
+            if newest > seen and len(started) == 2 * (number + 1):
                 break
         started[2 * number + index].kill()
         while started[2 * number + 1 - index].poll() is None and time.monotonic() < until:
             time.sleep(0.05)
-        seen = state.stat().st_mtime
+        seen = last_written(files)
+
+
+def last_written(files):
+    return max((path.stat().st_mtime for path in files.paths()), default=0.0)
 
 
 def test_different_settings_are_refused(tmp_path, capfd):

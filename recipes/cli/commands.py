@@ -16,7 +16,7 @@ import click
 from click.shell_completion import shell_complete
 
 from ... import __version__
-from ..errors import WORKER_LOST, UserError, WorkerLost
+from ..errors import TERMINATED, WORKER_LOST, Terminated, UserError, WorkerLost
 from ..runs.directories import check_writable
 from ..runs.metadata import read_metadata, takes_pairs
 from ..runs.scoring import check_table_output, score_table
@@ -190,9 +190,9 @@ def run_command(arguments: list[str] | None = None) -> int:
     except WorkerLost as error:
         say(f"Stopped: {error}")
         return WORKER_LOST
-    except (click.Abort, KeyboardInterrupt):
-        say("Stopped.")
-        return 130
+    except (click.Abort, KeyboardInterrupt, Terminated) as error:
+        say(" ".join(["Stopped.", *getattr(error, "__notes__", [])]))
+        return TERMINATED if isinstance(error, Terminated) else 130
     except BrokenPipeError:  # the reader of our output has gone, as in `regard predict ... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0

@@ -7,6 +7,7 @@ import click
 from ..runs.directories import check_output
 from ..tasks import TASKS, Task
 from . import options
+from .signals import ended_by_signals
 from .support import quiet
 
 
@@ -27,8 +28,13 @@ def add_demo(task: Task) -> None:
         check_output(output, task.demo, overwrite)
         with quiet():
             run_demo = task.load("demo", "run_demo")
-        for line in run_demo(output, overwrite):
-            click.echo(line)
+        try:
+            with ended_by_signals():
+                for line in run_demo(output, overwrite):
+                    click.echo(line)
+        except BaseException as error:
+            error.__notes__ = []  # on what is kept: it has gone with the demo's directory
+            raise
 
 
 for task in TASKS.values():

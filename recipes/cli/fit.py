@@ -13,10 +13,12 @@ from ..declarations import divided
 from ..devices.cluster import read_cluster
 from ..runs.config import named
 from ..runs.directories import RUN_CONTENTS, check_output, default_output
+from ..runs.interrupted import forget_written
 from ..tasks import TASKS, Task
 from . import options
 from .config import config
 from .launcher import launch
+from .signals import ended_by_signals
 from .support import check_start, load_tfds, quiet, say
 
 
@@ -43,7 +45,8 @@ def add_command(task: Task) -> None:
     @click.option("--json", "as_json", is_flag=True, help="Print the metrics as one JSON object.")
     def command(config, workers, output, overwrite, as_json, **given) -> None:
         given = divided({**given, **config}, sources, settings)
-        train(task, given, workers, output, overwrite, as_json)
+        with ended_by_signals():
+            train(task, given, workers, output, overwrite, as_json)
 
 
 def train(
@@ -60,6 +63,7 @@ def train(
     check_start(settings["checkpoint"])
     name = task.load("sources", "check_sources")(**sources)
     output = output or default_output(name, task.prefix)
+    forget_written(output)
     check_output(output, RUN_CONTENTS, overwrite)
     share_work(settings["strategy"], workers, output)
     if is_chief := _is_chief(settings["strategy"]):

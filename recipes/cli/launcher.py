@@ -4,6 +4,7 @@ What Kubernetes does for a TFJob is done here for processes: each gets a `TF_CON
 the processors, and when one is lost all are started again, to go on from where the training was.
 """
 
+import ctypes
 import json
 import logging
 import os
@@ -15,16 +16,19 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
-from ..errors import WORKER_LOST, UserError
+from ..errors import WORKER_LOST, Terminated, UserError
 from ..runs.directories import state_directory
+from .signals import AGAIN_SECONDS
 
 logger = logging.getLogger("regard")
 
 MOST_RESTARTS = 10
 LEAVE_SECONDS = 60.0  # for the others to notice that one is lost
 _PAUSE = 0.2
+_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of Linux, prctl(2)
 
 
 COMMAND = (sys.executable, "-m", "regard.recipes.cli")
@@ -47,8 +51,7 @@ def launch(
         UserError: If there are GPUs, but not one for each worker.
     """
     written_before = _written(output)
-    # Whoever stops this process stops the workers, too.
-    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    before = signal.signal(signal.SIGTERM, _terminate)
     try:
         for _ in range(MOST_RESTARTS + 1):
             status = _run_once(num_workers, [*command, *arguments])
@@ -63,6 +66,10 @@ def launch(
         signal.signal(signal.SIGTERM, before)
     logger.error("Workers were lost %d times; giving up.", MOST_RESTARTS + 1)
     return WORKER_LOST
+
+
+def _terminate(number, frame):
+    raise Terminated
 
 
 def _written(run: Path | None) -> int | None:
@@ -83,11 +90,29 @@ def _run_once(num_workers: int, command: Sequence[str]) -> int:
         for index in range(num_workers):
             workers.append(_start(command, addresses, index))
         return _wait(workers)
+    except (KeyboardInterrupt, Terminated) as error:
+        _pass_on(signal.SIGTERM if isinstance(error, Terminated) else signal.SIGINT, workers)
+        raise
     finally:
         for worker in workers:
             if worker.poll() is None:
                 worker.kill()
             worker.wait()
+
+
+def _pass_on(number: int, workers: list[subprocess.Popen]) -> None:
+    """Hands a signal on to the workers, and waits until they have left; another one ends that."""
+    signals = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(each, signal.SIG_IGN) for each in signals]
+    for worker in workers:
+        if worker.poll() is None:
+            worker.send_signal(number)
+    time.sleep(AGAIN_SECONDS)
+    for each, handler in zip(signals, before, strict=True):
+        signal.signal(each, handler)
+    until = time.monotonic() + LEAVE_SECONDS
+    while time.monotonic() < until and any(worker.poll() is None for worker in workers):
+        time.sleep(_PAUSE)
 
 
 def _start(command: Sequence[str], addresses: list[str], index: int) -> subprocess.Popen:
@@ -104,8 +129,15 @@ def _start(command: Sequence[str], addresses: list[str], index: int) -> subproce
         environment["CUDA_VISIBLE_DEVICES"] = ",".join(own_gpus)
     cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
     own = _deal(cores, index, len(addresses))
-    pin = (lambda: os.sched_setaffinity(0, own)) if own else None
-    return subprocess.Popen(command, env=environment, preexec_fn=pin)
+    return subprocess.Popen(command, env=environment, preexec_fn=partial(_prepare, own))
+
+
+def _prepare(cores: list[int]) -> None:
+    """Gives this process its cores, and has it end with the one that started it."""
+    if cores:
+        os.sched_setaffinity(0, cores)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_DEATH_SIGNAL, signal.SIGKILL)
 
 
 def _deal(things: list, index: int, count: int) -> list:

@@ -46,7 +46,7 @@ def quiet() -> Iterator[None]:
             tf.config.list_physical_devices()
             tf.get_logger().setLevel("ERROR")
             yield
-        except BaseException:
+        except Exception:
             noise.seek(0)
             os.write(terminal, noise.read())
             raise

@@ -4,7 +4,6 @@ Importing this module takes time: only `formats` imports it, when a source is a 
 """
 
 import logging
-import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, time
@@ -12,7 +11,6 @@ from itertools import islice
 from typing import Any
 
 import openpyxl
-from openpyxl.utils.exceptions import InvalidFileException
 
 from ..errors import UserError
 from .labels import normal_label
@@ -69,12 +67,15 @@ def _as_text(value: Any) -> str | None:
 
 @contextmanager
 def _workbook(source: str):
+    """Opens a workbook; the libraries below raise all there is for a damaged one, late as well."""
     with open(source, "rb") as file:  # opened here, for its suffix may be another
         try:
             book = openpyxl.load_workbook(file, read_only=True, data_only=True)
-        except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError, OSError) as error:
+            yield book
+            book.close()
+        except (MemoryError, UserError):
+            raise
+        except Exception as error:
             problem = " ".join(str(error).split())[:200]
             message = f"{source} is not a sound Excel workbook ({problem})."
             raise UserError(message) from error
-        yield book
-        book.close()

@@ -37,7 +37,7 @@ def read_cluster(environ: Mapping[str, str] = os.environ) -> Cluster | None:
         return None
     try:
         config = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"TF_CONFIG must be JSON: {error}. Received: {text:.200}") from error
     cluster = config.get("cluster") if isinstance(config, dict) else None
     if not isinstance(cluster, dict) or not cluster:

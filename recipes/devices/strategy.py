@@ -126,7 +126,7 @@ def _noticing_lost_workers(are_several: bool = True) -> Iterator[None]:
         cause = cause.partition("\n")[0]
         raise WorkerLost(
             "Another worker does not answer any more. Start all of them again, and they go on from "
-            f"the last epoch whose state was kept. TensorFlow says: {cause:.300}"
+            f"the last state that was kept. TensorFlow says: {cause:.300}"
         ) from error
 
 

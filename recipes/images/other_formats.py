@@ -68,7 +68,7 @@ def as_bmp(contents: bytes) -> tuple[str, bytes]:
             _as_rgb(ImageOps.exif_transpose(image), name).save(file, "BMP")
     except Image.UnidentifiedImageError as error:
         raise ValueError(_unread(contents)) from error
-    except (OSError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
+    except (OSError, SyntaxError, EOFError, RuntimeError, Image.DecompressionBombError) as error:
         raise ValueError(f"it is damaged or cut short ({error})") from error
     return name, file.getvalue()
 

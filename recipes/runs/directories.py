@@ -127,11 +127,18 @@ def file_written_aside(file: Path, overwrite: bool = False) -> Iterator[Path]:
 
 @contextmanager
 def said_of(wanted: Path) -> Iterator[None]:
-    """Says in one line that something is not written, if a disk or memory is full or fails."""
+    """Says in one line that something is not written, if a disk or memory is full or fails.
+
+    If it is by a file elsewhere, such as one that was to be read, it is named.
+    """
     try:
         yield
     except (OSError, MemoryError) as error:
-        raise UserError(f"{wanted} cannot be written: {reason_of(error)}.") from error
+        file, reason = getattr(error, "filename", None), reason_of(error)
+        place = os.path.dirname(os.path.abspath(wanted))
+        if isinstance(file, str) and not Path(os.path.abspath(file)).is_relative_to(place):
+            reason = f"{file}: {reason}"
+        raise UserError(f"{wanted} cannot be written: {reason}.") from error
 
 
 def _check_replaceable(
@@ -223,10 +230,14 @@ def restore(directory: Path) -> None:
 
 def _prefix(target: Path, kind: str) -> str:
     """Returns how the names of workspaces begin in which something gets a name, and no others."""
-    name = target.name
-    if len(os.fsencode(name)) > MOST_BYTES:
-        name = hashlib.sha256(os.fsencode(name)).hexdigest()[:32]
-    return f".{name}.{kind}-"
+    return f".{_short(target.name)}.{kind}-"
+
+
+def _short(name: str) -> str:
+    """Returns a name, or its hash where it is so long that nothing can be added to it."""
+    if len(os.fsencode(name)) <= MOST_BYTES:
+        return name
+    return hashlib.sha256(os.fsencode(name)).hexdigest()[:32]
 
 
 def _keep_mode(new: Path, target: Path) -> None:
@@ -249,8 +260,8 @@ def default_output(source: str | Path, prefix: str = "") -> Path:
 
 
 def state_directory(output: Path) -> Path:
-    """Returns the directory of the state of several workers' training, until its run is written."""
-    return output.with_name(f".{output.name}.state")
+    """Returns the directory of the states of a training, until its run is written."""
+    return output.with_name(f".{_short(output.name)}.state")
 
 
 def holds_run(directory: Path) -> bool:

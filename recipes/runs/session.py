@@ -11,7 +11,6 @@ to resume from, the agreement of workers, and the run directory, which appears w
 """
 
 import csv
-import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,18 +19,33 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-import filelock
 import numpy as np
 
-from ..devices.strategy import is_chief, open_devices, resolve, strategy, with_hardware_defaults
+from ...models import disk
+from ..devices.strategy import (
+    is_chief,
+    num_replicas,
+    open_devices,
+    resolve,
+    strategy,
+    with_hardware_defaults,
+)
 from ..devices.worker_checks import begin_alike, gather
-from ..errors import UserError, WorkerLost
+from ..errors import WorkerLost
 from ..settings import Settings
 from ..training.fit import set_seed
 from ..training.resuming import Resume
+from ..training.states import StateFiles
+from ..training.stopping import Stopping
 from .config import CONFIG, as_typed, asked_for, write_config
 from .description import changed_settings
 from .directories import RUN_CONTENTS, check_output, state_directory, written_aside
+from .interrupted import (
+    forget_written,
+    kept_until_written,
+    note_written,
+    saying_how_to_go_on,
+)
 from .provenance import checkpoint_fingerprint, code_fingerprint, versions
 
 SomeSettings = TypeVar("SomeSettings", bound=Settings)
@@ -44,23 +58,23 @@ class Session:
         task: Its name in `run.json`.
         output: Where the run will be.
         asked: The sources and settings that were asked for.
+        stopping: Takes the signals that end a process.
+
+    Attributes:
         directory: The new run directory; None on all workers but the chief.
-        state: The directory of the training's state; None where it is not kept.
+        state: The directory of the training's states.
+        is_trained: Whether the last training that it has begun has come to its end.
     """
 
-    def __init__(
-        self,
-        task: str,
-        output: Path,
-        asked: Mapping[str, Any],
-        directory: Path | None,
-        state: Path | None,
-    ):
+    def __init__(self, task: str, output: Path, asked: Mapping[str, Any], stopping: Stopping):
         self.task = task
         self.output = output
         self.asked = asked
-        self.directory = directory
-        self.state = state
+        self.stopping = stopping
+        self.directory: Path | None = None
+        self.state = state_directory(output)
+        self.is_trained = False
+        self._trainings = 0
 
     @contextmanager
     def training(
@@ -68,43 +82,45 @@ class Session:
         settings: SomeSettings,
         data: Mapping[str, Any],
         one_shape: bool = False,
-        again: bool = False,
-    ) -> Iterator[tuple[SomeSettings, Resume | None]]:
+    ) -> Iterator[tuple[SomeSettings, Resume]]:
         """Opens the scope in which a model is made, compiled and fitted.
 
         Args:
             settings: Complete settings, but for what the hardware decides.
             data: What `describe` of the data gives, by what the data is for.
             one_shape: Whether all batches are of one shape, which XLA compiles once.
-            again: Whether the session has trained with this seed before.
 
         Yields:
-            Complete settings, and where to keep the state of the training.
+            Complete settings, and what keeps the state of the training.
 
         Raises:
-            UserError: If the workers do not have the same settings, data, code or state.
+            UserError: If the workers do not have the same settings, data, code or state, or an
+                interrupted training of the run had others.
         """
         self.data = data
+        self.is_trained = False
         self._began = time.perf_counter()
         with strategy(settings.strategy):
             settings = with_hardware_defaults(settings, one_shape)
             set_seed(settings.seed)
-            yield settings, None if self.state is None else self._resume(settings, again)
+            yield settings, self._resume(settings)
+        self.is_trained = True
 
-    def _resume(self, settings: Settings, again: bool) -> Resume:
+    def _resume(self, settings: Settings) -> Resume:
         """Makes what keeps the state, once all workers are seen to begin alike."""
         parts = self.data if "sha256" not in self.data else {"train": self.data}
         facts = {
             **asdict(replace(settings, tensorboard=None)),  # wherever its logs go
             "checkpoint": checkpoint_fingerprint(settings.checkpoint),
             "data": {name: part["sha256"] for name, part in parts.items()},  # wherever it lies
+            "devices": num_replicas(),
             "versions": versions(),
             "code": code_fingerprint(),
         }
-        # The seed tells trainings of one run apart.
-        name = f"seed-{settings.seed}{'-again' if again else ''}.safetensors"
-        resume = Resume(self.state / name, facts, writes=is_chief())
-        begin_alike({**facts, "interrupted training": resume.fingerprint()})
+        files = StateFiles(self.state, f"training-{self._trainings}")  # of one run, in their order
+        self._trainings += 1
+        resume = Resume(files, facts, is_chief(), self.stopping)
+        begin_alike({**facts, "interrupted training": resume.digest})
         return resume
 
     def metadata(self, settings: Settings, **more: Any) -> dict[str, Any]:
@@ -132,7 +148,7 @@ class Session:
         seed = self.asked.get("seed", Settings.seed)  # the first of several
         settings = {**settings, "seed": seed, "tensorboard": None}  # logs are not to be mixed
         write_config(self.directory / CONFIG, self.task, self.asked, settings)
-        with open(self.directory / "history.csv", "w", encoding="utf-8", newline="") as file:
+        with disk.create(self.directory / "history.csv", encoding="utf-8", newline="") as file:
             writer = csv.DictWriter(file, fieldnames=list(history[0]))
             writer.writeheader()
             writer.writerows(history)
@@ -161,57 +177,40 @@ def session(
         UserError: If the directory may not be written, or there are no such devices.
         WorkerLost: If another worker does not come, or does not answer any more.
     """
+    forget_written(output)
     check_output(output, RUN_CONTENTS, overwrite)
     open_devices(settings.strategy)  # before the data is read, for that may use TensorFlow
-    with _directories(output, overwrite, settings.strategy) as directories:
-        yield Session(task, output, asked_for(asked or {}), *directories)
+    with Stopping() as stopping:  # after that, for TensorFlow takes SIGTERM for itself
+        current = Session(task, output, asked_for(asked or {}), stopping)
+        with (
+            saying_how_to_go_on(current),
+            _directory(output, overwrite, settings.strategy) as current.directory,
+        ):
+            yield current
 
 
 @contextmanager
-def _directories(
-    output: Path, overwrite: bool, kind: str
-) -> Iterator[tuple[Path | None, Path | None]]:
-    """Makes the `directory` and `state` of a session; what the chief writes appears when whole.
+def _directory(output: Path, overwrite: bool, kind: str) -> Iterator[Path | None]:
+    """Makes the `directory` of a session: what the chief writes into it appears when whole.
 
-    With several workers, the state of the training is kept beside it, on a disk that all of them
-    see, until then.
+    Until then it is with the states of the training beside the run, on a disk that all workers see.
     """
-    if resolve(kind) != "multiworker":
-        with written_aside(output, RUN_CONTENTS, overwrite) as directory:
-            yield directory, None
-        return
-    state = state_directory(output)
-    with strategy("multiworker"):
+    with strategy(kind):
         writes = is_chief()
     if writes:
-        with written_aside(output, RUN_CONTENTS, overwrite, state) as directory, _locked(state):
-            yield directory, state
-        shutil.rmtree(state, ignore_errors=True)
+        with (
+            kept_until_written(output) as state,
+            written_aside(output, RUN_CONTENTS, overwrite, state) as directory,
+        ):
+            yield directory
+            note_written(state, directory)
     else:
-        yield None, state
+        yield None
+    if resolve(kind) != "multiworker":
+        return
     try:
-        with strategy("multiworker"):
+        with strategy(kind):
             gather(np.zeros(1, "int64"))  # so that they leave together
     except WorkerLost:
         if not writes:  # else the run is there, whatever has become of the others
             raise
-
-
-@contextmanager
-def _locked(directory: Path) -> Iterator[None]:
-    """Keeps other trainings out of a directory; where its disk has no locks, it does not."""
-    lock = filelock.FileLock(directory / "lock", blocking=False)
-    try:
-        lock.acquire()
-    except filelock.Timeout as error:
-        raise UserError(
-            f"{directory} is in use: another training writes the same run. Wait for it, or name "
-            "another directory with --output."
-        ) from error
-    except NotImplementedError:  # by the disk
-        pass
-    try:
-        yield
-    finally:
-        Path(lock.lock_file).unlink(missing_ok=True)  # while nobody else can have it
-        lock.release()

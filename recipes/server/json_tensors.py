@@ -29,6 +29,7 @@ DTYPES = {
     "string": np.object_,
 }
 _TYPES = {"string": {bytes}, "bool": {bool}, "float": {int, float}, "double": {int, float}}
+MOST_DIMENSIONS = 32  # of NumPy 1, which has the fewest: TensorFlow's tensors may have 254
 
 Tensors = dict[str, np.ndarray]
 
@@ -123,6 +124,8 @@ def read_array(value: Any, dtype: str) -> np.ndarray:
         Refused: If they are not all as deep and as long as these, or hold what is not of the dtype.
     """
     shape, leaves = _shape(value), [value]
+    if len(shape) > MOST_DIMENSIONS:
+        raise Refused(f"A tensor may have {MOST_DIMENSIONS} dimensions. Received: {len(shape)}")
     for level, size in enumerate(shape):
         _check_level(leaves, level, size, len(shape))
         leaves = list(chain.from_iterable(leaves))

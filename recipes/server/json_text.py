@@ -27,14 +27,15 @@ def read_object(body: bytes) -> dict[str, Any]:
         Refused: If there is no such object.
     """
     try:
-        text, is_utf8 = body.decode("utf-8-sig"), True
+        text, errors = body.decode("utf-8-sig"), "strict"
     except UnicodeDecodeError:
-        text, is_utf8 = body.decode("utf-8-sig", "surrogateescape"), False
+        errors = "surrogateescape"
+        text = body.decode("utf-8-sig", errors)
     document = _parse(text)
     if not isinstance(document, dict):
         raise wrong(document, "Is not object")
-    if is_utf8 and _SURROGATE.search(text):
-        _check_surrogates(document)
+    if _SURROGATE.search(text):
+        _check_surrogates(document, errors)
     return document
 
 
@@ -93,9 +94,9 @@ def _real(text: str) -> float:
 _DECODER = json.JSONDecoder(parse_int=_integer, parse_float=_real)
 
 
-def _check_surrogates(document: dict[str, Any]) -> None:
+def _check_surrogates(document: dict[str, Any], errors: str) -> None:
     """Refuses halves of a character, such as "\\ud83d" alone: they have no form in UTF-8."""
     try:
-        json.dumps(document, ensure_ascii=False).encode("utf-8")
+        json.dumps(document, ensure_ascii=False).encode("utf-8", errors)
     except UnicodeEncodeError as error:
         raise Refused("JSON Parse error: The surrogate pair in string is invalid.") from error

@@ -13,6 +13,7 @@ from ..training.token_budget import TokenBudget, endless, in_order, mapped
 from .encoding import Encoded
 
 PREDICTION_BATCH_TOKENS = 8192  # enough to fill the cores, little enough for any memory
+FEW = 64  # a batch has more rows than it needs by at most one in as many of all rows
 
 
 def training_batches(
@@ -59,13 +60,19 @@ def prediction_plan(texts: Encoded) -> TokenBudget:
 
 
 def prediction_batches(texts: Encoded, tokenizer) -> Iterator[tuple[dict, np.ndarray]]:
-    """Yields all rows of some texts once, as (inputs, indices), the shortest rows first.
+    """Yields all rows of some texts, as (inputs, indices), the shortest rows first.
 
     There is no dataset: TensorFlow would trace one anew for every call, and keep it for good.
+
+    Of many rows, some come twice: a processor's library (oneDNN) keeps megabytes for each shape of
+    a batch, so that the last batches of each length must not be of any number of rows.
     """
     plan = prediction_plan(texts)
+    step = 1 << max(0, (len(plan.padded_lengths) // FEW).bit_length() - 1)
     for indices in plan.in_order():
         length = int(plan.padded_lengths[indices[0]])
+        most = max(len(indices), plan.batch_tokens // length)
+        indices = np.resize(indices, min(-(-len(indices) // step) * step, most))
         yield tokenizer.pack(tf.gather(texts.token_ids, indices), length), indices
 
 

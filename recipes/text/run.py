@@ -122,7 +122,7 @@ class TextRun(ClassifierRun, LanguageRun):
                 yield inputs
 
         in_order = outputs_of(batches())
-        outputs = np.empty_like(in_order)
+        outputs = np.empty((len(texts.owners), *in_order.shape[1:]), in_order.dtype)
         outputs[np.concatenate(order)] = in_order
         return outputs
 

@@ -64,7 +64,7 @@ def refit(
         "here on is of texts that it has seen, and is not kept.",
         len(whole),
     )
-    run, *_ = learn(current, whole, validation, settings, again=True)
+    run, *_ = learn(current, whole, validation, settings)
     run.metrics = measured.run.metrics
     return measured._replace(run=run)
 
@@ -79,13 +79,9 @@ def train_classifier(
 
 
 def learn(
-    current: Session,
-    train: LabelledTexts,
-    validation: LabelledTexts,
-    settings: TextSettings,
-    again: bool = False,
+    current: Session, train: LabelledTexts, validation: LabelledTexts, settings: TextSettings
 ) -> tuple[TextRun, list[dict[str, float]], dict[str, int]]:
-    """Trains a classifier with one seed; `again` if one of the session was trained with it.
+    """Trains a classifier with one seed.
 
     Returns:
         The run, figures of each epoch, and the epoch that was kept, as `fit_plan` gives it.
@@ -93,7 +89,7 @@ def learn(
     has_teacher = settings.teacher and can_teach(train)
     settings = settings.for_lesson(has_teacher)
     data = {"train": train.describe(), "validation": validation.describe()}
-    with current.training(settings, data, again=again) as (settings, resume):
+    with current.training(settings, data) as (settings, resume):
         model, tokenizer, class_names, settings = start(train, settings)
         tables = (train, validation)
         classes = [encode_labels(each.labels, class_names, each.source) for each in tables]

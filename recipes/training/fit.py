@@ -14,8 +14,9 @@ from ..devices.strategy import distributed
 from ..devices.worker_checks import SameWeights, of_the_chief
 from ..errors import UserError
 from ..settings import FEWEST_TO_TELL, Settings
+from .keeping import KeepState
 from .progress import Progress
-from .resuming import KeepState, Resume
+from .resuming import Resume
 
 RISE = 1.5  # of the loss, as a multiple of what it began with: above, nothing was learned
 
@@ -41,12 +42,13 @@ class BestEpoch(keras.callbacks.EarlyStopping):
         self._known: dict[str, Any] = {}
 
     def known(self) -> dict[str, Any]:
-        """Returns what is known after an epoch, but for `best_weights`."""
-        return {"best": float(self.best), "best_epoch": self.best_epoch, "wait": self.wait}
+        """Returns what is known after a step, but for `best_weights`."""
+        best = None if self.best is None else float(self.best)  # None in the first epoch
+        return {"best": best, "best_epoch": self.best_epoch, "wait": self.wait}
 
     def go_on_from(self, known: dict[str, Any], best_weights: list[np.ndarray]) -> None:
-        """Begins the next training with what was known after an epoch, and the best weights."""
-        self._known = {**known, "best_weights": best_weights}
+        """Begins the next training with what was known after a step, and the best weights."""
+        self._known = {**known, "best_weights": best_weights or None}
 
     def on_train_begin(self, logs=None):
         super().on_train_begin(logs)
@@ -131,17 +133,25 @@ def fit(
     keep = None if resume is None else KeepState(resume, best, progress)
     ends = (keras.callbacks.TerminateOnNaN(), SameWeights(), keep)
     callbacks = [*callbacks, best, progress, mean, *ends]
-    first_step = len(progress.history) * batches_per_epoch
-    model.fit(
-        distributed(lambda shard: batches(first_step, shard)),
-        steps_per_epoch=batches_per_epoch,
-        initial_epoch=first_epoch,
-        epochs=epochs,
-        validation_data=distributed(validation_data),
-        callbacks=[callback for callback in callbacks if callback is not None],
-        shuffle=False,
-        verbose=0,
-    )
+    # The last step that is done is made once more: see `Resume.skip_steps`.
+    redone = 0 if resume is None else max(0, resume.step - model.steps_per_execution)
+    first_step = len(progress.history) * batches_per_epoch + redone
+    try:
+        model.fit(
+            distributed(lambda shard: batches(first_step, shard)),
+            steps_per_epoch=batches_per_epoch,
+            initial_epoch=first_epoch,
+            epochs=epochs,
+            validation_data=distributed(validation_data),
+            callbacks=[callback for callback in callbacks if callback is not None],
+            shuffle=False,
+            verbose=0,
+        )
+    finally:
+        if keep is not None:
+            keep.close()
+    if resume is not None:
+        resume.stopping.leave()
     check_converged(progress.history)
     kept = len(progress.history) if best is None else best.best_epoch + 1
     _warn_of_rise(progress, kept, model.output_shape)

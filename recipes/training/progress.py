@@ -3,6 +3,7 @@
 import logging
 import sys
 import time
+from typing import Any
 
 import keras
 from tqdm.auto import tqdm
@@ -35,17 +36,31 @@ class Progress(keras.callbacks.Callback):
     def __init__(self):
         super().__init__()
         self.history: list[dict[str, float]] = []  # of epochs before an interruption, too
-        self.first_loss: float | None = None  # of the first batch; unknown after an interruption
+        self.first_loss: float | None = None  # of the first batch
         self._summary = ""
         self._steps = 0  # in this process
         self._is_validation_traced = False
         self._is_told = False  # how long it takes
+        self._step = 0  # of the epoch to go on with: the last one that is done
+        self._seconds = 0.0  # that these took
+
+    def known(self) -> dict[str, Any]:
+        """Returns what is known after a step, to go on from."""
+        seconds = time.perf_counter() - self._began
+        return {"history": [*self.history], "first_loss": self.first_loss, "seconds": seconds}
+
+    def go_on_from(self, known: dict[str, Any]) -> None:
+        """Begins the next training after the `step` of which this was `known`."""
+        self.history[:] = known["history"]
+        self.first_loss = known["first_loss"]
+        self._step = known["step"]
+        self._seconds = known["seconds"] if known["step"] else 0.0
 
     def on_train_begin(self, logs=None):
         shown = False if in_notebook() else None  # None: unless stderr is no terminal
         self._since = time.perf_counter()
         self._bar = tqdm(
-            initial=len(self.history) * self.params["steps"],
+            initial=len(self.history) * self.params["steps"] + max(0, self._step - 1),
             total=self.params["epochs"] * self.params["steps"],
             unit="step",
             smoothing=0,  # batches are of unlike lengths, and epochs end with a validation
@@ -55,10 +70,12 @@ class Progress(keras.callbacks.Callback):
         )
 
     def on_epoch_begin(self, epoch, logs=None):
-        self._began = time.perf_counter()
+        self._began, self._seconds = time.perf_counter() - self._seconds, 0.0
         self._bar.set_description(f"epoch {epoch + 1}/{self.params['epochs']}{self._summary}")
 
     def on_train_batch_end(self, batch, logs=None):
+        if not logs:  # a step that was made before an interruption
+            return
         if batch == 0 and not self.history:
             self.first_loss = float(logs["loss"])
         if not self._steps:

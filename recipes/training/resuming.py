@@ -1,159 +1,155 @@
-"""Keeps the state of a training at the end of an epoch, in one file, to go on from later.
+"""Goes on with a training that was interrupted, from the last state that was kept of it.
 
-Batches, and all that is random in them, are functions of seed and step. So weights, optimizer and
-what is known of the epochs are all there is to a state, and a training that goes on from one ends
-with the weights that it would have had without the interruption, bit for bit.
+Batches, and all that is random in them, are functions of seed and step. So the variables of model,
+optimizer and metrics, and what is known of the epochs, are all there is to a state, and a training
+that goes on from one ends with the weights that it would have had without the interruption, bit for
+bit.
 """
 
-import hashlib
-import json
 import logging
 import math
-import os
-import time
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, NamedTuple
+import shutil
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import keras
 import numpy as np
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
+import tensorflow as tf
 
+from ..devices.strategy import worker
+from ..devices.worker_checks import gather
 from ..errors import UserError
+from .states import KEPT, State, StateFiles
+from .stopping import Stopping
 
 logger = logging.getLogger("regard")
 
-SAVE_SECONDS = 30.0  # between two states, at least: what a lost machine costs at most, and an epoch
-
-
-class State(NamedTuple):
-    """Holds a training at the end of an epoch.
-
-    The notes are its `history`, whether all `is_over`, the `last_epoch` that was asked for, and
-    what is known of the `best` one.
-    """
-
-    weights: list[np.ndarray]  # of the model and of its optimizer, in their order
-    best_weights: list[np.ndarray]  # of the best epoch; empty where none is sought
-    notes: dict[str, Any]
-
-
-def write_state(path: Path, state: State, facts: Mapping[str, Any]) -> None:
-    """Writes a state; whatever happens, the file is an old one or this one, and whole."""
-    tensors = {f"weights/{i}": value for i, value in enumerate(state.weights)}
-    tensors |= {f"best/{i}": value for i, value in enumerate(state.best_weights)}
-    tensors = {name: np.asarray(value, order="C") for name, value in tensors.items()}
-    metadata = {"notes": json.dumps(state.notes), "facts": json.dumps(_plain(facts))}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    with open(partial, "wb") as file:
-        file.write(save(tensors, metadata))
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(partial, path)
-
-
-def read_state(path: Path, facts: Mapping[str, Any]) -> State | None:
-    """Returns the state in a file, or None if there is none.
-
-    Raises:
-        UserError: If it is that of a training with other facts, or damaged.
-    """
-    if not path.exists():
-        return None
-    try:
-        with safe_open(path, "np") as file:
-            notes, found = (json.loads(file.metadata()[name]) for name in ("notes", "facts"))
-            names = file.keys()
-            kinds = [name.partition("/")[0] for name in names]
-            weights, best = (
-                [file.get_tensor(f"{kind}/{i}") for i in range(kinds.count(kind))]
-                for kind in ("weights", "best")
-            )
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise UserError(
-            f"{path.parent} has an interrupted training that cannot be read: {error}. Delete it to "
-            "begin anew."
-        ) from error
-    wanted = _plain(facts)
-    other = sorted(name for name in wanted | found if wanted.get(name) != found.get(name))
-    if other:
-        raise UserError(
-            f"{path.parent} has an interrupted training with other {', '.join(other)}. Go on with "
-            "what it began with, delete it, or name another directory with --output."
-        )
-    return State(weights, best, notes)
-
-
-def _plain(facts: Mapping[str, Any]) -> dict[str, Any]:
-    return json.loads(json.dumps(facts, default=str))
-
 
 class Resume:
-    """Keeps the state of a training in a file, and goes on from it.
+    """Keeps the states of a training in files, and goes on from the last one.
 
-    The facts are all that the training depends on: data, settings, versions. The state of a
-    training with other facts is refused. Of several workers only one writes.
+    Of several workers only one writes.
+
+    Args:
+        files: The files.
+        facts: All that the training depends on: data, settings, versions. The state of a training
+            with other facts is refused.
+        writes: Whether this worker writes. Defaults to True.
+        stopping: Tells when to stop. Defaults to one that never does.
+
+    Attributes:
+        digest: The digest of the state to go on from, which all workers must see; "none" if there
+            is none.
+
+    Raises:
+        UserError: If there is an interrupted training with other facts, or all states of it are
+            damaged.
     """
 
-    def __init__(self, path: Path, facts: Mapping[str, Any], writes: bool = True):
-        self.path = path
+    def __init__(
+        self,
+        files: StateFiles,
+        facts: Mapping[str, Any],
+        writes: bool = True,
+        stopping: Stopping | None = None,
+    ):
+        self.files = files
         self.facts = facts
         self.writes = writes
+        self.stopping = stopping or Stopping()
+        self._state, self.digest = files.read(facts)
 
-    def fingerprint(self) -> str:
-        """Returns the hash of the state to go on from, which all workers must see, or "none"."""
-        if not self.path.exists():
-            return "none"
-        return hashlib.sha256(self.path.read_bytes()).hexdigest()
+    @property
+    def step(self) -> int:
+        """Returns how many steps of the epoch to go on with are done."""
+        return 0 if self._state is None else self._state.notes["step"]
 
     def begin(self, model: keras.Model, best, progress) -> int:
         """Puts a training back to where it was, and returns the number of epochs that are done.
 
         The model is compiled and its optimizer built; `best` is a `BestEpoch`, or None, and
-        `progress` a `Progress`. The errors are those of `read_state`.
+        `progress` a `Progress`.
+
+        Raises:
+            UserError: If there is no room on the disk for the states and the run.
         """
-        state = read_state(self.path, self.facts)
-        if state is None:
+        self._check_room(model, best)
+        if self._state is None:
             return 0
-        for variable, value in zip(_changing(model), state.weights, strict=True):
-            variable.assign(value)
+        notes, done = self._state.notes, len(self._state.notes["history"])
+        self._put_back(model)
         if best is not None:
-            best.go_on_from(state.notes["best"], state.best_weights)
-        progress.history[:] = state.notes["history"]
-        done = len(progress.history)
-        logger.info("Going on after epoch %d, from %s.", done, self.path.parent)
-        return state.notes["last_epoch"] if state.notes["is_over"] else done
+            best.go_on_from(notes["best"], self._state.best_weights)
+        progress.go_on_from(notes)
+        if notes["is_over"]:
+            logger.info("Going on after the last epoch, from %s.", self.files.directory)
+            return notes["last_epoch"]
+        where = f"step {self.step} of epoch {done + 1}" if self.step else f"epoch {done}"
+        logger.info("Going on after %s, from %s.", where, self.files.directory)
+        return done
 
+    def _put_back(self, model: keras.Model) -> None:
+        for variable, value in zip(_changing(model), self._state.weights, strict=True):
+            variable.assign(value)
 
-class KeepState(keras.callbacks.Callback):
-    """Writes the state at the end of epochs; must come after the callbacks that it is given."""
+    def skip_steps(self, model: keras.Model, restored: Callable[[], None]) -> None:
+        """Makes an epoch that `fit` begins pass over the steps that are done, but for the last.
 
-    def __init__(self, resume: Resume, best, progress):
-        super().__init__()
-        self.resume = resume
-        self.best = best
-        self.progress = progress
-        self._written = time.monotonic()
+        That one is made once more, so that all variables are there, also those that Keras makes in
+        the first step; then all is put back to what it was after it, and `restored` is called.
+        """
+        make_step, left = model.train_function, self.step // model.steps_per_execution
 
-    def on_epoch_end(self, epoch, logs=None):
-        if not math.isfinite(logs["loss"]):  # to go on from there would be in vain
-            if self.resume.writes:
-                self.resume.path.unlink(missing_ok=True)
-            return
-        last_epoch = self.params["epochs"]
-        is_over = self.model.stop_training or epoch + 1 == last_epoch
-        is_due = is_over or time.monotonic() - self._written >= SAVE_SECONDS
-        if not (self.resume.writes and is_due):
-            return
-        notes = {"is_over": is_over, "last_epoch": last_epoch, "history": self.progress.history}
+        def pass_over(iterator):
+            nonlocal left
+            left -= 1
+            if left:
+                return {}
+            make_step(iterator)
+            self._put_back(model)
+            _put_figures_back(model, self._state.figures)
+            self._state, model.train_function = None, make_step
+            restored()
+            return model.get_metrics_result()
+
+        if left:
+            model.train_function = pass_over
+        else:
+            self._state = None  # it takes as much memory as the model
+            restored()
+
+    def keep(self, model: keras.Model, best, notes: dict[str, Any]) -> State | None:
+        """Returns what changes in a training, as it is now; None where other workers write it.
+
+        Within an epoch all workers must call it after the same step.
+        """
+        figures = _figures(model) if notes["step"] else []
+        if not self.writes:
+            return None
         best_weights = []
-        if self.best is not None:
-            notes["best"], best_weights = self.best.known(), self.best.best_weights
-        weights = [keras.ops.convert_to_numpy(variable) for variable in _changing(self.model)]
-        write_state(self.resume.path, State(weights, best_weights, notes), self.resume.facts)
-        self._written = time.monotonic()
+        if best is not None:
+            notes, best_weights = {**notes, "best": best.known()}, best.best_weights or []
+        weights = [_value_of(variable) for variable in _changing(model)]
+        return State(weights, list(best_weights), figures, notes)
+
+    def _check_room(self, model: keras.Model, best) -> None:
+        """Raises `UserError` unless states, of which one more is written aside, and the run fit."""
+        run = _size(model.variables)
+        state = _size(_changing(model)) + (0 if best is None else run)
+        there = len(self.files.paths())
+        needed = max(0, KEPT + 1 - there) * state + run
+        self.files.directory.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(self.files.directory).free
+        if self.writes and free < needed:
+            raise UserError(
+                f"The states of the training and its run take {needed / 1e9:.2f} GB, and the disk "
+                f"of {self.files.directory} has {free / 1e9:.2f} GB free. Make room there, or name "
+                "a directory on another disk with --output."
+            )
+
+
+def _size(variables: list[keras.Variable]) -> int:
+    return sum(4 * math.prod(variable.shape) for variable in variables)  # bytes; all are of 32 bits
 
 
 def _changing(model: keras.Model) -> list[keras.Variable]:
@@ -161,3 +157,30 @@ def _changing(model: keras.Model) -> list[keras.Variable]:
     figures = {id(variable) for variable in model.metrics_variables}
     own = [variable for variable in model.variables if id(variable) not in figures]
     return [*own, *model.optimizer.variables]
+
+
+def _value_of(variable: keras.Variable) -> np.ndarray:
+    """Returns what a variable holds now, without a copy on a CPU: the next update makes it."""
+    first, *_ = tf.distribute.get_strategy().experimental_local_results(variable.value)
+    return np.asarray(first.read_value())
+
+
+def _figures(model: keras.Model) -> list[np.ndarray]:
+    """Returns the bytes of what the metrics have added up, (workers, N): each device its own."""
+    parts = [part.numpy().tobytes() for part in _parts_of_figures(model)]
+    return [gather(np.frombuffer(b"".join(parts), "uint8").astype("int64")).astype("uint8")]
+
+
+def _put_figures_back(model: keras.Model, figures: list[np.ndarray]) -> None:
+    data = figures[0][worker().index].tobytes()
+    for part in _parts_of_figures(model):
+        kind = part.dtype.as_numpy_dtype
+        size = part.shape.num_elements() * np.dtype(kind).itemsize
+        part.assign(np.frombuffer(data[:size], kind).reshape(part.shape))
+        data = data[size:]
+
+
+def _parts_of_figures(model: keras.Model) -> list[tf.Variable]:
+    """Returns the variables of metrics, one for each device: read together they would be summed."""
+    local = tf.distribute.get_strategy().experimental_local_results
+    return [part for variable in model.metrics_variables for part in local(variable.value)]

@@ -1,0 +1,1 @@
+"""Tries what reads files and requests on damaged ones: see `__main__`."""
