@@ -191,13 +191,6 @@ def run_command(arguments: list[str] | None = None) -> int:
     """Runs a command and returns its exit status."""
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
-        return _run(arguments)
-    except OSError:  # of stderr
-        return 1
-
-
-def _run(arguments: list[str]) -> int:
-    try:
         with cli.make_context("regard", list(arguments), obj=list(arguments)) as context:
             cli.invoke(context)
         sys.stdout.flush()

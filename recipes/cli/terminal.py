@@ -6,6 +6,7 @@ Names, texts and errors of libraries may hold anything, also what moves a cursor
 import io
 import os
 import sys
+from contextlib import suppress
 
 import click
 
@@ -13,8 +14,9 @@ from ..names import one_line, printable
 
 
 def say(message: str) -> None:
-    """Says what is not a result, on stderr."""
-    click.echo(printable(message), err=True)
+    """Says what is not a result, on stderr; where that takes nothing, the work still goes on."""
+    with suppress(OSError):  # which `close_streams` knows of
+        click.echo(printable(message), err=True)
 
 
 def complain(error: object, before: str = "Error: ") -> None:
