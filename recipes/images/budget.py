@@ -6,6 +6,7 @@ and small ones none. A lock is let go of by itself where an image turns out to b
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ import tensorflow as tf
 SMALL = 2**23  # bytes: as many of these at once as there are decoders
 LARGE = 2**26  # bytes, from which on one is decoded by itself: a photo of 22 megapixels
 LOCKS = 4
+_CPU = "CPU:0"  # a lock is not to be copied to an accelerator
 
 
 def within_budget(contents: tf.Tensor, memory: tf.Tensor, make: Callable) -> Any:
@@ -24,25 +26,40 @@ def within_budget(contents: tf.Tensor, memory: tf.Tensor, make: Callable) -> Any
         memory: How many bytes of memory it takes meanwhile, int64.
         make: Takes the contents, and gives a tensor or a structure of them.
     """
-    own = tf.where(memory > SMALL, tf.strings.to_hash_bucket_fast(contents, LOCKS), np.int64(-1))
-    held: list[tuple[tf.Tensor, tf.Tensor]] = []
-    for number in range(LOCKS):  # all in this order, so that no two wait for each other
-        is_needed = (own == number) | (memory > LARGE)
-        with tf.control_dependencies([lock for _, lock in held]):
-            held.append((is_needed, tf.cond(is_needed, lambda n=number: _lock(n), _no_lock)))
-    with tf.control_dependencies([lock for _, lock in held]):
+    with tf.device(_CPU):
+        needed, *locks = _acquired(contents, memory)
+    with tf.control_dependencies([needed]):
         made = make(tf.identity(contents))
-    with tf.control_dependencies(tf.nest.flatten(made)):
-        released = [
-            tf.cond(needed, lambda lock=lock: _release(lock), lambda: True) for needed, lock in held
-        ]
-    with tf.control_dependencies(released):
+    with tf.control_dependencies(tf.nest.flatten(made)), tf.device(_CPU):
+        is_free = _released(needed, *locks)
+    with tf.control_dependencies([is_free]):
         return tf.nest.map_structure(tf.identity, made)
 
 
+# Both are traced once a process.
+@partial(tf.function, autograph=False)
+def _acquired(contents, memory):
+    """Returns which locks an image needs, (LOCKS,), and a tensor for each, which holds it."""
+    own = tf.where(memory > SMALL, tf.strings.to_hash_bucket_fast(contents, LOCKS), np.int64(-1))
+    needed, locks = (own == tf.range(LOCKS, dtype=tf.int64)) | (memory > LARGE), []
+    for number in range(LOCKS):  # all in this order, so that no two images wait for each other
+        with tf.control_dependencies(locks):
+            locks.append(tf.cond(needed[number], partial(_lock, number), _no_lock))
+    with tf.control_dependencies(locks):
+        return tf.identity(needed), *locks
+
+
+@partial(tf.function, autograph=False)
+def _released(needed, *locks):
+    released = [
+        tf.cond(needed[number], partial(_release, lock), lambda: True)
+        for number, lock in enumerate(locks)
+    ]
+    return tf.reduce_all(released)
+
+
 def _lock(number: int) -> tf.Tensor:
-    name = f"regard_images_{number}"
-    mutex = tf.raw_ops.MutexV2(container="", shared_name=name)
+    mutex = tf.raw_ops.MutexV2(container="", shared_name=f"regard_images_{number}")
     return tf.raw_ops.MutexLock(mutex=mutex)
 
 
