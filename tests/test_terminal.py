@@ -107,7 +107,7 @@ def run(redirections, *arguments):
     )
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["predict", "--help"], ["--version"]])
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"]])
 def test_a_stdout_that_takes_nothing(arguments):
     full, closed = (run(each, *arguments) for each in (">/dev/full", ">&-"))
     for done, reason in ((full, "No space left on device"), (closed, "Bad file descriptor")):
