@@ -122,7 +122,9 @@ def _errors(contents: bytes) -> Iterator[None]:
         yield
     except Image.UnidentifiedImageError as error:
         raise ValueError(_unread(contents)) from error
-    except (OSError, SyntaxError, EOFError, RuntimeError, Image.DecompressionBombError) as error:
+    except (MemoryError, ValueError):
+        raise
+    except Exception as error:  # readers of formats raise all there is for what is damaged
         raise ValueError(f"it is damaged or cut short ({error})") from error
 
 
