@@ -3,6 +3,8 @@
 import logging
 import os
 import re
+import threading
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from .json_files import CheckpointError
 logger = logging.getLogger("regard")
 
 _PATIENCE = 10.0  # seconds until a hub that says nothing counts as out of reach
+_LONGEST = 45.0  # seconds to find its address, and to be told what there is
 
 # What checkpoints are read from: weights, configs and tokenizers; never a pickle, and nothing of
 # another framework.
@@ -65,7 +68,7 @@ def _download(source: str, name: str, revision: str | None) -> Path:
     fetch = partial(snapshot_download, name, revision=revision, allow_patterns=list(FILES))
     try:
         # Asked first because the download itself would wait for a silent hub without end.
-        HfApi().model_info(name, revision=revision, timeout=_PATIENCE)
+        _within(_LONGEST, partial(HfApi().model_info, name, revision=revision, timeout=_PATIENCE))
         return Path(fetch())
     except Exception as error:  # the client's own, or those of the HTTP library that it uses
         reason = " ".join(str(error).split()) or type(error).__name__
@@ -79,3 +82,25 @@ def _download(source: str, name: str, revision: str | None) -> Path:
         ) from failure
     logger.info("%s: the copy in the cache is used, as the hub answers: %.300s", source, reason)
     return directory
+
+
+def _within(seconds: float, ask: Callable) -> None:
+    """Asks something, and raises what that raises, or a `TimeoutError` after so many seconds.
+
+    The search for an address knows no timeout, and others begin anew with every byte.
+    """
+    failures: list[Exception] = []
+
+    def try_it():
+        try:
+            ask()
+        except Exception as error:
+            failures.append(error)
+
+    thread = threading.Thread(target=try_it, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if thread.is_alive():
+        raise TimeoutError(f"there was no answer within {seconds:.0f} s.")
+    if failures:
+        raise failures[0]

@@ -54,3 +54,17 @@ def reason_of(error: Exception) -> str:
         return error.strerror
     lines = str(error).strip().splitlines() or ["no reason is given"]
     return f"{lines[0][:300].rstrip('.')} ({type(error).__name__})"
+
+
+def out_of_memory(error: BaseException | None) -> str:
+    """Returns in a line what there was no memory for, if that is why an error came; else nothing.
+
+    It is never the fault of one image or row, so nobody skips one for it.
+    """
+    while error is not None:
+        is_tensorflow = any(each.__name__ == "ResourceExhaustedError" for each in type(error).mro())
+        if isinstance(error, MemoryError) or is_tensorflow:
+            said = str(error).strip().partition("\n")[0]
+            return said[:200] or type(error).__name__
+        error = error.__cause__
+    return ""

@@ -8,9 +8,21 @@ takes them instead, with the level that it has configured.
 import logging
 import sys
 
+from .names import one_line, printable
+
 logger = logging.getLogger("regard")
 
 DEFAULT_LEVEL = logging.INFO - 1  # shows INFO; nobody else's, so it tells that no level was set
+
+
+class OneLine(logging.Formatter):
+    """Makes a line of each message: a name or a text in it cannot begin another one."""
+
+    def formatMessage(self, record):
+        return one_line(super().formatMessage(record))
+
+    def formatException(self, ei):
+        return printable(super().formatException(ei))
 
 
 class FallbackHandler(logging.StreamHandler):
@@ -18,6 +30,7 @@ class FallbackHandler(logging.StreamHandler):
 
     def __init__(self):
         logging.Handler.__init__(self)  # that of the stream would keep today's stderr
+        self.setFormatter(OneLine())
 
     @property
     def stream(self):

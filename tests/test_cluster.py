@@ -3,11 +3,13 @@
 import json
 import socket
 import threading
+import time
 from unittest import mock
 
 import pytest
 
 from regard.recipes.cli.launcher import free_ports
+from regard.recipes.devices import cluster as cluster_module
 from regard.recipes.devices.cluster import Cluster, read_cluster, rendezvous
 from regard.recipes.errors import UserError, WorkerLost
 
@@ -152,3 +154,16 @@ def test_a_port_that_is_taken():
         ),
     ):
         rendezvous(cluster, 0.3)
+
+
+def test_a_name_that_nobody_knows(monkeypatch):
+    [port] = free_ports(1)
+    monkeypatch.setattr(cluster_module, "RESOLVE_SECONDS", 0.3)
+    unknown = socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+    began = time.monotonic()
+    with (
+        mock.patch("socket.create_connection", side_effect=unknown),
+        pytest.raises(WorkerLost, match=r"host 'nowhere' of TF_CONFIG is not known after 0 s: .*"),
+    ):
+        rendezvous(Cluster(("nowhere:2222", f"localhost:{port}"), 1), seconds=60)
+    assert time.monotonic() - began < 5

@@ -7,13 +7,14 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 from regard.models.checkpoint_files import CheckpointError
-from regard.models.hub import checkpoint_directory
+from regard.models.hub import _within, checkpoint_directory
 
 COMMITS = {"main": "a" * 40, "v1": "b" * 40}
 FILES = {  # what the two revisions hold; the content of a file names its revision
@@ -40,7 +41,6 @@ STATUS = {"private": 401, "absent": 404, "broken": 500}  # what some repositorie
 # One source a line on stdin, what came of it as one line of JSON on stdout.
 WORKER = """
 import json, logging, sys, time
-from regard.models import hub
 hub._PATIENCE = 1.0
 logged = []
 class Log(logging.Handler):
@@ -240,3 +240,13 @@ def test_no_such_directory(source, tmp_path):
 def test_a_directory_is_itself(tmp_path):
     assert checkpoint_directory(tmp_path) == tmp_path
     assert checkpoint_directory(str(tmp_path)) == tmp_path
+
+
+def test_a_hub_that_never_ends_its_answer():
+    began = time.monotonic()
+    with pytest.raises(TimeoutError, match="no answer within 0 s"):
+        _within(0.05, lambda: time.sleep(5))
+    assert time.monotonic() - began < 1
+    with pytest.raises(KeyError, match="gone"):
+        _within(5, lambda: {}["gone"])
+    assert _within(5, lambda: 1) is None

@@ -9,11 +9,10 @@ from PIL import Image, ImageOps
 
 from image_files import encode, picture, write_folder
 from regard.recipes.errors import UserError
-from regard.recipes.images.batches import decoded, encoded
+from regard.recipes.images.batches import decoded, user_of
 from regard.recipes.images.checks import read_images, read_labelled_images
 from regard.recipes.images.data import LabelledImages
-from regard.recipes.images.decoding import decode_image
-from regard.recipes.images.other_formats import MOST_PIXELS, as_bmp, readable, suffixes
+from regard.recipes.images.other_formats import MOST_OF_OTHERS, as_bmp, readable, suffixes
 from regard.recipes.images.preprocessing import ImagePreprocessing
 from regard.recipes.images.report import drawable_paths, originals
 from regard.recipes.images.serving import warn_of_other_formats
@@ -42,8 +41,8 @@ def in_memory(*contents):
 
 
 def graph_of(images):
-    contents = encoded(images)
-    return tf.data.Dataset.range(len(images)).map(lambda row: decode_image(contents(row)))
+    use = user_of(images)
+    return tf.data.Dataset.range(len(images)).map(lambda row: use(row, tf.identity))
 
 
 @pytest.mark.parametrize("name", LOSSLESS)
@@ -97,7 +96,9 @@ def test_what_pillow_cannot_read_is_named(name):
 def test_so_many_pixels_and_no_more():
     file = io.BytesIO()
     Image.new("1", (2**13, 2**13 + 1)).save(file, "TIFF", compression="group4")
-    with pytest.raises(ValueError, match=f"1 to {MOST_PIXELS} pixels, not 8193 x 8192"):
+    with pytest.raises(
+        ValueError, match=f"1 to {MOST_OF_OTHERS // 9} pixels, as TIFF, not 8193 x 8192"
+    ):
         as_bmp(file.getvalue())
 
 

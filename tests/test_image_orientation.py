@@ -88,8 +88,9 @@ def test_every_orientation_of_a_png(orientation):
 
 
 def test_the_graph_stays_small():
-    """411 operations when only the first bytes of a JPEG were looked at."""
+    """411 operations before it was looked at how much memory an image takes; 1,100 since."""
     graph = decode_image.get_concrete_function().graph.as_graph_def()
     nodes = [graph.node, *(function.node_def for function in graph.library.function)]
-    assert sum(map(len, nodes)) < 440
-    assert not {"While", "StatelessWhile"} & {node.op for each in nodes for node in each}
+    assert sum(map(len, nodes)) < 1200
+    loops = [node.op for each in nodes for node in each if node.op in ("While", "StatelessWhile")]
+    assert len(loops) == 3  # over the parts of a JPEG, and of a GIF to measure and to cut it

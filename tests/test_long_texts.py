@@ -18,6 +18,7 @@ from regard.recipes.text.distillation import distill, lesson_batches
 from regard.recipes.text.encoding import TextEncoder
 from regard.recipes.text.plans import labelled_plan
 from regard.recipes.text.settings import TextSettings
+from regard.recipes.tokenizers import portions
 from regard.recipes.tokenizers.pieces import SPECIAL_TOKENS
 from regard.recipes.tokenizers.ragged import head_and_tail, windows
 from regard.recipes.tokenizers.wordpiece import WordPieceTokenizer
@@ -322,3 +323,16 @@ def test_a_training_reads_windows(task, tmp_path, caplog):
     # What is measured after an epoch is what is measured in the end: texts, not windows.
     assert float(kept["val_macro_f1"]) == pytest.approx(run.metrics["macro_f1"], abs=1e-6)
     assert float(kept["val_loss"]) == pytest.approx(run.metrics["log_loss"], rel=1e-3)
+
+
+def test_texts_are_tokenized_some_megabytes_at_a_time(monkeypatch):
+    texts = tf.constant(["good film", "", "a bad film " * 9, "good", "film " * 40, "bad"])
+    whole, empty = TOKENIZER.tokenize(texts), TOKENIZER.tokenize(texts[:0])
+    assert (whole.shape[0], empty.nrows()) == (6, 0)
+    monkeypatch.setattr(portions, "AT_ONCE", 32)
+    ask = tf.function(TOKENIZER.tokenize, [tf.TensorSpec([None], tf.string)], autograph=False)
+    for tokenize in (TOKENIZER.tokenize, ask):
+        assert tokenize(texts).to_list() == whole.to_list()
+        assert tokenize(texts[:0]).to_list() == []
+    monkeypatch.setattr(portions, "LONGEST_READ", 9)
+    assert TOKENIZER.tokenize(texts)[2].numpy().tolist() == whole[2].numpy().tolist()[:3]

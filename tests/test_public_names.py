@@ -106,8 +106,9 @@ WORDS = {
         --json
     """,
     "predict": """
-        --pair --input --output --overwrite --scores --encoding --delimiter --header --no-header
-        --skip-bad-rows --text-column --pair-column --source-column --image-column --image-folder
+        --pair --input --output --overwrite --scores --escape-formulas --encoding --delimiter
+        --header --no-header --skip-bad-rows --text-column --pair-column --source-column
+        --image-column --image-folder
         --num-beams --length-penalty --n-best --skip-bad-files --json
     """,
     "attend": """

@@ -588,3 +588,9 @@ def test_chinese_that_is_not_split_has_pieces_of_several_characters(tmp_path):
     assert tokenizer.encode_all(texts, 512).to_list() == expected
     assert WordPieceTokenizer.load(tmp_path).encode_all(texts, 512).to_list() == expected
     assert [1 in ids for ids in expected[-3:]] == [False, True, True]
+
+
+@pytest.mark.parametrize("piece", ["", "a\0b", "##\0"])
+def test_pieces_that_cannot_be_looked_up(piece):
+    with pytest.raises(ValueError, match=r"must have a character, and no NUL\. Received: "):
+        WordPieceTokenizer([*SPECIAL_TOKENS, "a", piece])

@@ -13,6 +13,7 @@ from ..tasks import TASKS
 from . import options
 from .questions import refuse_files
 from .support import load_run
+from .terminal import give
 
 DEFAULT = "attention.html"
 
@@ -53,7 +54,7 @@ def attend(run, question, pair, n_best, output, overwrite) -> None:
     trained = load_run(run)
     asked = question if pair is None else (question, pair)
     trained.attention(asked, **choices).save(file, overwrite)
-    click.echo(file)
+    give(file)
 
 
 def _check_question(task, question: str, pair: str | None, is_pair: bool) -> None:

@@ -4,6 +4,7 @@ Exit status 0 means done, 2 the user's mistake, 1 ours. TensorFlow takes seconds
 imported only when every argument has been found good.
 """
 
+import io
 import json
 import logging
 import os
@@ -16,7 +17,15 @@ import click
 from click.shell_completion import shell_complete
 
 from ... import __version__
-from ..errors import TERMINATED, WORKER_LOST, Terminated, UserError, WorkerLost
+from ..errors import (
+    TERMINATED,
+    WORKER_LOST,
+    Terminated,
+    UserError,
+    WorkerLost,
+    out_of_memory,
+)
+from ..log import OneLine
 from ..runs.directories import check_writable
 from ..runs.metadata import read_metadata, takes_pairs
 from ..runs.scoring import check_table_output, score_table
@@ -28,7 +37,8 @@ from .fit import fit, pretrain
 from .next_steps import after_export
 from .runs import info, list_runs
 from .serve import serve
-from .support import load_run, load_tfds, say
+from .support import load_run, load_tfds
+from .terminal import close_streams, complain, give, open_streams, problem_of_stdout, say, show
 from .verify import verify
 
 COMPLETE = "_REGARD_COMPLETE"  # click's name of what asks for a shell's completions
@@ -81,9 +91,9 @@ def evaluate(run, data, as_json, **reading) -> None:
     trained = load_run(run)
     metrics = trained.evaluate(**measured)
     if as_json:
-        click.echo(json.dumps(metrics, ensure_ascii=False))
+        give(json.dumps(metrics, ensure_ascii=False))
     else:
-        click.echo(trained.format_metrics(metrics))
+        show(trained.format_metrics(metrics))
 
 
 @cli.command()
@@ -93,9 +103,14 @@ def evaluate(run, data, as_json, **reading) -> None:
 @click.option("--input", "source", metavar="FILE|-", help="Take the rows of a table, or lines.")
 @options.output("FILE", "Write a table: all columns of the input, and the answers.")
 @click.option("--scores", is_flag=True, help="Write there the probability of every class, too.")
+@click.option(
+    "--escape-formulas",
+    is_flag=True,
+    help="Begin cells that a spreadsheet takes for formulas with a quote.",
+)
 @options.prediction
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
-def predict(run, texts, pair, source, output, overwrite, scores, as_json, **choices) -> None:
+def predict(run, texts, pair, source, output, overwrite, as_json, **choices) -> None:
     """Classify or translate each TEXT, or the rows or lines of --input (- is standard input).
 
     A classifier prints label, probability and text, separated by tabs; a translator a translation a
@@ -107,8 +122,9 @@ def predict(run, texts, pair, source, output, overwrite, scores, as_json, **choi
     \b
       regard predict runs/reviews --input new.csv --output scored.csv
     """
-    flags = {"json": as_json, "scores": scores, "overwrite": overwrite}
-    questions.check_usage(texts, pair, source, output, **flags)
+    scores, escape = choices.pop("scores"), choices.pop("escape_formulas")
+    flags = {"scores": scores, "overwrite": overwrite, "escape_formulas": escape}
+    questions.check_usage(texts, pair, source, output, json=as_json, **flags)
     metadata = read_metadata(run)
     task = TASKS[metadata["task"]]
     reading, choices = options.those_of(task, ["questions", "asking"], choices)
@@ -122,10 +138,11 @@ def predict(run, texts, pair, source, output, overwrite, scores, as_json, **choi
     asked = questions.find_questions(task, metadata, source, texts, pair, reading)
     trained = load_run(run)
     if output is not None:
-        score_table(asked, partial(trained.answer, **choices), output, columns, overwrite)
+        answer = partial(trained.answer, **choices)
+        score_table(asked, answer, output, columns, overwrite, escape)
         return
     for line in questions.answer_lines(asked, trained, choices, task.answers, as_json):
-        click.echo(line)
+        give(line)
 
 
 @cli.command()
@@ -142,7 +159,7 @@ def export(run, destination, precision) -> None:
     metadata = read_metadata(run, *(task.name for task in options.SERVED))
     check_writable(destination)
     version = load_run(run).export(destination, precision)
-    click.echo(version)
+    give(version)
     from ..server.saved_model import read_signatures
 
     is_translator = metadata["task"] == "translation"
@@ -157,17 +174,17 @@ def main(arguments: list[str] | None = None) -> None:
     Args:
         arguments: The words after `regard`. Defaults to those of this process.
     """
-    for stream in (sys.stdout, sys.stderr):  # lone surrogates come out as JSON escapes them
-        stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+    open_streams()
     logger = logging.getLogger("regard")
     logger.setLevel(logging.INFO)
-    logger.handlers[:] = [logging.StreamHandler(sys.stderr)]
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(OneLine())
+    logger.handlers[:] = [handler]
     logger.propagate = False
     if instruction := os.environ.get(COMPLETE):
         sys.exit(shell_complete(cli, {}, "regard", COMPLETE, instruction))
-    status = run_command(arguments)
+    status = close_streams(run_command(arguments))
     if status and "TF_CONFIG" in os.environ:  # TensorFlow would wait for the other workers
-        sys.stderr.flush()
         os._exit(status)
     sys.exit(status)
 
@@ -182,22 +199,39 @@ def run_command(arguments: list[str] | None = None) -> int:
     except click.exceptions.Exit as exit_:  # --help and --version
         return exit_.exit_code
     except click.ClickException as error:
-        error.show()
+        said = io.StringIO()
+        error.show(said)
+        say(said.getvalue().removesuffix("\n"))
         return 2
     except UserError as error:
-        say(f"Error: {error}")
+        if out_of_memory(error) and "memory" not in str(error):
+            return _failed(error)
+        complain(error)
         return 2
     except WorkerLost as error:
-        say(f"Stopped: {error}")
+        complain(error, "Stopped: ")
         return WORKER_LOST
     except (click.Abort, KeyboardInterrupt, Terminated) as error:
         say(" ".join(["Stopped.", *getattr(error, "__notes__", [])]))
         return TERMINATED if isinstance(error, Terminated) else 130
-    except BrokenPipeError:  # the reader of our output has gone, as in `regard predict ... | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except Exception:
-        traceback.print_exc()
-        say("This is a defect in regard, not a mistake of yours.")
-        return 1
+    except Exception as error:
+        return _failed(error)
     return 0
+
+
+def _failed(error: Exception) -> int:
+    """Says what went wrong that nobody has a word for; returns the exit status."""
+    problem = problem_of_stdout()
+    if isinstance(problem or error, BrokenPipeError):
+        return 0  # the reader of our output has gone, as in `regard predict ... | head`
+    if problem:
+        complain(f"standard output cannot be written: {problem.strerror}. Give it room, or a file.")
+    elif said := out_of_memory(error):
+        complain(
+            f"there is not enough memory ({said}). Take smaller batches (--batch-size, "
+            "--batch-tokens), shorter texts or smaller images, a smaller model, or less at once."
+        )
+    else:
+        say("".join(traceback.format_exception(error)).rstrip("\n"))
+        say("This is a defect in regard, not a mistake of yours.")
+    return 1

@@ -1,5 +1,6 @@
 """Makes the option `--config`: a YAML file whose entries stand in for arguments and flags."""
 
+import reprlib
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
@@ -48,7 +49,9 @@ def _converted(path: Path, context: click.Context, flag: click.Parameter, value:
     is_text = isinstance(flag.type, click.types.StringParamType)
     for each in value if is_several and isinstance(value, list) else [value]:
         if isinstance(each, list | dict):
-            raise UserError(f"{path}: `{flag.name}` must be one value. Received: {each}")
+            raise UserError(
+                f"{path}: `{flag.name}` must be one value. Received: {reprlib.repr(each)}"
+            )
         if is_text and not isinstance(each, str):
             raise UserError(
                 f"{path}: `{flag.name}` must be text: write it between quotes. Received: {each}"

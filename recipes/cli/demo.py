@@ -9,6 +9,7 @@ from ..tasks import TASKS, Task
 from . import options
 from .signals import ended_by_signals
 from .support import quiet
+from .terminal import show
 
 
 @click.group(invoke_without_command=True)
@@ -31,7 +32,7 @@ def add_demo(task: Task) -> None:
         try:
             with ended_by_signals():
                 for line in run_demo(output, overwrite):
-                    click.echo(line)
+                    show(line)
         except BaseException as error:
             error.__notes__ = []  # on what is kept: it has gone with the demo's directory
             raise

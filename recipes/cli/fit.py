@@ -19,7 +19,8 @@ from . import options
 from .config import config
 from .launcher import launch
 from .signals import ended_by_signals
-from .support import check_start, load_tfds, quiet, say
+from .support import check_start, load_tfds, quiet
+from .terminal import give, say, show
 
 
 @click.group()
@@ -81,11 +82,11 @@ def train(
 def tell(run, output: Path, as_json: bool) -> None:
     """Prints how good a run is, and says where it is, and what to do with it."""
     if as_json:
-        click.echo(json.dumps(run.metrics, ensure_ascii=False))
+        give(json.dumps(run.metrics, ensure_ascii=False))
         say(f"Report: {output / 'report'}")
     else:
         figures = run.format_metrics(run.metrics)
-        click.echo(f"{figures}\n\nreport: {output / 'report'}\nrun: {output}")
+        show(f"{figures}\n\nreport: {output / 'report'}\nrun: {output}")
     say(f"Next: {run.what_next(shlex.quote(str(output)))}")
 
 

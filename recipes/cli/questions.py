@@ -12,6 +12,7 @@ import click
 from ..data.formats import TABLE_SUFFIXES, is_table
 from ..data.rows import Table
 from ..data.streams import file_lines, only_text, stream_lines
+from ..data.writing import SHEETS, format_of
 from ..errors import UserError
 from ..runs.metadata import takes_pairs
 from ..runs.scoring import Asked, NewColumn, Tally, answered, new_columns
@@ -31,9 +32,11 @@ def check_usage(
         raise click.UsageError("--pair goes with exactly one TEXT.")
     if output is not None and flags.pop("json"):
         raise click.UsageError("--json prints: for a file of JSON Lines, --output FILE.jsonl.")
-    for name in ("scores", "overwrite"):
+    for name in ("scores", "overwrite", "escape_formulas"):
         if flags[name] and output is None:
-            raise click.UsageError(f"--{name} goes with --output.")
+            raise click.UsageError(f"--{name.replace('_', '-')} goes with --output.")
+    if flags["escape_formulas"] and format_of(output) not in SHEETS:
+        raise click.UsageError(f"--escape-formulas goes with --output FILE{' or '.join(SHEETS)}.")
 
 
 def find_questions(

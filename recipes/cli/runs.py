@@ -7,7 +7,7 @@ import click
 
 from ..runs.description import describe_run
 from ..runs.listing import find_runs, format_description, format_runs
-from .support import say
+from .terminal import give, say, show
 
 
 @click.command()
@@ -19,8 +19,10 @@ def info(run, as_json) -> None:
     The settings are those that were not the defaults; config.yaml in RUN has all of them.
     """
     described = describe_run(run)
-    shown = json.dumps(described, ensure_ascii=False) if as_json else format_description(described)
-    click.echo(shown)
+    if as_json:
+        give(json.dumps(described, ensure_ascii=False))
+    else:
+        show(format_description(described))
 
 
 @click.command("list")
@@ -29,6 +31,6 @@ def list_runs(folder) -> None:
     """List the runs below DIR, the newest first.  [default: runs]"""
     runs = find_runs(folder)
     if runs:
-        click.echo(format_runs(runs))
+        show(format_runs(runs))
     else:
         say(f"There is no run in {folder}, nor below it.")

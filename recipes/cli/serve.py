@@ -17,7 +17,8 @@ from ..runs.workspaces import workspace
 from ..server.exports import Version, find_version
 from . import options
 from .next_steps import PORT, ask
-from .support import load_run, quiet, say
+from .support import load_run, quiet
+from .terminal import say
 
 ANYWHERE = {"0.0.0.0": "localhost", "::": "localhost"}
 CLOSE_SECONDS = 10  # for what the model is at when the server stops

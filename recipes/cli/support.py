@@ -1,4 +1,4 @@
-"""Helps the commands: TensorFlow without its noise, and a word on stderr."""
+"""Helps the commands: TensorFlow without its noise, and sources that need it."""
 
 import os
 import sys
@@ -8,16 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import click
-
 from ..errors import UserError
 from ..runs.metadata import read_metadata
 from ..tasks import TASKS
-
-
-def say(message: str) -> None:
-    """Says what is not a result."""
-    click.echo(message, err=True)
 
 
 def check_start(checkpoint: str | None) -> None:

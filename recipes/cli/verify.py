@@ -10,6 +10,7 @@ from ..errors import UserError
 from ..runs.verification import renew_run, verify_run
 from ..server.exports import find_versions
 from ..serving.manifest import renew_manifest, verify_version
+from .terminal import show
 
 
 @click.command()
@@ -44,9 +45,9 @@ def _is_whole(place: Path, is_run: bool) -> bool:
     except (CheckpointError, UserError) as error:
         problems, number = [str(error)], 0
     for problem in problems:
-        click.echo(problem)
+        show(problem)
     if not problems:
-        click.echo(f"{place}: all {number} files are as they were written.")
+        show(f"{place}: all {number} files are as they were written.")
     return not problems
 
 
@@ -55,4 +56,4 @@ def _renew(place: Path, is_run: bool) -> None:
         renew_run(place) if is_run else renew_manifest(place)
     except CheckpointError as error:
         raise UserError(str(error)) from error
-    click.echo(f"{place}: the files as they are now are those to compare with.")
+    show(f"{place}: the files as they are now are those to compare with.")

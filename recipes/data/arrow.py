@@ -12,12 +12,14 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 from pyarrow import ipc
-from pyarrow.parquet import ParquetFile
+from pyarrow.parquet import FileMetaData, ParquetFile
 
 from ..errors import UserError
+from .bounds import LONGEST_TEXT
 from .rows import Row, Table
 
-ROWS_AT_ONCE = 8192
+ROWS_AT_ONCE, BYTES_AT_ONCE = 8192, 2**25
+FEW_TEXTS = 2**20  # bytes of a column in a group of rows: what writers let its distinct texts take
 # Else all of a column's pages in a group of rows, often a million, are in memory at once.
 STREAMING = {"pre_buffer": False, "buffer_size": 2**16}
 
@@ -35,18 +37,56 @@ def open_parquet(source: str) -> Table:
         UserError: If it is not a Parquet file.
     """
     with _errors(source, "Parquet"), ParquetFile(source) as file:
-        schema = file.schema_arrow
+        schema, rows_at_once = file.schema_arrow, _rows_at_once(source, file.metadata)
+        few = _with_few_texts(schema, file.metadata)
 
     def batches(columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
         roots = None if columns is None else sorted(set(_roots(schema, columns)))
-        with _errors(source, "Parquet"), ParquetFile(source, **STREAMING) as file:
+        known = [name for name in few if name in (roots or [])]
+        with (
+            _errors(source, "Parquet"),
+            ParquetFile(source, read_dictionary=known, **STREAMING) as file,
+        ):
             if not file.metadata.num_rows:
                 yield pa.RecordBatch.from_pylist([], schema=schema)
-            parts = file.iter_batches(ROWS_AT_ONCE, columns=roots, use_threads=False)
+            parts = file.iter_batches(rows_at_once, columns=roots, use_threads=False)
             yield from map(_sound, parts)
 
     with _errors(source, "Parquet"):
         return _table(source, schema, batches)
+
+
+def _rows_at_once(source: str, metadata: FileMetaData) -> int:
+    """Returns how many rows are some megabytes, by what the file says of their sizes.
+
+    Raises:
+        UserError: If the texts of a column are too long in the mean.
+    """
+    largest = 1.0
+    for group in map(metadata.row_group, range(metadata.num_row_groups)):
+        chunks = [group.column(index) for index in range(group.num_columns)]
+        sizes = [each.total_uncompressed_size / max(1, each.num_values) for each in chunks]
+        for chunk, size in zip(chunks, sizes, strict=True):
+            if size > LONGEST_TEXT:
+                raise UserError(
+                    f"{source}: a text must have {LONGEST_TEXT:,} bytes at most. Received, in the "
+                    f"mean of column {chunk.path_in_schema!r}: {size:,.0f}."
+                )
+        largest = max(largest, group.total_byte_size / max(1, group.num_rows))
+    return max(1, min(ROWS_AT_ONCE, int(BYTES_AT_ONCE / largest)))
+
+
+def _with_few_texts(schema: pa.Schema, metadata: FileMetaData) -> list[str]:
+    """Returns the columns that take so little that many rows may have the same long text.
+
+    These are read so that each text is in memory once.
+    """
+    groups = map(metadata.row_group, range(metadata.num_row_groups))
+    chunks = [group.column(index) for group in groups for index in range(group.num_columns)]
+    large = {each.path_in_schema for each in chunks if each.total_uncompressed_size > FEW_TEXTS}
+    return [
+        each.name for each in schema if pa.types.is_string(each.type) and each.name not in large
+    ]
 
 
 def open_arrow(source: str) -> Table:
@@ -143,6 +183,9 @@ def _cells(array: pa.Array, names: dict[int, str] | None) -> list[Any]:
     """Returns the values of a column; a float of 32 bits as the shortest number that it is."""
     if getattr(array.type, "unit", "") == "ns":  # Python's times have no nanoseconds
         array = array.cast(pa.string())
+    if pa.types.is_dictionary(array.type):
+        known = [*_cells(array.dictionary, None), None]  # each once, whatever the number of rows
+        return [known[-1 if index is None else index] for index in array.indices.to_pylist()]
     values = array.to_pylist()
     if names is not None:
         return [names.get(value) for value in values]

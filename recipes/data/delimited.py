@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from ..errors import UserError
 from ..settings import TableLayout
+from .bounds import LONGEST_TEXT, lines_of
 from .columns import is_known
 from .files import open_text
 from .rows import Table
@@ -96,10 +97,10 @@ def _rows(
     source: str, encoding: str | None, dialect: Dialect
 ) -> Iterator[tuple[int, str, list[str]]]:
     """Yields the rows that are not blank, with their numbers and what is wrong with them."""
-    csv.field_size_limit(2**31 - 1)  # the default refuses texts above 128 kB
+    csv.field_size_limit(LONGEST_TEXT)  # the default refuses texts above 128 kB
     clean = str if dialect.is_quoted else _unquote
     with open_text(source, encoding) as file:
-        lines = islice(file, dialect.skipped, None)
+        lines = islice(lines_of(file, source), dialect.skipped, None)
         for row, (problem, cells) in enumerate(_records(lines, dialect), dialect.skipped + 1):
             if problem or cells:
                 yield row, problem, list(map(clean, cells))
@@ -127,11 +128,19 @@ def _records(lines: Iterator[str], dialect: Dialect) -> Iterator[tuple[str, list
             return
         except csv.Error as error:
             waiting.extendleft(reversed(taken[1:]))
-            yield (
-                f"the quotes do not match ({error}): a field that holds quotes must be in quotes, "
-                'and each quote within it doubled ("")',
-                [],
-            )
+            yield _problem_of_quotes(error), []
+
+
+def _problem_of_quotes(error: csv.Error) -> str:
+    if "limit" in str(error):
+        return (
+            f"a field must have {LONGEST_TEXT:,} characters at most: split it, or close the quotes "
+            "that it opens"
+        )
+    return (
+        f"the quotes do not match ({error}): a field that holds quotes must be in quotes, "
+        'and each quote within it doubled ("")'
+    )
 
 
 def reader_of(lines: Iterator[str], dialect: Dialect) -> Iterator[list[str]]:
@@ -151,7 +160,7 @@ def _unquote(field: str) -> str:
 def _dialect(source: str, layout: TableLayout, usual: str) -> Dialect:
     """Returns the dialect of a file: what is given, or what its first lines say."""
     with open_text(source, layout.encoding) as file:
-        lines = list(islice(file, SAMPLE))
+        lines = list(islice(lines_of(file, source), SAMPLE))
     said = _SEPARATOR.match(lines[0].rstrip("\r\n")) if lines else None
     delimiter = layout.delimiter or (said and said[1])
     if delimiter is None:

@@ -150,21 +150,36 @@ def _is_utf8(head: bytes) -> bool:
 
 def _decoding_error(source: str, encoding: str) -> UserError:
     """Makes an error that names the line; a stream's own error knows only its last chunk."""
-    with open_binary(source) as file:
-        data = file.read()
-    position, fit = "", "gb18030 or cp1252"
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+    decoder = codecs.getincrementaldecoder(encoding)()
+    position, fit, line, before = "", "gb18030 or cp1252", 1, b""
+    if head_of(source).startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         fit = "utf-16"
-    try:
-        data.decode(encoding)
-    except UnicodeDecodeError as error:
-        line = data[: error.start].decode(encoding, "replace").count("\n") + 1
-        position = f", line {line}: byte 0x{data[error.start]:02X}"
-        fit = _likely(data[max(0, error.start - HEAD // 2) : error.start + HEAD // 2]) or fit
+    with open_binary(source) as file:
+        while True:
+            piece = file.read(HEAD)
+            try:
+                line += decoder.decode(piece, final=not piece).count("\n")
+            except UnicodeDecodeError as error:
+                data, at = error.object, error.start
+                line += data[:at].decode(encoding, "replace").count("\n")
+                position = f", line {line}: byte 0x{data[at]:02X}"
+                fit = _likely(_around(before, data, at) + file.read(HEAD // 2)) or fit
+                break
+            except UnicodeError:  # there is no byte order mark
+                break
+            if not piece:
+                break
+            before = piece
     return UserError(
         f"{source}{position} is not {encoding}. Save the file as UTF-8, or name its encoding with "
         f"--encoding, such as {fit}."
     )
+
+
+def _around(before: bytes, data: bytes, at: int) -> bytes:
+    """Returns the bytes near one that is in the second of two pieces."""
+    start = max(0, len(before) + at - HEAD // 2)
+    return (before + data)[start : start + HEAD]
 
 
 def _likely(data: bytes) -> str | None:

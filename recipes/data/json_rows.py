@@ -9,6 +9,7 @@ from operator import itemgetter
 from typing import Any
 
 from ..errors import UserError
+from .bounds import LONGEST_ARRAY, depth_problem, lines_of
 from .files import HEAD, open_text
 from .rows import Row, Table, flattened
 
@@ -53,7 +54,7 @@ def _read(objects, names: Sequence[str]) -> Iterator[Row]:
 def _lines(source: str, encoding: str | None) -> Iterator[tuple[int, str, dict[str, Any]]]:
     """Yields the number, a problem and the object of each line that is not blank."""
     with open_text(source, encoding) as file:
-        for row, line in enumerate(file, start=1):
+        for row, line in enumerate(lines_of(file, source), start=1):
             if line.isspace():
                 continue
             try:
@@ -68,7 +69,16 @@ def _elements(source: str, encoding: str | None) -> Iterator[tuple[int, str, dic
     """Yields the number, a problem and the object of each element of an array."""
     with open_text(source, encoding) as file:
         try:
-            values = _JSON.decode(file.read())
+            text = file.read(LONGEST_ARRAY)
+            if len(text) == LONGEST_ARRAY:
+                raise UserError(
+                    f"{source}: an array must have fewer than {LONGEST_ARRAY:,} characters. "
+                    "Received: at least as many. Write an object a line, as `jq -c '.[]'` does."
+                )
+            values = _JSON.decode(text)
+            del text
+        except UserError:
+            raise
         except (ValueError, RecursionError) as error:
             raise UserError(f"{source} is not a sound JSON array ({error}).") from error
     for row, value in enumerate(values, start=1):
@@ -79,7 +89,8 @@ def _checked(value: Any, what: str) -> tuple[str, dict[str, Any]]:
     """Returns a problem and an object; one of the two is empty."""
     if not isinstance(value, dict):
         return f"{what} must be a JSON object, not {reprlib.repr(value)}", {}
-    return "", value
+    problem = depth_problem(value)
+    return problem, {} if problem else value
 
 
 def _object_of_distinct_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

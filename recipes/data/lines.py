@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from functools import partial
 
+from .bounds import lines_of
 from .files import check_file, encoding_of, open_text
 from .rows import Row, Table
 
@@ -22,7 +23,7 @@ def open_lines(source: str, encoding: str | None, skip_blank: bool = True) -> Ta
 
     def read(_: Sequence[str]) -> Iterator[Row]:
         with open_text(source, encoding, newline="\n") as file:
-            for row, line in enumerate(file, start=1):
+            for row, line in enumerate(lines_of(file, source), start=1):
                 if not (skip_blank and line.isspace()):
                     yield row, "", [line.rstrip("\r\n")]
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from ..errors import UserError
+from .bounds import LONGEST_TEXT
 from .labels import Labels
 
 logger = logging.getLogger("regard")
@@ -112,6 +113,8 @@ def _problem(what: str, value: Any) -> str:
     if isinstance(value, str):
         if is_missing(value):
             return "is empty"
+        if len(value) > LONGEST_TEXT:
+            return f"must have {LONGEST_TEXT:,} characters at most, not {len(value):,}"
         found = NOT_TEXT.search(value)
         if not found:
             return ""

@@ -4,15 +4,17 @@ Importing this module takes time: only `formats` imports it, when a source is a 
 """
 
 import logging
+import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, time
 from itertools import islice
-from typing import Any
+from typing import Any, BinaryIO
 
 import openpyxl
 
 from ..errors import UserError
+from .bounds import LONGEST_STRINGS, BoundedXml
 from .labels import normal_label
 from .rows import Row, Table
 
@@ -70,7 +72,10 @@ def _workbook(source: str):
     """Opens a workbook; the libraries below raise all there is for a damaged one, late as well."""
     with open(source, "rb") as file:  # opened here, for its suffix may be another
         try:
+            _check_parts(source, file)
             book = openpyxl.load_workbook(file, read_only=True, data_only=True)
+            for sheet in book.worksheets:
+                sheet.reset_dimensions()  # one may say that it has 16,384 columns, and have one
             yield book
             book.close()
         except (MemoryError, UserError):
@@ -79,3 +84,25 @@ def _workbook(source: str):
             problem = " ".join(str(error).split())[:200]
             message = f"{source} is not a sound Excel workbook ({problem})."
             raise UserError(message) from error
+
+
+def _check_parts(source: str, file: BinaryIO) -> None:
+    """Refuses a workbook whose parts ask for more memory, once unpacked, than texts do.
+
+    Raises:
+        UserError: If it does.
+    """
+    with zipfile.ZipFile(file) as archive:
+        for part in archive.infolist():
+            is_sheet = part.filename.startswith("xl/worksheets/")  # read some rows at a time
+            if part.file_size > LONGEST_STRINGS and not is_sheet:
+                raise UserError(
+                    f"{source}: {part.filename} must have {LONGEST_STRINGS:,} bytes at most, "
+                    f"unpacked. Received: {part.file_size:,}. Save the sheet as .csv."
+                )
+            if part.filename.endswith((".xml", ".rels")):
+                with archive.open(part) as opened:
+                    xml = BoundedXml(opened, source)
+                    while xml.read():
+                        pass
+    file.seek(0)

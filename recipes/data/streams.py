@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
 from ..errors import UserError
+from .bounds import LONGEST_LINE, check_line
 from .lines import open_lines
 from .rows import NOT_TEXT
 
@@ -38,8 +39,10 @@ def stream_lines(stream: BinaryIO, encoding: str | None) -> Iterator[str]:
         raise UserError(f"{encoding!r} is not a text encoding. Name one with --encoding.") from None
     number, pending = 1, ""
     try:
-        for piece in stream:  # up to the byte of a line feed, which may be within a character
+        # Up to the byte of a line feed, which may be within a character.
+        while piece := stream.readline(LONGEST_LINE):
             *lines, pending = (pending + decoder.decode(piece)).split("\n")
+            check_line(len(pending), f"standard input, line {number}")
             for line in lines:
                 number += 1
                 yield line.rstrip("\r")

@@ -3,11 +3,20 @@
 import base64
 import csv
 import json
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Callable, Iterable, Sequence
 from math import isnan
 from typing import Any, TextIO
 
 _IN_QUOTES = frozenset(',\n"')  # what the standard library quotes in CSV
+
+
+# What a spreadsheet takes for a formula, at the beginning of a cell that is no number.
+# OWASP, "CSV Injection", https://owasp.org/www-community/attacks/CSV_Injection
+_FORMULA = re.compile(r"[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
+_NUMBER = re.compile(r"[-+]?(\d+([.,]\d*)?|[.,]\d+)([eE][-+]?\d+)?")
+
+Text = Callable[[Any], str]  # makes the text of a cell
 
 
 class CommaSeparated:
@@ -15,7 +24,8 @@ class CommaSeparated:
 
     keeps = "rows"
 
-    def __init__(self, file: TextIO, columns: Sequence[str], added: Sequence[str]):
+    def __init__(self, file: TextIO, columns: Sequence[str], added: Sequence[str], text: Text):
+        self.text = text
         self.writer = csv.writer(file, lineterminator="\n")
         # Before Python 3.13 a carriage return alone is no reason for quotes.
         self.all_quoted = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL)
@@ -24,7 +34,7 @@ class CommaSeparated:
     def write(self, rows: Iterable[Sequence[Any]], answers: Iterable[Sequence[Any]]) -> None:
         """Writes rows, each with its new cells at the end."""
         for row, answer in zip(rows, answers, strict=True):
-            cells = [as_text(cell) for cell in (*row, *answer)]
+            cells = [self.text(cell) for cell in (*row, *answer)]
             is_bare = any("\r" in cell and _IN_QUOTES.isdisjoint(cell) for cell in cells)
             (self.all_quoted if is_bare else self.writer).writerow(cells)
 
@@ -37,14 +47,14 @@ class TabSeparated:
 
     keeps = "rows"
 
-    def __init__(self, file: TextIO, columns: Sequence[str], added: Sequence[str]):
-        self.file = file
+    def __init__(self, file: TextIO, columns: Sequence[str], added: Sequence[str], text: Text):
+        self.file, self.text = file, text
         self.write([columns], [added])
 
     def write(self, rows: Iterable[Sequence[Any]], answers: Iterable[Sequence[Any]]) -> None:
         """Writes rows, each with its new cells at the end."""
         for row, answer in zip(rows, answers, strict=True):
-            cells = (_between_tabs(as_text(cell)) for cell in (*row, *answer))
+            cells = (_between_tabs(self.text(cell)) for cell in (*row, *answer))
             self.file.write("\t".join(cells) + "\n")
 
 
@@ -80,6 +90,12 @@ def as_text(value: Any) -> str:
     if isinstance(value, bool | list | dict):
         return _json(value)
     return str(value) if isinstance(value, int | float) else as_text(_plain(value))
+
+
+def as_plain_text(value: Any) -> str:
+    """Returns a cell as `as_text` does, with a quote before what would be a formula."""
+    text = as_text(value)
+    return f"'{text}" if _FORMULA.match(text) and not _NUMBER.fullmatch(text) else text
 
 
 def _between_tabs(text: str) -> str:

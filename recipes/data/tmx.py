@@ -5,6 +5,7 @@ from functools import partial
 from xml.etree import ElementTree
 
 from ..errors import UserError
+from .bounds import DEEPEST, BoundedXml, check_line
 from .files import open_binary
 from .rows import Row, Table
 
@@ -62,13 +63,21 @@ def _text(element: ElementTree.Element) -> str:
 def _elements(source: str) -> Iterator[ElementTree.Element]:
     """Yields the header and each unit, one at a time in memory."""
     with open_binary(source) as file:
-        body = None
+        body, xml, begun, depth = None, BoundedXml(file, source), 0, 0
         try:
-            for event, element in ElementTree.iterparse(file, events=("start", "end")):
+            for event, element in ElementTree.iterparse(xml, events=("start", "end")):
+                depth += 1 if event == "start" else -1
+                if depth > DEEPEST:
+                    raise UserError(
+                        f"{source} is not a sound TMX file: its elements lie more than {DEEPEST} "
+                        "deep in each other."
+                    )
                 if event == "start":
                     body = element if element.tag == "body" else body
+                    check_line(xml.count - begun, f"{source}, unit")
                 elif element.tag in ("header", "tu"):
                     yield element
+                    begun = xml.count
                     if body is not None:
                         body.clear()
         except ElementTree.ParseError as error:

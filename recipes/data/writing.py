@@ -13,8 +13,9 @@ from typing import IO, Any
 
 from ...models import disk
 from ..errors import UserError
-from .text_writing import CommaSeparated, JsonLines, TabSeparated
+from .text_writing import CommaSeparated, JsonLines, TabSeparated, as_plain_text, as_text
 
+SHEETS = {".csv": CommaSeparated, ".tsv": TabSeparated}  # that spreadsheets open
 FORMATS = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".pq")
 
 
@@ -36,13 +37,16 @@ def format_of(output: str | Path) -> str:
 
 
 @contextmanager
-def open_writer(path: Path, columns: Sequence[str], added: dict[str, type]) -> Iterator[Any]:
+def open_writer(
+    path: Path, columns: Sequence[str], added: dict[str, type], escape_formulas: bool = False
+) -> Iterator[Any]:
     """Opens a new file to write a table into, in the format of its suffix.
 
     Args:
         path: The file.
         columns: The names of the columns that are kept.
         added: Those of the columns that are new, with their types, `str` or `float`.
+        escape_formulas: Whether no cell may be a formula to a spreadsheet.
 
     Raises:
         UserError: If the format needs a name of its own for each column, and two have one.
@@ -62,8 +66,11 @@ def open_writer(path: Path, columns: Sequence[str], added: dict[str, type]) -> I
         # Half characters, which only JSON can hold, stay as JSON's escapes.
         io.TextIOWrapper(packed, "utf-8", "backslashreplace", newline="") as file,
     ):
-        kinds = {".csv": CommaSeparated, ".tsv": TabSeparated}
-        yield kinds.get(suffix, JsonLines)(file, columns, list(added))
+        if suffix in SHEETS:
+            text = as_plain_text if escape_formulas else as_text
+            yield SHEETS[suffix](file, columns, list(added), text)
+        else:
+            yield JsonLines(file, columns, list(added))
 
 
 def _compressed(content: IO, path: Path) -> IO:

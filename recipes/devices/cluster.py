@@ -15,6 +15,9 @@ from typing import NamedTuple
 from ..errors import UserError, WorkerLost
 
 RENDEZVOUS_SECONDS = 300.0  # for machines that are still being started
+RESOLVE_SECONDS = 45.0  # for their names: those of new machines may take some time to be known
+LONGEST_CONFIG = 2**17  # characters: what Linux passes on in one variable
+MOST_WORKERS = 1024  # each listens and calls to all others
 _HELLO = b"regard"
 _PAUSE = 0.2  # seconds between two attempts
 
@@ -35,6 +38,10 @@ def read_cluster(environ: Mapping[str, str] = os.environ) -> Cluster | None:
     text = environ.get("TF_CONFIG", "").strip()
     if not text:
         return None
+    if len(text) > LONGEST_CONFIG:
+        raise UserError(
+            f"TF_CONFIG must have {LONGEST_CONFIG:,} characters at most. Received: {len(text):,}."
+        )
     try:
         config = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -47,6 +54,10 @@ def read_cluster(environ: Mapping[str, str] = os.environ) -> Cluster | None:
         raise _mistake(f'"cluster" may have "chief" and "worker", not {", ".join(strange)}', config)
     roles = [(role, index) for role in ("chief", "worker") for index in _indices(cluster, role)]
     addresses = tuple(cluster[role][index] for role, index in roles)
+    if len(addresses) > MOST_WORKERS:
+        raise UserError(
+            f"TF_CONFIG may name {MOST_WORKERS:,} workers at most. Received: {len(addresses):,}."
+        )
     for address in addresses:
         _check_address(address, config)
     if len(set(addresses)) < len(addresses):
@@ -95,18 +106,27 @@ def rendezvous(cluster: Cluster, seconds: float = RENDEZVOUS_SECONDS, devices: s
         WorkerLost: If some have not come after so many seconds.
         UserError: If this one's address is not free, or another one has other devices.
     """
-    until = time.monotonic() + seconds
+    began = time.monotonic()
+    until = began + seconds
     others = set(range(len(cluster.addresses))) - {cluster.index}
     called: set[int] = set()
+    gives_up = threading.Event()
     with closing(_listen(cluster, until)) as listener:
-        thread = threading.Thread(target=_answer, args=(listener, others, called, until, devices))
+        given = (listener, others, called, until, devices, gives_up)
+        thread = threading.Thread(target=_answer, args=given)
         thread.start()
         answered: dict[int, str] = {}  # the devices of each
-        while time.monotonic() < until and not answered.keys() >= others:
-            answers = {other: _call(cluster, other) for other in others - answered.keys()}
-            answered |= {other: said for other, said in answers.items() if said is not None}
-            time.sleep(0 if answered.keys() >= others else _PAUSE)
-        thread.join()
+        try:
+            while time.monotonic() < until and not answered.keys() >= others:
+                for other in sorted(others - answered.keys()):
+                    said = _call(cluster, other, began)
+                    answered |= {} if said is None else {other: said}
+                time.sleep(0 if answered.keys() >= others else _PAUSE)
+        except BaseException:
+            gives_up.set()
+            raise
+        finally:
+            thread.join()
     missing = sorted(others - (answered.keys() & called))
     if missing:
         addresses = ", ".join(cluster.addresses[other] for other in missing)
@@ -146,10 +166,15 @@ def _listen(cluster: Cluster, until: float) -> socket.socket:
 
 
 def _answer(
-    listener: socket.socket, others: set[int], called: set[int], until: float, devices: str
+    listener: socket.socket,
+    others: set[int],
+    called: set[int],
+    until: float,
+    devices: str,
+    gives_up: threading.Event,
 ) -> None:
     """Notes who calls, and says that this worker is there, and with what."""
-    while time.monotonic() < until and not called >= others:
+    while time.monotonic() < until and not called >= others and not gives_up.is_set():
         try:
             caller, _ = listener.accept()
         except TimeoutError:
@@ -165,13 +190,25 @@ def _answer(
                 continue
 
 
-def _call(cluster: Cluster, other: int) -> str | None:
-    """Returns the devices of another worker, if it answers."""
+def _call(cluster: Cluster, other: int, began: float) -> str | None:
+    """Returns the devices of another worker, if it answers.
+
+    Raises:
+        WorkerLost: If its name has not been known since all began.
+    """
     host, _, port = cluster.addresses[other].rpartition(":")
     try:
         with socket.create_connection((host.strip("[]"), int(port)), timeout=1) as line:
             line.sendall(b"%s %d" % (_HELLO, cluster.index))
             name, _, devices = line.recv(64).partition(b" ")
             return devices.decode("ascii", "replace") if name == _HELLO else None
+    except (socket.gaierror, UnicodeError) as error:  # a label of a name has 63 characters at most
+        if time.monotonic() - began > RESOLVE_SECONDS:
+            raise WorkerLost(
+                f"The host {host!r} of TF_CONFIG is not known after {RESOLVE_SECONDS:.0f} s: "
+                f"{error}. Check the name, and that this machine can ask for it (getent hosts "
+                "NAME); on Kubernetes, that the worker has been started and has a service."
+            ) from error
+        return None
     except OSError:
         return None

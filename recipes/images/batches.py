@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -11,9 +12,10 @@ import tensorflow as tf
 from ..devices.shards import WHOLE, Shard
 from ..training.token_budget import mapped, read_ahead
 from .augmentation import Augmentation
+from .budget import within_budget
 from .data import LabelledImages
-from .decoding import decode_image
-from .other_formats import as_bmp
+from .decoding import decode_image, decode_within_budget, memory_of
+from .other_formats import as_bmp, large_alone, memory_of_other
 from .preprocessing import ImagePreprocessing
 
 DECODERS_AT_ONCE = 8
@@ -89,7 +91,11 @@ def prediction_batches(
     fitted = _reader(preprocessing)
 
     def read(row: int) -> tf.Tensor:
-        return fitted(read_served(images, row))
+        contents = images.read(row)
+        if not (images.others and images.others[row]):
+            return fitted(contents)
+        with large_alone(contents):
+            return fitted(as_bmp(contents)[1])
 
     with ThreadPoolExecutor(DECODERS_AT_ONCE) as pool:
 
@@ -106,7 +112,7 @@ def prediction_batches(
 def _reader(preprocessing: ImagePreprocessing) -> Callable[[bytes], tf.Tensor]:
     """Makes a function from an image's bytes to its pixels as a model sees them, traced once."""
     return tf.function(
-        lambda contents: preprocessing.fit(decode_image(contents)),
+        lambda contents: decode_within_budget(contents, preprocessing.fit),
         [tf.TensorSpec([], tf.string)],
         autograph=False,
     )
@@ -116,12 +122,12 @@ def _pictures(
     images: LabelledImages, preprocessing: ImagePreprocessing, hold: bool = True
 ) -> Callable[[tf.data.Dataset], tf.data.Dataset]:
     """Makes a function from a dataset of indices to one of the images there, uint8 (H, W, 3)."""
-    contents = encoded(images)
+    use = user_of(images)
 
     def read(indices):
         return mapped(
             indices,
-            lambda index: preprocessing.fit(decode_image(contents(index))),
+            lambda index: use(index, preprocessing.fit),
             num_parallel_calls=DECODERS_AT_ONCE,
             deterministic=True,
         )
@@ -140,33 +146,41 @@ def decoded(images: LabelledImages, preprocessing: ImagePreprocessing) -> np.nda
     return pictures.batch(len(images)).get_single_element().numpy()
 
 
-def read_served(images: LabelledImages, row: int) -> bytes:
-    """Returns the bytes of an image as a server's graph decodes them: a BMP's if Pillow reads it.
+def user_of(images: LabelledImages) -> Callable[[tf.Tensor, Callable], Any]:
+    """Makes a function that gives what another makes of the pixels of an image, in a graph.
 
-    Raises:
-        OSError, ValueError: If it cannot be read.
+    It takes the image's index and that other, from uint8 (H, W, 3) to tensors. Large images wait
+    for each other; a file that the graph does not decode goes through Pillow.
     """
-    contents = images.read(row)
-    return as_bmp(contents)[1] if images.others and images.others[row] else contents
+    contents = encoded(images)
+    if not any(images.others or ()):
+        return lambda index, use: decode_within_budget(contents(index), use)
+    is_other = tf.constant([bool(name) for name in images.others])
+
+    def convert(each):
+        return tf.numpy_function(lambda each: as_bmp(each)[1], [each], tf.string, False)
+
+    def memory(each):
+        return tf.numpy_function(
+            lambda each: np.int64(memory_of_other(each)), [each], tf.int64, False
+        )
+
+    def use_in_graph(index, use):
+        each, other = contents(index), is_other[index]
+        size = tf.cond(other, lambda: memory(each), lambda: memory_of(each))
+
+        def decode(each):
+            return use(decode_image(tf.cond(other, lambda: convert(each), lambda: each)))
+
+        return within_budget(each, tf.ensure_shape(size, ()), decode)
+
+    return use_in_graph
 
 
 def encoded(images: LabelledImages) -> Callable[[tf.Tensor], tf.Tensor]:
-    """Makes a function from an image's index to its bytes, in a graph: a BMP's if Pillow reads it.
-
-    Pillow's calls go back into Python, so they are in the graph only where an image needs them.
-    """
+    """Makes a function from an image's index to the bytes of its file, in a graph."""
     if images.contents is not None:
         contents = tf.constant(images.contents, tf.string)
-    else:
-        files = tf.constant([os.fsencode(file) for file in images.files], tf.string)
-
-    def read(index):
-        return tf.io.read_file(files[index]) if images.contents is None else contents[index]
-
-    def convert(index):
-        return tf.numpy_function(lambda each: as_bmp(each)[1], [read(index)], tf.string, False)
-
-    if not any(images.others or ()):
-        return read
-    is_other = tf.constant([bool(name) for name in images.others])
-    return lambda index: tf.cond(is_other[index], lambda: convert(index), lambda: read(index))
+        return lambda index: contents[index]
+    files = tf.constant([os.fsencode(file) for file in images.files], tf.string)
+    return lambda index: tf.io.read_file(files[index])

@@ -12,10 +12,10 @@ import tensorflow as tf
 from ..data.doubts import warn_of_labels
 from ..data.splitting import with_validation
 from ..errors import UserError
-from .batches import DECODERS_AT_ONCE, read_served
+from .batches import DECODERS_AT_ONCE
 from .data import LabelledImages, find_images, with_digests
-from .decoding import decode_image
-from .other_formats import as_bmp
+from .decoding import decode_within_budget
+from .other_formats import as_bmp, large_alone
 from .splits import has_validation
 
 HELD_OUT = 0.1  # of the training images, where there is nothing else to validate on
@@ -85,23 +85,28 @@ def read_images(images: LabelledImages, skip_bad_files: bool) -> LabelledImages:
 
 
 def look_at(images: LabelledImages) -> tuple[LabelledImages, dict[int, str]]:
-    """Returns the same with those that Pillow reads, and what is wrong with others, by index."""
-    undecoded = _find_bad(images)
-    if not undecoded:
-        return images, {}
-    with ThreadPoolExecutor() as pool:
-        looks = dict(zip(undecoded, pool.map(partial(_look, images), undecoded), strict=True))
-    known = images.others or [""] * len(images)
-    others = [looks[row][0] if row in looks else name for row, name in enumerate(known)]
-    images = replace(images, others=others if any(others) else None)
-    bad = {row: problem for row, (name, problem) in looks.items() if not name}
-    return images, bad
+    """Returns the same with those that Pillow reads, and what is wrong with others, by index.
+
+    Raises:
+        MemoryError, tf.errors.ResourceExhaustedError: If there is no memory, which is not the fault
+            of an image.
+    """
+    formats, bad = [], {}
+    with ThreadPoolExecutor(DECODERS_AT_ONCE) as pool:
+        for start in range(0, len(images), ROWS_AT_ONCE):
+            rows = range(len(images))[start:][:ROWS_AT_ONCE]
+            for row, (name, problem) in zip(
+                rows, pool.map(partial(_look, images), rows), strict=True
+            ):
+                formats.append(name)
+                bad |= {row: problem} if problem else {}
+    return replace(images, others=formats if any(formats) else None), bad
 
 
 def _without(images: LabelledImages, bad: dict[int, str], skip_bad_files: bool) -> LabelledImages:
     """Returns the same without the bad images, whose problems are given by index."""
     first = images.files[next(iter(bad))]
-    problem = problem_of(images, *next(iter(bad.items())))
+    problem = next(iter(bad.values()))
     if not skip_bad_files:
         others = f" There are {len(bad)} of them." if len(bad) > 1 else ""
         raise UserError(
@@ -116,47 +121,34 @@ def _without(images: LabelledImages, bad: dict[int, str], skip_bad_files: bool) 
     return replace(images.take(rest), num_skipped=images.num_skipped + len(bad))
 
 
-def _look(images: LabelledImages, index: int) -> tuple[str, str]:
-    """Returns the format of an image that Pillow reads, or what is wrong, if it can tell."""
+def _look(images: LabelledImages, row: int) -> tuple[str, str]:
+    """Returns the format of an image that Pillow has to read, and what is wrong with a bad one."""
     try:
-        return as_bmp(images.read(index))[0], ""
-    except OSError:
+        contents = images.read(row)
+        _decode(contents)
         return "", ""
-    except ValueError as error:
-        return "", str(error)
-
-
-def _find_bad(images: LabelledImages) -> list[int]:
-    """Returns the indices of the images that cannot be decoded."""
-    bad = []
-    with ThreadPoolExecutor(DECODERS_AT_ONCE) as pool:
-        for start in range(0, len(images), ROWS_AT_ONCE):
-            rows = range(len(images))[start:][:ROWS_AT_ONCE]
-            good = pool.map(partial(_is_good, images), rows)
-            bad += [row for row, is_good in zip(rows, good, strict=True) if not is_good]
-    return bad
-
-
-def _is_good(images: LabelledImages, row: int) -> bool:
-    try:
-        decode_image(read_served(images, row))
+    except OSError as error:
+        return "", f"it cannot be read ({error.strerror})"
     except tf.errors.ResourceExhaustedError:
         raise  # that says nothing about the image
-    except (OSError, ValueError, tf.errors.OpError):
-        return False
-    return True
-
-
-def problem_of(images: LabelledImages, index: int, said: str) -> str:
-    """Says what is wrong with an image; what Pillow has `said`, if it has."""
-    if said:
-        return said
+    except tf.errors.OpError as error:
+        of_graph = error
+    except ValueError as error:
+        return "", str(error)
     try:
-        decode_image(images.read(index))
-    except OSError as error:
-        return f"it cannot be read ({error.strerror})"
-    except tf.errors.InvalidArgumentError as error:
-        _, found, said = error.message.partition("assertion failed: ")
-        words = said.split("\n")[0].strip("[]").replace("] [", " ") if found else ""
-        return words.rstrip(".") or "it is damaged or cut short"
-    return "it cannot be decoded"
+        with large_alone(contents):
+            return as_bmp(contents)[0], ""
+    except ValueError as error:
+        return "", str(error) or _said_by(of_graph)
+
+
+@partial(tf.function, input_signature=[tf.TensorSpec([], tf.string)], autograph=False)
+def _decode(contents):
+    return decode_within_budget(contents, tf.shape)
+
+
+def _said_by(error: tf.errors.OpError) -> str:
+    """Returns what the graph says of an image that it does not decode."""
+    _, found, said = error.message.partition("assertion failed: ")
+    words = said.split("\n")[0].strip("[]").replace("] [", " ") if found else ""
+    return words.rstrip(".") or "it is damaged or cut short"

@@ -19,6 +19,8 @@ from .settings import ImageReading
 from .splits import choose_folder
 from .tables import read_table
 
+LARGEST_FILE = 2**28 + 2**16  # bytes: of the most pixels, with four bytes each, and a head
+
 logger = logging.getLogger("regard")
 
 
@@ -57,10 +59,17 @@ class LabelledImages(LabelledExamples):
         return {**super().describe(), **({"other_formats": dict(counts)} if counts else {})}
 
     def read(self, index: int) -> bytes:
-        """Returns an image, encoded as it is."""
-        return (
-            Path(self.files[index]).read_bytes() if self.contents is None else self.contents[index]
-        )
+        """Returns an image, encoded as it is.
+
+        Raises:
+            OSError, ValueError: If its file cannot be read, or is too large to be one.
+        """
+        if self.contents is not None:
+            return self.contents[index]
+        path = Path(self.files[index])
+        if (size := path.stat().st_size) > LARGEST_FILE:
+            raise ValueError(f"its file must have {LARGEST_FILE:,} bytes at most, not {size:,}")
+        return path.read_bytes()
 
     def keys(self) -> list[Hashable]:
         return self.digests or with_digests(self).digests

@@ -5,16 +5,29 @@ images, those with a palette, with transparency (which is dropped), of 16 bits, 
 or PNG of a camera that was held sideways is turned upright, as its EXIF says.
 """
 
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import tensorflow as tf
 
-from .orientation import jpeg_exif, png_exif, upright
+from .budget import within_budget
+from .headers import (
+    bmp_size,
+    gif_size,
+    integer,
+    jpeg_size,
+    one_frame,
+    png_size,
+    refuse_unless,
+)
+from .orientation import jpeg_exif, orientation_of, png_exif, upright
+from .other_formats import MOST_MEMORY, MOST_PIXELS
 
 FORMATS = "JPEG, PNG, GIF or BMP"
-MOST_PIXELS = 2**26  # 8,192 x 8,192: no header makes us ask for more than 200 MB
 
-_DECODERS_AT_ONCE = 16
+_DECODERS_AT_ONCE = 8
+_TURNED = 6  # bytes of memory for a pixel of an image that is turned upright
 
 
 @partial(tf.function, input_signature=[tf.TensorSpec([], tf.string)], autograph=False)
@@ -28,60 +41,94 @@ def decode_image(contents: tf.Tensor) -> tf.Tensor:
             known format, or has too many pixels. The header tells their number before any memory
             is asked for.
     """
+    with tf.control_dependencies([memory_of(contents)]):  # which is refused if it is too much
+        return decode_checked(tf.identity(contents))
+
+
+@partial(tf.function, input_signature=[tf.TensorSpec([], tf.string)], autograph=False)
+def decode_checked(contents: tf.Tensor) -> tf.Tensor:
+    """Decodes an image as `decode_image` does, once `memory_of` has been asked."""
+    readers = [_read_jpeg, _read_png, _read_gif, _read_bmp]
+    branches = [partial(read, contents) for read in readers]
+    image = tf.switch_case(_kind(contents), [*branches, lambda: tf.zeros((1, 1, 3), tf.uint8)])
+    return tf.ensure_shape(upright(image, _orientation(contents)), (None, None, 3))
+
+
+@partial(tf.function, input_signature=[tf.TensorSpec([], tf.string)], autograph=False)
+def memory_of(contents: tf.Tensor) -> tf.Tensor:
+    """Returns how many bytes of memory it takes to decode an image: a string to an int64.
+
+    Raises:
+        tf.errors.InvalidArgumentError: As `decode_image`, as far as the header tells.
+    """
 
     def refuse():
-        with tf.control_dependencies([_assert(False, f"it is no {FORMATS} image.")]):
-            return tf.zeros((1, 1, 3), tf.uint8)
+        with tf.control_dependencies([refuse_unless(False, f"it is no {FORMATS} image.")]):
+            return (tf.constant(0, tf.int64),) * 3
 
-    readers = [
-        (tf.io.is_jpeg(contents), lambda: (_read_jpeg(contents), jpeg_exif(contents))),
-        (_starts(contents, b"\x89PNG"), lambda: (_read_png(contents), png_exif(contents))),
-        (_starts(contents, b"GIF8"), lambda: (_read_gif(contents), b"")),
-        (_starts(contents, b"BM"), lambda: (_read_bmp(contents), b"")),
-        (True, lambda: (refuse(), b"")),
+    sizes = [jpeg_size, png_size, gif_size, bmp_size]
+    branches = [partial(size, contents) for size in sizes]
+    height, width, memory = tf.switch_case(_kind(contents), [*branches, refuse])
+    is_turned = tf.cast(_orientation(contents) > 1, tf.int64)
+    memory = tf.maximum(memory, is_turned * _TURNED * height * width)
+    is_good = (height > 0) & (width > 0) & (height < 2**31) & (width < 2**31)
+    is_good &= height * width <= MOST_PIXELS
+    pixels = refuse_unless(
+        is_good, f"it must have 1 to {MOST_PIXELS} pixels, not", height, "x", width
+    )
+    said = f"to decode it must take {MOST_MEMORY} bytes of memory at most, not"
+    with tf.control_dependencies([pixels]):
+        fits = refuse_unless(memory <= MOST_MEMORY, said, memory, "for", height, "x", width)
+    with tf.control_dependencies([fits]):
+        return tf.identity(memory)
+
+
+def _kind(contents):
+    """Returns the number of the format: 4 if none is known."""
+    # fmt: off
+    known = [
+        tf.io.is_jpeg(contents), _starts(contents, b"\x89PNG"), _starts(contents, b"GIF8"),
+        _starts(contents, b"BM"), True,
     ]
-    known, branches = zip(*readers, strict=True)
-    first = tf.argmax(tf.cast(known, tf.int32), output_type=tf.int32)
-    image, exif = tf.switch_case(first, branches)
-    return tf.ensure_shape(upright(image, exif), (None, None, 3))
+    # fmt: on
+    return tf.argmax(tf.cast(known, tf.int32), output_type=tf.int32)
+
+
+def _orientation(contents):
+    # fmt: off
+    exif = tf.switch_case(
+        tf.minimum(_kind(contents), 2),
+        [lambda: jpeg_exif(contents), lambda: png_exif(contents), lambda: tf.constant(b"")],
+    )
+    # fmt: on
+    return orientation_of(exif)
 
 
 def _read_jpeg(contents):
-    height, width = tf.unstack(tf.image.extract_jpeg_shape(contents)[:2])
-    with tf.control_dependencies([_check_pixels(height, width)]):
-        # As accurate as Pillow's; TensorFlow's default is another transform, off by 1 of 255.
-        return tf.io.decode_jpeg(contents, channels=3, dct_method="INTEGER_ACCURATE")
+    # As accurate as Pillow's; TensorFlow's default is another transform, off by 1 of 255.
+    return tf.io.decode_jpeg(contents, channels=3, dct_method="INTEGER_ACCURATE")
 
 
 def _read_png(contents):
-    width, height = (_integer(contents, at, 4, little_endian=False) for at in (16, 20))
-    with tf.control_dependencies([_check_pixels(height, width)]):
-        return tf.io.decode_png(contents, channels=3)
+    return tf.io.decode_png(contents, channels=3)
 
 
 def _read_gif(contents):
-    width, height = (_integer(contents, at, 2) for at in (6, 8))
-    with tf.control_dependencies([_check_pixels(height, width)]):
-        return tf.io.decode_image(contents, channels=3, expand_animations=False)
+    return tf.io.decode_image(one_frame(contents), channels=3, expand_animations=False)
 
 
 def _read_bmp(contents):
-    width, height = (_integer(contents, at, 4) for at in (18, 22))
-    bits = _integer(contents, 28, 2)
-    is_known = tf.reduce_any(bits == [8, 24, 32])
-    known = _assert(is_known, "a BMP must have 8, 24 or 32 bits a pixel, not", bits)
-    with tf.control_dependencies([_check_pixels(height, width), known]):
-        return tf.cond(
-            bits == 8,
-            lambda: _with_palette(contents),
-            lambda: tf.io.decode_bmp(contents)[..., :3],
-        )
+    return tf.cond(
+        integer(contents, 28, 2) == 8,
+        lambda: _with_palette(contents),
+        lambda: tf.io.decode_bmp(contents)[..., :3],
+    )
 
 
 def _with_palette(contents):
     """Decodes a BMP of 8 bits; TensorFlow takes the indices into its palette for shades of gray."""
-    start = 14 + _integer(contents, 14, 4)  # after the two headers
-    end = _integer(contents, 10, 4)  # where the pixels begin
+    start = 14 + integer(contents, 14, 4)  # after the two headers
+    end = integer(contents, 10, 4)  # where the pixels begin
     colours = tf.io.decode_raw(tf.strings.substr(contents, start, end - start), tf.uint8)
     colours = tf.reshape(colours, (-1, 4))[:, 2::-1]  # blue, green, red and nothing, to RGB
     indices = tf.cast(tf.io.decode_bmp(contents)[..., 0], tf.int32)  # (H, W)
@@ -92,26 +139,10 @@ def _starts(contents, beginning):
     return tf.strings.substr(contents, 0, len(beginning)) == beginning
 
 
-def _integer(contents, start, size, little_endian=True):
-    """Reads an unsigned integer of `size` bytes from byte `start` on; beyond the end are zeros."""
-    weights = [256**power for power in range(size)]
-    weights = tf.constant(weights if little_endian else weights[::-1], tf.int64)
-    parts = tf.io.decode_raw(contents, tf.uint8, fixed_length=start + size)[start:]
-    return tf.reduce_sum(tf.cast(parts, tf.int64) * weights)
-
-
-def _check_pixels(height, width):
-    """Asserts that an image has pixels, and not too many."""
-    height, width = (tf.cast(side, tf.int64) for side in (height, width))
-    height = tf.where(height >= 2**31, 2**32 - height, height)  # a BMP from the top down
-    is_good = (height > 0) & (width > 0) & (height < 2**31) & (width < 2**31)
-    is_good &= height * width <= MOST_PIXELS
-    return _assert(is_good, f"it must have 1 to {MOST_PIXELS} pixels, not", height, "x", width)
-
-
-def _assert(condition, *said):
-    """As `tf.Assert`, which has a graph of its own for what is said."""
-    return tf.raw_ops.Assert(condition=condition, data=[tf.convert_to_tensor(s) for s in said])
+def decode_within_budget(contents: tf.Tensor, prepare: Callable) -> Any:
+    """Decodes an image and gives what `prepare` makes of it, at most a few large ones at once."""
+    memory = memory_of(contents)
+    return within_budget(contents, memory, lambda contents: prepare(decode_checked(contents)))
 
 
 def decode_batch(contents: tf.Tensor, prepare, shape: tuple[int, int, int]) -> tf.Tensor:
@@ -125,7 +156,7 @@ def decode_batch(contents: tf.Tensor, prepare, shape: tuple[int, int, int]) -> t
     """
     numbered = tf.data.Dataset.from_tensor_slices(contents).enumerate()
     images = numbered.map(
-        lambda number, image: (number, prepare(decode_image(image))),
+        lambda number, image: (number, decode_within_budget(image, prepare)),
         num_parallel_calls=_DECODERS_AT_ONCE,
     ).ignore_errors()
     options = tf.data.Options()

@@ -10,9 +10,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from ..training.token_budget import mapped
-from .batches import DECODERS_AT_ONCE, encoded
+from .batches import DECODERS_AT_ONCE, user_of
 from .data import LabelledImages
-from .decoding import decode_image
 from .preprocessing import ImagePreprocessing
 
 LOOKED_AT = 1000  # images
@@ -40,12 +39,11 @@ class Look(NamedTuple):
 def look_at(images: LabelledImages, seed: int) -> Look:
     """Decodes some of the images, and says what is seen of them."""
     rows = np.random.default_rng(seed).permutation(len(images))[:LOOKED_AT]
-    contents = encoded(images)
+    use = user_of(images)
     fit = ImagePreprocessing.for_shape(SMALL, SMALL).fit
 
     def see(row):
-        image = decode_image(contents(row))
-        return tf.reduce_min(tf.shape(image)[:2]), fit(image)
+        return use(row, lambda image: (tf.reduce_min(tf.shape(image)[:2]), fit(image)))
 
     seen = mapped(
         tf.data.Dataset.from_tensor_slices(np.sort(rows)),

@@ -44,10 +44,14 @@ def _after(mark, searched):
     return tf.strings.reduce_join(found[1:])
 
 
-def upright(image: tf.Tensor, exif: tf.Tensor) -> tf.Tensor:
-    """Turns pixels, (H, W, 3), as EXIF says; leaves them as they are where there is none."""
-    has_exif = tf.strings.length(exif) > 0
-    return tf.cond(has_exif, lambda: _turned(image, _orientation(exif)), lambda: image)
+def upright(image: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
+    """Turns pixels, (H, W, 3), as an orientation says."""
+    return tf.cond(orientation == 1, lambda: image, lambda: _turned(image, orientation))
+
+
+def orientation_of(exif: tf.Tensor) -> tf.Tensor:
+    """Returns the orientation that EXIF tells, 1 to 8, int32; 1 where there is none."""
+    return tf.cond(tf.strings.length(exif) > 0, lambda: _orientation(exif), lambda: 1)
 
 
 def _orientation(exif):
@@ -72,13 +76,9 @@ def _either_order(contents, dtype, length):
 
 
 def _turned(image, orientation):
-    """Undoes an orientation."""
-
-    def turn():
-        on_a_side = tf.cast(orientation >= 5, tf.int32)
-        turned = tf.transpose(image, tf.gather([[0, 1, 2], [1, 0, 2]], on_a_side))
-        rows, columns = [3, 4, 7, 8], [2, 3, 6, 7]  # where they stand backwards
-        backwards = [tf.reduce_any(orientation == those) for those in (rows, columns)]
-        return tf.reverse(turned, tf.where(backwards)[:, 0])
-
-    return tf.cond(orientation == 1, lambda: image, turn)
+    """Undoes an orientation other than 1."""
+    on_a_side = tf.cast(orientation >= 5, tf.int32)
+    turned = tf.transpose(image, tf.gather([[0, 1, 2], [1, 0, 2]], on_a_side))
+    rows, columns = [3, 4, 7, 8], [2, 3, 6, 7]  # where they stand backwards
+    backwards = [tf.reduce_any(orientation == those) for those in (rows, columns)]
+    return tf.reverse(turned, tf.where(backwards)[:, 0])

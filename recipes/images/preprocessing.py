@@ -5,14 +5,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from ...models.json_files import read_json
 from ...models.layout import write_json
 from ..errors import UserError
+from .headers import refuse_unless
+from .other_formats import MOST_PIXELS
 
 RESAMPLING = {0: "nearest", 1: "lanczos3", 2: "bilinear", 3: "bicubic"}  # Pillow's numbers
 LONGEST_SIDE = 2**16  # pixels, as in JPEG
+PIXELS_AT_ONCE = 2**20  # that are resized together, as floats
 _HALF = (0.5, 0.5, 0.5)
 
 
@@ -75,17 +79,18 @@ class ImagePreprocessing:
         else:
             shorter = tf.minimum(height, width)
             new_height, new_width = (self.resize * side // shorter for side in (height, width))
+        with tf.control_dependencies([_check_shape(height, width, new_height, new_width)]):
+            image = tf.identity(image)
         method = RESAMPLING[self.resample]
         if method == "nearest":
-            image = tf.gather(image, _nearest(height, new_height), axis=0)
-            return tf.gather(image, _nearest(width, new_width), axis=1)
+            return _taken(image, _nearest(height, new_height), _nearest(width, new_width))
         # As Pillow: first along rows, or along columns where only these become shorter.
         is_other_way = (new_height < height) & (new_width > width)
-        halfway = tf.where(is_other_way, (new_height, width), (height, new_width))
-        for size in (halfway, (new_height, new_width)):
-            image = tf.image.resize(image, size, method, antialias=True)
-            image = tf.clip_by_value(tf.floor(image + 0.5), 0, 255)
-        return tf.cast(image, tf.uint8)
+        image = tf.cond(
+            is_other_way, lambda: _rounded(image, new_height, width, method), lambda: image
+        )
+        image = _along_rows(image, new_width, method)
+        return _rounded(image, new_height, new_width, method)
 
     def _cropped(self, image):
         """Cuts out the middle; if an image is too small, its margin is black."""
@@ -180,6 +185,51 @@ class ImagePreprocessing:
             tuple(map(float, mean)),
             tuple(map(float, deviation)),
         )
+
+
+def _rounded(image, height, width, method):
+    """Resizes pixels, each result rounded to a whole number."""
+    image = tf.image.resize(image, (height, width), method, antialias=True)
+    return tf.cast(tf.clip_by_value(tf.floor(image + 0.5), 0, 255), tf.uint8)
+
+
+def _along_rows(image, new_width, method):
+    """Resizes to a width, some rows at a time: all would be in memory as floats."""
+    height, width = tf.unstack(tf.shape(image)[:2])
+    at_once = tf.maximum(1, PIXELS_AT_ONCE // tf.maximum(width, new_width))
+    count = -(-height // at_once)
+    strips = tf.TensorArray(tf.uint8, count, infer_shape=False, element_shape=(None, None, 3))
+
+    def resize(number, strips):
+        strip = image[number * at_once :][:at_once]
+        return number + 1, strips.write(
+            number, _rounded(strip, tf.shape(strip)[0], new_width, method)
+        )
+
+    _, strips = tf.while_loop(
+        lambda number, _: number < count, resize, (0, strips), parallel_iterations=1
+    )
+    return strips.concat()
+
+
+def _taken(image, rows, columns):
+    """Returns the pixels of some rows and columns, without the rest of these in between."""
+    width = tf.shape(image, tf.int64)[1]
+    places = tf.cast(rows, tf.int64)[:, tf.newaxis] * width + tf.cast(columns, tf.int64)
+    return tf.gather(tf.reshape(image, (-1, 3)), places)
+
+
+def _check_shape(height, width, new_height, new_width):
+    """Asserts that an image is not so narrow that it takes much memory to resize it.
+
+    The pixels of the result count, and those halfway, for they are there twice.
+    """
+    sides = (tf.cast(side, tf.int64) for side in (height, width, new_height, new_width))
+    height, width, new_height, new_width = sides
+    halfway = 2 * height * tf.minimum(width, new_width)
+    pixels = tf.maximum(new_height * new_width, tf.where(new_height < height, halfway, np.int64(0)))
+    said = f"it is too narrow: to resize it must take at most {MOST_PIXELS} pixels, not"
+    return refuse_unless(pixels <= MOST_PIXELS, said, pixels, "for", height, "x", width)
 
 
 def _nearest(size, new_size):

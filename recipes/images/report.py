@@ -21,9 +21,8 @@ from ..runs.drawing import (
 )
 from ..runs.report import write_report
 from ..training.token_budget import mapped
-from .batches import encoded
+from .batches import user_of
 from .data import LabelledImages
-from .decoding import decode_image
 from .run import ImageRun
 
 MISTAKES_SHOWN = 16
@@ -88,9 +87,9 @@ def _mistakes(
 
 def originals(images: LabelledImages) -> list[np.ndarray]:
     """Decodes images as they are, but for those too large to be drawn: uint8 (H, W, 3) each."""
-    contents, found = encoded(images), []
+    use, found = user_of(images), []
     indices = tf.data.Dataset.range(len(images))
-    for pixels in mapped(indices, lambda at: decode_image(contents(at))).as_numpy_iterator():
+    for pixels in mapped(indices, lambda at: use(at, tf.identity)).as_numpy_iterator():
         picture = Image.fromarray(pixels)
         picture.thumbnail((LARGEST, LARGEST))
         found.append(np.asarray(picture))

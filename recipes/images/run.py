@@ -1,5 +1,6 @@
 """Keeps an image classifier: from files to labels, in Python, at a terminal and on a server."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ from ..runs.directories import model_directory
 from ..runs.run import Answer
 from .attention import attend_to_image
 from .batches import decoded, prediction_batches
-from .checks import look_at, problem_of, read_images, read_labelled_images
+from .checks import look_at, read_images, read_labelled_images
 from .data import LabelledImages
 from .folders import list_images
 from .preprocessing import ImagePreprocessing
@@ -38,6 +39,9 @@ def open_image_checkpoint(source: str | Path) -> tuple[Checkpoint, ImagePreproce
     return checkpoint, ImagePreprocessing.load(checkpoint.directory, height, width)
 
 
+_BREAKS = re.compile(r"[\t\n\v\f\r\x1c-\x1e\x85\u2028\u2029]")  # where a name of a file ends a line
+
+
 @dataclass(frozen=True)
 class ImagePrediction(Answer):
     """An image, by its file, with its most probable class, and the probability of every class."""
@@ -49,7 +53,8 @@ class ImagePrediction(Answer):
 
     def to_line(self) -> str:
         """Returns label, score and file, with tabs between."""
-        return "\t".join([" ".join(self.label.split()), f"{self.score:.4f}", self.image])
+        label = " ".join(self.label.split())
+        return "\t".join([label, f"{self.score:.4f}", _BREAKS.sub(" ", self.image)])
 
 
 class ImageRun(ClassifierRun):
@@ -128,10 +133,7 @@ class ImageRun(ClassifierRun):
     def answer(self, questions: list[str], **_: Any) -> list[ImagePrediction | str]:
         """Classifies image files; for one that cannot be read, says what is wrong with it."""
         files, bad = look_at(LabelledImages("the images", questions, [""] * len(questions), []))
-        problems = {
-            index: f"{questions[index]}: {problem_of(files, index, said)}"
-            for index, said in bad.items()
-        }
+        problems = {index: f"{questions[index]}: {said}" for index, said in bad.items()}
         good = [index for index in range(len(questions)) if index not in problems]
         ranked = zip(good, self.rank(files.take(good)), strict=True)
         answers = {index: ImagePrediction(questions[index], *answer) for index, answer in ranked}

@@ -17,6 +17,8 @@ from ..errors import UserError
 from ..tasks import TASKS
 
 CONFIG = "config.yaml"
+LONGEST = 2**20  # characters: some ten thousand names of files
+DEEPEST = 10  # lists in each other: no setting has one in another
 
 _named: ContextVar[Mapping[str, Any] | None] = ContextVar("named", default=None)
 
@@ -82,10 +84,14 @@ def read_config(path: Path, known: Collection[str]) -> dict[str, Any]:
     except CheckpointError as error:
         raise UserError(f"{error} Or copy it out of the run, and change that.") from error
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        with path.open(encoding="utf-8-sig") as file:
+            text = file.read(LONGEST)
+        if len(text) == LONGEST:
+            raise ValueError(f"it must have fewer than {LONGEST:,} characters")
+        _check_events(text)
         node = yaml.compose(text, yaml.SafeLoader)
         values = yaml.safe_load(text)
-    except (OSError, ValueError, yaml.YAMLError) as error:
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         reason = " ".join(str(getattr(error, "strerror", None) or error).split())
         raise UserError(f"{path} cannot be read as YAML: {reason}") from error
     if not isinstance(values, dict):
@@ -95,6 +101,18 @@ def read_config(path: Path, known: Collection[str]) -> dict[str, Any]:
     names = [str(key.value).replace("-", "_") for key, _ in node.value]
     _check_names(path, names, known)
     return dict(zip(names, values.values(), strict=True))
+
+
+def _check_events(text: str) -> None:
+    """Raises `ValueError` for YAML that takes long to read, or stands for more than it is."""
+    depth = 0
+    for event in yaml.parse(text, yaml.SafeLoader):
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > DEEPEST:
+            raise ValueError(f"lists may lie {DEEPEST} deep in each other, not deeper")
+        if isinstance(event, yaml.AliasEvent):
+            raise ValueError("it must have no aliases (*name): write each value out")
 
 
 def _check_names(path: Path, names: list[str], known: Collection[str]) -> None:

@@ -200,7 +200,12 @@ def _note(tally: Tally, part: Part, problems: list[str], answers: list[Any]) -> 
 
 
 def score_table(
-    asked: Asked, ask: Ask, output: Path, added: Sequence[NewColumn], overwrite: bool = False
+    asked: Asked,
+    ask: Ask,
+    output: Path,
+    added: Sequence[NewColumn],
+    overwrite: bool = False,
+    escape_formulas: bool = False,
 ) -> None:
     """Writes a table with all its columns and the answers of its rows, whole or not at all.
 
@@ -210,6 +215,7 @@ def score_table(
         output: The file to write; its suffix says the format.
         added: The new columns.
         overwrite: Whether to replace a file.
+        escape_formulas: Whether no cell may be a formula to a spreadsheet.
 
     Raises:
         UserError: If a row is bad, none has an answer, or the file cannot be written.
@@ -223,7 +229,7 @@ def score_table(
         tqdm(unit=" rows", disable=None) as bar,
     ):
         with writing(output):
-            table = open_writer(path, asked.table.own_columns, kinds)
+            table = open_writer(path, asked.table.own_columns, kinds, escape_formulas)
             writer = opened.enter_context(table)
         for kept, answers in answered(asked, ask, tally, writer.keeps):
             cells = [

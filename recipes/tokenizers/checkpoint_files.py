@@ -17,6 +17,9 @@ from .pieces import SpecialTokens
 
 logger = logging.getLogger("regard")
 
+# Bytes. The vocabularies of models of a hundred languages have 5,000,000; tokenizer.json, with
+# merges and every piece on lines of its own, 17,000,000.
+LARGEST_FILE, LARGEST_BACKEND = 2**23, 2**25
 UNLIMITED = int(1e30)  # tokens; transformers, tokenization_utils_base.py: VERY_LARGE_INTEGER
 MIN_LENGTH = 3  # tokens: [CLS] and [SEP], and one of the text
 ANOTHER = "Take a checkpoint with BERT's own tokenizer."
@@ -56,6 +59,7 @@ class CheckpointFiles:
         found = sorted(each.name for each in self.directory.glob("*"))
         is_there = path.is_file() and not self.is_generic
         require(is_there, f"{self.directory} must hold {needed}", found, ANOTHER)
+        check_size(path)
         try:
             return WordPiece.read_file(str(path))
         except Exception as error:  # the library raises nothing more special
@@ -182,6 +186,7 @@ def _read_json(path: Path) -> dict[str, Any]:
 def _read_backend(path: Path) -> Tokenizer | None:
     if not path.is_file():
         return None
+    check_size(path, LARGEST_BACKEND)
     try:
         backend = Tokenizer.from_file(str(path))
     except Exception as error:  # the library raises nothing more special
@@ -190,6 +195,13 @@ def _read_backend(path: Path) -> Tokenizer | None:
     rule = f"{path} must hold a WordPiece tokenizer"
     require(kind == "WordPiece", rule, kind, ANOTHER)
     return backend
+
+
+def check_size(path: Path, most: int = LARGEST_FILE) -> None:
+    """Raises `UserError` if a file of a tokenizer is larger than any is, before it is read."""
+    size = path.stat().st_size
+    rule = f"{path} must have {most:,} bytes at most"
+    require(size <= most, rule, f"{size:,} bytes", "Fetch it again.")
 
 
 def require(holds: bool, rule: str, received: Any, fix: str = "Mend the file.") -> Any:

@@ -48,6 +48,9 @@ def check_vocabulary(
     if len(known) < len(vocabulary):
         twice = sorted(piece for piece, count in Counter(vocabulary).items() if count > 1)
         raise ValueError(f"A vocabulary must hold each piece once. Received twice: {twice[:5]}")
+    strange = [piece for piece in vocabulary if not piece or "\0" in piece]
+    if strange:  # a NUL ends a string in C
+        raise ValueError(f"A piece must have a character, and no NUL. Received: {strange[0]!r:.80}")
     long = [piece for piece in vocabulary if is_too_long(piece)]
     if long:
         raise ValueError(

@@ -21,6 +21,7 @@ from ...models.json_files import parse_json
 from ...models.layout import write_json
 from ..errors import UserError
 from .beginnings import tokenize_beginnings
+from .checkpoint_files import check_size
 from .sentencepiece_models import (
     GraphModel,
     learn_pieces,
@@ -234,6 +235,8 @@ class SentencePieceTokenizer:
             UserError: If a file is missing or damaged.
         """
         try:
+            for name in ("vocab.json", "source.spm", "target.spm"):
+                check_size(directory / name)
             vocabulary = parse_json((directory / "vocab.json").read_bytes())
             if not isinstance(vocabulary, dict) or not all(
                 type(index) is int and 0 <= index < 2 * len(vocabulary)
@@ -247,6 +250,8 @@ class SentencePieceTokenizer:
                 f"{directory} must hold Marian's source.spm, target.spm and vocab.json. "
                 f"Received: no {Path(error.filename).name}"
             ) from error
+        except UserError:
+            raise
         except (OSError, ValueError) as error:
             raise UserError(
                 f"{directory}: the tokenizer is damaged: {error}. Fetch it again."

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 Text = str | bytes
 
-CHUNK = 1024  # texts: a tokenizer's operations take some thirty times the memory of the text
+CHUNK = 1024  # texts
 
 
 def as_bytes(texts: Sequence[Text]) -> tf.Tensor:

@@ -25,6 +25,7 @@ from .pieces import (
     check_marked_words,
     check_vocabulary,
 )
+from .portions import tokenize_in_portions
 from .ragged import cut_rows, is_pairs, part_lengths
 from .strings import Text, in_chunks
 
@@ -135,7 +136,13 @@ class WordPieceTokenizer:
         return tf_text.regex_split(texts, f"{kept}|{_SPACE}+", kept)
 
     def tokenize(self, texts: tf.Tensor) -> tf.RaggedTensor:
-        """Turns texts (B,) into token ids without [CLS] and [SEP] around them: int32, (B, None)."""
+        """Turns texts (B,) into token ids without [CLS] and [SEP] around them: int32, (B, None).
+
+        Of a text `LONGEST_READ` bytes are read at most.
+        """
+        return tokenize_in_portions(self._tokenize, texts)
+
+    def _tokenize(self, texts: tf.Tensor) -> tf.RaggedTensor:
         words = self.split_words(texts)
         lengths = tf.strings.length(words.flat_values, unit="UTF8_CHAR")
         is_short = lengths <= self.max_word_characters
