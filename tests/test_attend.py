@@ -1,6 +1,7 @@
 """What a run attends to, as arrays: they are the model's own."""
 
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -113,6 +114,14 @@ def test_a_long_text_says_so(text_run, caplog):
     assert attention.weights.shape[-1] == text_run.max_sequence_length
     (said,) = [r.message for r in caplog.records if "longer than" in r.message]
     assert attention.note == said == "The text is longer than 256 tokens: the rest is not read."
+
+
+def test_of_a_very_long_text_a_part_is_shown(text_run, caplog):
+    with mock.patch("regard.recipes.text.attention.MOST_TOKENS", 16):
+        attention = text_run.attention("very " * 50 + "good")
+    assert attention.weights.shape[-1] == 16
+    assert "longer than 16 tokens: its attention is shown in as many" in caplog.text
+    assert attention.prediction.truncated is None
 
 
 def test_a_mask(small_run):

@@ -1,5 +1,6 @@
 """Draws what a model attends to as one picture: where it looks, what speaks for it, all heads."""
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,6 +21,8 @@ from ..runs.drawing import (
     with_codes,
 )
 from .arrays import AttentionArrays, Heads
+
+logger = logging.getLogger("regard")
 
 MOST_BARS = 24  # tokens, those that contribute most
 MOST_NAMES = 40  # tokens beside a matrix; of more each has no room
@@ -45,7 +48,14 @@ def draw_picture(path: Path, attention: AttentionArrays) -> None:
     style = {"font": FontProperties(family=families, size=8), "parse_math": False}
 
     def names(tokens: Sequence) -> list[str]:
-        return [with_codes(display_name(token.text, NAME_WIDTH), drawable) for token in tokens]
+        return [display_name(with_codes(token.text, drawable), NAME_WIDTH) for token in tokens]
+
+    if not drawable.issuperset(set(title).union(*named)):
+        logger.info(
+            "%s shows some characters by their codes: no font that Matplotlib knows has them. "
+            "Install one that does, such as Noto Sans CJK, or write a page (.html).",
+            path.name,
+        )
 
     if attention.picture is not None:
         _draw_map(where, attention)

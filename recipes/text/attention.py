@@ -1,6 +1,7 @@
 """Tells what a text classifier attends to."""
 
 import logging
+from dataclasses import replace
 
 import numpy as np
 import tensorflow as tf
@@ -12,6 +13,7 @@ from ..attention.gradients import after_embedding, gradient_times_input
 from ..attention.tokens import of_word_pieces
 from .encoding import TREATMENTS
 
+MOST_TOKENS = 512  # to look at: the weights of 8,192 would be gigabytes
 MOST_CLASSES = 10  # whose contributions are computed, the most probable ones
 
 logger = logging.getLogger("regard")
@@ -19,8 +21,9 @@ logger = logging.getLogger("regard")
 
 def attend_to_text(run, text, prediction) -> Attention:
     """Returns what a `TextRun` attends to in a text, or in a pair; `prediction` is what it says."""
-    encoded = run.encoder.encode_all([text])
-    note = _tell_long(run, encoded)
+    length = min(run.max_sequence_length, MOST_TOKENS)
+    encoded = replace(run.encoder, max_sequence_length=length).encode_all([text])
+    note = _tell_long(run, encoded, length)
     inputs = run.tokenizer.pack(encoded.token_ids[:1])  # of windows the first
     embedded = run.model.embedding(inputs["token_ids"], inputs["segment_ids"])  # (1, T, D)
     weights = run.model.encoder.attention_weights(embedded, inputs["padding_mask"])
@@ -51,7 +54,7 @@ def tokens_of(run, inputs):
     return of_word_pieces(pieces, {names.cls, names.sep, names.pad})
 
 
-def _tell_long(run, encoded) -> str:
+def _tell_long(run, encoded, length: int) -> str:
     """Says, and returns, what is not seen of a text that is too long; empty if it is whole."""
     if not encoded.is_long[0]:
         return ""
@@ -59,6 +62,8 @@ def _tell_long(run, encoded) -> str:
     seen = TREATMENTS[treatment]
     if treatment == "windows":
         seen = f"its attention is shown in the first of {count} windows, the answer is that of all"
-    note = f"The text is longer than {run.max_sequence_length} tokens: {seen}."
+    elif length < run.max_sequence_length:
+        seen = "its attention is shown in as many, read by themselves; the answer is that of more"
+    note = f"The text is longer than {length} tokens: {seen}."
     logger.warning(note)
     return note

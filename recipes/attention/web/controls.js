@@ -24,7 +24,10 @@ const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 
 function partView(root) {
   listeners.push(() => {
-    const labels = partsOf().map((name) => [name, capital(name === "cross" ? "cross-attention" : name)]);
+    const labels = partsOf().map((name) => [
+      name,
+      capital(name === "cross" ? "cross-attention" : name),
+    ]);
     choices(root, labels, state.part, (name) => choose({ part: name }));
   });
 }
@@ -38,7 +41,15 @@ function modeView(root) {
 
 function viewView(root) {
   listeners.push(() => {
-    choices(root, [["lines", "Lines"], ["matrix", "Matrix"]], state.view, (name) => choose({ view: name }));
+    choices(
+      root,
+      [
+        ["lines", "Lines"],
+        ["matrix", "Matrix"],
+      ],
+      state.view,
+      (name) => choose({ view: name }),
+    );
     root.hidden = isPicture();
   });
 }
@@ -61,13 +72,21 @@ function stepper(root, title, key, text, step) {
 }
 
 const wrapped = (value, low, high) => (value < low ? high : value > high ? low : value);
-const stepLayer = (by) => choose({ mode: "weights", layer: wrapped(state.layer + by, 0, numLayers() - 1) });
-const stepHead = (by) => choose({ mode: "weights", head: wrapped(state.head + by, MEAN, numHeads() - 1) });
+const stepLayer = (by) =>
+  choose({ mode: "weights", layer: wrapped(state.layer + by, 0, numLayers() - 1) });
+const stepHead = (by) =>
+  choose({ mode: "weights", head: wrapped(state.head + by, MEAN, numHeads() - 1) });
 
 function steppersView(root) {
   const refresh = [
     stepper(root, "Layer", "L", () => `${state.layer + 1} / ${numLayers()}`, stepLayer),
-    stepper(root, "Head", "H", () => (state.head < 0 ? "mean" : `${state.head + 1} / ${numHeads()}`), stepHead),
+    stepper(
+      root,
+      "Head",
+      "H",
+      () => (state.head < 0 ? "mean" : `${state.head + 1} / ${numHeads()}`),
+      stepHead,
+    ),
   ];
   listeners.push(() => {
     root.classList.toggle("faint", state.mode !== "weights");
@@ -103,7 +122,9 @@ function answerView(root) {
     list.classList.add("wide");
     data.variants.forEach(({ label, score }, at) => {
       const share = Math.exp(score - data.variants[0].score);
-      answer(list, label, number(score), Math.min(1, share), at === state.variant, () => choose({ variant: at }));
+      answer(list, label, number(score), Math.min(1, share), at === state.variant, () =>
+        choose({ variant: at }),
+      );
     });
   }
 

@@ -75,7 +75,8 @@ function linesView(root) {
     const shades = shadesOf(largest);
     const from = state.focus ? 1 : firstShade(shades);
     for (let shade = from; shade <= SHADES; shade += 1) {
-      for (const sign of [-1, 1]) stroke(context, shades[SHADES + sign * shade], sign, shade, width, isSeen);
+      for (const sign of [-1, 1])
+        stroke(context, shades[SHADES + sign * shade], sign, shade, width, isSeen);
     }
     mark(largest);
   }
@@ -92,7 +93,7 @@ function linesView(root) {
 
   function stroke(context, lines, sign, shade, width, isSeen) {
     const share = shade / SHADES;
-    const strength = share ** (state.focus ? 1.2 : 2); // of all lines, the strong ones are to be seen
+    const strength = share ** (state.focus ? 1.2 : 2); // of all lines the strong ones stand out
     context.strokeStyle = css(sign < 0 ? colours.against : colours.accent, 0.03 + 0.97 * strength);
     context.lineWidth = 0.5 + 3 * share;
     context.beginPath();
@@ -110,7 +111,8 @@ function linesView(root) {
     for (const { label, side, index } of rows) {
       const isMarked = isAt(side, index);
       const other = focus && focus.side !== side;
-      const [row, column] = side === "query" ? [index, focus && focus.index] : [focus && focus.index, index];
+      const [row, column] =
+        side === "query" ? [index, focus && focus.index] : [focus && focus.index, index];
       const colour = other ? colourOf(valueAt(row, column), largest) : null;
       label.style.background = colour ? css(colour) : "";
       label.style.color = colour ? readable(colour) : "";

@@ -1,16 +1,28 @@
 // Puts the page together.
 
-const FONT = '12px system-ui, "Segoe UI", "Noto Sans", "Noto Sans CJK SC", "PingFang SC", "Microsoft YaHei", sans-serif';
+const FONT = '12px system-ui, "Noto Sans", "Noto Sans CJK SC", "PingFang SC", sans-serif';
 const repaints = [];
 // By key: what it does in words, and does.
 const keys = {
   L: { does: "next layer (Shift: the one before)", run: (by) => stepLayer(by) },
   H: { does: "next head (Shift: the one before)", run: (by) => stepHead(by) },
   M: { does: "next measure", run: (by) => next("mode", modesOf(), by) },
-  P: { does: "next part of the model", run: (by) => next("part", partsOf(), by), when: () => partsOf().length > 1 },
+  P: {
+    does: "next part of the model",
+    run: (by) => next("part", partsOf(), by),
+    when: () => partsOf().length > 1,
+  },
   A: { does: "next answer", run: (by) => nextAnswer(by) },
-  V: { does: "lines or matrix", run: (by) => next("view", ["lines", "matrix"], by), when: () => !isPicture() },
-  S: { does: "special tokens on and off", run: () => choose({ special: !state.special, focus: null, pinned: false }), when: () => !isPicture() },
+  V: {
+    does: "lines or matrix",
+    run: (by) => next("view", ["lines", "matrix"], by),
+    when: () => !isPicture(),
+  },
+  S: {
+    does: "special tokens on and off",
+    run: () => choose({ special: !state.special, focus: null, pinned: false }),
+    when: () => !isPicture(),
+  },
   T: { does: "light or dark", run: () => turn() },
 };
 
@@ -19,8 +31,14 @@ function next(name, all, by) {
 }
 
 function nextAnswer(by) {
-  if (isTranslation()) choose({ variant: wrapped(state.variant + by, 0, data.variants.length - 1) });
-  else choose({ outcome: wrapped(state.outcome + by, 0, variant().outcomes.length - 1), focus: null, pinned: false });
+  if (isTranslation())
+    choose({ variant: wrapped(state.variant + by, 0, data.variants.length - 1) });
+  else
+    choose({
+      outcome: wrapped(state.outcome + by, 0, variant().outcomes.length - 1),
+      focus: null,
+      pinned: false,
+    });
 }
 
 const isDark = () => {
@@ -42,8 +60,13 @@ function repaint() {
 function showKeys(root, button) {
   const table = root.appendChild(make("dl"));
   const rows = Object.entries(keys).filter(([, { when }]) => !when || when());
-  const others = [["Tab", "next control"], ["← ↑ ↓ →", "among tokens, cells and heads"],
-    ["Enter", "pin, or choose"], ["Esc", "let go"], ["?", "these keys"]];
+  const others = [
+    ["Tab", "next control"],
+    ["← ↑ ↓ →", "among tokens, cells and heads"],
+    ["Enter", "pin, or choose"],
+    ["Esc", "let go"],
+    ["?", "these keys"],
+  ];
   for (const [key, does] of [...rows.map(([key, each]) => [key, each.does]), ...others]) {
     const pair = table.appendChild(make("div"));
     pair.append(make("dt", "", key), make("dd", "", does));

@@ -20,7 +20,10 @@ function matrixView(root) {
     const width = root.clientWidth;
     const names = longest(grid.queries, grid.rows) + 12;
     const tall = longest(grid.keys, grid.columns) * 0.87 + 14;
-    let cell = Math.min(LARGEST_CELL, Math.floor((width - names - tall * 0.5) / grid.columns.length));
+    let cell = Math.min(
+      LARGEST_CELL,
+      Math.floor((width - names - tall * 0.5) / grid.columns.length),
+    );
     if (cell >= NAMED_CELL) {
       const spare = width - names - tall * 0.5 - cell * grid.columns.length;
       return { left: names + spare / 2, top: tall, cell };
@@ -67,8 +70,12 @@ function matrixView(root) {
   function gaps(context) {
     const { left, top, cell } = place;
     context.fillStyle = css(colours.card);
-    grid.rows.forEach((_, y) => context.fillRect(left, top + y * cell, grid.columns.length * cell, 1));
-    grid.columns.forEach((_, x) => context.fillRect(left + x * cell, top, 1, grid.rows.length * cell));
+    grid.rows.forEach((_, y) =>
+      context.fillRect(left, top + y * cell, grid.columns.length * cell, 1),
+    );
+    grid.columns.forEach((_, x) =>
+      context.fillRect(left + x * cell, top, 1, grid.rows.length * cell),
+    );
   }
 
   function names(context) {
@@ -150,7 +157,9 @@ function matrixView(root) {
     else choose({ focus: null, pinned: false });
   });
   canvas.addEventListener("keydown", (event) => {
-    const step = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key];
+    const step = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[
+      event.key
+    ];
     if (event.key === "Enter" || event.key === " ") move(...cursor, !state.pinned);
     else if (step) move(cursor[0] + step[0], cursor[1] + step[1]);
     else return;

@@ -12,8 +12,10 @@ function overviewView(root) {
   function build() {
     table.replaceChildren(make("span"));
     cells = [];
-    table.style.gridTemplateColumns = `auto repeat(${numHeads()}, minmax(0, 1fr)) 6px minmax(0, 1fr)`;
-    for (let head = 0; head < numHeads(); head += 1) table.append(make("span", "name", `${head + 1}`));
+    const side = "minmax(0, 1fr)";
+    table.style.gridTemplateColumns = `auto repeat(${numHeads()}, ${side}) 6px ${side}`;
+    for (let head = 0; head < numHeads(); head += 1)
+      table.append(make("span", "name", `${head + 1}`));
     table.append(make("span"), make("span", "name mean", "mean"));
     for (let layer = 0; layer < numLayers(); layer += 1) {
       table.append(make("span", "name", `${layer + 1}`));
@@ -57,7 +59,9 @@ function overviewView(root) {
   function paintPixels(canvas, { pixels, high, wide, largest }) {
     Object.assign(canvas, { width: wide, height: high });
     const image = new ImageData(wide, high);
-    pixels.forEach((value, i) => image.data.set([...ramp(ink(value, largest, part().keys.length)), 255], 4 * i));
+    pixels.forEach((value, i) =>
+      image.data.set([...ramp(ink(value, largest, part().keys.length)), 255], 4 * i),
+    );
     canvas.getContext("2d").putImageData(image, 0, 0);
   }
 

@@ -15,7 +15,8 @@ function readColours() {
 }
 
 const mixed = (from, to, share) => from.map((value, i) => value + (to[i] - value) * share);
-const css = ([r, g, b], alpha = 1) => `rgba(${Math.round(r)}, ${Math.round(g)}, ${Math.round(b)}, ${alpha})`;
+const css = ([r, g, b], alpha = 1) =>
+  `rgba(${Math.round(r)}, ${Math.round(g)}, ${Math.round(b)}, ${alpha})`;
 const power = (count) => Math.max(0.4, 1 - Math.log10(Math.max(1, count)) / 4);
 const ink = (value, largest, count = grid.columns.length) =>
   Math.min(1, Math.abs(value) / largest) ** power(count);

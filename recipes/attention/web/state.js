@@ -2,8 +2,16 @@
 
 const MEAN = -1; // of all heads
 const state = {
-  variant: 0, part: "", mode: "weights", layer: 0, head: MEAN, outcome: 0, special: true,
-  view: "lines", focus: null, pinned: false,
+  variant: 0,
+  part: "",
+  mode: "weights",
+  layer: 0,
+  head: MEAN,
+  outcome: 0,
+  special: true,
+  view: "lines",
+  focus: null,
+  pinned: false,
 };
 let data = null;
 let grid = null;
@@ -30,7 +38,8 @@ const numLayers = () => part().weights.shape[0];
 const numHeads = () => part().weights.shape[1];
 const isTranslation = () => "cross" in variant().parts;
 const explained = () => (isTranslation() ? "cross" : "encoder"); // whose keys contributions are of
-const fills = () => !isTranslation() && variant().outcomes.some(({ position }) => position !== null);
+const fills = () =>
+  !isTranslation() && variant().outcomes.some(({ position }) => position !== null);
 const isPicture = () => Boolean(data.picture);
 
 function modesOf() {
@@ -69,8 +78,17 @@ function makeGrid() {
   const [rows, columns] = [queries, keys].map(shownOf);
   const largest = largestOf(values, keys.length, rows, columns);
   const alike = isSigned ? 0 : Math.min(1, ALIKE / columns.length);
-  return { queries, keys, values, rows, columns, width: keys.length, isSigned,
-    isOwn: part().isSelf && !isSigned, largest: Math.max(largest, alike) };
+  return {
+    queries,
+    keys,
+    values,
+    rows,
+    columns,
+    width: keys.length,
+    isSigned,
+    isOwn: part().isSelf && !isSigned,
+    largest: Math.max(largest, alike),
+  };
 }
 
 function outcomeToken({ label, position }) {
@@ -108,11 +126,16 @@ function currentRow() {
 function shares(side) {
   const { focus } = state;
   if (side === "query") {
-    return focus && focus.side === "key" ? grid.queries.map((_, row) => valueAt(row, focus.index)) : null;
+    return focus && focus.side === "key"
+      ? grid.queries.map((_, row) => valueAt(row, focus.index))
+      : null;
   }
   if (focus && focus.side === "key") return grid.isOwn ? shares("query") : null;
   const row = currentRow();
-  if (row !== null && row < grid.queries.length) return grid.keys.map((_, column) => valueAt(row, column));
+  if (row !== null && row < grid.queries.length)
+    return grid.keys.map((_, column) => valueAt(row, column));
   const count = grid.queries.length;
-  return grid.keys.map((_, column) => grid.queries.reduce((sum, _token, r) => sum + valueAt(r, column), 0) / count);
+  return grid.keys.map(
+    (_, column) => grid.queries.reduce((sum, _token, r) => sum + valueAt(r, column), 0) / count,
+  );
 }

@@ -111,8 +111,13 @@ function tokensView(root) {
 
   let before = "";
   listeners.push((isNew) => {
-    const now = JSON.stringify([state.variant, state.part, state.mode, state.special,
-      fills() && state.outcome]);
+    const now = JSON.stringify([
+      state.variant,
+      state.part,
+      state.mode,
+      state.special,
+      fills() && state.outcome,
+    ]);
     if (now !== before) build();
     before = now;
     paint();
