@@ -11,6 +11,7 @@ What is named here is imported on first use, so that `import regard` itself take
 
 import sys
 from importlib import import_module
+from pkgutil import iter_modules
 from typing import TYPE_CHECKING
 
 from wrapt import register_post_import_hook
@@ -86,19 +87,26 @@ def __dir__():
     return sorted([*globals(), *__all__])
 
 
-def _register(_) -> None:
+def _register(loaded) -> None:
     """Registers every layer and model, so that `keras.models.load_model` knows them."""
-    packages = [sys.modules.get(f"{__name__}.{name}") for name in _WITH_KERAS]
-    is_partial = any(package and not hasattr(package, "__all__") for package in packages)
+    others = [sys.modules[name] for name in _WITH_KERAS if name in sys.modules]
+    is_partial = any(each.__spec__._initializing for each in others if each is not loaded)
     if is_partial or "keras" not in sys.modules:
         return  # this is called again once what is being imported is whole
-    for name in _WITH_KERAS:
+    for name in ("layers", "models"):
         package = import_module(f".{name}", __name__)
         for each in package.__all__:
             getattr(package, each)
 
 
-_WITH_KERAS = ("layers", "models")
+_WITH_KERAS = [
+    name
+    for room in ("layers", "models")
+    for name in (
+        f"{__name__}.{room}",
+        *(each.name for each in iter_modules([f"{__path__[0]}/{room}"], f"{__name__}.{room}.")),
+    )
+]
 if __name__ == "regard":  # pytest also imports this file by the name of its folder
-    for _name in ("keras", *(f"{__name__}.{each}" for each in _WITH_KERAS)):
+    for _name in ("keras", *_WITH_KERAS):
         register_post_import_hook(_register, _name)  # now, if it is there, else once it is

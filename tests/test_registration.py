@@ -12,6 +12,7 @@ IMPORTS = {
     "before": "import regard, keras",
     "after": "import keras, regard",
     "layers first": "from regard.layers import Dropout; import keras",
+    "a module first": "from regard.models.checkpoints import Checkpoint; import keras",
 }
 
 
