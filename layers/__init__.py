@@ -1,7 +1,8 @@
 """Provides transformer layers on `keras` and `keras.ops` alone, for any backend."""
 
 from .activations import gelu_tanh
-from .attention import MultiHeadAttention, attention_weights
+from .attention import MultiHeadAttention
+from .attention_pooling import AttentionPooling
 from .cache import new_cache
 from .convolutional_stem import ConvolutionalStem
 from .decoder import Decoder
@@ -12,22 +13,39 @@ from .embeddings import SinusoidalEmbedding, TextEmbedding
 from .encoder import Encoder
 from .encoder_block import EncoderBlock
 from .feed_forward import FeedForward
+from .hard_attention import HardAttention, Reinforce
+from .hierarchical_attention import HierarchicalAttention
 from .image_embedding import ImageEmbedding
+from .kernel_pooling import KernelPooling, NadarayaWatson, kernel_scores
 from .masked_lm_head import MaskedLMHead
 from .masks import causal_mask, combine_masks
+from .memory_read import MemoryRead
 from .normalization import LayerNorm
 from .patches import PatchEmbedding
-from .pooling import FirstTokenPooling
+from .pooling import AveragePooling, FirstTokenPooling
 from .positions import (
     PositionEmbedding,
     SinusoidalPositionEmbedding,
     resize_positions,
     sinusoids,
 )
+from .predictive_attention import PredictiveAttention
 from .recurrent_decoder import RecurrentDecoder
+from .scores import (
+    additive_scores,
+    attention_weights,
+    cosine_scores,
+    dot_product_scores,
+    general_scores,
+    masked_softmax,
+    scaled_dot_product_scores,
+    weighted_sum,
+)
 from .tied_output import TiedOutput
 
 __all__ = [
+    "AttentionPooling",
+    "AveragePooling",
     "ConvolutionalStem",
     "Decoder",
     "DecoderBlock",
@@ -37,23 +55,38 @@ __all__ = [
     "EncoderBlock",
     "FeedForward",
     "FirstTokenPooling",
+    "HardAttention",
+    "HierarchicalAttention",
     "ImageEmbedding",
+    "KernelPooling",
     "LayerNorm",
     "MaskedLMHead",
+    "MemoryRead",
     "MultiHeadAttention",
+    "NadarayaWatson",
     "PatchEmbedding",
     "PositionEmbedding",
+    "PredictiveAttention",
     "RecurrentDecoder",
+    "Reinforce",
     "SinusoidalEmbedding",
     "SinusoidalPositionEmbedding",
     "StochasticDepth",
     "TextEmbedding",
     "TiedOutput",
+    "additive_scores",
     "attention_weights",
     "causal_mask",
     "combine_masks",
+    "cosine_scores",
+    "dot_product_scores",
     "gelu_tanh",
+    "general_scores",
+    "kernel_scores",
+    "masked_softmax",
     "new_cache",
     "resize_positions",
+    "scaled_dot_product_scores",
     "sinusoids",
+    "weighted_sum",
 ]

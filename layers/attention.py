@@ -1,59 +1,26 @@
-"""Computes multi-head attention, with two pure functions under a thin layer."""
+"""Computes multi-head attention: projections, and the three stages of `scores` in between."""
 
 import keras
 from keras import ops
 
 from .cache import write_cache
 from .checks import check_positive, check_rate
-from .dense import Dense
 from .dropout import Dropout
+from .heads import ProjectedHeads, merge_heads, split_heads
 from .initializers import clone_initializer
-from .masks import MASKED_SCORE, all_of, combine_masks
-from .sequence_layer import SequenceLayer
-from .shapes import reshape
-
-
-def attention_weights(query, key, mask=None):
-    """Returns the weight that each query gives to each key: softmax(Q Kᵀ / √H), in float32.
-
-    The products Q Kᵀ of bfloat16 are rounded to bfloat16, which reaches as far as float32. Those of
-    float16 are computed in float32: they may be larger than float16 can hold.
-
-    Args:
-        query: (B, N, T, H).
-        key: (B, N, S, H).
-        mask: A boolean tensor that broadcasts to (B, N, T, S), True = attend. A row that is all
-            False gives equal weights, never NaN.
-
-    Returns:
-        A float32 tensor of shape (B, N, T, S) whose last axis sums to 1.
-    """
-    if keras.backend.standardize_dtype(query.dtype) == "float16":
-        query, key = ops.cast(query, "float32"), ops.cast(key, "float32")
-    query = query * ops.cast(query.shape[-1] ** -0.5, query.dtype)
-    scores = ops.matmul(query, ops.transpose(key, (0, 1, 3, 2)))  # (B, N, T, S)
-    scores = ops.cast(scores, "float32")
-    if mask is not None:
-        scores = ops.where(mask, scores, MASKED_SCORE)
-    return ops.softmax(scores)
-
-
-def merge_heads(heads):
-    """Lays the outputs of the heads side by side: (B, N, T, H) to (B, T, N·H)."""
-    _, num_heads, _, key_dim = heads.shape
-    batch_size, _, length, _ = ops.shape(heads)
-    heads = ops.transpose(heads, (0, 2, 1, 3))  # (B, T, N, H)
-    return reshape(heads, (batch_size, length, num_heads * key_dim))  # (B, T, N·H)
+from .masks import all_of, combine_masks
+from .scores import FIRST_STRENGTH, SCORES, check_score, masked_softmax, weighted_sum
+from .windows import attend_in_blocks, neighbourhood_mask
 
 
 @keras.saving.register_keras_serializable("regard")
-class MultiHeadAttention(SequenceLayer):
+class MultiHeadAttention(ProjectedHeads):
     """Multi-head attention with biases, as in BERT, ViT and Marian.
 
     Called with a query alone, it is self-attention and projects query, key and value in one matrix
     product. Called with a key (the memory that a decoder reads, say), it is cross-attention and has
     a projection for each. The first call settles which of the two it is. The softmax is computed in
-    float32 whatever the precision of the rest; see `attention_weights` for the scores.
+    float32 whatever the precision of the rest.
 
     Args:
         num_heads: Number of heads N.
@@ -61,6 +28,14 @@ class MultiHeadAttention(SequenceLayer):
         dropout: Probability in [0, 1) of dropping an attention weight in training. Defaults to 0.
         use_bias: Whether the projections have biases. Defaults to True.
         kernel_initializer: Initializer of the projections. Defaults to "glorot_uniform".
+        score: How a query and a key are scored: "scaled_dot_product", "dot_product", "general",
+            "additive" or "cosine", the functions of `regard.layers.scores`. The last three learn a
+            weight for each head. Defaults to "scaled_dot_product".
+        value_dim: Size V of the values of each head. Defaults to `key_dim`.
+        window: Number of positions r on either side of its own that a query sees: restricted
+            self-attention, or monotonic local attention to the keys of another sequence (Luong's
+            local-m). Time and memory then grow in proportion to T, not to T·S. Defaults to all
+            positions.
         **kwargs: `name`, `dtype` and the like, for `keras.layers.Layer`.
 
     Call arguments:
@@ -89,7 +64,8 @@ class MultiHeadAttention(SequenceLayer):
         (3, 5, 8)
 
     References:
-        Vaswani et al., "Attention Is All You Need", section 3.2, https://arxiv.org/abs/1706.03762
+        Vaswani et al., "Attention Is All You Need", section 3.2, https://arxiv.org/abs/1706.03762;
+        Luong et al., sections 3.1 and 3.2, https://arxiv.org/abs/1508.04025
     """
 
     def __init__(
@@ -99,30 +75,44 @@ class MultiHeadAttention(SequenceLayer):
         dropout=0.0,
         use_bias=True,
         kernel_initializer="glorot_uniform",
+        score="scaled_dot_product",
+        value_dim=None,
+        window=None,
         **kwargs,
     ):
         super().__init__(**kwargs)
-        check_positive(num_heads=num_heads, key_dim=key_dim)
+        value_dim = key_dim if value_dim is None else value_dim
+        check_positive(num_heads=num_heads, key_dim=key_dim, value_dim=value_dim)
+        if window is not None:
+            check_positive(window=window)
         check_rate(dropout=dropout)
+        check_score(score)
         self.num_heads = num_heads
         self.key_dim = key_dim
         self.dropout = dropout
         self.use_bias = use_bias
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.score = score
+        self.value_dim = value_dim
+        self.window = window
 
     def build(self, query_shape, key_shape=None, value_shape=None):
-        heads_dim = self.num_heads * self.key_dim
-        self.is_self_attention = key_shape is None
-        if self.is_self_attention:
-            self.query_key_value = self._dense("query_key_value", query_shape, 3 * heads_dim)
-        else:
-            self.query = self._dense("query", query_shape, heads_dim)
-            self.key = self._dense("key", key_shape, heads_dim)
-            self.value = self._dense("value", value_shape or key_shape, heads_dim)
+        self.build_projections(query_shape, key_shape, value_shape)
+        self._build_score()
         self.attention_dropout = Dropout(self.dropout, dtype=self.dtype_policy)
-        self.attention_output = self._dense(
-            "output", (*query_shape[:-1], heads_dim), query_shape[-1]
-        )
+        heads_shape = (*query_shape[:-1], self.num_heads * self.value_dim)
+        self.attention_output = self.dense("output", heads_shape, query_shape[-1])
+
+    def _build_score(self):
+        """Makes the weight that the scores learn, if they do."""
+        letters, self.score_weights = SCORES[self.score][1], []
+        if letters:
+            sizes = {"N": self.num_heads, "H": self.key_dim}
+            initializer = clone_initializer(self.kernel_initializer)
+            if self.score == "cosine":
+                initializer = keras.initializers.Constant(FIRST_STRENGTH)
+            shape = tuple(sizes[letter] for letter in letters)
+            self.score_weights = [self.add_weight(shape, initializer, name="score")]
 
     def call(
         self,
@@ -142,14 +132,50 @@ class MultiHeadAttention(SequenceLayer):
         of_keys = (mask, query_mask) if key is None else (key_mask, value_mask)
         padding_mask = all_of(padding_mask, *of_keys)  # (B, S)
         value = key if value is None else value
-        queries, keys, values = self._project(query, key, value)  # (B, N, T, H), (B, N, S, H) twice
+        heads = self.project(query, key, value)  # (B, N, T, H), (B, N, S, H), (B, N, S, V)
+        if self.window is not None and not first_only:
+            attention_mask = combine_masks(None, None, None, attention_mask)
+            masks = (padding_mask, attention_mask, causal)
+
+            def attend(*block):
+                return self.attend(*block, training=training)
+
+            return self.joined(attend_in_blocks(attend, heads, self.window, *masks))
+        queries, keys, values = heads
         mask = combine_masks(
             ops.shape(queries)[2], ops.shape(keys)[2], padding_mask, attention_mask, causal
         )
         if first_only:
             queries = queries[:, :, :1]  # (B, N, 1, H)
             mask = None if mask is None else mask[..., :1, :]  # (B, N, 1, S)
-        return self._attend(queries, keys, values, mask, training)  # (B, T, D)
+            mask = self.within_window(mask, 1, ops.shape(keys)[2])
+        return self.joined(self.attend(queries, keys, values, mask, training))  # (B, T, D)
+
+    def attend(self, queries, keys, values, mask, training=False):
+        """Computes the three stages of attention, for projected heads.
+
+        Args:
+            queries: (B, N, T, H).
+            keys: (B, N, S, H).
+            values: (B, N, S, V).
+            mask: A boolean tensor that broadcasts to (B, N, T, S), True = attend, or None.
+            training: Whether to drop weights.
+
+        Returns:
+            A tensor of shape (B, N, T, V).
+        """
+        scores = self.scores(queries, keys)  # (B, N, T, S)
+        weights = self.weigh(scores, mask, training)  # (B, N, T, S)
+        weights = self.attention_dropout(ops.cast(weights, values.dtype), training=training)
+        return weighted_sum(weights, values)  # (B, N, T, V)
+
+    def scores(self, queries, keys):
+        """Scores projected keys (B, N, S, H) for projected queries (B, N, T, H): (B, N, T, S)."""
+        return SCORES[self.score][0](queries, keys, *self.score_weights)
+
+    def weigh(self, scores, mask, training=False):
+        """Turns scores (B, N, T, S) into weights, of which those of a query sum to 1."""
+        return masked_softmax(scores, mask)
 
     def project_memory(self, key, value=None):
         """Returns the keys and values of a memory that `read` reads many times.
@@ -159,12 +185,12 @@ class MultiHeadAttention(SequenceLayer):
             value: (B, S, F). Defaults to the key.
 
         Returns:
-            Two tensors of shape (B, N, S, H).
+            Two tensors of shape (B, N, S, H) and (B, N, S, V).
         """
-        self._check_kind(key, value)
-        keys = self._split_heads(self.key(key), self.num_heads)  # (B, N, S, H)
+        self.check_kind(key, value)
+        keys = split_heads(self.key(key), self.num_heads)  # (B, N, S, H)
         values = self.value(key if value is None else value)
-        return keys, self._split_heads(values, self.num_heads)  # (B, N, S, H)
+        return keys, split_heads(values, self.num_heads)  # (B, N, S, V)
 
     def read(self, query, memory, padding_mask=None):
         """Computes cross-attention to the keys and values that `project_memory` returns.
@@ -176,10 +202,18 @@ class MultiHeadAttention(SequenceLayer):
 
         Returns:
             A tensor of shape (B, T, D), as from `call`.
+
+        Raises:
+            ValueError: If there is a `window`: it is not known at which positions the queries are.
         """
-        queries = self._split_heads(self.query(query), self.num_heads)  # (B, N, T, H)
+        if self.window is not None:
+            raise ValueError(
+                f"`read` is for attention to all positions. Received: window={self.window}; call "
+                "the layer instead, with all queries from the first on"
+            )
+        queries = split_heads(self.query(query), self.num_heads)  # (B, N, T, H)
         mask = combine_masks(None, None, padding_mask)
-        return self._attend(queries, *memory, mask)
+        return self.joined(self.attend(queries, *memory, mask))
 
     def step(self, inputs, cache, position, attention_mask):
         """Computes self-attention of the newest tokens of K sequences, to these and all before.
@@ -195,13 +229,17 @@ class MultiHeadAttention(SequenceLayer):
         Returns:
             A tensor of shape (B, K, D), and the cache with the tokens in it.
         """
-        queries, keys, values = self._project(inputs, None, None)  # three of (B, N, K, H)
+        queries, keys, values = self.project(inputs, None, None)  # three of (B, N, K, .)
         keys, values = (
             write_cache(entries, position, new)  # (B, N, t·K, H)
             for entries, new in zip(cache, (keys, values), strict=True)
         )
         mask = attention_mask[:, None, :, : ops.shape(keys)[2]]  # (B, 1, K, t·K)
-        return self._attend(queries, keys, values, mask), (keys, values)
+        if self.window is not None:
+            num_sequences = ops.shape(queries)[2]
+            positions = ops.arange(ops.shape(keys)[2]) // num_sequences  # of the entries: (t·K,)
+            mask = all_of(mask, positions >= position - self.window)
+        return self.joined(self.attend(queries, keys, values, mask)), (keys, values)
 
     def attention_weights(
         self, query, key=None, padding_mask=None, attention_mask=None, causal=False
@@ -210,11 +248,10 @@ class MultiHeadAttention(SequenceLayer):
 
         It sees no masks but those that it is given, and none that Keras has attached to the inputs.
         """
-        queries, keys, _ = self._project(query, key, None)
-        mask = combine_masks(
-            ops.shape(queries)[2], ops.shape(keys)[2], padding_mask, attention_mask, causal
-        )
-        return attention_weights(queries, keys, mask)
+        queries, keys, _ = self.project(query, key, None)
+        lengths = ops.shape(queries)[2], ops.shape(keys)[2]
+        mask = combine_masks(*lengths, padding_mask, attention_mask, causal)
+        return self.weigh(self.scores(queries, keys), self.within_window(mask, *lengths))
 
     def compute_output_shape(self, query_shape, key_shape=None, value_shape=None):
         return query_shape
@@ -227,53 +264,15 @@ class MultiHeadAttention(SequenceLayer):
             "dropout": self.dropout,
             "use_bias": self.use_bias,
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+            "score": self.score,
+            "value_dim": self.value_dim,
+            "window": self.window,
         }
 
-    def _attend(self, queries, keys, values, mask, training=False):
-        weights = ops.cast(attention_weights(queries, keys, mask), values.dtype)  # (B, N, T, S)
-        weights = self.attention_dropout(weights, training=training)
-        return self.attention_output(merge_heads(ops.matmul(weights, values)))  # (B, T, D)
+    def within_window(self, mask, query_length, key_length):
+        if self.window is None:
+            return mask
+        return all_of(mask, neighbourhood_mask(query_length, key_length, self.window))
 
-    def _project(self, query, key, value):
-        self._check_kind(key, value)
-        if self.is_self_attention:
-            fused = self._split_heads(self.query_key_value(query), 3 * self.num_heads)
-            return ops.split(fused, 3, axis=1)  # three of (B, N, T, H)
-        queries = self._split_heads(self.query(query), self.num_heads)  # (B, N, T, H)
-        keys = self._split_heads(self.key(key), self.num_heads)  # (B, N, S, H)
-        if value is None:  # only the weights are asked for
-            return queries, keys, None
-        return queries, keys, self._split_heads(self.value(value), self.num_heads)  # (B, N, S, H)
-
-    def _check_kind(self, key, value):
-        if not self.built:
-            raise ValueError(f"`{self.name}` has no weights yet. Call it once before this.")
-        if key is None and value is not None:
-            raise ValueError(
-                f"`{self.name}` must be called with a key where it is called with a value. "
-                "Received: key=None"
-            )
-        if self.is_self_attention != (key is None):
-            kinds = ("self-attention", "cross-attention")
-            built, called = kinds if self.is_self_attention else reversed(kinds)
-            raise ValueError(
-                f"`{self.name}` was built for {built}, so it must be called "
-                f"{'without' if self.is_self_attention else 'with'} a key. "
-                f"Received a call for {called}; make a second layer for that."
-            )
-
-    def _split_heads(self, projected, num_heads):
-        batch_size, length, _ = ops.shape(projected)
-        heads = reshape(projected, (batch_size, length, num_heads, self.key_dim))
-        return ops.transpose(heads, (0, 2, 1, 3))  # (B, N, T, H)
-
-    def _dense(self, name, input_shape, units):
-        dense = Dense(
-            units,
-            use_bias=self.use_bias,
-            kernel_initializer=clone_initializer(self.kernel_initializer),
-            dtype=self.dtype_policy,
-            name=name,
-        )
-        dense.build(input_shape)
-        return dense
+    def joined(self, heads):
+        return self.attention_output(merge_heads(heads))  # (B, N, T, V) to (B, T, D)

@@ -14,7 +14,7 @@ from keras import ops
 GROWS = keras.backend.backend() != "jax"
 
 
-def new_cache(examples, num_heads, length, num_sequences, key_dim, dtype):
+def new_cache(examples, num_heads, length, num_sequences, key_dim, dtype, value_dim=None):
     """Makes empty keys and values for `MultiHeadAttention.step`.
 
     Args:
@@ -24,15 +24,17 @@ def new_cache(examples, num_heads, length, num_sequences, key_dim, dtype):
         num_sequences: Number of sequences K of each example.
         key_dim: Size of each head H.
         dtype: Precision.
+        value_dim: Size of the values V of each head. Defaults to `key_dim`.
 
     Returns:
-        Two tensors of shape (B, N, 0, H), or (B, N, L·K, H) in JAX.
+        Two tensors of shape (B, N, 0, H) and (B, N, 0, V); in JAX of L·K in place of 0.
     """
     # None yet; but a graph must not know that, or it would take the size for constant.
     nothing = ops.sum(ops.cast(examples, "int32")) * 0
     num_entries = nothing if GROWS else length * num_sequences
-    shape = (ops.shape(examples)[0], num_heads, num_entries, key_dim)
-    return ops.zeros(shape, dtype), ops.zeros(shape, dtype)
+    shape = (ops.shape(examples)[0], num_heads, num_entries)
+    widths = (key_dim, key_dim if value_dim is None else value_dim)
+    return tuple(ops.zeros((*shape, width), dtype) for width in widths)
 
 
 def write_cache(entries, position, new):

@@ -25,6 +25,8 @@ class Encoder(SequenceLayer):
         stochastic_depth: Probability in [0, 1) of leaving out a sub-layer of the last block in
             training, drawn for each example. It falls linearly towards the first block. Defaults
             to 0.
+        window: Number of positions on either side of its own that each attends to, as in
+            `MultiHeadAttention`. Defaults to all positions.
         **kwargs: `name`, `dtype` and the like, for `keras.layers.Layer`.
 
     Call arguments:
@@ -62,6 +64,7 @@ class Encoder(SequenceLayer):
         normalize_first=False,
         kernel_initializer="glorot_uniform",
         stochastic_depth=0.0,
+        window=None,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -78,6 +81,7 @@ class Encoder(SequenceLayer):
                 normalize_first,
                 kernel_initializer,
                 stochastic_depth * (index + 1) / num_layers,
+                window,
                 dtype=self.dtype_policy,
                 name=f"block_{index}",
             )

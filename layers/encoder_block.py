@@ -29,6 +29,8 @@ class EncoderBlock(SequenceLayer):
         kernel_initializer: Initializer of all kernels. Defaults to "glorot_uniform".
         stochastic_depth: Probability in [0, 1) of leaving out a sub-layer in training, drawn for
             each example. Defaults to 0.
+        window: Number of positions on either side of its own that each attends to, as in
+            `MultiHeadAttention`. Defaults to all positions.
         **kwargs: `name`, `dtype` and the like, for `keras.layers.Layer`.
 
     Call arguments:
@@ -66,6 +68,7 @@ class EncoderBlock(SequenceLayer):
         normalize_first=False,
         kernel_initializer="glorot_uniform",
         stochastic_depth=0.0,
+        window=None,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -85,6 +88,7 @@ class EncoderBlock(SequenceLayer):
         self.normalize_first = normalize_first
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.stochastic_depth = stochastic_depth
+        self.window = window
 
     def build(self, input_shape):
         hidden_dim = input_shape[-1]
@@ -94,6 +98,7 @@ class EncoderBlock(SequenceLayer):
             hidden_dim // self.num_heads,
             self.attention_dropout,
             kernel_initializer=self.kernel_initializer,
+            window=self.window,
             dtype=self.dtype_policy,
             name="attention",
         )
@@ -161,6 +166,7 @@ class EncoderBlock(SequenceLayer):
             "normalize_first": self.normalize_first,
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
             "stochastic_depth": self.stochastic_depth,
+            "window": self.window,
         }
 
     def _norm(self, name):

@@ -22,14 +22,19 @@ def causal_mask(query_length, key_length):
         ValueError: If there are more queries than keys. Where a graph does not know the lengths,
             it cannot tell; the first T - S queries then see no key.
     """
+    offset = causal_offset(query_length, key_length)
+    return ops.arange(key_length)[None, :] <= ops.arange(query_length)[:, None] + offset  # (T, S)
+
+
+def causal_offset(query_length, key_length):
+    """Returns how many keys there are before the first query; see `causal_mask`."""
     are_known = isinstance(query_length, int) and isinstance(key_length, int)
     if are_known and query_length > key_length:
         raise ValueError(
             "A causal mask must have at least as many keys as queries, as the last query sees up "
             f"to the last key. Received: query_length={query_length}, key_length={key_length}"
         )
-    offset = key_length - query_length
-    return ops.arange(key_length)[None, :] <= ops.arange(query_length)[:, None] + offset  # (T, S)
+    return key_length - query_length
 
 
 def combine_masks(query_length, key_length, padding_mask=None, attention_mask=None, causal=False):

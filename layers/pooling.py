@@ -1,12 +1,33 @@
-"""Pools a sequence into one vector."""
+"""Pools a sequence into one vector: its first token, or the mean of all."""
 
 import keras
+from keras import ops
 
 from .initializers import clone_initializer
+from .masks import all_of
+from .scores import masked_softmax, weighted_sum
+
+
+class Pooling(keras.layers.Layer):
+    """A layer that makes one vector (B, D) of each sequence (B, T, D).
+
+    Args:
+        **kwargs: `name`, `dtype` and the like, for `keras.layers.Layer`.
+    """
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.supports_masking = True
+
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0], input_shape[-1])
+
+    def compute_mask(self, inputs, previous_mask):
+        return None  # there are no positions left
 
 
 @keras.saving.register_keras_serializable("regard")
-class FirstTokenPooling(keras.layers.Layer):
+class FirstTokenPooling(Pooling):
     """BERT's pooler: the first token's vector through a dense layer and tanh.
 
     Args:
@@ -45,14 +66,45 @@ class FirstTokenPooling(keras.layers.Layer):
     def call(self, inputs):
         return self.dense(inputs[:, 0])  # (B, D)
 
-    def compute_output_shape(self, input_shape):
-        return (input_shape[0], input_shape[-1])
-
-    def compute_mask(self, inputs, previous_mask):
-        return None  # there are no positions left
-
     def get_config(self):
         return {
             **super().get_config(),
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
         }
+
+
+@keras.saving.register_keras_serializable("regard")
+class AveragePooling(Pooling):
+    """The mean of the real tokens: Σ xₜ / T.
+
+    It is attention whose scores are all the same.
+
+    Args:
+        **kwargs: `name`, `dtype` and the like, for `keras.layers.Layer`.
+
+    Call arguments:
+        inputs: (B, T, D).
+        padding_mask: (B, T), True at real tokens. A sequence of padding alone gives the mean of
+            that.
+        mask: Likewise, as Keras has attached it to the inputs; it counts beside `padding_mask`.
+
+    Returns:
+        A tensor of shape (B, D).
+
+    Example:
+        >>> keras.ops.shape(AveragePooling()(keras.ops.ones((2, 5, 8))))
+        (2, 8)
+
+    References:
+        Reimers and Gurevych, "Sentence-BERT", section 3, "mean", https://arxiv.org/abs/1908.10084
+    """
+
+    def call(self, inputs, padding_mask=None, mask=None):
+        weights = average_weights(inputs, all_of(padding_mask, mask))
+        return weighted_sum(ops.cast(weights, inputs.dtype), inputs)[:, 0]  # (B, D)
+
+
+def average_weights(inputs, mask=None):
+    """Returns equal weights for the real ones of inputs (B, T, D): float32, (B, 1, T)."""
+    scores = ops.zeros((ops.shape(inputs)[0], 1, ops.shape(inputs)[1]), "float32")  # (B, 1, T)
+    return masked_softmax(scores, None if mask is None else mask[:, None])

@@ -55,6 +55,7 @@ BERT = Layout(
         "P": arguments["max_sequence_length"],
         "S": arguments["num_segments"],
     },
+    plain={"pooling": "first", "window": None},
     defaults={  # BertConfig's, for what old configs leave out
         "type_vocab_size": 2,
         "hidden_dropout_prob": 0.1,

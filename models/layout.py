@@ -42,6 +42,8 @@ class Layout:
         further_arguments: A function from a config to the arguments that need more than another
             name.
         constants: Constructor arguments that are the same for all models of this kind.
+        plain: Constructor arguments that some of our models have, with the one value that other
+            programs compute.
         activation: The name of the activation in the config; empty if there is no choice.
         defaults: The values of entries that a config leaves out.
         allowed: Entries of a config with the only values that can be computed here.
@@ -72,6 +74,7 @@ class Layout:
     further_arguments: Callable[[Mapping[str, Any]], Mapping[str, Any]] = lambda config: {}
     further_problems: Callable[[Mapping[str, Any]], Iterable[str]] = lambda config: ()
     constants: Mapping[str, Any] = field(default_factory=dict)
+    plain: Mapping[str, Any] = field(default_factory=dict)
     token_ids: Mapping[str, str] = field(default_factory=dict)
     equal: Mapping[str, str] = field(default_factory=dict)
     tied: str = ""
@@ -161,9 +164,10 @@ class Layout:
             class_names: The names of a classifier's classes, in the order of the logits.
 
         Raises:
-            CheckpointError: If the format cannot express the activation or the names.
+            CheckpointError: If the format cannot express an argument of the model or the names.
         """
         arguments = model.config
+        self._check_plain(arguments)
         named = {**self.sizes, **self.rates, **self.token_ids}
         config = {
             "architectures": [model.architecture],
@@ -182,6 +186,16 @@ class Layout:
             config["id2label"] = {str(index): name for index, name in enumerate(names)}
             config["label2id"] = {name: index for index, name in enumerate(names)}
         write_json(path, config)
+
+    def _check_plain(self, arguments: Mapping[str, Any]) -> None:
+        """Raises `CheckpointError` for a model that other programs would compute otherwise."""
+        for name, value in {**self.constants, **self.plain}.items():
+            if arguments.get(name, value) != value:
+                raise CheckpointError(
+                    f"A checkpoint of model_type {self.model_type!r} must be of a model with "
+                    f"{name}={value!r}. Received: {name}={arguments[name]!r:.80}. "
+                    "Keep this one by model.save('model.keras')."
+                )
 
 
 def id_problems(config: Mapping[str, Any]) -> Iterator[str]:

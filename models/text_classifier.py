@@ -7,6 +7,7 @@ from ..layers.checks import check_positive
 from .checkpoints import as_checkpoint
 from .classifier_heads import count_classes, load_classifier
 from .configured_model import own_arguments
+from .poolers import make_pooler, pooling_config
 from .text_encoder import TextModel, encode_text
 
 
@@ -14,7 +15,8 @@ from .text_encoder import TextModel, encode_text
 class TextClassifier(TextModel):
     """Embedding, encoder, pooler, dropout, head: one logit a class, as BERT computes it.
 
-    An ordinary Keras model: `compile`, `fit`, `evaluate`, `predict`, `.keras` save and load.
+    An ordinary Keras model: `compile`, `fit`, `evaluate`, `predict`, `.keras` save and load. With a
+    `pooling` or a `window` away from its default it is no BERT, and is kept by `.keras` alone.
 
     Args:
         vocabulary_size: Number of token ids V.
@@ -29,6 +31,12 @@ class TextClassifier(TextModel):
             attention weights, after each sub-layer and before the head. Defaults to 0.1.
         activation: Activation of the feed-forward layers. Defaults to "gelu".
         layer_norm_epsilon: Added to the variance before its root is taken. Defaults to 1e-12.
+        pooling: "first" for the first token as BERT pools it; "average", "kernel", "learned_kernel"
+            or "attention" for `AveragePooling`, `KernelPooling` without and with a learned width,
+            or `AttentionPooling` of all tokens; or a layer of that kind. Defaults to "first".
+        window: Number of positions on either side of its own that each token attends to, so that
+            time and memory grow in proportion to T. The first token then sees no more than its
+            neighbours, so take another `pooling`. Defaults to all positions.
         **kwargs: `name` and `dtype`, for `keras.Model`.
 
     Call arguments:
@@ -54,7 +62,6 @@ class TextClassifier(TextModel):
         Understanding", https://arxiv.org/abs/1810.04805
     """
 
-    checkpoint_groups = ("encoder", "pooler", "classifier")
     architecture = "BertForSequenceClassification"
 
     def __init__(
@@ -70,24 +77,40 @@ class TextClassifier(TextModel):
         dropout=0.1,
         activation="gelu",
         layer_norm_epsilon=1e-12,  # as in google-research/bert, modeling.py
+        pooling="first",
+        window=None,
         dtype=None,
         **kwargs,
     ):
         config = own_arguments(locals())
+        config["pooling"] = pooling = pooling_config(pooling, own=("first",))
         check_positive(num_classes=num_classes)
-        inputs, hidden_states, embedding, encoder = encode_text(config, dtype, first_only=True)
-        pooler = FirstTokenPooling(dtype=dtype, name="pooler")
+        is_first = pooling == "first"
+        inputs, hidden_states, embedding, encoder = encode_text(config, dtype, is_first)
+        if is_first:
+            pooler = FirstTokenPooling(dtype=dtype, name="pooler")
+            pooled = pooler(hidden_states)  # (B, D)
+        else:
+            pooler = make_pooler(pooling, dtype)
+            pooled = pooler(hidden_states, padding_mask=inputs["padding_mask"])  # (B, D)
         head_dropout = keras.layers.Dropout(dropout, dtype=dtype, name="head_dropout")
         head = keras.layers.Dense(num_classes, dtype="float32", name="head")
-        logits = head(head_dropout(pooler(hidden_states)))  # (B, C)
+        logits = head(head_dropout(pooled))  # (B, C)
         super().__init__(inputs, logits, config, embedding, encoder, **kwargs)
         self.pooler = pooler
         self.head_dropout = head_dropout
         self.head = head
 
-    def classify(self, hidden_states):
-        """Returns the logits (B, C) of hidden states (B, T, D), of which the first is pooled."""
-        return self.head(self.head_dropout(self.pooler(hidden_states)))
+    @property
+    def checkpoint_groups(self):
+        """Returns the groups of tensors that it takes from a checkpoint."""
+        pooler = ("pooler",) if self.config["pooling"] == "first" else ()
+        return ("encoder", *pooler, "classifier")
+
+    def classify(self, hidden_states, padding_mask=None):
+        """Returns the logits (B, C) of hidden states (B, T, D), which it pools."""
+        masks = {} if self.config["pooling"] == "first" else {"padding_mask": padding_mask}
+        return self.head(self.head_dropout(self.pooler(hidden_states, **masks)))
 
     @classmethod
     def from_checkpoint(cls, checkpoint, num_classes=None, class_names=None, **kwargs):
@@ -102,7 +125,8 @@ class TextClassifier(TextModel):
                 it has another number, all rows are new.
             class_names: Names of the classes, in the order of the logits. Rows of the checkpoint's
                 classifier go to the classes of the same names. Defaults to the checkpoint's.
-            **kwargs: `dropout`, `name` and `dtype`; the sizes are the checkpoint's.
+            **kwargs: `dropout`, `pooling`, `window`, `name` and `dtype`; the sizes are the
+                checkpoint's.
 
         Returns:
             A `TextClassifier`.

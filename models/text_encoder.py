@@ -52,7 +52,8 @@ def encode_text(config, dtype, first_only=False):
     """Builds the part from tokens to hidden states, as BERT computes it.
 
     Args:
-        config: The sizes, `dropout`, `activation` and `layer_norm_epsilon`, by name.
+        config: The sizes, `dropout`, `activation` and `layer_norm_epsilon`, by name; and `window`,
+            which may be left out.
         dtype: Precision of the layers.
         first_only: Whether the hidden states of the first token are enough. Defaults to False.
 
@@ -95,6 +96,7 @@ def _make_layers(config, dtype):
         dropout=config["dropout"],
         activation=config["activation"],
         layer_norm_epsilon=config["layer_norm_epsilon"],
+        window=config.get("window"),
         dtype=dtype,
         name="encoder",
     )

@@ -8,10 +8,9 @@ from ..layers.checks import check_positive, check_rate
 from .checkpoints import as_checkpoint
 from .classifier_heads import count_classes, load_classifier
 from .configured_model import ConfiguredModel, own_arguments
+from .poolers import make_pooler, pooling_config
 from .presets import image_preset
 from .vit_layout import LAYOUTS
-
-POOLINGS = ("class", "average")
 
 
 @keras.saving.register_keras_serializable("regard")
@@ -19,7 +18,8 @@ class VisionTransformer(ConfiguredModel):
     """Patches, encoder, head: a classifier of images, as ViT computes it.
 
     An ordinary Keras model: `compile`, `fit`, `evaluate`, `predict`, `.keras` save and load. With a
-    `stem` or a `pooling` away from its default it is no ViT, and its checkpoints open here alone.
+    `stem` or a `pooling` away from its default it is no ViT: its checkpoints open here alone, and
+    other poolings than "class" and "average" are kept by `.keras` alone.
 
     Args:
         image_shape: Height H, width W and channels C of the images, in pixels; both sides multiples
@@ -38,8 +38,10 @@ class VisionTransformer(ConfiguredModel):
         activation: Activation of the feed-forward layers. Defaults to "gelu".
         layer_norm_epsilon: Added to the variance before its root is taken. Defaults to 1e-12.
         stem: "patches", or "convolutions" for a `ConvolutionalStem`. Defaults to "patches".
-        pooling: "class" for the output of a class token, or "average" for the mean of the patches,
-            without such a token. Defaults to "class".
+        pooling: "class" for the output of a class token; or, without such a token, "average" for
+            the mean of the patches, "kernel", "learned_kernel" or "attention" for `KernelPooling`
+            without and with a learned width or `AttentionPooling`, or a layer of that kind.
+            Defaults to "class".
         **kwargs: `name` and `dtype`, for `keras.Model`.
 
     Call arguments:
@@ -82,21 +84,26 @@ class VisionTransformer(ConfiguredModel):
         **kwargs,
     ):
         config = _checked(own_arguments(locals()))
+        pooling = config["pooling"]
         embedding, encoder = _make_layers(config, dtype)
         head = keras.layers.Dense(num_classes, dtype="float32", name="head")
         images = keras.Input(config["image_shape"], name="images")
         x = embedding(images)  # (B, 1 + P, D), or (B, P, D) without a class token
         if pooling == "class":
             x = encoder(x, first_only=True)[:, 0]  # (B, D)
-        else:
+        elif pooling == "average":
             x = ops.mean(encoder(x), axis=1)  # (B, D)
+        else:
+            x = make_pooler(pooling, dtype)(encoder(x))  # (B, D)
         super().__init__(images, head(x), config, embedding, encoder, **kwargs)
         self.head = head
 
     @property
     def layout(self):
         """Returns the layout of its checkpoints."""
-        return LAYOUTS[self.config["stem"], self.config["pooling"]]
+        stem, pooling = self.config["stem"], self.config["pooling"]
+        # Of others than these two there is none; the nearest one refuses to write them.
+        return LAYOUTS[stem, pooling if pooling in ("class", "average") else "average"]
 
     @property
     def checkpoint_groups(self):
@@ -186,12 +193,11 @@ def _checked(config):
     """Checks the arguments that no layer checks, and returns all of them."""
     check_positive(num_classes=config["num_classes"])
     check_rate(dropout=config["dropout"], attention_dropout=config["attention_dropout"])
-    pooling = config["pooling"]
-    if pooling not in POOLINGS:
-        raise ValueError(
-            f"`pooling` must be one of {', '.join(POOLINGS)}. Received: pooling={pooling!r}"
-        )
-    return {**config, "image_shape": tuple(config["image_shape"])}
+    return {
+        **config,
+        "image_shape": tuple(config["image_shape"]),
+        "pooling": pooling_config(config["pooling"], own=("class", "average")),
+    }
 
 
 def _make_layers(config, dtype):

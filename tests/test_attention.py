@@ -15,6 +15,9 @@ CONFIG = {
     "dropout": 0.3,
     "use_bias": False,
     "kernel_initializer": HE_NORMAL,
+    "score": "additive",
+    "value_dim": 5,
+    "window": 2,
 }
 PADDING_MASK = np.arange(T) < np.array([[5], [2], [3]])  # (B, T)
 
@@ -226,7 +229,7 @@ def test_cross_attention_keeps_the_layer_checks():
         "value": floats(B, S, VALUE_WIDTH, seed=2),
         "attention_mask": np.random.default_rng(3).random((B, T, S)) > 0.3,
     }
-    check_layer(MultiHeadAttention, CONFIG, inputs)
+    check_layer(MultiHeadAttention, {**CONFIG, "score": "general"}, inputs)
 
 
 def test_a_self_attention_layer_refuses_a_key():

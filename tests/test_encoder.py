@@ -22,6 +22,7 @@ CONFIG = {
     "normalize_first": True,
     "kernel_initializer": HE_NORMAL,
     "stochastic_depth": 0.4,
+    "window": 2,
 }
 
 

@@ -21,6 +21,45 @@ def test_sinusoids_against_numpy():
         assert table[position, index] == pytest.approx(wave(angle), abs=1e-6)
 
 
+def rotation(distance, hidden_dim):
+    """The map that takes each position to the one so much later: it turns each pair by ω·k."""
+    angles = distance * 10000.0 ** (-np.arange(0, hidden_dim, 2) / hidden_dim)
+    cos, sin = np.diag(np.cos(angles)), np.diag(np.sin(angles))
+    return np.block([[cos, sin], [-sin, cos]])  # of sines, then cosines
+
+
+@pytest.mark.parametrize("distance", [1, 7, 100, -7])
+def test_one_linear_map_takes_every_position_to_another(distance):
+    """Section 3.5: "for any fixed offset k, PE(pos + k) is a linear function of PE(pos)"."""
+    table = sinusoids(512, 64)
+    before, after = (table[max(0, k) : 512 + min(0, k)] for k in (-distance, distance))
+    np.testing.assert_allclose(before @ rotation(distance, 64).T, after, atol=1e-4)
+    assert np.abs(before - after).max() > 0.5
+
+
+# The distances up to which the dot product falls with every step, by the width.
+FALLS_UP_TO = {64: 5, 128: 11, 256: 24, 512: 43, 1024: 68}
+
+
+@pytest.mark.parametrize("hidden_dim", FALLS_UP_TO)
+def test_the_dot_product_depends_on_the_distance_and_falls_with_it(hidden_dim):
+    """It falls step by step up to a distance that grows with the width.
+
+    From there on it ripples about a curve that goes on falling, and never again exceeds what it is
+    there, up to 512 positions.
+    """
+    table, last = sinusoids(512, hidden_dim).astype("float64"), FALLS_UP_TO[hidden_dim]
+    products = table @ table.T
+    by_distance = products[0]
+    for position, other in ((3, 5), (100, 340), (511, 0)):
+        expected = by_distance[abs(position - other)]
+        assert products[position, other] == pytest.approx(expected, abs=1e-3 * hidden_dim)
+    assert by_distance[0] == pytest.approx(hidden_dim / 2)
+    assert (np.diff(by_distance[: last + 1]) < 0).all()
+    assert by_distance[last + 1] > by_distance[last]
+    assert by_distance[last:].max() < 1.01 * by_distance[last]
+
+
 def test_sinusoidal_layer_gives_the_first_rows_and_learns_nothing():
     layer = SinusoidalPositionEmbedding(MAX_T)
     np.testing.assert_array_equal(layer(floats(B, T, D)), sinusoids(T, D))

@@ -15,12 +15,15 @@ NAMES = {
         read_labelled_images read_labelled_texts read_parallel_texts recipes
     """,
     "regard.layers": """
-        ConvolutionalStem Decoder DecoderBlock Dense Dropout Encoder EncoderBlock
-        FeedForward FirstTokenPooling ImageEmbedding LayerNorm MaskedLMHead
-        MultiHeadAttention PatchEmbedding PositionEmbedding RecurrentDecoder
-        SinusoidalEmbedding SinusoidalPositionEmbedding StochasticDepth TextEmbedding TiedOutput
-        attention_weights causal_mask combine_masks gelu_tanh new_cache resize_positions
-        sinusoids
+        AttentionPooling AveragePooling ConvolutionalStem Decoder DecoderBlock Dense Dropout
+        Encoder EncoderBlock FeedForward FirstTokenPooling HardAttention
+        HierarchicalAttention ImageEmbedding KernelPooling LayerNorm MaskedLMHead MemoryRead
+        MultiHeadAttention NadarayaWatson PatchEmbedding PositionEmbedding
+        PredictiveAttention RecurrentDecoder Reinforce SinusoidalEmbedding
+        SinusoidalPositionEmbedding StochasticDepth TextEmbedding TiedOutput additive_scores
+        attention_weights causal_mask combine_masks cosine_scores dot_product_scores
+        gelu_tanh general_scores kernel_scores masked_softmax new_cache resize_positions
+        scaled_dot_product_scores sinusoids weighted_sum
     """,
     "regard.models": """
         IMAGE_PRESETS MaskedLanguageModel RecurrentTranslator TEXT_PRESETS

@@ -48,6 +48,8 @@ def test_keeps_the_layer_checks():
         "dropout": 0.3,
         "activation": "relu",
         "layer_norm_epsilon": 1e-6,
+        "pooling": "attention",
+        "window": 2,
     }
     check_layer(TextClassifier, config, make_inputs())
 

@@ -16,12 +16,16 @@ from regard.models import MaskedLanguageModel, TextClassifier, Translator, Visio
 
 TESTS = Path(__file__).parents[1]
 ALL = (
-    *("attention", "decoder", "embeddings", "encoder", "feed_forward", "masked_language_model"),
-    *("keras_masks", "masked_lm_head", "normalization", "patches", "pooling", "positions"),
+    *("attention", "decoder", "embeddings", "encoder", "feed_forward", "hard_attention"),
+    *("kernel_pooling", "keras_masks", "masked_language_model", "masked_lm_head", "memory"),
+    *("normalization", "patches", "pooling", "positions", "predictive_attention", "scores"),
     *("text_classifier", "translator", "vision_transformer"),
 )
 # JAX compiles every model, which takes minutes; the saved ones are all compared.
-FILES = {"torch": ALL, "jax": ("attention", "embeddings", "keras_masks", "pooling")}
+FILES = {
+    "torch": ALL,
+    "jax": ("attention", "embeddings", "keras_masks", "kernel_pooling", "pooling", "scores"),
+}
 V, B, T, SHAPE = 13, 3, 5, (8, 12, 3)
 SIZES = {"hidden_dim": 12, "num_layers": 1, "num_heads": 2, "intermediate_dim": 17, "dropout": 0.0}
 COMPACT = {"stem": "convolutions", "pooling": "average"}

@@ -1,0 +1,99 @@
+"""Projects queries, keys and values into heads, and puts the heads together again."""
+
+from keras import ops
+
+from .dense import Dense
+from .initializers import clone_initializer
+from .sequence_layer import SequenceLayer
+from .shapes import reshape
+
+
+def split_heads(projected, num_heads):
+    """Cuts vectors into heads: (B, T, N·H) to (B, N, T, H)."""
+    batch_size, length, width = ops.shape(projected)
+    heads = reshape(projected, (batch_size, length, num_heads, width // num_heads))
+    return ops.transpose(heads, (0, 2, 1, 3))  # (B, N, T, H)
+
+
+def merge_heads(heads):
+    """Lays the outputs of the heads side by side: (B, N, T, H) to (B, T, N·H)."""
+    _, num_heads, _, key_dim = heads.shape
+    batch_size, _, length, _ = ops.shape(heads)
+    heads = ops.transpose(heads, (0, 2, 1, 3))  # (B, T, N, H)
+    return reshape(heads, (batch_size, length, num_heads * key_dim))  # (B, T, N·H)
+
+
+class ProjectedHeads(SequenceLayer):
+    """The projections of multi-head attention, which is a subclass.
+
+    The subclass has `num_heads` N, `key_dim` H, `value_dim` V, `use_bias` and `kernel_initializer`.
+    It is built for self-attention, with one product for queries, keys and values, or for
+    cross-attention, with a projection for each.
+
+    Args:
+        **kwargs: `name`, `dtype` and the like, for `keras.layers.Layer`.
+    """
+
+    def build_projections(self, query_shape, key_shape=None, value_shape=None):
+        """Makes the projections of the inputs; the first call of the layer settles the kind."""
+        keys_dim, values_dim = self.num_heads * self.key_dim, self.num_heads * self.value_dim
+        self.is_self_attention = key_shape is None
+        if self.is_self_attention:
+            units = 2 * keys_dim + values_dim
+            self.query_key_value = self.dense("query_key_value", query_shape, units)
+        else:
+            self.query = self.dense("query", query_shape, keys_dim)
+            self.key = self.dense("key", key_shape, keys_dim)
+            self.value = self.dense("value", value_shape or key_shape, values_dim)
+
+    def dense(self, name, input_shape, units):
+        """Makes and builds a projection."""
+        dense = Dense(
+            units,
+            use_bias=self.use_bias,
+            kernel_initializer=clone_initializer(self.kernel_initializer),
+            dtype=self.dtype_policy,
+            name=name,
+        )
+        dense.build(input_shape)
+        return dense
+
+    def project(self, query, key, value):
+        """Returns queries (B, N, T, H), keys (B, N, S, H) and values (B, N, S, V).
+
+        The values of cross-attention are None where only the weights are asked for.
+        """
+        self.check_kind(key, value)
+        if self.is_self_attention:
+            return self._split_fused(self.query_key_value(query))
+        queries = split_heads(self.query(query), self.num_heads)  # (B, N, T, H)
+        keys = split_heads(self.key(key), self.num_heads)  # (B, N, S, H)
+        if value is None:
+            return queries, keys, None
+        return queries, keys, split_heads(self.value(value), self.num_heads)  # (B, N, S, V)
+
+    def _split_fused(self, fused):
+        if self.value_dim == self.key_dim:
+            fused = split_heads(fused, 3 * self.num_heads)
+            return ops.split(fused, 3, axis=1)  # three of (B, N, T, H)
+        keys_dim = self.num_heads * self.key_dim
+        parts = ops.split(fused, [keys_dim, 2 * keys_dim], axis=-1)
+        return [split_heads(part, self.num_heads) for part in parts]
+
+    def check_kind(self, key, value):
+        """Raises `ValueError` if the layer was built for the other kind of attention, or not."""
+        if not self.built:
+            raise ValueError(f"`{self.name}` has no weights yet. Call it once before this.")
+        if key is None and value is not None:
+            raise ValueError(
+                f"`{self.name}` must be called with a key where it is called with a value. "
+                "Received: key=None"
+            )
+        if self.is_self_attention != (key is None):
+            kinds = ("self-attention", "cross-attention")
+            built, called = kinds if self.is_self_attention else reversed(kinds)
+            raise ValueError(
+                f"`{self.name}` was built for {built}, so it must be called "
+                f"{'without' if self.is_self_attention else 'with'} a key. "
+                f"Received a call for {called}; make a second layer for that."
+            )
