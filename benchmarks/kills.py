@@ -12,6 +12,7 @@ than the default of 30, trainings as short as these have states within epochs.
 """
 
 import argparse
+import atexit
 import os
 import random
 import shutil
@@ -41,6 +42,7 @@ TRAINS = "Training on"  # what the line begins with that says that data has been
 
 def main() -> None:
     options = parse_options()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     print("| kind | kills | went on to the same bytes | left | most done twice | seconds of one |")
     print("|---|---|---|---|---|---|", flush=True)
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
@@ -125,6 +127,7 @@ class Training:
             stderr=subprocess.PIPE,
             text=True,
         )
+        atexit.register(self.process.kill)  # nothing is left where this is stopped
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
