@@ -10,7 +10,7 @@ from .heads import ProjectedHeads, merge_heads, split_heads
 from .initializers import clone_initializer
 from .masks import all_of, combine_masks
 from .scores import FIRST_STRENGTH, SCORES, check_score, masked_softmax, weighted_sum
-from .windows import attend_in_blocks, neighbourhood_mask
+from .windows import attend_in_blocks, can_be_cut, neighbourhood_mask
 
 
 @keras.saving.register_keras_serializable("regard")
@@ -133,7 +133,9 @@ class MultiHeadAttention(ProjectedHeads):
         padding_mask = all_of(padding_mask, *of_keys)  # (B, S)
         value = key if value is None else value
         heads = self.project(query, key, value)  # (B, N, T, H), (B, N, S, H), (B, N, S, V)
-        if self.window is not None and not first_only:
+        queries, keys, values = heads
+        lengths = ops.shape(queries)[2], ops.shape(keys)[2]
+        if self.window is not None and not first_only and can_be_cut(*lengths):
             attention_mask = combine_masks(None, None, None, attention_mask)
             masks = (padding_mask, attention_mask, causal)
 
@@ -141,14 +143,11 @@ class MultiHeadAttention(ProjectedHeads):
                 return self.attend(*block, training=training)
 
             return self.joined(attend_in_blocks(attend, heads, self.window, *masks))
-        queries, keys, values = heads
-        mask = combine_masks(
-            ops.shape(queries)[2], ops.shape(keys)[2], padding_mask, attention_mask, causal
-        )
+        mask = combine_masks(*lengths, padding_mask, attention_mask, causal)
         if first_only:
-            queries = queries[:, :, :1]  # (B, N, 1, H)
+            queries, lengths = queries[:, :, :1], (1, lengths[1])  # (B, N, 1, H)
             mask = None if mask is None else mask[..., :1, :]  # (B, N, 1, S)
-            mask = self.within_window(mask, 1, ops.shape(keys)[2])
+        mask = self.within_window(mask, *lengths)
         return self.joined(self.attend(queries, keys, values, mask, training))  # (B, T, D)
 
     def attend(self, queries, keys, values, mask, training=False):

@@ -19,6 +19,14 @@ def neighbourhood_mask(query_length, key_length, window):
     return ops.abs(distances) <= window
 
 
+def can_be_cut(*lengths):
+    """Tells whether sequences can be cut into blocks: their lengths are integers or tensors.
+
+    Where JAX asks for the shapes of outputs alone, lengths are unknowns that cannot be compared.
+    """
+    return all(isinstance(length, int) or ops.is_tensor(length) for length in lengths)
+
+
 def attend_in_blocks(attend, heads, window, padding_mask=None, attention_mask=None, causal=False):
     """Computes attention to a neighbourhood, block by block.
 
