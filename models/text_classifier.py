@@ -89,13 +89,13 @@ class TextClassifier(TextModel):
         inputs, hidden_states, embedding, encoder = encode_text(config, dtype, is_first)
         if is_first:
             pooler = FirstTokenPooling(dtype=dtype, name="pooler")
-            pooled = pooler(hidden_states)  # (B, D)
         else:
             pooler = make_pooler(pooling, dtype)
-            pooled = pooler(hidden_states, padding_mask=inputs["padding_mask"])  # (B, D)
+        masks = {} if is_first else {"padding_mask": inputs["padding_mask"]}
         head_dropout = keras.layers.Dropout(dropout, dtype=dtype, name="head_dropout")
         head = keras.layers.Dense(num_classes, dtype="float32", name="head")
-        logits = head(head_dropout(pooled))  # (B, C)
+        # Called once all are made: the order decides which first weights a seed gives.
+        logits = head(head_dropout(pooler(hidden_states, **masks)))  # (B, C)
         super().__init__(inputs, logits, config, embedding, encoder, **kwargs)
         self.pooler = pooler
         self.head_dropout = head_dropout

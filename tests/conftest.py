@@ -3,6 +3,7 @@
 import gc
 import logging
 import os
+import signal
 import sys
 
 import pytest
@@ -11,6 +12,10 @@ from filelock import FileLock
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")  # compiles faster
 pytest.register_assert_rewrite("layer_checks")
+if (
+    signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+):  # a shell does so to what is in its background
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 # What takes longest begins first, so that no process is left alone with it at the end.

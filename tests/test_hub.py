@@ -41,6 +41,7 @@ STATUS = {"private": 401, "absent": 404, "broken": 500}  # what some repositorie
 # One source a line on stdin, what came of it as one line of JSON on stdout.
 WORKER = """
 import json, logging, sys, time
+from regard.models import hub
 hub._PATIENCE = 1.0
 logged = []
 class Log(logging.Handler):

@@ -140,7 +140,12 @@ def test_classes(client, names):
         dict(zip(names, row["scores"], strict=True)) for row in predicted["predictions"]
     ]
     context = {"signature_name": "classify", "context": examples[0], "examples": [{}]}
-    assert client.ask("/reviews:classify", context) == (200, {"results": found["results"][:1]})
+    status, alone = client.ask("/reviews:classify", context)
+    assert status == 200
+    (rows,), expected = alone["results"], found["results"][0]  # alone, and in company
+    assert [name for name, _ in rows] == [name for name, _ in expected]
+    scores = [score for _, score in rows]
+    assert scores == pytest.approx([score for _, score in expected], abs=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import pytest
 
 from regard import UserError
-from regard.recipes.runs.session import _locked
+from regard.recipes.runs.interrupted import _locked
 
 
 def test_a_state_that_is_in_use(tmp_path):

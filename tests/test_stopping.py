@@ -86,13 +86,16 @@ def test_a_process_that_waits(number, again):
     process = subprocess.Popen(
         [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
-    assert process.stdout.readline() == "ready\n"
-    time.sleep(0.3)  # for it to wait
-    process.send_signal(number)
-    if again:
-        time.sleep(0.2)
+    try:
+        assert process.stdout.readline() == "ready\n"
+        time.sleep(0.3)  # for it to wait
         process.send_signal(number)
-    _, said = process.communicate(timeout=20)
+        if again:
+            time.sleep(0.2)
+            process.send_signal(number)
+        _, said = process.communicate(timeout=20)
+    finally:
+        process.kill()
     assert process.returncode == 128 + number
     assert said.count("\n") == 1 and "run the same command again" in said
 

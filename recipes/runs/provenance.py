@@ -8,7 +8,7 @@ from pathlib import Path
 
 from .directories import model_directory
 
-KINDS = (".py", ".pyi", ".json")  # of files that code is in
+KINDS = (".py", ".pyi", ".json", ".js", ".css", ".html")  # of files that code is in
 PACKAGE = Path(__file__).resolve().parents[2]
 
 
