@@ -12,9 +12,7 @@ from filelock import FileLock
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")  # compiles faster
 pytest.register_assert_rewrite("layer_checks")
-if (
-    signal.getsignal(signal.SIGINT) is signal.SIG_IGN
-):  # a shell does so to what is in its background
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in the background of a shell
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
