@@ -15,6 +15,8 @@ EXCEPTIONS = {
     "recipes.cli.support: tempfile.TemporaryFile": "what TensorFlow prints, which has no name",
     "recipes.data.parquet_writing: ParquetWriter": "into a file of `disk.create`",
     "recipes.data.parquet_writing: self.writer.write_table": "into a file of `disk.create`",
+    "recipes.data.sheet_writing: Workbook": "written by the next, its rows in a file of openpyxl's",
+    "recipes.data.sheet_writing: self.book.save": "into a file of `disk.create`",
     "recipes.data.sheets: zipfile.ZipFile": "to read from",
     "recipes.data.writing: gzip.GzipFile": "into a file of `disk.create`",
     "recipes.images.other_formats: rgb.save": "into memory",

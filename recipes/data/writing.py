@@ -16,7 +16,8 @@ from ..errors import UserError
 from .text_writing import CommaSeparated, JsonLines, TabSeparated, as_plain_text, as_text
 
 SHEETS = {".csv": CommaSeparated, ".tsv": TabSeparated}  # that spreadsheets open
-FORMATS = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".pq")
+PACKED = (".parquet", ".pq", ".xlsx")  # by themselves
+FORMATS = (".csv", ".tsv", ".jsonl", ".ndjson", *PACKED)
 
 
 def format_of(output: str | Path) -> str:
@@ -28,10 +29,10 @@ def format_of(output: str | Path) -> str:
     path = Path(output)
     is_compressed = path.suffix.lower() == ".gz"
     suffix = (Path(path.stem) if is_compressed else path).suffix.lower()
-    if suffix not in FORMATS or (is_compressed and suffix in (".parquet", ".pq")):
+    if suffix not in FORMATS or (is_compressed and suffix in PACKED):
         raise UserError(
             f"{output}: the suffix must say what to write: .csv, .tsv or .jsonl, each also with "
-            f".gz behind, or .parquet. Received: {path.suffix!r}."
+            f".gz behind, .parquet or .xlsx. Received: {path.suffix!r}."
         )
     return suffix
 
@@ -52,12 +53,18 @@ def open_writer(
         UserError: If the format needs a name of its own for each column, and two have one.
     """
     suffix = format_of(path)
-    if suffix not in (".csv", ".tsv"):
+    if suffix not in (".csv", ".tsv", ".xlsx"):
         _check_distinct(columns, suffix)
     if suffix in (".parquet", ".pq"):
         from .parquet_writing import ParquetRows  # here, because pyarrow takes time to import
 
         with ParquetRows(path, columns, added) as writer:
+            yield writer
+        return
+    if suffix == ".xlsx":
+        from .sheet_writing import SheetRows  # likewise
+
+        with SheetRows(path, columns, added) as writer:
             yield writer
         return
     with (
