@@ -7,6 +7,8 @@ them; a JPEG that comes in several passes is in memory twice. So both are walked
 import numpy as np
 import tensorflow as tf
 
+from .budget import SMALL
+
 # Pixels, times the passes of a JPEG that gets better and better: some ten seconds. It has about 10.
 MOST_PASSES = 2**32
 MOST_TEXTS = 64  # compressed ones in a PNG, which the decoder unpacks: two seconds. It has a few.
@@ -25,8 +27,13 @@ def jpeg_size(contents: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     passes = tf.size(_split(contents, b"\xff\xda"), tf.int64) - 1
     whole = height * width * passes <= MOST_PASSES
     with tf.control_dependencies([refuse_unless(whole, "it has too many passes:", passes)]):
-        per_pixel = tf.where(_is_of_one_pass(contents), np.int64(3), 3 + 2 * channels)
-    return height, width, height * width * per_pixel
+        least, most = height * width * 3, height * width * (3 + 2 * channels)
+        memory = tf.cond(  # what is small in any case is not walked through
+            most <= SMALL,
+            lambda: most,
+            lambda: tf.where(_is_of_one_pass(contents), least, most),
+        )
+    return height, width, memory
 
 
 def _is_of_one_pass(contents):
