@@ -28,7 +28,11 @@ def check_layer(layer_class, config, inputs):
     """
     check_arguments(layer_class, config)
     check_config(layer_class, config)
-    layer = layer_class(**config)
+    check_behaviour(layer_class(**config), inputs)
+
+
+def check_behaviour(layer, inputs):
+    """Fails unless a layer does as `check_layer` wants; by itself, for arguments at defaults."""
     outputs = call(layer, inputs)
     check_output_shape(layer, inputs, outputs)
     check_static_shape(layer, inputs, outputs)

@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 from keras import ops
 
-from layer_checks import HE_NORMAL, check_layer, floats
+from layer_checks import HE_NORMAL, check_behaviour, check_layer, floats
 from regard.layers import MultiHeadAttention, attention_weights
 
 B, T, S, N, H = 3, 5, 7, 2, 11
@@ -220,6 +220,11 @@ def test_self_attention_keeps_the_layer_checks():
     check_layer(
         MultiHeadAttention, CONFIG, {"query": floats(B, T, D), "padding_mask": PADDING_MASK}
     )
+
+
+def test_defaults_keep_the_layer_checks():
+    inputs = {"query": floats(B, T, D), "padding_mask": PADDING_MASK}
+    check_behaviour(MultiHeadAttention(N, H, dropout=0.3), inputs)
 
 
 def test_cross_attention_keeps_the_layer_checks():

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from layer_checks import HE_NORMAL, check_layer, floats
+from layer_checks import HE_NORMAL, check_behaviour, check_layer, floats
 from regard.layers import Encoder, EncoderBlock
 
 B, T, N, H, F = 3, 5, 2, 7, 11
@@ -163,6 +163,11 @@ def test_block_keeps_the_layer_checks():
         "attention_mask": np.random.default_rng(1).random((B, T, T)) > 0.3,
     }
     check_layer(EncoderBlock, CONFIG, inputs)
+
+
+def test_defaults_keep_the_layer_checks():
+    inputs = {"inputs": floats(B, T, D), "padding_mask": PADDING_MASK}
+    check_behaviour(Encoder(2, N, F, dropout=0.3), inputs)
 
 
 def test_encoder_keeps_the_layer_checks():
