@@ -64,7 +64,7 @@ class Page:
             self.requests.append(said["request"]["url"])
 
     def open(self, path, width=1280, height=900, dark=False, ready=READY):
-        """Opens a file in a window of a size, and waits until `ready` is true there."""
+        """Opens a file or an address in a window of a size; waits until `ready` is true there."""
         if self._session is None:
             target = self.call("Target.createTarget", url="about:blank")["targetId"]
             attached = self.call("Target.attachToTarget", targetId=target, flatten=True)
@@ -78,7 +78,8 @@ class Page:
         is_phone = width < 600
         scale = {"deviceScaleFactor": 2 if is_phone else 1, "mobile": is_phone}
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, **scale)
-        self.call("Page.navigate", url=path.absolute().as_uri())
+        url = path if isinstance(path, str) else path.absolute().as_uri()
+        self.call("Page.navigate", url=url)
         self.do(f"""new Promise((done, fail) => {{
             const look = () => ({ready}) ? done() : setTimeout(look, 20);
             setTimeout(() => fail("not ready"), {WAIT_MILLISECONDS});

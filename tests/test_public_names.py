@@ -49,7 +49,7 @@ ARGUMENTS = {
     "export": "RUN DEST",
     "info": "RUN",
     "list": "[DIR]",
-    "serve": "EXPORT|RUN",
+    "serve": "EXPORT|RUN...",
     "verify": "EXPORT|RUN",
     "demo": "[COMMAND] [ARGS]...",
     "demo text": "",

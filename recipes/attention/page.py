@@ -20,7 +20,7 @@ PAGE_BYTES = 3_000_000  # weights are written as finely as fits in so many
 FINE = 65535  # levels of a rollout, which is small
 LONG = 60  # tokens: of more than that, the matrix is seen first
 WEB = Path(__file__).parent / "web"
-# Each uses what is above it; `main` starts.
+# Each uses what is above it.
 SCRIPTS = ("data", "state", "paint", "tokens", "lines", "matrix", "overview", "picture")
 SCRIPTS += ("said", "controls", "main")
 
@@ -31,7 +31,7 @@ def make_page(attention: AttentionArrays) -> str:
     All that comes from data stands in one JSON element, in which no markup can begin, and the
     page's script shows it as text. The page's policy lets nothing else run, and nothing load.
     """
-    files = [(WEB / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS]
+    files = [(WEB / f"{name}.js").read_text(encoding="utf-8") for name in (*SCRIPTS, "start")]
     script = "".join(['(() => {\n"use strict";\n', *files, "})();\n"])
     style = (WEB / "page.css").read_text(encoding="utf-8")
     sources = {"script-src": _digest(script), "style-src": _digest(style), "img-src": "data:"}
@@ -43,6 +43,7 @@ def make_page(attention: AttentionArrays) -> str:
         policy="; ".join(rules),
         title=html.escape(f"{attention.title} · regard attend"),
         style=style,
+        sections=(WEB / "sections.html").read_text(encoding="utf-8"),
         data=json.dumps(page_data(attention, room)).replace("<", "\\u003c"),
         script=script,
     )

@@ -1,11 +1,13 @@
 """Speaks HTTP: takes requests, and hands them to what answers them."""
 
+import asyncio
 import logging
 import os
 import signal
 import socket
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,6 +17,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from ..errors import UserError
+from .guard import is_loopback, refusal
 from .json_answers import write_error
 
 MOST_BYTES = 64 * 2**20  # of a body, unpacked: dozens of photographs as base64
@@ -23,23 +26,31 @@ _GZIP = 16 + zlib.MAX_WBITS  # zlib's sign for its header
 
 logger = logging.getLogger("regard")
 
-# Takes the verb, the path and the body of a request; gives the status and the JSON of an answer.
-Answerer = Callable[[str, str, bytes], tuple[int, str]]
+# The status and the text of an answer, then, if it is not JSON alone, its type and more headers; or
+# what will hold that, for which no thread of the requests waits.
+Answer = tuple[int, str] | tuple[int, str, str, Mapping[str, str]] | Future
+# Takes the verb, the path and the body of a request.
+Answerer = Callable[[str, str, bytes], Answer]
 
 
 class _TooLong(Exception):
     """Says that a body is longer than may be."""
 
 
-def application(answer: Answerer) -> Callable:
-    """Makes the ASGI application that answers every request by a function, in a thread."""
+def application(answer: Answerer, is_local: bool = False) -> Callable:
+    """Makes the ASGI application that answers every request by a function, in a thread.
+
+    Where it `is_local`, what the pages of other sites ask is refused.
+    """
 
     async def respond(scope, receive, send) -> None:
         if scope["type"] != "http":
             return
         request = Request(scope, receive)
         try:
-            response = await _respond(request, answer)
+            reason = refusal(request.headers) if is_local else ""
+            refused = _response(403, write_error(reason)) if reason else None
+            response = refused or await _respond(request, answer)
         except ClientDisconnect:
             return
         await response(scope, receive, send)
@@ -54,19 +65,26 @@ async def _respond(request: Request, answer: Answerer) -> Response:
     try:
         body = _unpacked(await _body(request), request.headers.get("content-encoding", ""))
     except _TooLong:
-        return _json(413, write_error(f"A request may have {MOST_BYTES} bytes at most."))
+        return _response(413, write_error(f"A request may have {MOST_BYTES} bytes at most."))
     except zlib.error as error:
-        return _json(400, write_error(f"The request cannot be unpacked by gzip: {error}"))
+        return _response(400, write_error(f"The request cannot be unpacked by gzip: {error}"))
     try:
-        return _json(*await run_in_threadpool(answer, request.method, path.decode("latin-1"), body))
+        found = await run_in_threadpool(answer, request.method, path.decode("latin-1"), body)
+        return _response(
+            *(await asyncio.wrap_future(found) if isinstance(found, Future) else found)
+        )
     except Exception as error:
         logger.exception("A request could not be answered.")
-        return _json(500, write_error(" ".join(f"{type(error).__name__}: {error}".split())))
+        return _response(500, write_error(" ".join(f"{type(error).__name__}: {error}".split())))
 
 
-def _json(status: int, text: str) -> Response:
-    body = text.encode("utf-8", "surrogateescape")
-    return Response(body, status, media_type="application/json")
+def _response(
+    status: int,
+    text: str,
+    media_type: str = "application/json",
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    return Response(text.encode("utf-8", "surrogateescape"), status, headers, media_type)
 
 
 async def _body(request: Request) -> bytes:
@@ -124,8 +142,9 @@ def serve(answer: Answerer, taken: socket.socket, tell: Callable[[], Any]) -> No
         taken: The socket that `bound` gives.
         tell: Called when the first request can come.
     """
+    host = taken.getsockname()[0]
     config = uvicorn.Config(
-        application(answer),
+        application(answer, is_local=is_loopback(host)),
         log_config=None,
         access_log=False,
         lifespan="off",

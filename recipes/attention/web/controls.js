@@ -136,7 +136,7 @@ function answerView(root) {
       }
       position = outcome.position;
       const isChosen = at === state.outcome;
-      answer(list, outcome.label, outcome.score.toFixed(4), outcome.score, isChosen, () => {
+      answer(list, outcome.label, percent(outcome.score), outcome.score, isChosen, () => {
         choose({ outcome: at, mode: "contributions", focus: null, pinned: false });
       });
     });

@@ -1,4 +1,4 @@
-// Reads what the page holds: tokens, and weights as `packing.py` writes them.
+// Reads what a page holds: tokens, and weights as `packing.py` writes them.
 
 const SKIP = 255; // a gap without a number at its end
 
@@ -74,8 +74,7 @@ async function signedOf(packed) {
   return Float32Array.from(steps, (step) => step / packed.levels);
 }
 
-async function readData() {
-  const data = JSON.parse(document.getElementById("data").textContent);
+async function readData(data) {
   for (const part of data.parts) {
     part.weights = await weightsOf(part.weights);
     if (part.rollout) {

@@ -1,4 +1,4 @@
-// Puts the page together.
+// Puts the views together, and listens to keys.
 
 const FONT = '12px system-ui, "Noto Sans", "Noto Sans CJK SC", "PingFang SC", sans-serif';
 const repaints = [];
@@ -23,7 +23,7 @@ const keys = {
     run: () => choose({ special: !state.special, focus: null, pinned: false }),
     when: () => !isPicture(),
   },
-  T: { does: "light or dark", run: () => turn() },
+  T: { does: "light or dark", run: () => turn(), always: true },
 };
 
 function next(name, all, by) {
@@ -57,9 +57,9 @@ function repaint() {
   for (const each of repaints) each();
 }
 
-function showKeys(root, button) {
-  const table = root.appendChild(make("dl"));
-  const rows = Object.entries(keys).filter(([, { when }]) => !when || when());
+function keysTable() {
+  const table = make("dl");
+  const rows = Object.entries(keys).filter(([, each]) => isOn(each));
   const others = [
     ["Tab", "next control"],
     ["← ↑ ↓ →", "among tokens, cells and heads"],
@@ -71,22 +71,35 @@ function showKeys(root, button) {
     const pair = table.appendChild(make("div"));
     pair.append(make("dt", "", key), make("dd", "", does));
   }
+  return table;
+}
+
+function showKeys(root, button) {
   const toggle = () => {
     root.hidden = !root.hidden;
+    root.replaceChildren(keysTable());
     button.setAttribute("aria-expanded", String(!root.hidden));
   };
   button.addEventListener("click", toggle);
   return toggle;
 }
 
-function listen(toggleKeys) {
+// A key that works: most of them need something to be shown.
+const isOn = ({ always, when }) => always || (grid !== null && (!when || when()));
+const isTyping = (element) => element.matches("input, textarea, select");
+
+// Listens, once, to what is not of one view: keys, the theme and the window.
+function listen() {
+  const $ = (id) => document.getElementById(id);
+  const toggleKeys = showKeys($("keys"), $("help"));
+  $("theme").addEventListener("click", turn);
   document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    if (event.key === "Escape") choose({ focus: null, pinned: false });
+    if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
+    if (event.key === "Escape") grid && choose({ focus: null, pinned: false });
     else if (event.key === "?") toggleKeys();
     else {
       const key = keys[event.key.toUpperCase()];
-      if (key && (!key.when || key.when())) key.run(event.shiftKey ? -1 : 1);
+      if (key && isOn(key)) key.run(event.shiftKey ? -1 : 1, event);
     }
   });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", repaint);
@@ -97,15 +110,14 @@ function listen(toggleKeys) {
   });
 }
 
-async function start() {
-  const [$, root] = [(id) => document.getElementById(id), document.documentElement];
-  data = await readData();
-  $("subject").textContent = data.subject;
+// Shows what `data` holds, each view in its element of the page; the answers where `answers` is one.
+function show(answers, chosen = data.start) {
+  const $ = (id) => document.getElementById(id);
   $("note").textContent = data.note;
   $("special").hidden = isPicture();
   $("tokens").hidden = isPicture();
   readColours();
-  answerView($("answer"));
+  if (answers) answerView(answers);
   partView($("part"));
   modeView($("mode"));
   viewView($("view"));
@@ -118,11 +130,6 @@ async function start() {
   saidView($("said"), $("most-title"), $("most"), $("scale"));
   $("special").addEventListener("click", keys.S.run);
   listeners.push(() => $("special").setAttribute("aria-pressed", String(state.special)));
-  $("theme").addEventListener("click", turn);
-  listen(showKeys($("keys"), $("help")));
-  choose(data.start);
+  choose(chosen);
   repaint();
-  root.dataset.ready = "yes";
 }
-
-start();

@@ -68,3 +68,10 @@ function number(value) {
   const isTiny = value !== 0 && Math.abs(value) < 0.0005;
   return (isTiny ? value.toExponential(1) : value.toFixed(3)).replaceAll("-", "−");
 }
+
+function percent(share) {
+  if (!Number.isFinite(share)) return "no number";
+  if (share > 0 && share < 0.0005) return "< 0.1%";
+  if (share < 1 && share >= 0.9995) return "> 99.9%";
+  return `${(100 * share).toFixed(1)}%`;
+}
