@@ -230,9 +230,10 @@ def test_it_ends_when_it_is_told_to_and_says_nothing_else(server):
     """The last of those that ask this server."""
     server.terminate()
     assert (server.wait(60), server.stdout.read()) == (0, "")
-    command, stopped = server.stderr.read().splitlines()
+    command, page, stopped = server.stderr.read().splitlines()
     address = "http://{}:{}".format(*server.address)
     assert command == f"  {next_steps.ask(address, 'reviews', {'texts': 'string'})}"
+    assert page == f"or open {address} in a browser."
     assert stopped == "Stopped."
 
 

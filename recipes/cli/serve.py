@@ -135,8 +135,12 @@ def _opened(source: Source, stack: ExitStack) -> Served:
 
 def _later(directory: Path) -> Callable:
     """Returns the function that tells what a run attends to, which opens it the first time."""
-    task = TASKS[read_metadata(directory)["task"]]
-    run = cache(lambda: task.load("run", task.run).load(directory))
+
+    @cache
+    def run():
+        task = TASKS[read_metadata(directory)["task"]]
+        return task.load("run", task.run).load(directory)
+
     return lambda question: run().attention(question)
 
 
@@ -203,7 +207,7 @@ def _address(taken) -> str:
 def _tell(models: Sequence[Served], commands: Sequence, address: str) -> None:
     """Says where the server is, and how it is asked."""
     numbers = [f", version {each.version.number}" if each.version else "" for each in models]
-    names = " and ".join(
+    names = "; ".join(
         f"{each.source.name}{number}" for each, number in zip(models, numbers, strict=True)
     )
     say(f"Serving {names}, at {address} until Ctrl-C. Try:")

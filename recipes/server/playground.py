@@ -74,6 +74,11 @@ class Shown(NamedTuple):
     note: str = ""
     mask: str = ""
 
+    def told(self) -> dict[str, Any]:
+        """Returns what the page is told of it, for JSON."""
+        others = {name: value for name, value in self._asdict().items() if name != "attend"}
+        return {**others, "attends": self.attend is not None}
+
 
 def kind_of(signature: Signature | None) -> str:
     """Returns which kind of model has a signature; see `Shown`."""
@@ -154,7 +159,8 @@ def _attend(model: Shown, question: Question) -> tuple:
         data = attention_page.page_data(model.attend(question))
     except UserError as error:
         return _wrong(400, str(error))
-    return 200, json.dumps(data), JSON, HEADERS
+    # A browser, perhaps of another machine, needs not know the folders of this one.
+    return 200, json.dumps({**data, "subject": ""}), JSON, HEADERS
 
 
 def _wrong(status: int, message: str) -> tuple[int, str, str, Mapping[str, str]]:
@@ -163,9 +169,7 @@ def _wrong(status: int, message: str) -> tuple[int, str, str, Mapping[str, str]]
 
 def _files(models: Sequence[Shown]) -> dict[str, tuple[str, str]]:
     """Returns the text and the type of each file of the page, by its path."""
-    told = [
-        {"attends": each.attend is not None, **each._asdict(), "attend": None} for each in models
-    ]
+    told = [each.told() for each in models]
     sections = (attention_page.WEB / "sections.html").read_text("utf-8")
     page = Template((WEB / "page.html").read_text("utf-8")).substitute(attention=sections)
     scripts = [attention_page.WEB / f"{name}.js" for name in attention_page.SCRIPTS]

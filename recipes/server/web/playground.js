@@ -23,6 +23,7 @@ function chooseModel(chosen) {
   element("command").hidden = true;
   asking?.abort();
   element("result").replaceChildren();
+  element("result").className = "";
   say("status", "The answer will be here.");
   forgetAttention();
 }
@@ -121,7 +122,6 @@ function showAttention(entry, read) {
   forgetAttention();
   [data, attended] = [read, entry.model];
   element("attention").append(element("sections").content.cloneNode(true));
-  element("subject").textContent = `${entry.model.name}, version ${entry.model.version}: ${data.subject}`;
   Object.assign(state, { variant: 0, outcome: 0, focus: null, pinned: false });
   const fresh = { mode: "weights", head: MEAN, special: true, ...data.start };
   const isList = ["translation", "mask"].includes(entry.model.kind);
@@ -177,7 +177,8 @@ async function startPlayground() {
   listen();
   chooseModel(models[0]);
   repaint();
-  if (matchMedia("(hover: hover)").matches) fields.first.focus();
+  // On a phone that would open its keyboard.
+  if (!matchMedia("(pointer: coarse)").matches) fields.first.focus();
   document.documentElement.dataset.ready = "yes";
 }
 
