@@ -23,7 +23,14 @@ from regard.recipes.server import http
 from regard.recipes.server.dispatch import Dispatch, NoExport
 from regard.recipes.server.guard import is_loopback, refusal
 from regard.recipes.server.lane import Lane
-from regard.recipes.server.playground import ATTEND, HEADERS, Playground, Shown, read_question
+from regard.recipes.server.playground import (
+    ATTEND,
+    HEADERS,
+    Playground,
+    Shown,
+    kind_of,
+    read_question,
+)
 from regard.recipes.server.rest import RestApi, Signature
 from regard.recipes.server.status import Refused
 
@@ -252,6 +259,22 @@ def test_attention_holds_up_nobody():
     assert (statuses.count(200), statuses.count(503)) == (5, 45)
 
 
+@pytest.mark.parametrize(
+    ("inputs", "outputs", "kind"),
+    [
+        (["texts"], LABELLED, "text"),
+        (["pairs", "texts"], LABELLED, "pair"),
+        (["image_bytes"], LABELLED, "image"),
+        (["texts"], TRANSLATED, "translation"),
+        (["texts"], {"outputs": "float"}, "other"),
+        (["numbers"], LABELLED, "other"),
+    ],
+)
+def test_what_kind_a_model_is(inputs, outputs, kind):
+    assert kind_of(Signature(dict.fromkeys(inputs, "string"), outputs)) == kind
+    assert kind_of(None) == "other"
+
+
 def test_a_lane_passes_errors_on():
     assert Lane(1).submit(lambda: 7).result(5) == 7
     with pytest.raises(ZeroDivisionError):
@@ -274,6 +297,7 @@ def test_names_that_may_rebind(host):
     assert "--host 0.0.0.0" in refusal({"host": host})
     assert "another site" in refusal({"host": "localhost", "origin": f"http://{host}"})
     assert "another site" in refusal({"origin": "null"})
+    assert refusal({"host": "localhost", "origin": "chrome-extension://abc"}) == ""
 
 
 def test_other_sites_are_refused_where_only_this_machine_asks(url):
@@ -382,6 +406,7 @@ def test_a_model_of_each_kind(page, model, asked, said):
     attends = next(shown.attend for shown, *_ in MODELS if shown.name == model)
     if attends:
         until(page, SHOWN)
+        assert texts(page, "#attends") == [""]
     else:
         assert texts(page, "#attends") == ["An export alone."]
         assert texts(page, "#attention")[0].strip() == ""
@@ -429,6 +454,7 @@ def test_a_picture(page, event, kind):
     until(page, SHOWN)
     assert texts(page, ".verdict b") == ["cat"] and texts(page, ".try .asked") == ["a cat's.png"]
     assert page.do("document.querySelector('.preview').naturalWidth") == 8
+    assert "The run answers otherwise: cat, 90.0%" in texts(page, "#attends")[0]
     assert page.do("document.getElementById('model').value") == "flowers"
     give_file(page, event, kind, "empty.png", 0)
     until(page, WRONG)

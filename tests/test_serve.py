@@ -221,6 +221,19 @@ def is_near(found, expected):
     )
 
 
+def test_the_page_of_an_export(server):
+    connection = http.client.HTTPConnection(*server.address, timeout=60)
+    connection.request("GET", "/")
+    page = connection.getresponse()
+    assert (page.status, "<title>regard serve</title>" in page.read().decode()) == (200, True)
+    connection.request("GET", "/playground/models")
+    (told,) = json.loads(connection.getresponse().read())
+    assert (told["name"], told["kind"], told["attends"]) == ("reviews", "text", False)
+    assert "regard serve RUN" in told["note"]
+    connection.request("GET", "/v1/models/reviews", headers={"Host": "evil.example"})
+    assert connection.getresponse().status == 403
+
+
 def test_a_port_that_is_taken_is_one_line(server, plain_export):
     said = mistake("serve", plain_export("text"), "--port", server.address[1])
     assert re.fullmatch(r"Error: 127\.0\.0\.1, port \d+, cannot be .* in use.*--host\.\n", said)
@@ -281,6 +294,29 @@ def test_what_cannot_be_served(tmp_path, plain_export):
     (tmp_path / "1").mkdir()
     (tmp_path / "1" / "saved_model.pb").write_bytes(b"no graph")
     assert re.search(r"Error: .*1 cannot be served: .+\n$", mistake("serve", tmp_path, "--port", 0))
+
+
+def test_models_have_names_of_their_own(tmp_path):
+    folders = [tmp_path / "one" / "served", tmp_path / "two" / "served"]
+    for folder in folders:
+        (folder / "1").mkdir(parents=True)
+        (folder / "1" / "saved_model.pb").touch()
+    assert "two of the folders are called served" in mistake("serve", *folders)
+    assert "goes with one model. Received: 2" in mistake("serve", *folders, "--name", "a")
+    assert serve_command._source(folders[0], None).run is None
+    (tmp_path / "one" / "run.json").touch()  # the export lies in its run
+    assert serve_command._source(folders[0] / "1", "a")[1::2] == ("a", tmp_path / "one")
+
+
+def test_attention_is_that_of_the_run(plain_run):
+    """Also from the thread that the page has it from."""
+    from regard import TextRun
+    from regard.recipes.server.lane import Lane
+
+    attend = serve_command._later(plain_run("text"))
+    found = Lane(1).submit(lambda: attend(TEXTS[0])).result(60)
+    expected = TextRun.load(plain_run("text")).attention(TEXTS[0])
+    np.testing.assert_array_equal(found.weights, expected.weights)
 
 
 def test_a_graph_that_writes_files_is_not_loaded(tmp_path):

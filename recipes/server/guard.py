@@ -30,7 +30,8 @@ def refusal(headers: Mapping[str, str]) -> str:
             f"{host:.200}. To answer by other names start it with --host 0.0.0.0, for whoever can "
             "reach this machine."
         )
-    if origin is not None and not _is_local(origin):
+    is_of_a_site = origin is not None and origin.startswith(("http:", "https:", "null"))
+    if is_of_a_site and not _is_local(origin):  # others are programs', such as extensions
         return f"The page of another site may not ask this server. Received: Origin: {origin:.200}"
     return ""
 

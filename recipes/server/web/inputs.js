@@ -43,7 +43,7 @@ function pictureInput(root, onPicture) {
   const shown = box.appendChild(make("img", "preview"));
   const name = box.appendChild(make("span", "name", "JPEG, PNG, GIF or BMP"));
   const input = box.appendChild(make("input"));
-  Object.assign(input, { type: "file", accept: "image/*" });
+  Object.assign(input, { type: "file", accept: "image/jpeg,image/png,image/gif,image/bmp" });
   input.setAttribute("aria-label", "Choose a picture");
   shown.hidden = true;
   input.addEventListener("change", () => {

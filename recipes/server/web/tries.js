@@ -6,8 +6,10 @@ function triesView(card, list, onChoose) {
   let entries = [];
 
   function draw(current) {
+    const hasKeyboard = list.contains(document.activeElement);
     card.hidden = !entries.length;
     list.replaceChildren(...entries.map((entry) => row(entry, entry === current)));
+    if (hasKeyboard) list.querySelector("[aria-current=true]")?.focus({ preventScroll: true });
   }
 
   function row(entry, isCurrent) {
