@@ -219,6 +219,7 @@ def requests():
         "d:regress": examples,
     }
     bodies["e:predict"] = {**named, "signature_name": "two"}
+    bodies["f:attend"] = {"model": "m", "inputs": {"image_bytes": {"b64": "QUJD"}}}
     return {name: json.dumps(body).encode() for name, body in bodies.items()}
 
 
@@ -244,10 +245,18 @@ class _Model:
 
 @cache
 def _server():
+    from regard.recipes.errors import UserError
+    from regard.recipes.server.dispatch import Dispatch
     from regard.recipes.server.http import application
+    from regard.recipes.server.playground import Playground, Shown
     from regard.recipes.server.rest import RestApi
 
-    return application(RestApi(_Model(), lambda _, inputs: inputs, "m", 1).answer)
+    def attend(image):
+        raise UserError(f"{image!r} is no image")
+
+    page = Playground([Shown("m", 1, "image", attend)])
+    api = RestApi(_Model(), lambda _, inputs: inputs, "m", 1)
+    return application(Dispatch(page, {"m": api}).answer)
 
 
 def ask(path):
@@ -264,7 +273,7 @@ def ask(path):
         async def send(message, sent=sent):
             sent.append(message)
 
-        target = f"/v1/models/m:{method}"
+        target = "/playground/attend" if method == "attend" else f"/v1/models/m:{method}"
         scope = {"type": "http", "method": "POST", "path": target, "raw_path": target.encode()}
         asyncio.run(_server()({**scope, "query_string": b"", "headers": headers}, receive, send))
         if sent[0]["status"] >= 500:

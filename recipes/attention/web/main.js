@@ -110,7 +110,7 @@ function listen() {
   });
 }
 
-// Shows what `data` holds, each view in its element of the page; the answers where `answers` is one.
+// Shows what `data` holds, each view in its element of the page; answers where `answers` is one.
 function show(answers, chosen = data.start) {
   const $ = (id) => document.getElementById(id);
   $("note").textContent = data.note;

@@ -37,7 +37,9 @@ function translationView(root, { translations, scores }) {
 
 function verdict(root, label, score) {
   const line = root.appendChild(make("p", "verdict"));
-  const name = line.appendChild(make("b", label.length > LONG_LABEL ? "long" : "", label || "(empty)"));
+  const name = line.appendChild(
+    make("b", label.length > LONG_LABEL ? "long" : "", label || "(empty)"),
+  );
   name.dir = "auto";
   if (score) line.append(make("span", "", score));
 }
@@ -48,7 +50,10 @@ function classesView(root, { label, score, classes, scores }) {
   const search = make("input");
   const list = make("ol", "bars");
   const count = make("p", "note");
-  Object.assign(search, { type: "search", placeholder: `Search ${classes.length.toLocaleString("en")} classes` });
+  Object.assign(search, {
+    type: "search",
+    placeholder: `Search ${classes.length.toLocaleString("en")} classes`,
+  });
   search.setAttribute("aria-label", "Search the classes");
   search.hidden = count.hidden = classes.length <= MOST_SHOWN;
   root.append(search, list, count);
@@ -103,7 +108,8 @@ function explainRows(root) {
 
   function mark() {
     for (const button of list.querySelectorAll("button.outcome")) {
-      const isChosen = state.mode === "contributions" && Number(button.dataset.at) === state.outcome;
+      const isChosen =
+        state.mode === "contributions" && Number(button.dataset.at) === state.outcome;
       button.setAttribute("aria-pressed", String(isChosen));
     }
   }

@@ -66,7 +66,10 @@ async function predict(model, question, signal) {
 
 // Returns, as text, what the attention's views read.
 function attend({ name, kind }, { texts, pairs, image }, signal) {
-  const inputs = { image: () => ({ image_bytes: { b64: image.base64 } }), pair: () => ({ texts, pairs }) };
+  const inputs = {
+    image: () => ({ image_bytes: { b64: image.base64 } }),
+    pair: () => ({ texts, pairs }),
+  };
   const own = inputs[kind] ? inputs[kind]() : { texts };
   return post("/playground/attend", JSON.stringify({ model: name, inputs: own }), signal);
 }

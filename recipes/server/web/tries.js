@@ -31,7 +31,8 @@ function triesView(card, list, onChoose) {
   }
 
   function add(entry) {
-    const isSame = (other) => other.model === entry.model && sameQuestion(other.question, entry.question);
+    const isSame = (other) =>
+      other.model === entry.model && sameQuestion(other.question, entry.question);
     entries = [entry, ...entries.filter((other) => !isSame(other))];
     for (const { question } of entries.slice(MOST_TRIES)) {
       if (question.image) URL.revokeObjectURL(question.image.url);
