@@ -88,9 +88,9 @@ def test_every_orientation_of_a_png(orientation):
 
 
 def test_the_graph_stays_small():
-    """411 operations before it was looked at how much memory an image takes; 1,100 since."""
+    """Each iterator of a dataset optimizes it anew, which takes 0.3 ms for an operation."""
     graph = decode_image.get_concrete_function().graph.as_graph_def()
     nodes = [graph.node, *(function.node_def for function in graph.library.function)]
-    assert sum(map(len, nodes)) < 1200
+    assert sum(map(len, nodes)) < 800
     loops = [node.op for each in nodes for node in each if node.op in ("While", "StatelessWhile")]
-    assert len(loops) == 3  # over the parts of a JPEG, and of a GIF to measure and to cut it
+    assert len(loops) == 2  # over the parts of a JPEG, and of a GIF

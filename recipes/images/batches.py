@@ -14,7 +14,7 @@ from ..training.token_budget import mapped, read_ahead
 from .augmentation import Augmentation
 from .budget import within_budget
 from .data import LabelledImages
-from .decoding import decode_image, decode_within_budget, memory_of
+from .decoding import decode_image, decode_within_budget, look_at
 from .other_formats import as_bmp, large_alone, memory_of_other
 from .preprocessing import ImagePreprocessing
 
@@ -167,7 +167,7 @@ def user_of(images: LabelledImages) -> Callable[[tf.Tensor, Callable], Any]:
 
     def use_in_graph(index, use):
         each, other = contents(index), is_other[index]
-        size = tf.cond(other, lambda: memory(each), lambda: memory_of(each))
+        size = tf.cond(other, lambda: memory(each), lambda: look_at(each).memory)
 
         def decode(each):
             return use(decode_image(tf.cond(other, lambda: convert(each), lambda: each)))

@@ -27,40 +27,39 @@ def within_budget(contents: tf.Tensor, memory: tf.Tensor, make: Callable) -> Any
         make: Takes the contents, and gives a tensor or a structure of them.
     """
     with tf.device(_CPU):
-        needed, *locks = _acquired(contents, memory)
-    with tf.control_dependencies([needed]):
+        locks = _acquired(contents, memory)
+    with tf.control_dependencies(locks):
         made = make(tf.identity(contents))
     with tf.control_dependencies(tf.nest.flatten(made)), tf.device(_CPU):
-        is_free = _released(needed, *locks)
-    with tf.control_dependencies([is_free]):
+        # A lock is held until the last operation that reads it has run: this one, which is never
+        # optimized away, and never says anything.
+        last = tf.raw_ops.Assert(condition=memory >= 0, data=locks)
+    with tf.control_dependencies([last]):
         return tf.nest.map_structure(tf.identity, made)
 
 
-# Both are traced once a process.
-@partial(tf.function, autograph=False)
 def _acquired(contents, memory):
-    """Returns which locks an image needs, (LOCKS,), and a tensor for each, which holds it."""
-    own = tf.where(memory > SMALL, tf.strings.to_hash_bucket_fast(contents, LOCKS), np.int64(-1))
-    needed, locks = (own == tf.range(LOCKS, dtype=tf.int64)) | (memory > LARGE), []
-    for number in range(LOCKS):  # all in this order, so that no two images wait for each other
+    """Returns LOCKS tensors, which hold the locks that an image needs."""
+    own = tf.strings.to_hash_bucket_fast(contents, LOCKS)
+    which = tf.where(memory > LARGE, np.int64(LOCKS), own)
+    branches = [partial(_locks, [number]) for number in range(LOCKS)]
+    return tf.cond(
+        memory > SMALL,
+        lambda: tf.switch_case(
+            tf.cast(which, tf.int32), [*branches, partial(_locks, range(LOCKS))]
+        ),
+        partial(_locks, []),
+    )
+
+
+def _locks(numbers):
+    """Takes some locks, always in this order: so no two images wait for each other."""
+    locks = []
+    for number in numbers:
         with tf.control_dependencies(locks):
-            locks.append(tf.cond(needed[number], partial(_lock, number), _no_lock))
-    with tf.control_dependencies(locks):
-        return tf.identity(needed), *locks
-
-
-@partial(tf.function, autograph=False)
-def _released(needed, *locks):
-    released = [
-        tf.cond(needed[number], partial(_release, lock), lambda: True)
-        for number, lock in enumerate(locks)
-    ]
-    return tf.reduce_all(released)
-
-
-def _lock(number: int) -> tf.Tensor:
-    mutex = tf.raw_ops.MutexV2(container="", shared_name=f"regard_images_{number}")
-    return tf.raw_ops.MutexLock(mutex=mutex)
+            mutex = tf.raw_ops.MutexV2(container="", shared_name=f"regard_images_{number}")
+            locks.append(tf.raw_ops.MutexLock(mutex=mutex))
+    return [*locks, *(_no_lock() for _ in range(LOCKS - len(locks)))]
 
 
 def _no_lock() -> tf.Tensor:
@@ -68,8 +67,3 @@ def _no_lock() -> tf.Tensor:
     return tf.raw_ops.EmptyTensorList(
         element_shape=tf.constant(-1), max_num_elements=0, element_dtype=tf.int32
     )
-
-
-def _release(lock: tf.Tensor) -> bool:
-    with tf.control_dependencies([tf.raw_ops.ConsumeMutexLock(mutex_lock=lock)]):
-        return tf.constant(True)

@@ -7,7 +7,7 @@ or PNG of a camera that was held sideways is turned upright, as its EXIF says.
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
@@ -30,6 +30,22 @@ _DECODERS_AT_ONCE = 8
 _TURNED = 6  # bytes of memory for a pixel of an image that is turned upright
 
 
+class Found(NamedTuple):
+    """Says what is known of an image before it is decoded.
+
+    Attributes:
+        memory: How many bytes of memory it takes to decode it, int64.
+        kind: The number of its format, int32.
+        orientation: How it is to be turned, 1 to 8, int32.
+        end: Where the first frame of a GIF ends, int32.
+    """
+
+    memory: tf.Tensor
+    kind: tf.Tensor
+    orientation: tf.Tensor
+    end: tf.Tensor
+
+
 @partial(tf.function, input_signature=[tf.TensorSpec([], tf.string)], autograph=False)
 def decode_image(contents: tf.Tensor) -> tf.Tensor:
     """Decodes a file's bytes to pixels: a string to uint8, (H, W, 3).
@@ -41,36 +57,52 @@ def decode_image(contents: tf.Tensor) -> tf.Tensor:
             known format, or has too many pixels. The header tells their number before any memory
             is asked for.
     """
-    with tf.control_dependencies([memory_of(contents)]):  # which is refused if it is too much
-        return decode_checked(tf.identity(contents))
+    return _decode(contents, look_at(contents))
+
+
+def decode_within_budget(contents: tf.Tensor, prepare: Callable) -> Any:
+    """Decodes an image and gives what `prepare` makes of it, at most a few large ones at once."""
+    found = look_at(contents)
+    return within_budget(contents, found.memory, lambda each: prepare(_decode(each, found)))
 
 
 @partial(tf.function, input_signature=[tf.TensorSpec([], tf.string)], autograph=False)
-def decode_checked(contents: tf.Tensor) -> tf.Tensor:
-    """Decodes an image as `decode_image` does, once `memory_of` has been asked."""
-    readers = [_read_jpeg, _read_png, _read_gif, _read_bmp]
-    branches = [partial(read, contents) for read in readers]
-    image = tf.switch_case(_kind(contents), [*branches, lambda: tf.zeros((1, 1, 3), tf.uint8)])
-    return tf.ensure_shape(upright(image, _orientation(contents)), (None, None, 3))
-
-
-@partial(tf.function, input_signature=[tf.TensorSpec([], tf.string)], autograph=False)
-def memory_of(contents: tf.Tensor) -> tf.Tensor:
-    """Returns how many bytes of memory it takes to decode an image: a string to an int64.
+def look_at(contents: tf.Tensor) -> Found:
+    """Looks at the bytes of an image before it is decoded.
 
     Raises:
         tf.errors.InvalidArgumentError: As `decode_image`, as far as the header tells.
     """
+    # fmt: off
+    known = [
+        tf.io.is_jpeg(contents), _starts(contents, b"\x89PNG"), _starts(contents, b"GIF8"),
+        _starts(contents, b"BM"), True,
+    ]
+    # fmt: on
+    kind = tf.argmax(tf.cast(known, tf.int32), output_type=tf.int32)
+    none, nowhere = tf.constant(b""), tf.constant(0)
 
     def refuse():
         with tf.control_dependencies([refuse_unless(False, f"it is no {FORMATS} image.")]):
-            return (tf.constant(0, tf.int64),) * 3
+            return *(tf.constant(0, tf.int64),) * 3, nowhere, none
 
-    sizes = [jpeg_size, png_size, gif_size, bmp_size]
-    branches = [partial(size, contents) for size in sizes]
-    height, width, memory = tf.switch_case(_kind(contents), [*branches, refuse])
-    is_turned = tf.cast(_orientation(contents) > 1, tf.int64)
+    branches = [
+        lambda: (*jpeg_size(contents), nowhere, jpeg_exif(contents)),
+        lambda: (*png_size(contents), nowhere, png_exif(contents)),
+        lambda: (*gif_size(contents), none),
+        lambda: (*bmp_size(contents), nowhere, none),
+        refuse,
+    ]
+    height, width, memory, end, exif = tf.switch_case(kind, branches)
+    orientation = orientation_of(exif)
+    is_turned = tf.cast(orientation > 1, tf.int64)
     memory = tf.maximum(memory, is_turned * _TURNED * height * width)
+    with tf.control_dependencies([_check(height, width, memory)]):
+        return Found(tf.identity(memory), kind, orientation, end)
+
+
+def _check(height, width, memory):
+    """Asserts that an image of a size is within the bounds."""
     is_good = (height > 0) & (width > 0) & (height < 2**31) & (width < 2**31)
     is_good &= height * width <= MOST_PIXELS
     pixels = refuse_unless(
@@ -78,30 +110,22 @@ def memory_of(contents: tf.Tensor) -> tf.Tensor:
     )
     said = f"to decode it must take {MOST_MEMORY} bytes of memory at most, not"
     with tf.control_dependencies([pixels]):
-        fits = refuse_unless(memory <= MOST_MEMORY, said, memory, "for", height, "x", width)
-    with tf.control_dependencies([fits]):
-        return tf.identity(memory)
+        return refuse_unless(memory <= MOST_MEMORY, said, memory, "for", height, "x", width)
 
 
-def _kind(contents):
-    """Returns the number of the format: 4 if none is known."""
-    # fmt: off
-    known = [
-        tf.io.is_jpeg(contents), _starts(contents, b"\x89PNG"), _starts(contents, b"GIF8"),
-        _starts(contents, b"BM"), True,
+def _decode(contents, found):
+    """Decodes an image that has been looked at."""
+    with tf.control_dependencies([found.memory]):  # which is refused if it is too much
+        contents = tf.identity(contents)
+    readers = [
+        lambda: _read_jpeg(contents),
+        lambda: _read_png(contents),
+        lambda: _read_gif(contents, found.end),
+        lambda: _read_bmp(contents),
+        lambda: tf.zeros((1, 1, 3), tf.uint8),
     ]
-    # fmt: on
-    return tf.argmax(tf.cast(known, tf.int32), output_type=tf.int32)
-
-
-def _orientation(contents):
-    # fmt: off
-    exif = tf.switch_case(
-        tf.minimum(_kind(contents), 2),
-        [lambda: jpeg_exif(contents), lambda: png_exif(contents), lambda: tf.constant(b"")],
-    )
-    # fmt: on
-    return orientation_of(exif)
+    image = tf.switch_case(found.kind, readers)
+    return tf.ensure_shape(upright(image, found.orientation), (None, None, 3))
 
 
 def _read_jpeg(contents):
@@ -113,13 +137,13 @@ def _read_png(contents):
     return tf.io.decode_png(contents, channels=3)
 
 
-def _read_gif(contents):
-    return tf.io.decode_image(one_frame(contents), channels=3, expand_animations=False)
+def _read_gif(contents, end):
+    return tf.io.decode_image(one_frame(contents, end), channels=3, expand_animations=False)
 
 
 def _read_bmp(contents):
     return tf.cond(
-        integer(contents, 28, 2) == 8,
+        integer(contents, 28, tf.uint16) == 8,
         lambda: _with_palette(contents),
         lambda: tf.io.decode_bmp(contents)[..., :3],
     )
@@ -127,8 +151,8 @@ def _read_bmp(contents):
 
 def _with_palette(contents):
     """Decodes a BMP of 8 bits; TensorFlow takes the indices into its palette for shades of gray."""
-    start = 14 + integer(contents, 14, 4)  # after the two headers
-    end = integer(contents, 10, 4)  # where the pixels begin
+    start = 14 + integer(contents, 14, tf.int32)  # after the two headers
+    end = integer(contents, 10, tf.int32)  # where the pixels begin
     colours = tf.io.decode_raw(tf.strings.substr(contents, start, end - start), tf.uint8)
     colours = tf.reshape(colours, (-1, 4))[:, 2::-1]  # blue, green, red and nothing, to RGB
     indices = tf.cast(tf.io.decode_bmp(contents)[..., 0], tf.int32)  # (H, W)
@@ -137,12 +161,6 @@ def _with_palette(contents):
 
 def _starts(contents, beginning):
     return tf.strings.substr(contents, 0, len(beginning)) == beginning
-
-
-def decode_within_budget(contents: tf.Tensor, prepare: Callable) -> Any:
-    """Decodes an image and gives what `prepare` makes of it, at most a few large ones at once."""
-    memory = memory_of(contents)
-    return within_budget(contents, memory, lambda contents: prepare(decode_checked(contents)))
 
 
 def decode_batch(contents: tf.Tensor, prepare, shape: tuple[int, int, int]) -> tf.Tensor:
