@@ -21,7 +21,7 @@ from regard.recipes.images import checks, other_formats, preprocessing
 from regard.recipes.images.budget import LARGE, SMALL, within_budget
 from regard.recipes.images.checks import read_images
 from regard.recipes.images.data import LARGEST_FILE, LabelledImages
-from regard.recipes.images.decoding import decode_image, look_at
+from regard.recipes.images.decoding import decode_image, examine
 from regard.recipes.images.headers import MOST_TEXTS, gif_size, one_frame
 from regard.recipes.images.other_formats import (
     MOST_MEMORY,
@@ -107,7 +107,7 @@ def test_what_memory_an_image_takes():
         gif(1, canvas=(100, 100)): 3 * 100 * 100 + 40 * 60,
         encode(PIXELS, "BMP"): 3 * 40 * 60,
     }.items():
-        assert look_at(contents).memory == expected <= MOST_MEMORY
+        assert examine(contents).memory == expected <= MOST_MEMORY
 
 
 def cut(contents):
@@ -205,8 +205,10 @@ def test_images_that_pillow_reads(format):
 def test_a_lack_of_memory_is_not_the_fault_of_an_image():
     images = in_memory(encode(PIXELS), encode(PIXELS, "WEBP"))
     of_graph = tf.errors.ResourceExhaustedError(None, None, "OOM")
-    for name, error in (("as_bmp", MemoryError()), ("_decode", of_graph)):
-        with mock.patch.object(checks, name, side_effect=error), pytest.raises(type(error)):
+    for name, error in (("as_bmp", MemoryError()), ("decoder", of_graph)):
+        failing = mock.Mock(side_effect=error)
+        made = failing if name == "as_bmp" else lambda _, failing=failing: failing
+        with mock.patch.object(checks, name, made), pytest.raises(type(error)):
             read_images(images, skip_bad_files=True)
 
 

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from ..training.token_budget import mapped, read_ahead
 from .augmentation import Augmentation
 from .budget import within_budget
 from .data import LabelledImages
-from .decoding import decode_image, decode_within_budget, look_at
+from .decoding import decode_image, decode_within_budget, decoder, examine
 from .other_formats import as_bmp, large_alone, memory_of_other
 from .preprocessing import ImagePreprocessing
 
@@ -88,7 +87,7 @@ def prediction_batches(
 
     There is no dataset: TensorFlow would trace one anew for every call, and keep it for good.
     """
-    fitted = _reader(preprocessing)
+    fitted = decoder(preprocessing.fit)
 
     def read(row: int) -> tf.Tensor:
         contents = images.read(row)
@@ -106,16 +105,6 @@ def prediction_batches(
         for start in range(BATCH_SIZE, len(images) + BATCH_SIZE, BATCH_SIZE):
             batch, coming = coming, begin(start)
             yield preprocessing.normalize(tf.stack([each.result() for each in batch]))
-
-
-@lru_cache(8)  # runs at work at once
-def _reader(preprocessing: ImagePreprocessing) -> Callable[[bytes], tf.Tensor]:
-    """Makes a function from an image's bytes to its pixels as a model sees them, traced once."""
-    return tf.function(
-        lambda contents: decode_within_budget(contents, preprocessing.fit),
-        [tf.TensorSpec([], tf.string)],
-        autograph=False,
-    )
 
 
 def _pictures(
@@ -167,7 +156,7 @@ def user_of(images: LabelledImages) -> Callable[[tf.Tensor, Callable], Any]:
 
     def use_in_graph(index, use):
         each, other = contents(index), is_other[index]
-        size = tf.cond(other, lambda: memory(each), lambda: look_at(each).memory)
+        size = tf.cond(other, lambda: memory(each), lambda: examine(each).memory)
 
         def decode(each):
             return use(decode_image(tf.cond(other, lambda: convert(each), lambda: each)))

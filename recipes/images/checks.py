@@ -1,6 +1,7 @@
 """Decodes every image before training: a bad file is named at once, not in the third epoch."""
 
 import logging
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -14,7 +15,7 @@ from ..data.splitting import with_validation
 from ..errors import UserError
 from .batches import DECODERS_AT_ONCE
 from .data import LabelledImages, find_images, with_digests
-from .decoding import decode_within_budget
+from .decoding import decoder
 from .other_formats import as_bmp, large_alone
 from .splits import has_validation
 
@@ -91,12 +92,12 @@ def look_at(images: LabelledImages) -> tuple[LabelledImages, dict[int, str]]:
         MemoryError, tf.errors.ResourceExhaustedError: If there is no memory, which is not the fault
             of an image.
     """
-    formats, bad = [], {}
+    formats, bad, decode = [], {}, decoder(tf.shape)
     with ThreadPoolExecutor(DECODERS_AT_ONCE) as pool:
         for start in range(0, len(images), ROWS_AT_ONCE):
             rows = range(len(images))[start:][:ROWS_AT_ONCE]
             for row, (name, problem) in zip(
-                rows, pool.map(partial(_look, images), rows), strict=True
+                rows, pool.map(partial(_look, images, decode), rows), strict=True
             ):
                 formats.append(name)
                 bad |= {row: problem} if problem else {}
@@ -121,11 +122,11 @@ def _without(images: LabelledImages, bad: dict[int, str], skip_bad_files: bool) 
     return replace(images.take(rest), num_skipped=images.num_skipped + len(bad))
 
 
-def _look(images: LabelledImages, row: int) -> tuple[str, str]:
+def _look(images: LabelledImages, decode: Callable, row: int) -> tuple[str, str]:
     """Returns the format of an image that Pillow has to read, and what is wrong with a bad one."""
     try:
         contents = images.read(row)
-        _decode(contents)
+        decode(contents)
         return "", ""
     except OSError as error:
         return "", f"it cannot be read ({error.strerror})"
@@ -140,11 +141,6 @@ def _look(images: LabelledImages, row: int) -> tuple[str, str]:
             return as_bmp(contents)[0], ""
     except ValueError as error:
         return "", str(error) or _said_by(of_graph)
-
-
-@partial(tf.function, input_signature=[tf.TensorSpec([], tf.string)], autograph=False)
-def _decode(contents):
-    return decode_within_budget(contents, tf.shape)
 
 
 def _said_by(error: tf.errors.OpError) -> str:

@@ -6,7 +6,8 @@ or PNG of a camera that was held sideways is turned upright, as its EXIF says.
 """
 
 from collections.abc import Callable
-from functools import partial
+from contextlib import suppress
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import tensorflow as tf
@@ -57,18 +58,32 @@ def decode_image(contents: tf.Tensor) -> tf.Tensor:
             known format, or has too many pixels. The header tells their number before any memory
             is asked for.
     """
-    return _decode(contents, look_at(contents))
+    return _decode(contents, examine(contents))
 
 
 def decode_within_budget(contents: tf.Tensor, prepare: Callable) -> Any:
     """Decodes an image and gives what `prepare` makes of it, at most a few large ones at once."""
-    found = look_at(contents)
+    found = examine(contents)
     return within_budget(contents, found.memory, lambda each: prepare(_decode(each, found)))
 
 
+@lru_cache(8)  # runs at work at once
+def decoder(prepare: Callable) -> Callable[[bytes], Any]:
+    """Makes a function for many threads from an image's bytes to what `prepare` makes of it."""
+    function = tf.function(
+        lambda contents: decode_within_budget(contents, prepare),
+        [tf.TensorSpec([], tf.string)],
+        autograph=False,
+    )
+    # The first call optimizes the graph; of several at once, each would.
+    with suppress(tf.errors.InvalidArgumentError):
+        function(b"")
+    return function
+
+
 @partial(tf.function, input_signature=[tf.TensorSpec([], tf.string)], autograph=False)
-def look_at(contents: tf.Tensor) -> Found:
-    """Looks at the bytes of an image before it is decoded.
+def examine(contents: tf.Tensor) -> Found:
+    """Examines the bytes of an image before it is decoded.
 
     Raises:
         tf.errors.InvalidArgumentError: As `decode_image`, as far as the header tells.
@@ -114,7 +129,7 @@ def _check(height, width, memory):
 
 
 def _decode(contents, found):
-    """Decodes an image that has been looked at."""
+    """Decodes an image that has been examined."""
     with tf.control_dependencies([found.memory]):  # which is refused if it is too much
         contents = tf.identity(contents)
     readers = [
