@@ -12,17 +12,22 @@ export PYTHONDONTWRITEBYTECODE =
 PYTEST = $(VENV)/bin/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile \
 	--no-loadscope-reorder --durations=25
 
-.PHONY: demo test test-interop faults lint check clean
+.PHONY: demo test test-interop test-all faults lint check clean
 
 demo: $(INSTALLED)
 	$(VENV)/bin/regard demo text --overwrite
 
+# All but what is slow, and says little more: tests/tiers.py.
 test: $(INSTALLED)
-	$(PYTEST) --ignore=tests/interop
+	$(PYTEST) --ignore=tests/interop -m "not slow"
 
 # Beside Hugging Face's own: needs torch and transformers, which nothing else does.
 test-interop: $(INTEROP)
 	$(PYTEST) tests/interop
+
+# Every test there is: twice as long.
+test-all: $(INTEROP)
+	$(PYTEST)
 
 # Errors and death at every single write, flush and rename.
 faults: $(INSTALLED)
@@ -32,10 +37,10 @@ lint: $(INSTALLED)
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 
-# The linter, then all tests, those beside Hugging Face's own among them.
+# The linter, then the tests, those beside Hugging Face's own among them.
 check: $(INTEROP)
 	$(MAKE) lint
-	$(PYTEST)
+	$(PYTEST) -m "not slow"
 
 # Damaged files and requests: SECONDS for each parser, or for those in PARSERS.
 SECONDS = 600

@@ -13,7 +13,6 @@ from regard.recipes.translation import demo as translation_demo
 from regard.recipes.translation.dates_and_numbers import generate_pairs
 
 
-@pytest.mark.slow
 def test_demo_beats_its_baseline(tmp_path, monkeypatch):
     """On less data, in fewer epochs; by how much with the whole is measured by hand."""
     monkeypatch.setattr(text_demo, "NUM_TRAINING_REVIEWS", 3000)
@@ -37,6 +36,7 @@ def unverified(monkeypatch):
     monkeypatch.setattr("regard.recipes.serving.export._verify", lambda *args: None)
 
 
+@pytest.mark.slow
 def test_demo_of_translation_writes_everything(tmp_path, monkeypatch, unverified):
     """All of it on less data; how well it learns is measured with the whole, by hand."""
     monkeypatch.setattr(translation_demo, "NUM_TRAINING_PAIRS", 200)
@@ -54,6 +54,7 @@ def test_demo_of_translation_writes_everything(tmp_path, monkeypatch, unverified
     assert (tmp_path / "demo/served/1/saved_model.pb").is_file()
 
 
+@pytest.mark.slow
 def test_demo_of_images_writes_everything(tmp_path, monkeypatch, unverified):
     """All of it with a small model; how well it learns is measured with the whole, by hand."""
     small = {"hidden_dim": 16, "num_layers": 1, "num_heads": 2, "intermediate_dim": 32}

@@ -116,6 +116,7 @@ def test_images_are_mirrored_only_where_their_mirror_images_show_the_same(draw, 
     assert look_at(pictures(draw, labels), seed=0) == (200, 24, mirrors)
 
 
+@pytest.mark.slow
 def test_a_few_pictures_that_differ_in_colour_are_learned_by_default(tmp_path):
     folder = write_folder(tmp_path / "colours", {"red": 10, "green": 10, "blue": 10}, (40, 50))
     run = fit_images(folder, output=tmp_path / "run", epochs=12)

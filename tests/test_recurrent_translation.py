@@ -49,6 +49,7 @@ def test_its_attention(run):
     assert "<!doctype html>" in attention.to_html()
 
 
+@pytest.mark.slow
 def test_its_export(run, tmp_path):
     assert run.export(tmp_path / "served").name == "1"  # tried, with awkward texts too
 

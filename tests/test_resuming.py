@@ -24,6 +24,7 @@ def names_in(directory):
     return sorted(path.name for path in directory.iterdir())
 
 
+@pytest.mark.slow
 def test_nothing_is_different_with_a_teacher_and_a_scaled_loss(small_run, tmp_path):
     settings = {"epochs": 2, "precision": "float16"}
     whole, resumed = small_run("taught", **settings), tmp_path / "resumed"
@@ -32,6 +33,7 @@ def test_nothing_is_different_with_a_teacher_and_a_scaled_loss(small_run, tmp_pa
     assert names_in(tmp_path) == ["resumed"]
 
 
+@pytest.mark.slow
 def test_nothing_is_different_on_two_devices_with_gradients_added_up(small_run, tmp_path):
     """Each device has metrics of its own, and a step takes the gradients of several batches."""
     settings = {"strategy": "mirrored", "accumulate": 4, "epochs": 3}
@@ -45,6 +47,7 @@ def test_nothing_is_different_on_two_devices_with_gradients_added_up(small_run, 
 OVER = {"patience": 1, "epochs": 8}
 
 
+@pytest.mark.slow
 def test_a_training_that_is_over_is_never_lost(small_run, tmp_path, monkeypatch):
     """Whatever happens while its run is written, the same again writes it, without a step."""
     whole, run = small_run("images", **OVER), tmp_path / "run"

@@ -27,6 +27,7 @@ from regard.recipes.errors import UserError
 from regard.recipes.text.reviews import generate_reviews
 from regard.recipes.translation.dates_and_numbers import generate_pairs
 from regard.recipes.translation.training import TELLING_BLEU
+from tiers import only_first
 
 BERT = "config.json model.safetensors special_tokens_map.json tokenizer.json tokenizer_config.json"
 CLASSIFIER_REPORT = "learning_curves.png confusion_matrix.png reliability.png"
@@ -248,6 +249,7 @@ def test_its_vectors(directory, run, task):
         run.embed("The room was clean.")
 
 
+@pytest.mark.parametrize("task", only_first(TASKS), scope="module")
 def test_same_seed_same_weights(task, expected, small_run, tmp_path):
     """Trained by whichever process, and in two sittings; then saved and opened again.
 
@@ -284,6 +286,7 @@ def assert_same_answers(before, after):
     np.testing.assert_allclose(numbers[0], numbers[1], rtol=1e-5)
 
 
+@pytest.mark.parametrize("task", only_first(TASKS), scope="module")
 def test_another_seed_other_weights(task, expected, small_run, tmp_path):
     settings = expected.resumed
     small_runs.fit(task, tmp_path / "other", seed=1, **settings)

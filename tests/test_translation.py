@@ -107,6 +107,7 @@ def test_an_alignment_is_of_pieces(run):
     np.testing.assert_allclose(weights.sum(axis=1), 1, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_run_is_a_checkpoint_to_go_on_from(run, directory, tmp_path):
     second = fit(tmp_path / "second", checkpoint=directory, epochs=1, **dict.fromkeys(SIZES))
     assert second.tokenizer.vocabulary == run.tokenizer.vocabulary

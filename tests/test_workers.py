@@ -50,10 +50,12 @@ def images(tmp_path_factory):
     return two
 
 
+@pytest.mark.slow
 def test_two_workers_are_as_one_of_images(images, small_run):
     assert small_runs.largest_difference(small_run("images", **LONG_ENOUGH), images) < 1e-5
 
 
+@pytest.mark.slow
 def test_two_workers_are_as_one_of_translation(plain_run, tmp_path):
     assert fit("translation", tmp_path / "two", {"dropout": 0.0}) == 0
     assert small_runs.largest_difference(plain_run("translation"), tmp_path / "two") < 1e-5
@@ -67,6 +69,7 @@ def test_the_chief_alone_writes(texts):
     )
 
 
+@pytest.mark.slow
 def test_exports_are_the_same(texts, plain_export, tmp_path, monkeypatch):
     one = plain_export("text")
     monkeypatch.setattr("regard.recipes.serving.export._verify", lambda *args: None)  # as that is
@@ -81,6 +84,7 @@ def test_exports_are_the_same(texts, plain_export, tmp_path, monkeypatch):
     np.testing.assert_allclose(one["scores"], two["scores"], atol=1e-5)
 
 
+@pytest.mark.slow
 def test_killed_workers_are_no_end(images, tmp_path, monkeypatch):
     """Each of two once: the training goes on, within an epoch, to the same weights."""
     started, start = [], launcher._start

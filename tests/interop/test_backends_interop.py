@@ -84,6 +84,7 @@ def run(backend, *arguments):
     assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
 
 
+@pytest.mark.slow
 def test_they_keep_the_layer_checks(backend):
     """Calls, shapes, gradients, a step of `fit`, saving, dropout, mixed precision, masks."""
     files = [TESTS / f"test_{name}.py" for name in FILES[backend]]
