@@ -366,3 +366,11 @@ def test_a_workbook_with_a_damaged_part(member, tmp_path):
             new.writestr(name, content[: len(content) // 2] if name == member else content)
     with pytest.raises(UserError, match=r"a\.xlsx is not a sound Excel workbook"):
         read_labelled_texts(tmp_path / "a.xlsx")
+
+
+def test_cells_beside_the_columns_of_a_workbook_are_counted(tmp_path, caplog):
+    rows = [["text", "label"], ["a", "x", None, "see me"], ["b", "y"], ["c", "x", 3]]
+    path = write_workbook(tmp_path / "a.xlsx", ("x", rows))
+    with caplog.at_level("INFO", "regard"):
+        assert read_labelled_texts(path).texts == ["a", "b", "c"]
+    assert caplog.text.count("beside the named columns, passed over: 2, first row 2") == 1

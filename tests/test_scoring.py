@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import zstandard
 
 from commands import mistake, regard_here
 from regard.recipes.cli import commands
@@ -147,9 +148,29 @@ def test_tsv_keeps_bare_quotes(run, tmp_path):
 def test_compressed_output(run, tmp_path):
     source = write_csv(tmp_path / "new.csv", AWKWARD)
     score(run, source, tmp_path / "out.csv.gz")
+    score(run, source, tmp_path / "out.csv.zst")
     score(run, source, tmp_path / "out.csv")
-    with gzip.open(tmp_path / "out.csv.gz") as file:
-        assert file.read() == (tmp_path / "out.csv").read_bytes()
+    for name, opened in {"out.csv.gz": gzip.open, "out.csv.zst": zstandard.open}.items():
+        with opened(tmp_path / name) as file:
+            assert file.read() == (tmp_path / "out.csv").read_bytes()
+
+
+def test_several_tables_are_one(run, tmp_path):
+    folder = tmp_path / "new"
+    folder.mkdir()
+    write_csv(folder / "a.csv", [["review", "id"], ["good", 1], ["bad", 2]])
+    write_csv(folder / "b.csv", [["id", "review"], [3, ""], [4, "fine"]])
+    (folder / "notes.md").touch()
+    said = score(run, folder, tmp_path / "out.csv")
+    assert "files read: 2 (2 .csv); no tables, passed over: 1 .md" in said
+    assert f"rows without an answer: 1, first row 2 of {folder / 'b.csv'}: the text" in said
+    score(run, folder / "*.csv", tmp_path / "out2.csv")
+    assert (tmp_path / "out.csv").read_bytes() == (tmp_path / "out2.csv").read_bytes()
+    rows = read_csv(tmp_path / "out.csv")
+    assert [row[:2] for row in rows[1:]] == [["good", "1"], ["bad", "2"], ["", "3"], ["fine", "4"]]
+    write_csv(folder / "c.csv", [["review", "number"], ["good", 1]])
+    said = mistake("predict", run, "--input", folder, "--output", tmp_path / "out3.csv")
+    assert f"must have the same columns: {folder / 'a.csv'} has review, id; {folder}" in said
 
 
 def test_another_encoding(run, tmp_path):
@@ -385,12 +406,13 @@ def test_output_that_is_there(run, tmp_path):
     score(run, source, tmp_path / "link.csv", "--overwrite")
     assert output.read_text().startswith("id,,review") and (tmp_path / "link.csv").is_symlink()
     assert "is what is read" in mistake(*ask, source, "--overwrite")
-    assert "is no file" in mistake(*ask, tmp_path / "run", "--overwrite") or True
+    (tmp_path / "run.csv").mkdir()
+    assert "is no file" in mistake(*ask, tmp_path / "run.csv", "--overwrite")
     assert "cannot be written" in mistake(*ask, output / "out.csv")
-    for name in ("out", "out.xlsx", "out.parquet.gz", "out.gz"):
+    for name in ("out", "out.xls", "out.parquet.gz", "out.gz"):
         assert "the suffix must say what to write: .csv" in mistake(*ask, tmp_path / name)
     score(run, source, tmp_path / "deep" / "out.csv")
-    expected = ["bad.csv", "deep", "link.csv", "new.csv", "out.csv", "run"]
+    expected = ["bad.csv", "deep", "link.csv", "new.csv", "out.csv", "run", "run.csv"]
     assert sorted(os.listdir(tmp_path)) == expected
 
 

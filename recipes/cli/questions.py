@@ -53,7 +53,7 @@ def find_questions(
         UserError: If the table or the file cannot be read, or a text is the name of a file.
         click.UsageError: If options of reading are given where they have no meaning.
     """
-    if source is not None and (is_table(source) or source.startswith("tfds:")):
+    if source is not None and _holds_tables(task, source):
         load_tfds({"input": source})
         return task.load("sources", "read_questions")(metadata, source, **reading)
     _check_reading(reading, source)
@@ -69,6 +69,12 @@ def find_questions(
     table = Table(names, lambda _: ((row, "", cells) for row, cells in enumerate(rows, start=1)))
     columns = {name: name for name in names}
     return Asked(named or "the command line", table, columns, is_table=False)
+
+
+def _holds_tables(task: Task, source: str) -> bool:
+    """Returns whether a name stands for tables: by its suffix, or as a folder, unless of images."""
+    is_folder = not task.lists and os.path.isdir(source)
+    return is_folder or is_table(source) or source.startswith("tfds:")
 
 
 def _rows(

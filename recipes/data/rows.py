@@ -16,7 +16,7 @@ logger = logging.getLogger("regard")
 NOT_TEXT = re.compile(r"[\0\ud800-\udfff]")
 
 
-Row = tuple[int, str, Sequence[Any]]  # its number, a problem or "", and its cells
+Row = tuple[int | str, str, Sequence[Any]]  # its number, a problem or "", and its cells
 
 
 class Table(NamedTuple):

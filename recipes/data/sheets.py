@@ -40,15 +40,22 @@ def open_sheet(source: str) -> Table:
     while header and not header[-1]:
         header.pop()
     columns = [name.strip() for name in header]
+    beside: dict[int, None] = {}  # rows, however often they are read
 
     def read(wanted: Sequence[str]) -> Iterator[Row]:
         indices = [columns.index(name) for name in wanted]
+        known = len(beside)
         with _workbook(source) as book:
             rows = enumerate(book[names[0]].iter_rows(values_only=True), start=1)
             for row, cells in islice(rows, skipped, None):
+                if any(cell is not None for cell in cells[len(columns) :]):
+                    beside[row] = None
                 if any(cell is not None for cell in cells):
                     cells = [*cells, *[None] * len(columns)]
                     yield row, "", [_as_text(cells[index]) for index in indices]
+        if len(beside) > known:
+            message = "%s: rows with cells beside the named columns, passed over: %d, first row %d"
+            logger.warning(message, source, len(beside), next(iter(beside)))
 
     return Table(columns, read)
 

@@ -5,7 +5,7 @@ import logging
 import os
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from ..settings import TableLayout
 from .files import suffix_of
 from .formats import TABLE_SUFFIXES, is_table, open_table
 from .memory import table_of
-from .rows import Table
+from .rows import Row, Table
 
 # What splits are called in the names of files and folders, the one to read first.
 SPLITS = {
@@ -68,6 +68,33 @@ def open_tables(source: Any, layout: TableLayout, *splits: str) -> list[tuple[st
     return [(name, open_table(name, layout)) for name in names]
 
 
+def open_together(source: str, layout: TableLayout) -> Table:
+    """Opens what a name stands for as one table: several have their rows one after the other.
+
+    Of a folder with splits, the test split is read.
+
+    Raises:
+        UserError: If one cannot be opened, there is none, or they have other columns.
+    """
+    opened = open_tables(source, layout, "test", "validation", "train")
+    (first, table), *others = opened
+    if not others:
+        return table
+    for name, other in others:
+        if sorted(other.columns) != sorted(table.columns):
+            raise UserError(
+                f"Tables that are read together must have the same columns: {first} has "
+                f"{', '.join(table.columns)}; {name} has {', '.join(other.columns)}."
+            )
+
+    def read(columns: Sequence[str]) -> Iterator[Row]:
+        for name, each in opened:
+            for row, problem, cells in each.read(columns):
+                yield f"{row} of {name}", problem, cells
+
+    return table._replace(read=read, batches=None, objects=None)
+
+
 def list_tables(source: str, splits: Sequence[str], also: tuple[str, ...] = ()) -> list[str]:
     """Returns the files that a name stands for; itself, unless it is a folder or a pattern.
 
@@ -88,7 +115,8 @@ def list_tables(source: str, splits: Sequence[str], also: tuple[str, ...] = ()) 
 
 def _in_folder(folder: Path, splits: Sequence[str], also: tuple[str, ...]) -> list[str]:
     """Returns the tables in a folder, those of one split where it has splits."""
-    found = [path for path in sorted(folder.rglob("*")) if path.is_file() and _counts(path, also)]
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    found = [path for path in files if _counts(path, also)]
     split_of = {path: _split_of(path, folder) for path in found}
     groups = {split: [path for path in found if split_of[path] == split] for split in SPLITS}
     chosen = next((split for split in splits if groups[split]), None)
@@ -101,18 +129,28 @@ def _in_folder(folder: Path, splits: Sequence[str], also: tuple[str, ...]) -> li
         taken = groups[chosen]
     else:
         taken = found
-    kinds = Counter(path.suffix.lower() for path in found)
     left = len(found) - len(taken)
-    what = f"split {chosen}" if chosen else ", ".join(f"{n} {kind}" for kind, n in kinds.items())
+    what = f"split {chosen}" if chosen else _kinds(found)
     others = f"; of other splits, passed over: {left}" if left else ""
+    if rest := _kinds(path for path in files if path not in split_of and _is_seen(path)):
+        others += f"; no tables, passed over: {rest}"
     logger.info("%s: files read: %d (%s)%s", folder, len(taken), what, others)
     return list(map(str, taken))
 
 
 def _counts(path: Path, also: tuple[str, ...]) -> bool:
     """Returns whether a file in a folder is a table; hidden ones and those of a cache are none."""
-    counts = is_table(str(path)) or suffix_of(str(path)) in also
-    return counts and not path.name.startswith((".", "cache-", "state.", "dataset_"))
+    return (is_table(str(path)) or suffix_of(str(path)) in also) and _is_seen(path)
+
+
+def _is_seen(path: Path) -> bool:
+    return not path.name.startswith((".", "cache-", "state.", "dataset_"))
+
+
+def _kinds(files: Iterable[Path]) -> str:
+    """Says how many files there are of each suffix."""
+    kinds = Counter(path.suffix.lower() or path.name for path in files)
+    return ", ".join(f"{count} {kind}" for kind, count in kinds.items())
 
 
 def _split_of(path: Path, folder: Path) -> str | None:

@@ -11,12 +11,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+import zstandard
+
 from ...models import disk
 from ..errors import UserError
 from .text_writing import CommaSeparated, JsonLines, TabSeparated, as_plain_text, as_text
 
 SHEETS = {".csv": CommaSeparated, ".tsv": TabSeparated}  # that spreadsheets open
 PACKED = (".parquet", ".pq", ".xlsx")  # by themselves
+COMPRESSED = (".gz", ".zst")
 FORMATS = (".csv", ".tsv", ".jsonl", ".ndjson", *PACKED)
 
 
@@ -27,12 +30,12 @@ def format_of(output: str | Path) -> str:
         UserError: If it says nothing that is known.
     """
     path = Path(output)
-    is_compressed = path.suffix.lower() == ".gz"
+    is_compressed = path.suffix.lower() in COMPRESSED
     suffix = (Path(path.stem) if is_compressed else path).suffix.lower()
     if suffix not in FORMATS or (is_compressed and suffix in PACKED):
         raise UserError(
             f"{output}: the suffix must say what to write: .csv, .tsv or .jsonl, each also with "
-            f".gz behind, .parquet or .xlsx. Received: {path.suffix!r}."
+            f".gz or .zst behind, .parquet or .xlsx. Received: {path.suffix!r}."
         )
     return suffix
 
@@ -82,8 +85,11 @@ def open_writer(
 
 def _compressed(content: IO, path: Path) -> IO:
     """Returns a file to write bytes into, which end in another, compressed if the name says so."""
-    if path.suffix.lower() != ".gz":
+    suffix = path.suffix.lower()
+    if suffix not in COMPRESSED:
         return content
+    if suffix == ".zst":
+        return zstandard.ZstdCompressor().stream_writer(content, closefd=False)
     return gzip.GzipFile(path.stem, "wb", fileobj=content, mtime=0)
 
 

@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..data.columns import choose_columns
-from ..data.formats import open_table
 from ..data.rows import with_joined
-from ..data.sources import name_of
+from ..data.sources import name_of, open_together
 from ..runs.scoring import Asked
 from .data import Texts, read_texts
 from .settings import UnlabelledReading
@@ -25,6 +24,6 @@ def read_sources(sources: dict[str, Any], seed: int) -> dict[str, Texts]:
 def read_questions(metadata: dict[str, Any], source: str, **reading: Any) -> Asked:
     """Opens a table of texts, each with a [MASK]."""
     reading = UnlabelledReading(**reading)
-    table, text_column = with_joined(open_table(source, reading), reading.text_column)
+    table, text_column = with_joined(open_together(source, reading), reading.text_column)
     columns = choose_columns(source, table, {"text": text_column})
     return Asked(source, table, columns, skip_bad_rows=reading.skip_bad_rows)

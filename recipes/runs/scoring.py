@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from ...models import disk
 from ..data.rows import Table, first_problem
-from ..data.writing import PACKED, format_of, open_writer
+from ..data.writing import COMPRESSED, PACKED, format_of, open_writer
 from ..errors import UserError, writing
 from .directories import check_file_output, file_written_aside, said_of
 
@@ -277,7 +277,7 @@ def check_table_output(output: Path, source: str | None, overwrite: bool) -> Non
 
 def _least_size(source: str | None, output: Path) -> int:
     """Returns a number of bytes that a table has at least, where that is known of its source."""
-    is_known = output.suffix.lower() != ".gz" and format_of(output) not in PACKED
+    is_known = output.suffix.lower() not in COMPRESSED and format_of(output) not in PACKED
     if source is None or not source.lower().endswith((".csv", ".tsv")) or not is_known:
         return MORE
     # Half a file may be quotes, or the zeros of UTF-16, which are not written.

@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..data.columns import choose_columns
-from ..data.formats import open_table
 from ..data.rows import names_of, with_joined
-from ..data.sources import name_of
+from ..data.sources import name_of, open_together
 from ..errors import UserError
 from ..runs.metadata import takes_pairs
 from ..runs.scoring import Asked
@@ -39,7 +38,7 @@ def read_questions(metadata: dict[str, Any], source: str, **reading: Any) -> Ask
     reading, trained = TextQuestions(**reading), metadata["data"]["train"]
     if reading.pair_column is not None and not takes_pairs(metadata):
         raise UserError(f"{source}: the run classifies single texts. Leave out --pair-column.")
-    table = open_table(source, reading)
+    table = open_together(source, reading)
     is_there = set(table.columns).issuperset(names_of(trained["text_column"]))
     known = trained["text_column"] if is_there else None
     reading = reading.with_defaults(text_column=known, pair_column=trained.get("pair_column"))

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..data.columns import INDEX_COLUMNS, choose_columns
-from ..data.formats import open_table
-from ..data.sources import name_of
+from ..data.sources import name_of, open_together
 from ..errors import UserError
 from ..runs.scoring import Asked
 from .data import ParallelTexts, read_parallel_texts, read_train_and_validation
@@ -68,7 +67,7 @@ def read_questions(metadata: dict[str, Any], source: str, **reading: Any) -> Ask
     If the table has one column, beside one that numbers the rows, it is that.
     """
     reading = SourceReading(**reading)
-    table = open_table(source, reading)
+    table = open_together(source, reading)
     trained_on, *_ = metadata["data"]["train"].get("columns") or [None]
     texts = [name for name in table.columns if name.casefold() not in INDEX_COLUMNS]
     known = trained_on if trained_on in texts else texts[0] if len(texts) == 1 else None
