@@ -29,6 +29,10 @@ FILES = (
     "added_tokens.json",
     "vocab.txt",
     "vocab.json",
+    "merges.txt",
+    "sentencepiece.bpe.model",
+    "spiece.model",
+    "spm.model",
     "source.spm",
     "target.spm",
 )

@@ -2,9 +2,9 @@
 
 import re
 import unicodedata
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
-from ..tokenizers.sentencepiece import SPACE
+from ..tokenizers.regex import SPACE
 from .arrays import Token
 
 _CLOSING = set(".,;:!?%)]}»…")
@@ -12,6 +12,14 @@ _OPENING = set("([{«#$")
 # What is written without spaces: Chinese and Japanese, with their punctuation; not Korean.
 _UNSPACED = re.compile(r"[\u3000-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff00-\uffef]")
 _JOINERS = set("'’-–/_@&")
+
+
+def of_encoder(tokenizer, token_ids: Iterable[int]) -> list[Token]:
+    """Returns the tokens of an encoder's input, as its tokenizer writes them."""
+    names = tokenizer.special_tokens
+    special = {names.cls, names.sep, names.pad}
+    pieces = tokenizer.readable(token_ids)
+    return (of_sentence_pieces if tokenizer.MARKS_SPACES else of_word_pieces)(pieces, special)
 
 
 def of_word_pieces(pieces: Sequence[str], special: Collection[str]) -> list[Token]:

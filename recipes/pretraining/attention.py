@@ -8,7 +8,7 @@ import tensorflow as tf
 from ..attention.arrays import Outcome, self_attention
 from ..attention.attention import Attention
 from ..attention.gradients import after_embedding, gradient_times_input
-from ..attention.tokens import of_word_pieces
+from ..attention.tokens import of_encoder
 from ..tokenizers.strings import as_bytes
 from .batches import masked_positions
 
@@ -48,9 +48,7 @@ def attend_to_masks(run, text, prediction) -> Attention:
 
 
 def _tokens_of(tokenizer, inputs):
-    names = tokenizer.special_tokens
-    pieces = [tokenizer.vocabulary[token_id] for token_id in inputs["token_ids"][0].numpy()]
-    return of_word_pieces(pieces, {names.cls, names.sep, names.pad})
+    return of_encoder(tokenizer, inputs["token_ids"][0].numpy())
 
 
 def _tell_long(run, length: int) -> str:

@@ -1,13 +1,14 @@
-"""Opens a checkpoint of a BERT with the tokenizer that it was trained with."""
+"""Opens a checkpoint of an encoder with the tokenizer that it was trained with."""
 
 from pathlib import Path
 
 from ...models.checkpoints import Checkpoint
-from ..tokenizers.wordpiece import WordPieceTokenizer
+from ..tokenizers.encoder import EncoderTokenizer
+from ..tokenizers.opening import open_tokenizer
 from .directories import model_directory
 
 
-def open_checkpoint(source: str | Path) -> tuple[Checkpoint, WordPieceTokenizer]:
+def open_checkpoint(source: str | Path) -> tuple[Checkpoint, EncoderTokenizer]:
     """Opens a checkpoint, or that of a run, and reads its tokenizer.
 
     Raises:
@@ -15,7 +16,7 @@ def open_checkpoint(source: str | Path) -> tuple[Checkpoint, WordPieceTokenizer]
             embedding for.
     """
     checkpoint = Checkpoint(model_directory(source))
-    tokenizer = WordPieceTokenizer.load(checkpoint.directory)
+    tokenizer = open_tokenizer(checkpoint.directory)
     pieces, size = len(tokenizer.vocabulary), checkpoint.arguments["vocabulary_size"]
     if pieces > size:
         raise ValueError(

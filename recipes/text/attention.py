@@ -10,7 +10,7 @@ from ...layers import FirstTokenPooling
 from ..attention.arrays import Outcome, self_attention
 from ..attention.attention import Attention
 from ..attention.gradients import after_embedding, gradient_times_input
-from ..attention.tokens import of_word_pieces
+from ..attention.tokens import of_encoder
 from .encoding import TREATMENTS
 
 MOST_TOKENS = 512  # to look at: the weights of 8,192 would be gigabytes
@@ -49,9 +49,7 @@ def attend_to_text(run, text, prediction) -> Attention:
 
 def tokens_of(run, inputs):
     """Returns the tokens of a model's inputs, one text or pair of texts."""
-    names = run.tokenizer.special_tokens
-    pieces = [run.tokenizer.vocabulary[token_id] for token_id in inputs["token_ids"][0].numpy()]
-    return of_word_pieces(pieces, {names.cls, names.sep, names.pad})
+    return of_encoder(run.tokenizer, inputs["token_ids"][0].numpy())
 
 
 def _tell_long(run, encoded, length: int) -> str:

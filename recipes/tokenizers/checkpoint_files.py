@@ -1,7 +1,7 @@
 """Reads the settings of a tokenizer from the files of Hugging Face's layout."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -22,15 +22,35 @@ logger = logging.getLogger("regard")
 LARGEST_FILE, LARGEST_BACKEND = 2**23, 2**25
 UNLIMITED = int(1e30)  # tokens; transformers, tokenization_utils_base.py: VERY_LARGE_INTEGER
 MIN_LENGTH = 3  # tokens: [CLS] and [SEP], and one of the text
+# What transformers takes for a model whose files name no class.
+CLASSES_OF_MODELS = {
+    "roberta": "RobertaTokenizer",
+    "xlm-roberta": "XLMRobertaTokenizer",
+    "camembert": "CamembertTokenizer",
+    "albert": "AlbertTokenizer",
+    "deberta-v2": "DebertaV2Tokenizer",
+    "modernbert": GENERIC_CLASSES[1],
+}
 ANOTHER = "Take a checkpoint with BERT's own tokenizer."
 
 
 class CheckpointFiles:
     """Reads the settings that the files of a directory hold.
 
+    Attributes:
+        CLASSES: What `tokenizer_class` may be, beside generic ones. Defaults to BERT's.
+        MODELS: Kinds of model that `tokenizer.json` may have.
+        NAMES: The special tokens that the class has unless the files name others.
+        ADDS_MISSING: Whether the class gives ids to special tokens that the vocabulary lacks.
+
     Raises:
         UserError: If a file is missing, damaged, or of another kind of tokenizer.
     """
+
+    CLASSES: Collection[str] = BERT_CLASSES
+    MODELS: Collection[str] = ("WordPiece",)
+    NAMES = SpecialTokens()
+    ADDS_MISSING = False
 
     def __init__(self, directory: Path):
         self.directory = directory
@@ -38,15 +58,15 @@ class CheckpointFiles:
         self.config = self.settings = _read_json(self.source)
         if "added_tokens_decoder" not in self.config:
             self.settings = self.config | _read_json(directory / "special_tokens_map.json")
-        self.backend = _read_backend(directory / "tokenizer.json")
-        self.is_generic = self._tokenizer_class() in GENERIC_CLASSES
+        self.backend = read_backend(directory / "tokenizer.json", self.MODELS)
+        self.tokenizer_class = self._tokenizer_class()
+        self.is_generic = self.tokenizer_class in GENERIC_CLASSES
         self.base_ids = self._base_ids()
         self._check_ways()
 
     def _tokenizer_class(self) -> str:
-        default = _read_json(self.directory / "config.json").get("tokenizer_class")
-        name = self.config.get("tokenizer_class") or default or BERT_CLASSES[0]
-        known = (*BERT_CLASSES, *GENERIC_CLASSES)
+        name = find_class(self.directory)
+        known = (*self.CLASSES, *GENERIC_CLASSES)
         rule = f"{self.directory}: `tokenizer_class` must be one of {', '.join(known)}"
         return require(name in known, rule, name, ANOTHER)
 
@@ -80,12 +100,15 @@ class CheckpointFiles:
         named = self._named_tokens()
         tokens = {token.content: token for token in self._added_tokens(named.values())}
         given = {name.removesuffix("_token"): token.content for name, token in named.items()}
-        defaults = asdict(SpecialTokens())
+        defaults = asdict(self.NAMES)
         names = SpecialTokens(**{name: given.get(name, defaults[name]) for name in defaults})
         known = {*self.base_ids, *tokens}
         missing = [name for name in names.all if name not in known]
         rule = f"{self.directory}: the vocabulary must hold {', '.join(names.all)}"
-        require(not missing, rule, f"one without {', '.join(missing)}", "Add them to it.")
+        may_lack = self.ADDS_MISSING and not self.is_generic
+        require(
+            not missing or may_lack, rule, f"one without {', '.join(missing)}", "Add them to it."
+        )
         if not self.is_generic:
             named |= {name: AddedToken(name, special=True) for name in names.all}
         for token in named.values():
@@ -142,12 +165,13 @@ class CheckpointFiles:
     def normalization(self) -> BertNormalization:
         """Returns the normalization of words that `tokenizer_config.json` asks for."""
         return BertNormalization(
-            lowercase=self._flag("do_lower_case", True),
-            strip_accents=self._flag("strip_accents", None),
-            split_chinese=self._flag("tokenize_chinese_chars", True),
+            lowercase=self.flag("do_lower_case", True),
+            strip_accents=self.flag("strip_accents", None),
+            split_chinese=self.flag("tokenize_chinese_chars", True),
         )
 
-    def _flag(self, name: str, default: bool | None) -> bool | None:
+    def flag(self, name: str, default: bool | None) -> bool | None:
+        """Returns a setting that is true or false."""
         value = self.settings.get(name, default)
         is_flag = isinstance(value, bool) or value is default
         return require(is_flag, f"{self.source}: `{name}` must be true or false", value)
@@ -173,6 +197,14 @@ class CheckpointFiles:
             logger.warning(message, self.directory, given, taken)
 
 
+def find_class(directory: Path) -> str:
+    """Returns the `tokenizer_class` that the files of a checkpoint name, or that of its model."""
+    config = _read_json(directory / "config.json")
+    named = _read_json(directory / "tokenizer_config.json").get("tokenizer_class")
+    by_model = CLASSES_OF_MODELS.get(str(config.get("model_type")), BERT_CLASSES[0])
+    return named or config.get("tokenizer_class") or by_model
+
+
 def _read_json(path: Path) -> dict[str, Any]:
     """Reads the object of a JSON file; an empty one if there is no such file."""
     if not path.is_file():
@@ -183,7 +215,8 @@ def _read_json(path: Path) -> dict[str, Any]:
         raise UserError(f"{path} is damaged: {error}. Fetch it again.") from error
 
 
-def _read_backend(path: Path) -> Tokenizer | None:
+def read_backend(path: Path, models: Collection[str]) -> Tokenizer | None:
+    """Reads a `tokenizer.json` with one of these kinds of model; None if there is no such file."""
     if not path.is_file():
         return None
     check_size(path, LARGEST_BACKEND)
@@ -192,8 +225,8 @@ def _read_backend(path: Path) -> Tokenizer | None:
     except Exception as error:  # the library raises nothing more special
         raise UserError(f"{path} is damaged: {error}. Fetch it again.") from error
     kind = type(backend.model).__name__
-    rule = f"{path} must hold a WordPiece tokenizer"
-    require(kind == "WordPiece", rule, kind, ANOTHER)
+    rule = f"{path} must hold a {' or '.join(models)} tokenizer"
+    require(kind in models, rule, kind, ANOTHER)
     return backend
 
 

@@ -22,6 +22,7 @@ from ...models.layout import write_json
 from ..errors import UserError
 from .beginnings import tokenize_beginnings
 from .checkpoint_files import check_size
+from .regex import SPACE
 from .sentencepiece_models import (
     GraphModel,
     learn_pieces,
@@ -31,7 +32,6 @@ from .sentencepiece_models import (
 from .spelling import BYTE_PIECES, choose_spelled
 
 END, UNKNOWN, PAD = "</s>", "<unk>", "<pad>"
-SPACE = "\N{LOWER ONE EIGHTH BLOCK}"  # how SentencePiece writes a space
 LANGUAGE_CODE = "(?s)^>>.*?<<"  # of the language to translate into, as Marian's models read it
 
 

@@ -16,6 +16,7 @@ from tokenizers import AddedToken
 from ..errors import UserError
 from .backend import write_tokenizer
 from .checkpoint_files import UNLIMITED
+from .encoder import EncoderTokenizer, Frame
 from .files import read_tokenizer
 from .normalization import END, START, BertNormalization
 from .pieces import (
@@ -25,9 +26,6 @@ from .pieces import (
     check_marked_words,
     check_vocabulary,
 )
-from .portions import tokenize_in_portions
-from .ragged import cut_rows, is_pairs, part_lengths
-from .strings import Text, in_chunks
 
 _MARKED = f"{START}[^{END}]*{END}"
 _RESERVED = rf"[\x00{START}{END}]"  # not for texts: these two, and what ends a string in C
@@ -36,7 +34,7 @@ _SPACE = r"[\t-\r\x{85}\p{Z}]"
 _PUNCTUATION = r"[!-/:-@\[-`{-~\p{P}]"
 
 
-class WordPieceTokenizer:
+class WordPieceTokenizer(EncoderTokenizer):
     """Turns strings into token ids exactly as BERT does, with TensorFlow operations alone.
 
     Special tokens that are written in a text, "[MASK]" say, are found before anything else is done
@@ -92,8 +90,8 @@ class WordPieceTokenizer:
 
         ids = {piece: index for index, piece in enumerate(self.vocabulary)}
         names = self.special_tokens
-        self.pad_id, self.mask_id = ids[names.pad], ids[names.mask]
-        self.start_id, self.end_id = ids[names.cls], ids[names.sep]
+        frame = Frame(ids[names.cls], ids[names.sep])
+        super().__init__(self._token_ids, frame, ids[names.pad], ids[names.mask])
         self._prepare_search(ids)
 
     def _prepare_search(self, ids: dict[str, int]) -> None:
@@ -135,88 +133,13 @@ class WordPieceTokenizer:
         kept = "|".join(filter(None, [_MARKED, self._normalized, _PUNCTUATION]))
         return tf_text.regex_split(texts, f"{kept}|{_SPACE}+", kept)
 
-    def tokenize(self, texts: tf.Tensor) -> tf.RaggedTensor:
-        """Turns texts (B,) into token ids without [CLS] and [SEP] around them: int32, (B, None).
-
-        Of a text `LONGEST_READ` bytes are read at most.
-        """
-        return tokenize_in_portions(self._tokenize, texts)
-
-    def _tokenize(self, texts: tf.Tensor) -> tf.RaggedTensor:
+    def _token_ids(self, texts: tf.Tensor) -> tf.RaggedTensor:
         words = self.split_words(texts)
         lengths = tf.strings.length(words.flat_values, unit="UTF8_CHAR")
         is_short = lengths <= self.max_word_characters
         short = tf.where(is_short, words.flat_values, self.special_tokens.unk)
         pieces = self._word_pieces.tokenize(words.with_flat_values(short)).merge_dims(-2, -1)
         return pieces.with_flat_values(tf.gather(self._ids, pieces.flat_values))
-
-    def encode(self, texts: tf.Tensor, max_sequence_length: int) -> tf.RaggedTensor:
-        """Encodes texts (B,) as [CLS] text [SEP], at most `max_sequence_length` long: (B, None)."""
-        return self.enclose(self.tokenize(texts), max_sequence_length)
-
-    def encode_pairs(
-        self, first: tf.Tensor, second: tf.Tensor, max_sequence_length: int
-    ) -> tf.RaggedTensor:
-        """Encodes pairs of texts as [CLS] first [SEP] and second [SEP]: (B, 2, None).
-
-        If a pair has more than `max_sequence_length` tokens, the longer text is cut down to the
-        length of the other, and then both are.
-        """
-        return self.enclose_pairs(self.tokenize(first), self.tokenize(second), max_sequence_length)
-
-    def enclose_pairs(
-        self, first: tf.RaggedTensor, second: tf.RaggedTensor, max_sequence_length: int
-    ) -> tf.RaggedTensor:
-        """Encloses token ids of pairs, each (B, None), as `encode_pairs` does."""
-        room = max_sequence_length - 3  # of [CLS] and two [SEP]
-        lengths = tf.stack([first.row_lengths(), second.row_lengths()])  # (2, B)
-        shorter = tf.minimum(tf.reduce_min(lengths, axis=0), room // 2)
-        # Of two as long as each other, the second counts as the longer, as in Hugging Face.
-        first_is_longer = lengths[0] > lengths[1]
-        first = cut_rows(first, tf.where(first_is_longer, room - shorter, shorter))
-        second = cut_rows(second, tf.where(first_is_longer, shorter, room - shorter))
-        edge = tf.ones([first.nrows(), 1], tf.int32)
-        first = tf.concat([self.start_id * edge, first, self.end_id * edge], axis=1)
-        return tf.stack([first, tf.concat([second, self.end_id * edge], axis=1)], axis=1)
-
-    def enclose(self, token_ids: tf.RaggedTensor, max_sequence_length: int) -> tf.RaggedTensor:
-        """Puts [CLS] and [SEP] around token ids (B, None), at most `max_sequence_length` in all."""
-        token_ids = token_ids[:, : max_sequence_length - 2]
-        edge = tf.ones([token_ids.nrows(), 1], tf.int32)
-        return tf.concat([self.start_id * edge, token_ids, self.end_id * edge], axis=1)
-
-    def encode_all(
-        self, texts: Sequence[Text] | Sequence[tuple[Text, Text]], max_sequence_length: int
-    ) -> tf.RaggedTensor:
-        """Encodes Python strings as `encode` does, and pairs of strings as `encode_pairs` does.
-
-        It takes a few at a time, so that memory stays small.
-        """
-        chunks = [
-            (self.encode if len(columns) == 1 else self.encode_pairs)(*columns, max_sequence_length)
-            for columns in in_chunks(texts)
-        ]
-        return tf.concat(chunks, axis=0)
-
-    def pack(
-        self, token_ids: tf.RaggedTensor, length: int | tf.Tensor | None = None
-    ) -> dict[str, tf.Tensor]:
-        """Pads encoded texts (B, None) or pairs (B, 2, None) into a model's inputs, each (B, T).
-
-        `length` is T, in tokens. Defaults to the longest of the batch.
-        """
-        lengths = part_lengths(token_ids)  # (B, 1) or (B, 2)
-        if is_pairs(token_ids):
-            token_ids = token_ids.merge_dims(1, 2)
-        shape = None if length is None else tf.stack([-1, tf.cast(length, tf.int64)])
-        padded = token_ids.to_tensor(self.pad_id, shape=shape)  # (B, T)
-        padding_mask = tf.sequence_mask(tf.reduce_sum(lengths, axis=1), tf.shape(padded)[1])
-        is_first = tf.sequence_mask(lengths[:, 0], tf.shape(padded)[1])
-        return {
-            "token_ids": padded,
-            "segment_ids": tf.cast(padding_mask & ~is_first, padded.dtype),
-            "padding_mask": padding_mask,
-        }
 
     def save(self, directory: Path, max_sequence_length: int) -> None:
         """Writes the files of a Hugging Face tokenizer that gives the same ids."""

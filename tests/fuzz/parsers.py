@@ -373,6 +373,25 @@ def read_word_pieces(path):
             kept.rename(other)
 
 
+_OTHER_PIECES = (
+    "modernbert-json/tokenizer.json",
+    "roberta/merges.txt",
+    "xlm-roberta/sentencepiece.bpe.model",
+)
+
+
+def other_pieces():
+    names = {Path(each).parent for each in _OTHER_PIECES}
+    paths = [path for name in names for path in (FIXTURES / "tokenizers" / name).iterdir()]
+    return {f"{path.parent.name}/{path.name}": path.read_bytes() for path in paths}
+
+
+def read_other_pieces(path):
+    from regard.recipes.tokenizers.opening import open_tokenizer
+
+    open_tokenizer(path.parent)
+
+
 def sentence_pieces():
     from regard.recipes.tokenizers.sentencepiece import SentencePieceTokenizer
 
@@ -475,6 +494,9 @@ PARSERS = {
     ),
     "WordPiece": Parser(
         word_pieces, read_word_pieces, user_errors, (*_WORDS, "added_tokens.json"), True
+    ),
+    "byte-level BPE and Unigram": Parser(
+        other_pieces, read_other_pieces, user_errors, _OTHER_PIECES, True
     ),
     "SentencePiece": Parser(sentence_pieces, read_sentence_pieces, user_errors, (), True),
     "images in the graph": Parser(pictures, decode_picture, refused_in_graph, (), True),

@@ -1,0 +1,134 @@
+"""Opens the tokenizer of an encoder's checkpoint, of whichever family it is."""
+
+import json
+import logging
+from pathlib import Path
+
+from tokenizers import AddedToken, Tokenizer
+from tokenizers.processors import TemplateProcessing
+
+from ..errors import UserError
+from .backend import GENERIC_CLASSES
+from .checkpoint_files import LARGEST_BACKEND, CheckpointFiles, check_size, find_class, read_backend
+from .encoder import EncoderTokenizer
+from .families import FAMILIES, Family, read_pieces
+from .pieces import SpecialTokens
+from .pipeline import PipelineTokenizer
+from .wordpiece import WordPieceTokenizer
+from .words import flatten
+
+# All files of a tokenizer that a checkpoint may have: a run writes them as they were.
+FILES = (
+    *("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"),
+    *sorted({name for family in FAMILIES.values() for name in family.files}),
+)
+_MODELS = ("BPE", "Unigram")
+
+logger = logging.getLogger("regard")
+
+
+class FamilyFiles(CheckpointFiles):
+    """Reads the settings of a tokenizer that is not BERT's."""
+
+    CLASSES = (*FAMILIES, *(f"{name}Fast" for name in FAMILIES))
+    MODELS = _MODELS
+    ADDS_MISSING = True
+
+    def __init__(self, directory: Path, family: Family | None):
+        self.family = family
+        if family is not None:
+            self.NAMES = family.names
+        super().__init__(directory)
+
+    def special_tokens(self) -> tuple[SpecialTokens, list[AddedToken]]:
+        names, tokens = super().special_tokens()
+        given = {token.content for token in self._added_tokens(())}
+        is_named = isinstance(self.settings.get("mask_token"), dict)
+        if self.family and self.family.mask_strips and names.mask not in given and not is_named:
+            mask = AddedToken(names.mask, lstrip=True, special=True)
+            tokens = [mask if token.content == names.mask else token for token in tokens]
+        return names, tokens
+
+    def _base_ids(self) -> dict[str, int]:
+        return {} if self.backend is None else self.backend.get_vocab(with_added_tokens=False)
+
+
+def open_tokenizer(directory: Path) -> EncoderTokenizer:
+    """Opens the tokenizer of a checkpoint in Hugging Face's layout.
+
+    It gives the ids that AutoTokenizer of `transformers` 5 gives for the same directory.
+
+    Raises:
+        UserError: If the files are missing, damaged, or of a kind that cannot be used here.
+    """
+    directory = Path(directory)
+    name = find_class(directory)
+    family = FAMILIES.get(str(name).removesuffix("Fast"))
+    is_generic = name in GENERIC_CLASSES
+    if family is None and not (is_generic and _has_other_model(directory)):
+        return WordPieceTokenizer.load(directory)
+    try:
+        return _open(FamilyFiles(directory, family))
+    except UserError:
+        raise
+    except BaseException as error:  # `tokenizers` raises nothing more special, or panics
+        if not (isinstance(error, Exception) or type(error).__name__ == "PanicException"):
+            raise
+        raise UserError(
+            f"{directory}: the tokenizer cannot be used here: {error}. "
+            "Fetch it again, or take a checkpoint whose tokenizer was saved with `transformers`."
+        ) from error
+
+
+def _has_other_model(directory: Path) -> bool:
+    path = directory / "tokenizer.json"
+    backend = read_backend(path, ("WordPiece", *_MODELS))
+    return backend is not None and type(backend.model).__name__ in _MODELS
+
+
+def _open(files: FamilyFiles) -> PipelineTokenizer:
+    names, tokens = files.special_tokens()
+    if files.is_generic:
+        backend = files.backend
+        backend.add_tokens(tokens)
+    else:
+        backend = _make(files, names, tokens)
+    kept = {}
+    for path in (files.directory / name for name in FILES):
+        if path.is_file():
+            check_size(path, LARGEST_BACKEND)
+            kept[path.name] = path.read_bytes()
+    return PipelineTokenizer(backend, names, kept, files.model_max_length())
+
+
+def _make(files: FamilyFiles, names: SpecialTokens, tokens: list) -> Tokenizer:
+    """Makes the tokenizer that the family's class would make."""
+    family = files.family
+    pieces = read_pieces(files, family, names)
+    backend = family.make(files, pieces, names)
+    backend.add_tokens([*tokens, *pieces.added])
+    between = [names.sep] * family.num_between
+    second = 1 if family.num_between == 1 else 0
+    backend.post_processor = TemplateProcessing(
+        single=[names.cls, "$A", names.sep],
+        pair=[names.cls, "$A", *between, f"$B:{second}", f"{names.sep}:{second}"],
+        special_tokens=[(name, backend.token_to_id(name)) for name in (names.cls, names.sep)],
+    )
+    _tell_difference(files, backend)
+    return backend
+
+
+def _tell_difference(files: FamilyFiles, backend: Tokenizer) -> None:
+    """Logs a difference between the parts of `tokenizer.json` and those that the class makes."""
+    if files.backend is None:
+        return
+    given, taken = (json.loads(each.to_str()) for each in (files.backend, backend))
+    for part, parts in (("normalizer", "normalizers"), ("pre_tokenizer", "pretokenizers")):
+        if flatten(given[part], parts) != flatten(taken[part], parts):
+            logger.warning(
+                "%s: the %s of tokenizer.json differs from that of %s with tokenizer_config.json. "
+                "The latter is taken, as `transformers` does.",
+                files.directory,
+                part,
+                files.tokenizer_class,
+            )
