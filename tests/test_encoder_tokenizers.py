@@ -31,7 +31,15 @@ from regard.recipes.tokenizers.words import make_splitter
 FIXTURES = Path(__file__).parent / "fixtures" / "tokenizers"
 GOLDEN = json.loads((FIXTURES / "expected.json").read_text())
 # The interop suite opens the others, too.
-NAMES = ("albert", "camembert-json", "deberta-v2", "modernbert-json", "roberta", "xlm-roberta")
+NAMES = (
+    "albert",
+    "camembert-json",
+    "deberta-v2",
+    "modernbert-json",
+    "mpnet",
+    "roberta",
+    "xlm-roberta",
+)
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +56,7 @@ def test_ids_are_those_of_transformers(tokenizers, name):
         assert inputs.numpy().astype(int).tolist() == wanted
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", sorted({*NAMES} - {"mpnet"}))
 def test_files_are_written_as_they_were(tokenizers, name, tmp_path):
     tokenizers[name].save(tmp_path, 16)
     kept = {path.name: path.read_bytes() for path in (FIXTURES / name).iterdir()}
@@ -57,17 +65,17 @@ def test_files_are_written_as_they_were(tokenizers, name, tmp_path):
 
 def test_export_needs_no_more_than_a_server_has(tokenizers, tmp_path):
     names = {"bpe": "modernbert-json", "unigram": "xlm-roberta"}
-    module, signatures = tf.Module(), {}
-    for key, name in names.items():
-        tokenizer = tokenizers[name]
 
-        @tf.function(input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)
-        def encode(texts, tokenizer=tokenizer):
-            return tokenizer.encode(texts, 64).to_tensor(-1)
+    def encoder(name):
+        return tf.function(
+            lambda texts: tokenizers[name].encode(texts, 64).to_tensor(-1),
+            input_signature=[tf.TensorSpec([None], tf.string)],
+            autograph=False,
+        )
 
-        signatures[key] = encode
-    module.functions = signatures
-    tf.saved_model.save(module, tmp_path, signatures=signatures)
+    module = tf.Module()
+    module.functions = {key: encoder(name) for key, name in names.items()}
+    tf.saved_model.save(module, tmp_path, signatures=module.functions)
     check_ops(tmp_path, sorted(TEXT_OPS))
     served = tf.saved_model.load(tmp_path).signatures
     texts = tf.constant([text.encode() for text in GOLDEN["texts"]])
@@ -108,7 +116,7 @@ def test_characters_are_those_of_tokenizers(name):
 
 @pytest.mark.parametrize("order", ["learned", "shuffled"])
 def test_merges_are_those_of_tokenizers_in_any_order(order):
-    """A list that nobody learned may merge a piece before it is made; long words go in parallel."""
+    """A list that nobody learned may merge a piece before it is made."""
     draw = random.Random(1)
     learner = ByteLevelBPETokenizer()
     lines = ["".join(draw.choices("aab c", k=40)) for _ in range(200)]

@@ -20,6 +20,7 @@ from .pieces import MAX_WORD_CHARACTERS, SpecialTokens
 # Values of `tokenizer_class`: of a tokenizer with the parts of BERT's, and of one that is whatever
 # tokenizer.json says.
 BERT_CLASSES = ("BertTokenizer", "BertTokenizerFast")
+MPNET_CLASSES = ("MPNetTokenizer", "MPNetTokenizerFast")
 GENERIC_CLASSES = ("PreTrainedTokenizerFast", "TokenizersBackend")
 TOKEN_FLAGS = ("single_word", "lstrip", "rstrip", "normalized", "special")
 
@@ -30,6 +31,7 @@ def make_backend(
     tokens: Iterable[AddedToken],
     normalization: BertNormalization,
     max_word_characters: int = MAX_WORD_CHARACTERS,
+    num_between: int = 1,
 ) -> Tokenizer:
     """Makes Hugging Face's own tokenizer of the arguments of a `WordPieceTokenizer`."""
     model = WordPiece(ids, unk_token=names.unk, max_input_chars_per_word=max_word_characters)
@@ -43,9 +45,10 @@ def make_backend(
     backend.pre_tokenizer = BertPreTokenizer()
     backend.decoder = WordPieceDecoder()
     backend.add_tokens(list(tokens))
+    second = 2 - num_between  # the segment: RoBERTa and MPNet, with two tokens between, have one
     backend.post_processor = TemplateProcessing(
         single=[names.cls, "$A", names.sep],
-        pair=[names.cls, "$A", names.sep, "$B:1", f"{names.sep}:1"],
+        pair=[names.cls, "$A", *[names.sep] * num_between, f"$B:{second}", f"{names.sep}:{second}"],
         special_tokens=[(name, backend.token_to_id(name)) for name in (names.cls, names.sep)],
     )
     return backend
@@ -62,6 +65,7 @@ def write_tokenizer(tokenizer, directory: Path, max_sequence_length: int) -> Non
         tokenizer.added_tokens,
         tokenizer.normalization,
         tokenizer.max_word_characters,
+        tokenizer.frame.num_between,
     )
     backend.enable_truncation(max_sequence_length)
     disk.write_text(directory / "tokenizer.json", backend.to_str(pretty=True))
@@ -79,9 +83,10 @@ def _config(
 ) -> dict[str, Any]:
     """Returns the contents of `tokenizer_config.json`."""
     normalization = tokenizer.normalization
+    classes = BERT_CLASSES if tokenizer.frame.num_between == 1 else MPNET_CLASSES
     is_bert = normalization.clean_text and tokenizer.max_word_characters == MAX_WORD_CHARACTERS
     return {
-        "tokenizer_class": (BERT_CLASSES if is_bert else GENERIC_CLASSES)[0],
+        "tokenizer_class": (classes if is_bert else GENERIC_CLASSES)[0],
         "do_lower_case": normalization.lowercase,
         "tokenize_chinese_chars": normalization.split_chinese,
         "strip_accents": normalization.strip_accents,

@@ -105,7 +105,7 @@ class BytePairs:
         found, ranks = self._ranks_of(ids, rows)
         first_of_word = tf.gather(tf.math.segment_min(ranks, rows), rows)
         is_done = first_of_word == _NEVER
-        is_merged = self._comes_first(ranks, rows, first_of_word) & ~is_done
+        is_merged = self._comes_first(ranks, rows, first_of_word)
         done = tf.tensor_scatter_nd_update(
             done, tf.boolean_mask(places, is_done)[:, tf.newaxis], tf.boolean_mask(ids, is_done)
         )
@@ -129,10 +129,11 @@ class BytePairs:
         A pair comes before all others of its word (their ranks are not below `first`), or at least
         before those so near that one piece could have both.
         """
-        lengths = tf.math.segment_sum(tf.ones_like(rows), rows)
-        has_long = tf.reduce_max(lengths) > 2**self._doublings
-        first = tf.cond(has_long, lambda: self._first_nearby(ranks, rows), lambda: first)
-        is_first = ranks == first
+        if self._is_orderly:  # else what is far away may matter, if it makes a lower rank
+            lengths = tf.math.segment_sum(tf.ones_like(rows), rows)
+            has_long = tf.reduce_max(lengths) > 2**self._doublings
+            first = tf.cond(has_long, lambda: self._first_nearby(ranks, rows), lambda: first)
+        is_first = (ranks == first) & (ranks != _NEVER)
         # Of pairs that share a piece, as in "aaaa", every other is merged, from the left.
         begins = shifted(ranks, 1, -1) != ranks
         beginnings = tf.where(begins)[:, 0]

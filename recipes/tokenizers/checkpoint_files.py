@@ -11,7 +11,7 @@ from tokenizers.models import WordPiece
 
 from ...models.json_files import CheckpointError, read_json
 from ..errors import UserError
-from .backend import BERT_CLASSES, GENERIC_CLASSES, TOKEN_FLAGS
+from .backend import BERT_CLASSES, GENERIC_CLASSES, MPNET_CLASSES, TOKEN_FLAGS
 from .normalization import BertNormalization
 from .pieces import SpecialTokens
 
@@ -29,6 +29,7 @@ CLASSES_OF_MODELS = {
     "camembert": "CamembertTokenizer",
     "albert": "AlbertTokenizer",
     "deberta-v2": "DebertaV2Tokenizer",
+    "mpnet": MPNET_CLASSES[0],
     "modernbert": GENERIC_CLASSES[1],
 }
 ANOTHER = "Take a checkpoint with BERT's own tokenizer."
@@ -41,6 +42,7 @@ class CheckpointFiles:
         CLASSES: What `tokenizer_class` may be, beside generic ones. Defaults to BERT's.
         MODELS: Kinds of model that `tokenizer.json` may have.
         NAMES: The special tokens that the class has unless the files name others.
+        NUM_BETWEEN: How many end tokens the class puts between two texts.
         ADDS_MISSING: Whether the class gives ids to special tokens that the vocabulary lacks.
 
     Raises:
@@ -50,6 +52,7 @@ class CheckpointFiles:
     CLASSES: Collection[str] = BERT_CLASSES
     MODELS: Collection[str] = ("WordPiece",)
     NAMES = SpecialTokens()
+    NUM_BETWEEN = 1
     ADDS_MISSING = False
 
     def __init__(self, directory: Path):

@@ -18,8 +18,8 @@ from typing import Any
 
 from tokenizers import AddedToken, Tokenizer
 
-from .backend import make_backend
-from .checkpoint_files import ANOTHER, CheckpointFiles, require
+from .backend import MPNET_CLASSES, make_backend
+from .checkpoint_files import ANOTHER, CheckpointFiles, find_class, require
 from .normalization import BertNormalization
 from .pieces import SpecialTokens
 
@@ -30,15 +30,18 @@ def read_tokenizer(directory: Path) -> dict[str, Any]:
     Raises:
         UserError: If the files are missing, damaged, or of another kind of tokenizer.
     """
-    files = CheckpointFiles(directory)
+    is_mpnet = find_class(directory) in MPNET_CLASSES
+    files = (MPNetFiles if is_mpnet else CheckpointFiles)(directory)
     names, tokens = files.special_tokens()
     if files.is_generic:
         backend = files.backend
         backend.add_tokens(tokens)
     else:
-        backend = make_backend(files.base_ids, names, tokens, files.normalization())
+        backend = make_backend(
+            files.base_ids, names, tokens, files.normalization(), num_between=files.NUM_BETWEEN
+        )
         files.tell_difference(backend)
-    _check_backend(backend, names, directory)
+    num_between = _check_backend(backend, names, directory)
     vocabulary = _pieces(files.base_ids, directory)
     return {
         "vocabulary": vocabulary,
@@ -52,11 +55,34 @@ def read_tokenizer(directory: Path) -> dict[str, Any]:
         "added_tokens": _added_tokens(backend, vocabulary, directory),
         "max_word_characters": backend.model.max_input_chars_per_word,
         "model_max_length": files.model_max_length(),
+        "num_between": num_between,
     }
 
 
-def _check_backend(backend: Tokenizer, names: SpecialTokens, directory: Path) -> None:
-    """Refuses a tokenizer that does not work as BERT's does."""
+class MPNetFiles(CheckpointFiles):
+    """Reads the settings of MPNet's tokenizer: BERT's words, and the special tokens of RoBERTa."""
+
+    CLASSES = MPNET_CLASSES
+    NAMES = SpecialTokens("<pad>", "[UNK]", "<s>", "</s>", "<mask>")
+    NUM_BETWEEN = 2
+
+    def special_tokens(self) -> tuple[SpecialTokens, list[AddedToken]]:
+        """Returns what the base class does, with the flags that MPNet's gives to mere names."""
+        names, tokens = super().special_tokens()
+        given = {token.content for token in self._added_tokens(())}
+        given |= {each["content"] for each in self.settings.values() if isinstance(each, dict)}
+        return names, [
+            token
+            if token.content in given or token.content not in names.all
+            else AddedToken(
+                token.content, lstrip=token.content == names.mask, normalized=True, special=True
+            )
+            for token in tokens
+        ]
+
+
+def _check_backend(backend: Tokenizer, names: SpecialTokens, directory: Path) -> int:
+    """Returns how many [SEP] stand between texts, unless it does not work as BERT's does."""
     parts = (type(backend.normalizer).__name__, type(backend.pre_tokenizer).__name__)
     rule = f"{directory}: tokenizer.json must have a BertNormalizer and a BertPreTokenizer"
     require(parts == ("BertNormalizer", "BertPreTokenizer"), rule, parts, ANOTHER)
@@ -70,12 +96,16 @@ def _check_backend(backend: Tokenizer, names: SpecialTokens, directory: Path) ->
     backend.no_truncation()
     backend.no_padding()
     pair = backend.encode(names.mask, names.mask)
-    tokens = [names.cls, names.mask, names.sep, names.mask, names.sep]
-    rule = f"{directory}: a pair must be encoded as {tokens}, with segments 0, 0, 0, 1, 1"
-    is_usual = pair.tokens == tokens and pair.type_ids == [0, 0, 0, 1, 1]
+    num_between = 2 if len(pair.tokens) == 6 else 1
+    second = [*[names.sep] * (num_between - 1), names.mask, names.sep]
+    tokens = [names.cls, names.mask, names.sep, *second]
+    segments = [0] * 6 if num_between == 2 else [0, 0, 0, 1, 1]
+    rule = f"{directory}: a pair must be encoded as {tokens}, with segments {segments}"
+    is_usual = pair.tokens == tokens and pair.type_ids == segments
     require(is_usual, rule, (pair.tokens, pair.type_ids), ANOTHER)
     single = backend.encode(names.mask).tokens
     require(single == tokens[:3], f"{directory}: a text must be encoded as {tokens[:3]}", single)
+    return num_between
 
 
 def _pieces(ids: Mapping[str, int], directory: Path) -> list[str]:

@@ -49,6 +49,8 @@ class WordPieceTokenizer(EncoderTokenizer):
         max_word_characters: Longer words are unknown. Defaults to 100.
         model_max_length: The longest text that the checkpoint's files allow, in tokens; for
             information only. Defaults to `UNLIMITED`, a number above any length.
+        num_between: How many [SEP] stand between two texts: 1 as in BERT, where the second is a
+            segment of its own, or 2 as in MPNet, where it is not. Defaults to 1.
 
     Raises:
         ValueError: If a special token is missing, a piece occurs twice, or an added token asks for
@@ -72,6 +74,7 @@ class WordPieceTokenizer(EncoderTokenizer):
         added_tokens: Iterable[AddedToken] = (),
         max_word_characters: int = MAX_WORD_CHARACTERS,
         model_max_length: int = UNLIMITED,
+        num_between: int = 1,
     ):
         self.normalization = normalization or BertNormalization()
         self.special_tokens = special_tokens or SpecialTokens()
@@ -90,7 +93,7 @@ class WordPieceTokenizer(EncoderTokenizer):
 
         ids = {piece: index for index, piece in enumerate(self.vocabulary)}
         names = self.special_tokens
-        frame = Frame(ids[names.cls], ids[names.sep])
+        frame = Frame(ids[names.cls], ids[names.sep], num_between, 2 - num_between)
         super().__init__(self._token_ids, frame, ids[names.pad], ids[names.mask])
         self._prepare_search(ids)
 
