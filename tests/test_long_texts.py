@@ -18,9 +18,10 @@ from regard.recipes.text.distillation import distill, lesson_batches
 from regard.recipes.text.encoding import TextEncoder
 from regard.recipes.text.plans import labelled_plan
 from regard.recipes.text.settings import TextSettings
-from regard.recipes.tokenizers import portions
+from regard.recipes.tokenizers import portions, strings
 from regard.recipes.tokenizers.pieces import SPECIAL_TOKENS
 from regard.recipes.tokenizers.ragged import head_and_tail, windows
+from regard.recipes.tokenizers.strings import in_chunks
 from regard.recipes.tokenizers.wordpiece import WordPieceTokenizer
 
 WORDS = [*"abcdefghijklmnopqrstuvwxyz"]
@@ -336,3 +337,11 @@ def test_texts_are_tokenized_some_megabytes_at_a_time(monkeypatch):
         assert tokenize(texts[:0]).to_list() == []
     monkeypatch.setattr(portions, "LONGEST_READ", 9)
     assert TOKENIZER.tokenize(texts)[2].numpy().tolist() == whole[2].numpy().tolist()[:3]
+
+
+def test_a_text_of_megabytes_is_said_to_be_cut(monkeypatch, caplog):
+    monkeypatch.setattr(strings, "LONGEST_READ", 9)
+    texts = ["a" * 9, "a" * 10, "é" * 5, ""]
+    for given in (texts, list(zip(texts, texts[::-1], strict=True))):
+        list(in_chunks(given))
+    assert caplog.messages == [f"texts longer than 9 bytes, cut there: {n}" for n in (2, 4)]
