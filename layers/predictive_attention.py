@@ -78,15 +78,9 @@ class PredictiveAttention(MultiHeadAttention):
         places = self.places(query, padding_mask)  # (B, T)
         batch_size, _, length, _ = ops.shape(queries)
 
-        first = ops.cast(ops.ceil(places - self.window), "int32")
-        near = first[..., None] + ops.arange(2 * self.window + 1)  # (B, T, W), W = 2r + 1
-        within, nearness = self._nearness(near, places)
-        is_there = ops.logical_and(near >= 0, near < ops.shape(keys)[2])
-        near = ops.clip(near, 0, ops.shape(keys)[2] - 1)
+        near, is_seen, nearness = self._seen(places, ops.shape(keys)[2])
         is_real = _taken(padding_mask[:, None, :, None], near)  # (B·T, 1, W, 1)
-        is_seen = ops.reshape(ops.logical_and(is_there, within), (-1, 1, 1, near.shape[-1]))
         mask = all_of(is_seen, is_real[:, :, None, :, 0])  # (B·T, 1, 1, W)
-        nearness = ops.reshape(nearness, (-1, 1, 1, near.shape[-1]))
 
         sizes = (batch_size * length, self.num_heads, 1, self.key_dim)
         queries = reshape(ops.transpose(queries, (0, 2, 1, 3)), sizes)  # (B·T, N, 1, H)
@@ -118,6 +112,26 @@ class PredictiveAttention(MultiHeadAttention):
         within, nearness = self._nearness(ops.arange(ops.shape(keys)[2]), places)  # (B, T, S)
         mask = all_of(within, padding_mask[:, None])  # (B, T, S)
         return self.weigh(self.scores(queries, keys), (mask[:, None], nearness[:, None]))
+
+    def _seen(self, places, length):
+        """Returns which keys are near some places (B, T), W = 2r + 1 of each.
+
+        Args:
+            places: Where the middle of each window is.
+            length: The number of keys.
+
+        Returns:
+            Their positions (B, T, W); whether they are in the window, and their nearness, both
+            (B·T, 1, 1, W).
+        """
+        first = ops.cast(ops.ceil(places - self.window), "int32")
+        near = first[..., None] + ops.arange(2 * self.window + 1)
+        within, nearness = self._nearness(near, places)
+        is_there = ops.logical_and(near >= 0, near < length)
+        is_seen = ops.logical_and(is_there, within)
+        shape = (-1, 1, 1, near.shape[-1])
+        near = ops.clip(near, 0, length - 1)
+        return near, ops.reshape(is_seen, shape), ops.reshape(nearness, shape)
 
     def _nearness(self, positions, places):
         """Returns which positions are in the windows of places, and exp(-(s - p)² / 2σ²)."""

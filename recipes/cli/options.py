@@ -57,18 +57,21 @@ def options_of(*classes: type, shown: bool = True) -> Callable:
     return add
 
 
+def _argument(setting, declaration, is_several: bool) -> Callable:
+    return click.argument(
+        setting.name,
+        type=click.Path(),  # for a shell to complete; it need not be there
+        nargs=-1 if is_several else 1,
+        callback=(lambda context, parameter, values: values or None) if is_several else None,
+        required="None" not in str(setting.type),
+        metavar=declaration.metavar,
+    )
+
+
 def _parameter(setting, shown: bool) -> Callable:
     declaration, kind = declaration_of(setting), type_of(setting)
     if declaration.is_argument:
-        is_several = kind is not str
-        return click.argument(
-            setting.name,
-            type=click.Path(),  # for a shell to complete; it need not be there
-            nargs=-1 if is_several else 1,
-            callback=(lambda context, parameter, values: values or None) if is_several else None,
-            required="None" not in str(setting.type),
-            metavar=declaration.metavar,
-        )
+        return _argument(setting, declaration, is_several=kind is not str)
     flag = f"--{setting.name.replace('_', '-')}"
     text = declaration.help
     if declaration.default_is:

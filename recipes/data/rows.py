@@ -90,13 +90,17 @@ def read_rows(
         )
     labels.say_merged(source)
     if not next(iter(good.values())):
-        what = "label" if "label" in columns else "translation"
-        wanted = f"one text with its {what}" if len(columns) > 1 else "one text"
-        found = f"only bad rows, first {bad_rows[0]}" if bad_rows else "no rows"
-        raise UserError(f"{source} must hold at least {wanted}, but has {found}.")
+        raise _nothing_good(source, columns, bad_rows)
     if bad_rows:
         logger.warning("%s: bad rows left out: %d, first %s", source, len(bad_rows), bad_rows[0])
     return good, len(bad_rows)
+
+
+def _nothing_good(source: str, columns: dict[str, str], bad_rows: Sequence[str]) -> UserError:
+    what = "label" if "label" in columns else "translation"
+    wanted = f"one text with its {what}" if len(columns) > 1 else "one text"
+    found = f"only bad rows, first {bad_rows[0]}" if bad_rows else "no rows"
+    return UserError(f"{source} must hold at least {wanted}, but has {found}.")
 
 
 def first_problem(columns: dict[str, str], cells: Sequence[Any]) -> str:

@@ -8,9 +8,9 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..errors import UserError, WorkerLost
 
@@ -38,14 +38,7 @@ def read_cluster(environ: Mapping[str, str] = os.environ) -> Cluster | None:
     text = environ.get("TF_CONFIG", "").strip()
     if not text:
         return None
-    if len(text) > LONGEST_CONFIG:
-        raise UserError(
-            f"TF_CONFIG must have {LONGEST_CONFIG:,} characters at most. Received: {len(text):,}."
-        )
-    try:
-        config = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"TF_CONFIG must be JSON: {error}. Received: {text:.200}") from error
+    config = _parsed(text)
     cluster = config.get("cluster") if isinstance(config, dict) else None
     if not isinstance(cluster, dict) or not cluster:
         raise _mistake('"cluster" must name the addresses of "worker"', config)
@@ -54,14 +47,7 @@ def read_cluster(environ: Mapping[str, str] = os.environ) -> Cluster | None:
         raise _mistake(f'"cluster" may have "chief" and "worker", not {", ".join(strange)}', config)
     roles = [(role, index) for role in ("chief", "worker") for index in _indices(cluster, role)]
     addresses = tuple(cluster[role][index] for role, index in roles)
-    if len(addresses) > MOST_WORKERS:
-        raise UserError(
-            f"TF_CONFIG may name {MOST_WORKERS:,} workers at most. Received: {len(addresses):,}."
-        )
-    for address in addresses:
-        _check_address(address, config)
-    if len(set(addresses)) < len(addresses):
-        raise _mistake("every worker must have an address of its own", config)
+    _check_addresses(addresses, config)
     if len(cluster.get("chief", ())) > 1:
         raise _mistake('there may be one "chief"', config)
     task = config.get("task")
@@ -92,6 +78,28 @@ def _mistake(what: str, config) -> UserError:
         '"task": {"type": "worker", "index": 0}}. '
         f"Received: {json.dumps(config):.300}"
     )
+
+
+def _parsed(text: str) -> Any:
+    if len(text) > LONGEST_CONFIG:
+        raise UserError(
+            f"TF_CONFIG must have {LONGEST_CONFIG:,} characters at most. Received: {len(text):,}."
+        )
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"TF_CONFIG must be JSON: {error}. Received: {text:.200}") from error
+
+
+def _check_addresses(addresses: Sequence[Any], config: Any) -> None:
+    if len(addresses) > MOST_WORKERS:
+        raise UserError(
+            f"TF_CONFIG may name {MOST_WORKERS:,} workers at most. Received: {len(addresses):,}."
+        )
+    for address in addresses:
+        _check_address(address, config)
+    if len(set(addresses)) < len(addresses):
+        raise _mistake("every worker must have an address of its own", config)
 
 
 def rendezvous(cluster: Cluster, seconds: float = RENDEZVOUS_SECONDS, devices: str = "") -> None:
@@ -127,21 +135,28 @@ def rendezvous(cluster: Cluster, seconds: float = RENDEZVOUS_SECONDS, devices: s
             raise
         finally:
             thread.join()
-    missing = sorted(others - (answered.keys() & called))
-    if missing:
-        addresses = ", ".join(cluster.addresses[other] for other in missing)
-        raise WorkerLost(
-            f"{len(missing)} of {len(cluster.addresses)} workers did not come within "
-            f"{seconds:.0f} s: {addresses}. Start them, each with its own TF_CONFIG, and see that "
-            "the ports are open between the machines."
-        )
+    if missing := sorted(others - (answered.keys() & called)):
+        raise _lost(cluster, missing, seconds)
     for other, theirs in sorted(answered.items()):
         if theirs != devices:
-            raise UserError(
-                f"Every worker must train on the same devices: {cluster.addresses[other]} has "
-                f"{theirs}, {cluster.addresses[cluster.index]} has {devices}. "
-                "CUDA_VISIBLE_DEVICES tells which GPUs a worker sees."
-            )
+            raise _other_devices(cluster, other, theirs, devices)
+
+
+def _lost(cluster: Cluster, missing: Sequence[int], seconds: float) -> WorkerLost:
+    addresses = ", ".join(cluster.addresses[other] for other in missing)
+    return WorkerLost(
+        f"{len(missing)} of {len(cluster.addresses)} workers did not come within "
+        f"{seconds:.0f} s: {addresses}. Start them, each with its own TF_CONFIG, and see that "
+        "the ports are open between the machines."
+    )
+
+
+def _other_devices(cluster: Cluster, other: int, theirs: str, ours: str) -> UserError:
+    return UserError(
+        f"Every worker must train on the same devices: {cluster.addresses[other]} has {theirs}, "
+        f"{cluster.addresses[cluster.index]} has {ours}. CUDA_VISIBLE_DEVICES tells which GPUs a "
+        "worker sees."
+    )
 
 
 def _listen(cluster: Cluster, until: float) -> socket.socket:

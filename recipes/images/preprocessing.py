@@ -164,27 +164,25 @@ class ImagePreprocessing:
         resample = config.get("resample", 2)
         if resample not in RESAMPLING:
             raise ValueError(f"resample must be one of {list(RESAMPLING)}, not {resample!r}")
-        is_normal = config.get("do_normalize", True)
-        mean = config.get("image_mean", _HALF) if is_normal else (0.0,) * 3
-        deviation = config.get("image_std", _HALF) if is_normal else (1.0,) * 3
-        for values in (mean, deviation):
-            if len(values) != 3 or not all(map(_is_number, values)):
-                raise ValueError(f"image_mean and image_std must be three numbers, not {values!r}")
-        if not all(deviation):
-            raise ValueError(f"image_std must not be 0, not {deviation!r}")
+        mean, deviation = _statistics(config)
         rescale = config.get("rescale_factor", 1 / 255) if config.get("do_rescale", True) else 1.0
         if not _is_number(rescale):
             raise ValueError(f"rescale_factor must be a number, not {rescale!r}")
-        return cls(
-            height,
-            width,
-            resize,
-            crop is not None,
-            resample,
-            float(rescale),
-            tuple(map(float, mean)),
-            tuple(map(float, deviation)),
-        )
+        is_cropped = crop is not None
+        return cls(height, width, resize, is_cropped, resample, float(rescale), mean, deviation)
+
+
+def _statistics(config: dict[str, Any]) -> list[tuple[float, ...]]:
+    """Returns means and standard deviations of red, green and blue."""
+    is_normal = config.get("do_normalize", True)
+    mean = config.get("image_mean", _HALF) if is_normal else (0.0,) * 3
+    deviation = config.get("image_std", _HALF) if is_normal else (1.0,) * 3
+    for values in (mean, deviation):
+        if len(values) != 3 or not all(map(_is_number, values)):
+            raise ValueError(f"image_mean and image_std must be three numbers, not {values!r}")
+    if not all(deviation):
+        raise ValueError(f"image_std must not be 0, not {deviation!r}")
+    return [tuple(map(float, values)) for values in (mean, deviation)]
 
 
 def _rounded(image, height, width, method):

@@ -232,17 +232,19 @@ def score_table(
             table = open_writer(path, asked.table.own_columns, kinds, escape_formulas)
             writer = opened.enter_context(table)
         for kept, answers in answered(asked, ask, tally, writer.keeps):
-            cells = [
-                [None if answer is None else column.cell(answer) for column in added]
-                for answer in answers
-            ]
             with writing(output):
-                writer.write(kept, cells)
+                writer.write(kept, _cells(added, answers))
             bar.update(len(answers))
         with writing(output):
             opened.close()
         tally.say()
     logger.info("%s: %s rows, with %s", output, f"{tally.rows:,}", ", ".join(names))
+
+
+def _cells(added: Sequence[NewColumn], answers: Sequence[Any]) -> list[list[Any]]:
+    return [
+        [None if answer is None else column.cell(answer) for column in added] for answer in answers
+    ]
 
 
 def free_names(asked: Asked, names: list[str]) -> list[str]:

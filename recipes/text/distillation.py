@@ -118,19 +118,24 @@ def distill(
     fewest = SYNTHETIC_PER_CLASS * targets.shape[1]
     for synthetic in _synthetic_texts(texts, epochs, fewest, most, seed):
         occurrences, counts = _count(reader, synthetic)
-        evidence = (occurrences @ weights).astype("float16")
-        one_each = np.ones(len(synthetic), "float32")
-        parts.append((synthetic, teacher.predict_proba(counts), evidence, one_each))
-    all_texts, all_targets, all_evidence, all_weights = zip(*parts, strict=True)
-    all_texts = list(chain.from_iterable(all_texts))
+        said, one_each = teacher.predict_proba(counts), np.ones(len(synthetic), "float32")
+        parts.append((synthetic, said, (occurrences @ weights).astype("float16"), one_each))
     alone = reader.occurrences([np.array([token_id]) for token_id in range(len(pieces))])
+    return _lesson(parts, alone @ weights, epochs)
+
+
+def _lesson(parts: Sequence[tuple], embeddings: np.ndarray, epochs: int) -> Lesson:
+    """Makes a lesson of its parts, of which the first is read once an epoch."""
+    (real, *_), *_ = parts
+    texts, targets, evidence, weights = zip(*parts, strict=True)
+    texts = list(chain.from_iterable(texts))
     return Lesson(
-        all_texts,
-        np.concatenate(all_targets).astype("float32"),
-        np.concatenate(all_evidence),
-        alone @ weights,
-        np.concatenate(all_weights),
-        np.append(np.tile(np.arange(len(texts)), epochs - 1), np.arange(len(all_texts))),
+        texts,
+        np.concatenate(targets).astype("float32"),
+        np.concatenate(evidence),
+        embeddings,
+        np.concatenate(weights),
+        np.append(np.tile(np.arange(len(real)), epochs - 1), np.arange(len(texts))),
     )
 
 

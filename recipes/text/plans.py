@@ -116,15 +116,7 @@ def fit_plan(
     batches_per_epoch, epochs = whole_steps(
         plan.batches_per_epoch, settings.epochs, settings.accumulate
     )
-    most = settings.average_every()
-    optimizer = bert_optimizer(
-        settings.learning_rate,
-        epochs * batches_per_epoch,
-        settings.layer_decay,
-        most and spacing(most, batches_per_epoch / settings.accumulate),
-        settings.accumulate,
-        settings.precision,
-    )
+    optimizer = _optimizer(settings, batches_per_epoch, epochs)
     if settings.teacher:
         compile_student(plan.learner, optimizer, settings.xla)
         best, held_out = None, with_no_evidence(plan.learner, held_out)
@@ -151,4 +143,16 @@ def compile_student(
         loss_weights={"logits": 1.0, "evidence": EVIDENCE_WEIGHT},
         metrics={"logits": classifier_metrics(model.output["logits"].shape[-1])},
         jit_compile=xla,
+    )
+
+
+def _optimizer(settings: TextSettings, batches_per_epoch: int, epochs: int):
+    most = settings.average_every()
+    return bert_optimizer(
+        settings.learning_rate,
+        epochs * batches_per_epoch,
+        settings.layer_decay,
+        most and spacing(most, batches_per_epoch / settings.accumulate),
+        settings.accumulate,
+        settings.precision,
     )

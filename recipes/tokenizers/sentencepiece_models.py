@@ -18,6 +18,19 @@ from .spelling import BYTE_PIECES
 LONGEST_TO_LEARN_FROM = 2**20  # bytes of a text; longer ones are passed over
 
 
+_LEARNING = {
+    "model_type": "bpe",
+    "hard_vocab_limit": False,
+    "character_coverage": 1.0,
+    "split_digits": True,
+    "normalization_rule_name": "identity",
+    "max_sentence_length": LONGEST_TO_LEARN_FROM,
+    **{"eos_id": 0, "unk_id": 1, "bos_id": -1, "pad_id": -1},  # as in Marian
+    "num_threads": 1,
+    "minloglevel": 2,
+}
+
+
 def learn_pieces(
     texts: Sequence[str], vocabulary_size: int, spelled: Collection[str] | None = None
 ) -> bytes:
@@ -37,20 +50,9 @@ def learn_pieces(
         sentencepiece.SentencePieceTrainer.train(
             sentence_iterator=iter(texts),
             model_writer=written,
-            model_type="bpe",
             vocab_size=vocabulary_size,
-            hard_vocab_limit=False,
-            character_coverage=1.0,
             byte_fallback=spelled is not None,
-            split_digits=True,
-            normalization_rule_name="identity",
-            max_sentence_length=LONGEST_TO_LEARN_FROM,
-            eos_id=0,  # these as in Marian
-            unk_id=1,
-            bos_id=-1,
-            pad_id=-1,
-            num_threads=1,
-            minloglevel=2,
+            **_LEARNING,
         )
     except RuntimeError as error:
         raise UserError(

@@ -3,6 +3,7 @@
 import logging
 import math
 from collections.abc import Callable, Sequence
+from contextlib import closing, nullcontext
 from typing import Any
 
 import keras
@@ -126,36 +127,49 @@ def fit(
     """
     # Else TensorFlow finds new variables in the step, and traces it twice.
     model.optimizer.build(model.trainable_variables)
-    optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
     progress = Progress()
-    first_epoch = 0 if resume is None else resume.begin(model, best, progress)
-    mean = keras.callbacks.SwapEMAWeights() if optimizer.use_ema else None
-    keep = None if resume is None else KeepState(resume, best, progress)
-    ends = (keras.callbacks.TerminateOnNaN(), SameWeights(), keep)
-    callbacks = [*callbacks, best, progress, mean, *ends]
-    # The last step that is done is made once more: see `Resume.skip_steps`.
-    redone = 0 if resume is None else max(0, resume.step - model.steps_per_execution)
+    first_epoch, redone = _begin(model, best, resume, progress)
     first_step = len(progress.history) * batches_per_epoch + redone
-    try:
+    keep = None if resume is None else KeepState(resume, best, progress)
+    with nullcontext() if keep is None else closing(keep):
         model.fit(
             distributed(lambda shard: batches(first_step, shard)),
             steps_per_epoch=batches_per_epoch,
             initial_epoch=first_epoch,
             epochs=epochs,
             validation_data=distributed(validation_data),
-            callbacks=[callback for callback in callbacks if callback is not None],
+            callbacks=[*callbacks, *_in_order(model, best, progress, keep)],
             shuffle=False,
             verbose=0,
         )
-    finally:
-        if keep is not None:
-            keep.close()
     if resume is not None:
         resume.stopping.leave()
+    return progress.history, _kept(progress, best, model.output_shape)
+
+
+def _begin(model, best, resume, progress) -> tuple[int, int]:
+    """Goes on from an earlier state; returns the first epoch, and its first step."""
+    if resume is None:
+        return 0, 0
+    first_epoch = resume.begin(model, best, progress)
+    # The last step that is done is made once more: see `Resume.skip_steps`.
+    return first_epoch, max(0, resume.step - model.steps_per_execution)
+
+
+def _in_order(model, best, progress, keep) -> list[keras.callbacks.Callback]:
+    """Returns the callbacks that there are, in the order in which each needs the others."""
+    optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
+    mean = keras.callbacks.SwapEMAWeights() if optimizer.use_ema else None
+    ends = keras.callbacks.TerminateOnNaN(), SameWeights(), keep
+    return [callback for callback in (best, progress, mean, *ends) if callback is not None]
+
+
+def _kept(progress: Progress, best: BestEpoch | None, output_shape) -> int:
+    """Returns the epoch that was kept, counted from 1, once it is known to be a good one."""
     check_converged(progress.history)
     kept = len(progress.history) if best is None else best.best_epoch + 1
-    _warn_of_rise(progress, kept, model.output_shape)
-    return progress.history, kept
+    _warn_of_rise(progress, kept, output_shape)
+    return kept
 
 
 def _warn_of_rise(progress: Progress, kept: int, output_shape) -> None:

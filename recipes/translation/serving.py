@@ -115,18 +115,15 @@ def _translate_n_best(model, tokenizer, max_sequence_length, num_beams, length_p
     of_nothing = tf.constant([0.0] + [NEVER] * (n_best - 1))  # scores
 
     def search(token_ids: tf.RaggedTensor) -> tuple[tf.Tensor, tf.Tensor]:
-        lengths = token_ids.row_lengths()
-        padded = token_ids.to_tensor(tokenizer.pad_id)  # (B, S)
-        longest = MAX_LENGTH_FACTOR * tf.cast(lengths, tf.int32) + MAX_LENGTH_EXTRA  # (B,)
+        longest = MAX_LENGTH_FACTOR * tf.cast(token_ids.row_lengths(), tf.int32) + MAX_LENGTH_EXTRA
         found = beam_search(
             model,
-            padded,
-            tf.sequence_mask(lengths, tf.shape(padded)[1]),
+            *_padded(token_ids, tokenizer.pad_id),
             tf.minimum(longest, max_sequence_length),
             num_beams,
             length_penalty,
         )
-        is_empty = lengths[:, tf.newaxis] == 1  # an end and no more
+        is_empty = token_ids.row_lengths()[:, tf.newaxis] == 1  # an end and no more
         translations = tokenizer.decode(found.token_ids[:, :n_best])  # (B, N)
         scores = tf.where(is_empty, of_nothing, found.scores[:, :n_best])
         return tf.where(is_empty, "", translations), scores
@@ -155,6 +152,12 @@ def _served(translate):
         return {name: answer[name] for name in PROMISE[-1]}
 
     return served
+
+
+def _padded(token_ids: tf.RaggedTensor, pad_id: int) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns token ids (B, S), and which of them are real."""
+    padded = token_ids.to_tensor(pad_id)
+    return padded, tf.sequence_mask(token_ids.row_lengths(), tf.shape(padded)[1])
 
 
 def translate_all(translate, texts: Sequence[Text]) -> tuple[list[str], np.ndarray]:
