@@ -1,6 +1,6 @@
 """Declares the settings that several tasks have; a task's own are in its folder."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from importlib.util import find_spec
 from math import ceil
 from pathlib import Path
@@ -71,9 +71,9 @@ class Settings(Declared):
     )
 
     def __post_init__(self):
-        for name in ("checkpoint", "tensorboard"):
-            if isinstance(value := getattr(self, name), Path):
-                object.__setattr__(self, name, str(value))
+        for each in fields(self):
+            if isinstance(value := getattr(self, each.name), Path):
+                object.__setattr__(self, each.name, str(value))
         super().__post_init__()
 
     def _check_together(self) -> None:
@@ -152,6 +152,21 @@ class TokenSettings(Settings):
 )
 class BertSettings(TokenSettings):
     """Settings of every training of a BERT."""
+
+    embeddings: str | None = setting(
+        "Start from scratch with word vectors as token embeddings: a text file of GloVe, word2vec "
+        "or fastText, also as .gz or .zip; FILE.zip/NAME for one of several in it.",
+        default_is="random ones",
+        metavar="FILE",
+    )
+
+    def _check_together(self) -> None:
+        super()._check_together()
+        if self.embeddings is not None and self.checkpoint is not None:
+            raise UserError(
+                "A checkpoint has its own embeddings: leave out the one or the other. Received: "
+                f"embeddings={self.embeddings}, checkpoint={self.checkpoint}"
+            )
 
     def completed(self) -> Self:
         """Returns the same from scratch with what the preset decides filled in.

@@ -66,7 +66,7 @@ WORDS = {
     "fit text": """
         --validation --text-column --pair-column --label-column --encoding
         --delimiter --header --no-header --skip-bad-rows
-        --checkpoint --preset --epochs --patience --learning-rate --batch-tokens
+        --checkpoint --embeddings --preset --epochs --patience --learning-rate --batch-tokens
         --max-sequence-length --long-texts --dropout --precision --strategy
         --workers --xla --no-xla --accumulate --seed --seeds --layer-decay --adversarial
         --freeze --lora --teacher --no-teacher --refit --no-refit --output --overwrite
@@ -97,7 +97,7 @@ WORDS = {
     """,
     "pretrain text": """
         --text-column --encoding
-        --delimiter --header --no-header --skip-bad-rows --checkpoint --preset --epochs
+        --delimiter --header --no-header --skip-bad-rows --checkpoint --embeddings --preset --epochs
         --patience --learning-rate --batch-tokens --max-sequence-length --dropout --precision
         --strategy --workers --xla --no-xla --accumulate --seed --output --overwrite
         --config --json --tensorboard

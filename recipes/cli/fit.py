@@ -61,7 +61,7 @@ def train(
     """Trains a model; all that can be checked without TensorFlow is checked before."""
     sources, settings = given
     task.load("settings", task.settings)(**settings).completed()
-    check_start(settings["checkpoint"])
+    check_start(settings["checkpoint"], settings.get("embeddings"))
     name = task.load("sources", "check_sources")(**sources)
     output = output or default_output(name, task.prefix)
     forget_written(output)

@@ -8,13 +8,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from ..data.vector_files import find_vectors
 from ..errors import UserError
 from ..runs.metadata import read_metadata
 from ..tasks import TASKS
 
 
-def check_start(checkpoint: str | None) -> None:
-    """Says at once if a directory to start from is not there."""
+def check_start(checkpoint: str | None, embeddings: str | None = None) -> None:
+    """Says at once if a directory or the word vectors to start from are not there."""
+    if embeddings is not None:
+        find_vectors(embeddings)
     if checkpoint is None or checkpoint.startswith("hf://") or Path(checkpoint).is_dir():
         return
     raise UserError(

@@ -27,6 +27,7 @@ from ..runs.report import write_learning_curves
 from ..runs.session import session
 from ..tokenizers.vocabulary import learn_vocabulary
 from ..tokenizers.wordpiece import WordPieceTokenizer
+from ..training.embeddings import find_first_vectors
 from ..training.fit import BestEpoch, fit, merged_float32, whole_steps
 from ..training.losses import compile_masked_lm
 from ..training.optimizers import bert_optimizer
@@ -83,8 +84,10 @@ def pretrain_text(
     with session("masked_lm", output, settings, overwrite, asked) as current:
         texts = sources if isinstance(sources, Texts) else read_texts(sources, **reading)
         with current.training(settings, texts.describe()) as (settings, resume):
-            model, tokenizer, settings = start(texts, settings)
+            model, tokenizer, settings, vectors = start(texts, settings)
             learned, held_out = split_stretches(texts, tokenizer, settings)
+            if vectors is not None:
+                vectors.tell(learned.flat_values.numpy(), (tokenizer.start_id, tokenizer.end_id))
             tokens = (part.flat_values.shape[0] for part in (learned, held_out))
             message = "%d texts, %d tokens to learn from, %d to validate on."
             logger.info(message, len(texts), *tokens)
@@ -133,17 +136,24 @@ def metrics_of(kept: dict[str, float]) -> dict[str, float]:
 def start(texts: Texts, settings: PretrainingSettings):
     """Makes a model and learns a vocabulary from the texts, or takes those of a checkpoint."""
     if settings.checkpoint is None:
-        tokenizer = WordPieceTokenizer(learn_vocabulary(texts.texts, settings.vocabulary_size))
+        pieces, vectors = learn_vocabulary(texts.texts, settings.vocabulary_size), None
+        if settings.embeddings is not None:
+            options = texts.texts, pieces, settings.vocabulary_size
+            vectors = find_first_vectors(settings.embeddings, *options)
+            pieces = vectors.pieces
+        tokenizer = WordPieceTokenizer(pieces)
         sizes = {"max_sequence_length": settings.max_sequence_length, **settings.model_options()}
         vocabulary_size = len(tokenizer.vocabulary)
         model = MaskedLanguageModel.from_preset(
             settings.preset, vocabulary_size=vocabulary_size, **sizes
         )
-        return model, tokenizer, settings
+        if vectors is not None:
+            vectors = vectors.begun(model, settings.learning_rate)
+        return model, tokenizer, settings, vectors
     try:
         checkpoint, tokenizer = open_checkpoint(settings.checkpoint)
         model = MaskedLanguageModel.from_checkpoint(checkpoint, **settings.model_options())
     except ValueError as error:
         raise UserError(str(error)) from error
     width, longest = (checkpoint.arguments[n] for n in ("hidden_dim", "max_sequence_length"))
-    return model, tokenizer, settings.for_checkpoint(width, longest)
+    return model, tokenizer, settings.for_checkpoint(width, longest), None

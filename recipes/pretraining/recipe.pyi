@@ -30,5 +30,6 @@ def pretrain_text(
     batch_tokens: int | None = None,
     max_sequence_length: int = 256,
     vocabulary_size: int | None = 8000,
+    embeddings: str | None = None,
     masked_share: float = 0.15,
 ) -> MaskedLMRun: ...

@@ -36,6 +36,16 @@ def checkpoint_fingerprint(checkpoint: str | None) -> str | None:
     return _digest(directory, sorted(path for path in directory.iterdir() if path.is_file()))
 
 
+def file_fingerprint(path: str | None) -> str | None:
+    """Returns the SHA-256 of a file; behind it the part that is meant, as in FILE.zip/NAME."""
+    if path is None:
+        return None
+    file = next((each for each in Path(path).parents if each.is_file()), Path(path))
+    with file.open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    return "/".join([digest, *Path(path).relative_to(file).parts])
+
+
 def _digest(folder: Path, files: Iterable[Path]) -> str:
     digest = hashlib.sha256()
     for file in files:

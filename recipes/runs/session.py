@@ -46,7 +46,7 @@ from .interrupted import (
     note_written,
     saying_how_to_go_on,
 )
-from .provenance import checkpoint_fingerprint, code_fingerprint, versions
+from .provenance import checkpoint_fingerprint, code_fingerprint, file_fingerprint, versions
 
 SomeSettings = TypeVar("SomeSettings", bound=Settings)
 
@@ -112,6 +112,7 @@ class Session:
         facts = {
             **asdict(replace(settings, tensorboard=None)),  # wherever its logs go
             "checkpoint": checkpoint_fingerprint(settings.checkpoint),
+            "embeddings": file_fingerprint(getattr(settings, "embeddings", None)),
             "data": {name: part["sha256"] for name, part in parts.items()},  # wherever it lies
             "devices": num_replicas(),
             "versions": versions(),

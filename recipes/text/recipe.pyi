@@ -33,6 +33,7 @@ def fit_text(
     batch_tokens: int | None = None,
     max_sequence_length: int = 256,
     vocabulary_size: int | None = 16000,
+    embeddings: str | None = None,
     long_texts: str = "cut",
     seeds: int = 1,
     refit: bool | None = None,

@@ -103,7 +103,7 @@ class TextSettings(BertSettings):
     teacher: bool | None = setting(
         "Let a linear model of n-grams teach as well, if the data is small. It helps where words "
         "and phrases decide, as in most texts, and misleads where only their order does.",
-        default_is="only from scratch, and without --adversarial",
+        default_is="only from scratch, and without --adversarial or --embeddings",
     )
 
     def _check_together(self) -> None:
@@ -115,6 +115,11 @@ class TextSettings(BertSettings):
             )
         if self.freeze and self.lora:
             raise UserError(f"LoRA keeps all layers: give freeze or lora, not both. {received}")
+        if self.teacher and self.embeddings is not None:
+            raise UserError(
+                "A teacher gives the embeddings first weights of its own: give one of the two. "
+                f"Received: teacher={self.teacher}, embeddings={self.embeddings}"
+            )
         if self.teacher and self.adversarial:
             raise UserError(
                 "A teacher's lesson is learned without perturbations: give one of the two. "
@@ -124,7 +129,8 @@ class TextSettings(BertSettings):
     def completed(self) -> Self:
         settings = super().completed()
         if self.checkpoint is None:
-            return settings.with_defaults(layer_decay=1.0, teacher=not self.adversarial)
+            has_teacher = not (self.adversarial or self.embeddings)
+            return settings.with_defaults(layer_decay=1.0, teacher=has_teacher)
         return settings.with_defaults(
             label_smoothing=0.0,
             token_dropout=0.0,

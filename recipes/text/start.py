@@ -1,39 +1,44 @@
 """Makes the model that a training of a text classifier starts from, with its tokenizer."""
 
+from typing import NamedTuple
+
 from ...models import TextClassifier
 from ..errors import UserError
 from ..runs.checkpoints import open_checkpoint
 from ..tokenizers.vocabulary import MAX_CLAUSE_CHARACTERS, has_spaces, learn_vocabulary
 from ..tokenizers.wordpiece import BertNormalization, WordPieceTokenizer
+from ..training.embeddings import FirstVectors, find_first_vectors
 from .data import LabelledTexts
 from .settings import TextSettings
 
-Start = tuple[TextClassifier, WordPieceTokenizer, list[str], TextSettings]
+
+class Start(NamedTuple):
+    """Holds a model and what goes with it.
+
+    Attributes:
+        model: The model.
+        tokenizer: Its tokenizer.
+        class_names: The class names in the order of its logits.
+        settings: The settings, with what a checkpoint decides.
+        vectors: The first vectors of its tokens, if words have some.
+    """
+
+    model: TextClassifier
+    tokenizer: WordPieceTokenizer
+    class_names: list[str]
+    settings: TextSettings
+    vectors: FirstVectors | None = None
 
 
 def start(train: LabelledTexts, settings: TextSettings) -> Start:
-    """Makes a model of random weights, or takes that of a checkpoint, with what goes with it.
-
-    The class names are in the order of the model's logits.
-    """
+    """Makes a model of random weights, or takes that of a checkpoint, with what goes with it."""
     return (from_scratch if settings.checkpoint is None else from_checkpoint)(train, settings)
 
 
 def from_scratch(train: LabelledTexts, settings: TextSettings) -> Start:
     """Makes a model of random weights, and learns a vocabulary from the training texts."""
     class_names = train.class_names()
-    texts = [*train.texts, *(train.pairs or ())]
-    if settings.teacher:  # which tells what rare words and several Chinese characters mean
-        # Without spaces a clause is a word: one that occurs once would be a piece.
-        options = {"min_frequency": 1 if has_spaces(texts) else 2, "split_chinese": False}
-        pieces = learn_vocabulary(texts, settings.vocabulary_size, **options)
-        tokenizer = WordPieceTokenizer(
-            pieces,
-            BertNormalization(split_chinese=False),
-            max_word_characters=MAX_CLAUSE_CHARACTERS,
-        )
-    else:
-        tokenizer = WordPieceTokenizer(learn_vocabulary(texts, settings.vocabulary_size))
+    tokenizer, vectors = learn_tokenizer([*train.texts, *(train.pairs or ())], settings)
     model = TextClassifier.from_preset(
         settings.preset,
         vocabulary_size=len(tokenizer.vocabulary),
@@ -41,7 +46,32 @@ def from_scratch(train: LabelledTexts, settings: TextSettings) -> Start:
         max_sequence_length=settings.max_sequence_length,
         **settings.model_options(),
     )
-    return model, tokenizer, class_names, settings
+    if vectors is not None:
+        vectors = vectors.begun(model, settings.learning_rate)
+    return Start(model, tokenizer, class_names, settings, vectors)
+
+
+def learn_tokenizer(
+    texts: list[str], settings: TextSettings
+) -> tuple[WordPieceTokenizer, FirstVectors | None]:
+    """Learns a vocabulary, to which word vectors add words; returns these as well, if there are."""
+    options, of_tokenizer = {}, {}
+    # Both tell what rare words and several Chinese characters mean.
+    if settings.teacher or settings.embeddings is not None:
+        options = {"split_chinese": False}
+        of_tokenizer = {
+            "normalization": BertNormalization(split_chinese=False),
+            "max_word_characters": MAX_CLAUSE_CHARACTERS,
+        }
+    # Without spaces a clause is a word: one that occurs once would be a piece.
+    if settings.teacher and has_spaces(texts):
+        options["min_frequency"] = 1
+    size, vectors = settings.vocabulary_size, None
+    pieces = learn_vocabulary(texts, size, **options)
+    if settings.embeddings is not None:
+        vectors = find_first_vectors(settings.embeddings, texts, pieces, size, split_chinese=False)
+        pieces = vectors.pieces
+    return WordPieceTokenizer(pieces, **of_tokenizer), vectors
 
 
 def from_checkpoint(train: LabelledTexts, settings: TextSettings) -> Start:
@@ -64,7 +94,7 @@ def from_checkpoint(train: LabelledTexts, settings: TextSettings) -> Start:
     if settings.lora:
         add_lora(model, settings.lora)
     width, longest = (checkpoint.arguments[n] for n in ("hidden_dim", "max_sequence_length"))
-    return model, tokenizer, class_names, settings.for_checkpoint(width, longest)
+    return Start(model, tokenizer, class_names, settings.for_checkpoint(width, longest))
 
 
 def freeze(model: TextClassifier, num_layers: int) -> None:

@@ -90,7 +90,7 @@ def learn(
     settings = settings.for_lesson(has_teacher)
     data = {"train": train.describe(), "validation": validation.describe()}
     with current.training(settings, data) as (settings, resume):
-        model, tokenizer, class_names, settings = start(train, settings)
+        model, tokenizer, class_names, settings, vectors = start(train, settings)
         tables = (train, validation)
         classes = [encode_labels(each.labels, class_names, each.source) for each in tables]
         _announce(train, validation, class_names)
@@ -99,6 +99,10 @@ def learn(
         texts, held_out = (encoder.encode_all(table.examples()) for table in tables)
         encoder.tell_long(texts, held_out)
         make_plan = taught_plan if has_teacher else labelled_plan
+        if vectors is not None:
+            vectors.tell(
+                texts.token_ids.flat_values.numpy(), (tokenizer.start_id, tokenizer.end_id)
+            )
         plan = make_plan(model, texts, classes[0], tokenizer, settings)
         settings = settings.for_steps(plan.batches_per_epoch)
         batches = validation_batches(held_out, classes[1], len(class_names), tokenizer)

@@ -28,6 +28,11 @@ def has_spaces(texts: Sequence[str]) -> bool:
     return unspaced <= 0.1 * characters
 
 
+def is_unspaced(text: str) -> bool:
+    """Returns whether all characters of a text are of scripts without spaces between words."""
+    return bool(text) and len(_UNSPACED.findall(text)) == len(text)
+
+
 def learn_vocabulary(
     texts: Sequence[str],
     size: int = 8000,
