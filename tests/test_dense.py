@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from layer_checks import floats
+from layer_checks import check_behaviour, floats
 from regard.layers.dense import Dense
 
 B, T, D, F = 2, 3, 5, 7
@@ -25,3 +25,7 @@ def test_product_and_bias_are_neighbours_in_the_graph():
     operations = call.get_concrete_function().graph.get_operations()
     (bias,) = (operation for operation in operations if operation.type == "BiasAdd")
     assert bias.inputs[0].op.type == "MatMul"
+
+
+def test_keeps_the_layer_checks():
+    check_behaviour(Dense(F, activation="tanh"), {"inputs": floats(B, T, D)})

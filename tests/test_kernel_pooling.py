@@ -63,6 +63,13 @@ def test_against_numpy(kernel, width):
     np.testing.assert_allclose(outputs, weights @ value, atol=1e-5)
 
 
+def test_pooling_by_hand():
+    """The mean is 3, so that u is 3/4, 1/4 and 1, and the weights stand as 7 to 15 to 0."""
+    x, is_real = np.array([[[0.0], [2.0], [7.0], [99.0]]]), np.array([[True, True, True, False]])
+    layer = KernelPooling("epanechnikov", width=4.0)
+    np.testing.assert_allclose(layer(x, padding_mask=is_real), [[15 / 22 * 2]], rtol=1e-6)
+
+
 @pytest.mark.parametrize("kernel", FORMULAS)
 def test_pooling_against_numpy(kernel):
     x = floats(B, S, D)

@@ -9,8 +9,8 @@ from keras import ops
 from layer_checks import HE_NORMAL, check_layer, floats
 from regard.layers import HierarchicalAttention, MemoryRead
 
-B, S, D, E, K = 3, 7, 11, 13, 3
-P, T, U = 5, 2, 4  # sentences, words, units
+B, S, D, E, K = 3, 7, 11, 13, 5
+P, T, U = 5, 2, 7  # sentences, words, units
 IS_REAL = np.arange(S) < np.array([[7], [3], [0]])  # (B, S), the last all padding
 WORDS = np.arange(T) < np.array([[2, 1, 2, 1, 2], [1, 2, 0, 0, 0], [0, 0, 0, 0, 0]])[..., None]
 
@@ -83,6 +83,31 @@ def level(x, mask, encoder, attention):
     scores = np.tanh(states @ kernel + bias) @ ops.convert_to_numpy(attention.query)[:, 0]
     shares = softmax(scores, mask)
     return shares @ states, shares
+
+
+def of_the_vector_alone(encoder, width):
+    """Sets weights with which both directions give tanh of a vector's first number."""
+    kernel, bias = np.zeros((width, 3)), np.zeros((2, 3))
+    kernel[0, 2], bias[0, 0] = 1, -50  # the update gate stays shut, so that nothing is remembered
+    encoder.set_weights([kernel, np.zeros((1, 3)), bias] * 2)
+
+
+def test_a_document_by_hand():
+    layer = HierarchicalAttention(units=1)
+    x = np.arctanh([[[0.6, 0.0], [0.2, 0.9]]])[..., None]  # (1, P, T, 1)
+    layer(x)
+    of_the_vector_alone(layer.word_encoder, 1)
+    of_the_vector_alone(layer.sentence_encoder, 2)
+    # tanh(0.6) c = log 3, so that of the first sentence the words weigh 3/4 and 1/4. The second has
+    # one word. Sentences weigh the same.
+    layer.word_attention.set_weights([np.eye(2), np.zeros(2), [[np.log(3) / np.tanh(0.6)], [0]]])
+    layer.sentence_attention.set_weights([np.zeros((2, 2)), np.zeros(2), np.ones((2, 1))])
+    mask = np.array([[[True, True], [True, False]]])
+    of_words, of_sentences = layer.attention_weights(x, mask)
+    np.testing.assert_allclose(of_words, [[[0.75, 0.25], [1, 0]]], atol=1e-6)
+    np.testing.assert_allclose(of_sentences, [[0.5, 0.5]], atol=1e-6)
+    expected = (np.tanh(0.45) + np.tanh(0.2)) / 2
+    np.testing.assert_allclose(layer(x, padding_mask=mask), [[expected] * 2], rtol=1e-5)
 
 
 def test_documents_against_numpy():

@@ -126,18 +126,18 @@ def _look(path: str, member: str | None) -> VectorFile:
             f"{where} is a model of fastText, not word vectors as text. Take the .vec file that "
             "comes with it."
         )
-    lines = head.removeprefix(b"\xef\xbb\xbf").split(b"\n")
-    if len(head) == HEAD:
+    first, *lines = head.removeprefix(b"\xef\xbb\xbf").split(b"\n")
+    if lines and len(head) == HEAD:
         lines.pop()  # it need not be whole
-    count, width = _header(lines[0])
-    widths = Counter(filter(None, map(_width, lines if count is None else lines[1:])))
+    count, width = _header(first)
+    widths = Counter(filter(None, map(_width, [first, *lines] if count is None else lines)))
     if widths:
         width, is_binary = widths.most_common(1)[0][0], False
     elif count is not None and _is_binary(head, width):
         is_binary = True
     else:
         raise UserError(
-            f"{where} holds no word vectors: {_FORM}. Received: {_shown(lines[0])}. Name a file of "
+            f"{where} holds no word vectors: {_FORM}. Received: {_shown(first)}. Name a file of "
             "GloVe or word2vec."
         )
     if width < 2:

@@ -158,6 +158,31 @@ def read_lines(path):
         list(stream_lines(file, None))
 
 
+def word_vectors():
+    import zipfile
+
+    words = ("the", "Paris", ". . .", "caf\u00e9", "of")
+    text = "".join(f"{word} {n} -0.5 1e-{n}\n" for n, word in enumerate(words)).encode()
+    binary = b"".join(word.encode() + b" " + b"\0\0\x80?" * 3 + b"\n" for word in words)
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("glove.3d.txt", text)
+    return {
+        "a.txt": text,
+        "b.vec": b"5 3\n" + text,
+        "c.bin": b"5 3\n" + binary,
+        "d.zip": archive.getvalue(),
+        "e.txt.gz": gzip.compress(text),
+    }
+
+
+def read_word_vectors(path):
+    from regard.recipes.data.word_vectors import read_vectors
+    from regard.recipes.tokenizers.words import Words
+
+    read_vectors(str(path), Words().token_of, {"the", "paris"}, num_others=2)
+
+
 # Settings.
 
 
@@ -478,6 +503,7 @@ PARSERS = {
     "tmx, fastText": Parser(marked_texts, read_table, user_errors),
     "compressed": Parser(compressed, read_table, user_errors),
     "lines": Parser(lines, read_lines, user_errors),
+    "word vectors": Parser(word_vectors, read_word_vectors, user_errors),
     "yaml": Parser(yaml_files, read_yaml, user_errors),
     "TF_CONFIG": Parser(tf_config, read_tf_config, user_errors),
     "run.json": Parser(run_json, read_run_json, user_errors),
