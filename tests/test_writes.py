@@ -18,6 +18,7 @@ EXCEPTIONS = {
     "recipes.data.sheet_writing: Workbook": "written by the next, its rows in a file of openpyxl's",
     "recipes.data.sheet_writing: self.book.save": "into a file of `disk.create`",
     "recipes.data.sheets: zipfile.ZipFile": "to read from",
+    "recipes.data.vector_files: zipfile.ZipFile": "to read from",
     "recipes.data.writing: gzip.GzipFile": "into a file of `disk.create`",
     "recipes.images.other_formats: rgb.save": "into memory",
     "recipes.runs.drawing: figure.savefig": "into a file of `disk.create`",
