@@ -100,8 +100,9 @@ def test_a_document_by_hand():
     of_the_vector_alone(layer.sentence_encoder, 2)
     # tanh(0.6) c = log 3, so that of the first sentence the words weigh 3/4 and 1/4. The second has
     # one word. Sentences weigh the same.
-    layer.word_attention.set_weights([np.eye(2), np.zeros(2), [[np.log(3) / np.tanh(0.6)], [0]]])
-    layer.sentence_attention.set_weights([np.zeros((2, 2)), np.zeros(2), np.ones((2, 1))])
+    layer.word_attention.dense.kernel.assign(np.eye(2))
+    layer.word_attention.query.assign([[np.log(3) / np.tanh(0.6)], [0]])
+    layer.sentence_attention.query.assign([[0], [0]])
     mask = np.array([[[True, True], [True, False]]])
     of_words, of_sentences = layer.attention_weights(x, mask)
     np.testing.assert_allclose(of_words, [[[0.75, 0.25], [1, 0]]], atol=1e-6)
