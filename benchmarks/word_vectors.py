@@ -24,7 +24,7 @@ from scipy.sparse.linalg import svds
 
 import regard
 from regard.recipes.pretraining.data import read_texts
-from regard.recipes.tokenizers.words import Words
+from regard.recipes.tokenizers.whole_words import Words
 
 WIDTH, WINDOW, FEWEST = 100, 5, 2  # numbers of a vector, words on either side, times that it comes
 SMOOTHING = 0.75  # power of the counts of contexts: Levy et al., section 3.1

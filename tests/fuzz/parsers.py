@@ -178,7 +178,7 @@ def word_vectors():
 
 def read_word_vectors(path):
     from regard.recipes.data.word_vectors import read_vectors
-    from regard.recipes.tokenizers.words import Words
+    from regard.recipes.tokenizers.whole_words import Words
 
     read_vectors(str(path), Words().token_of, {"the", "paris"}, num_others=2)
 
