@@ -16,7 +16,6 @@ from .files import HEAD, check_file, open_binary
 FASTTEXT_MODEL = (793712314).to_bytes(4, "little")  # fastText, fasttext.cc
 WIDEST = 2**13  # numbers of a word
 _DAMAGED = (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError)
-_FORM = "each line must have a word and its numbers, with spaces between"
 
 
 class VectorFile(NamedTuple):
@@ -119,33 +118,37 @@ def _members(path: str) -> list[str]:
 def _look(path: str, member: str | None) -> VectorFile:
     """Tells the form of a file by its first lines."""
     with _open(path, member) as stream:
-        head = stream.read(HEAD)
+        head = stream.read(HEAD).removeprefix(b"\xef\xbb\xbf")
     where = path if member is None else f"{path}/{member}"
     if head.startswith(FASTTEXT_MODEL):
         raise UserError(
             f"{where} is a model of fastText, not word vectors as text. Take the .vec file that "
             "comes with it."
         )
-    first, *lines = head.removeprefix(b"\xef\xbb\xbf").split(b"\n")
-    if lines and len(head) == HEAD:
+    width, count, is_binary = _form(head)
+    if width < 2:
+        received = _shown(head.partition(b"\n")[0])
+        if width:
+            received = "1 number a word; is it a list of words and how often each occurs?"
+        raise UserError(
+            f"{where} holds no word vectors: each line must have a word and its numbers, with "
+            f"spaces between. Name a file of GloVe or word2vec. Received: {received}"
+        )
+    return VectorFile(path, member, width, count, is_binary)
+
+
+def _form(head: bytes) -> tuple[int, int | None, bool]:
+    """Returns width, count and form as `VectorFile` has them; a width of 0 if these are none."""
+    first, *lines = head.split(b"\n")
+    if lines and len(head) >= HEAD - 3:
         lines.pop()  # it need not be whole
     count, width = _header(first)
     widths = Counter(filter(None, map(_width, [first, *lines] if count is None else lines)))
     if widths:
-        width, is_binary = widths.most_common(1)[0][0], False
-    elif count is not None and _is_binary(head, width):
-        is_binary = True
-    else:
-        raise UserError(
-            f"{where} holds no word vectors: {_FORM}. Received: {_shown(first)}. Name a file of "
-            "GloVe or word2vec."
-        )
-    if width < 2:
-        raise UserError(
-            f"{where} holds no word vectors: {_FORM}. Received: {width} number a word; is it a list"
-            " of words and how often each occurs?"
-        )
-    return VectorFile(path, member, width, count, is_binary)
+        return widths.most_common(1)[0][0], count, False
+    return (
+        (width, count, True) if count is not None and _is_binary(head, width) else (0, None, False)
+    )
 
 
 def _header(line: bytes) -> tuple[int | None, int]:

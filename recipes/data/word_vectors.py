@@ -61,32 +61,46 @@ def read_vectors(
     Raises:
         UserError: If it is no such file.
     """
-    file = find_vectors(source)
-    vectors, exact = {}, set()
-    num_records = num_damaged = num_repeated = 0
+    file, chosen = find_vectors(source), _Chosen(wanted, num_others)
     with open_vectors(file) as stream:
         for record in _records(stream, file):
-            num_records += 1
+            chosen.num_records += 1
             word = None if record is None else _decoded(record[0])
             if word is None or _is_number_behind(word):
-                num_damaged += 1
-                continue
-            token = token_of(word)
-            if token is None or not (token in wanted or token in vectors or num_others):
-                continue
-            if token in vectors and (token in exact or token != word):
-                num_repeated += token == word
-                continue
-            vector = _vector(record[1])
-            if vector is None:
-                num_damaged += 1
-                continue
-            num_others -= token not in wanted and token not in vectors
-            vectors[token] = vector
-            if token == word:
-                exact.add(token)
-    missing = max(0, (file.count or 0) - num_records)
-    return WordVectors(file, vectors, num_damaged, num_repeated, missing)
+                chosen.num_damaged += 1
+            elif chosen.wants(token := token_of(word)):
+                chosen.take(token, word, record[1])
+    num_missing = max(0, (file.count or 0) - chosen.num_records)
+    return WordVectors(file, chosen.vectors, chosen.num_damaged, chosen.num_repeated, num_missing)
+
+
+class _Chosen:
+    """Holds the vectors that were taken so far, as `read_vectors` takes them."""
+
+    def __init__(self, wanted: Collection[str], num_others: int):
+        self.wanted, self.num_others = wanted, num_others
+        self.vectors: dict[str, np.ndarray] = {}
+        self.exact: set[str] = set()  # tokens whose vector is that of a word written like them
+        self.num_records = self.num_damaged = self.num_repeated = 0
+
+    def wants(self, token: str | None) -> bool:
+        if token is None:
+            return False
+        return token in self.wanted or token in self.vectors or self.num_others > 0
+
+    def take(self, token: str, word: str, numbers: list[bytes] | bytes) -> None:
+        is_exact = word == token
+        if token in self.vectors and (token in self.exact or not is_exact):
+            self.num_repeated += is_exact
+            return
+        vector = _vector(numbers)
+        if vector is None:
+            self.num_damaged += 1
+            return
+        self.num_others -= token not in self.wanted and token not in self.vectors
+        self.vectors[token] = vector
+        if is_exact:
+            self.exact.add(token)
 
 
 def _decoded(word: bytes) -> str | None:
