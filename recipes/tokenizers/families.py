@@ -73,6 +73,7 @@ def _byte_pairs(files, pieces, names) -> Tokenizer:
 
 
 def _unigram(pieces, unknown_id, steps, before=()) -> Tokenizer:
+    """Makes a tokenizer of SentencePiece's pieces, normalizers and pre-tokenizers."""
     backend = Tokenizer(models.Unigram(pieces.vocabulary, unknown_id, byte_fallback=False))
     if steps:
         backend.normalizer = normalizers.Sequence(steps)
@@ -82,6 +83,7 @@ def _unigram(pieces, unknown_id, steps, before=()) -> Tokenizer:
 
 
 def _words(files, by_spaces: bool = True) -> list:
+    """Makes what splits words, each with the mark of a space before it."""
     scheme = "always" if files.flag("add_prefix_space", True) else "never"
     metaspace = pre_tokenizers.Metaspace(replacement=SPACE, prepend_scheme=scheme)
     return [pre_tokenizers.WhitespaceSplit(), metaspace] if by_spaces else [metaspace]
@@ -134,6 +136,7 @@ def _as_fairseq(pieces: list, names: SpecialTokens) -> list:
 
 
 def _as_camembert(pieces: list, names: SpecialTokens) -> list:
+    """Numbers pieces as CamemBERT's own fairseq does, with places that are not used."""
     own = (f"<s>NOTUSED {names.pad} </s>NOTUSED {names.unk}").split(" ")
     first = [*((name, 0.0) for name in own), ("<unk>NOTUSED", -100.0)]
     return [*first, *pieces[1:], (names.mask, 0.0)]

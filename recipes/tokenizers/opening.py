@@ -41,6 +41,7 @@ class FamilyFiles(CheckpointFiles):
         super().__init__(directory)
 
     def special_tokens(self) -> tuple[SpecialTokens, list[AddedToken]]:
+        """Returns what the base class does, with the mask as the family has it."""
         names, tokens = super().special_tokens()
         given = {token.content for token in self._added_tokens(())}
         is_named = isinstance(self.settings.get("mask_token"), dict)
