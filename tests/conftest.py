@@ -19,7 +19,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in the background of
 # What takes longest begins first, so that no process is left alone with it at the end.
 HEAVY = (
     *("workers", "distribution", "runs", "resuming", "fitting_from_checkpoint", "demo", "cli"),
-    *("cli_images", "text", "images", "translation", "pretraining", "serving", "pairs"),
+    *("tutorial", "cli_images", "text", "images", "translation", "pretraining", "serving", "pairs"),
     *("translation_runs_interop", "tokenizers_interop", "models_interop", "translation_interop"),
 )
 

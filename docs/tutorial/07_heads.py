@@ -34,7 +34,8 @@ for num_heads in (1, 2):
     right = model.predict(texts[2500:], verbose=0).argmax(-1) == targets[2500:]
     shares[num_heads] = right.mean((0, 1))  # of the letters before, of those after
     maps[num_heads] = ops.mean(attention.attention_weights(states(texts[2500:])), axis=0)
-    print(f"heads {num_heads}: before {shares[num_heads][0]:.2f}, after {shares[num_heads][1]:.2f}")
+    better, worse = sorted(shares[num_heads])[::-1]
+    print(f"heads: {num_heads}; of one question {better:.2f} right, of the other {worse:.2f}")
 
 figure, axes = panels(3, height=2.5)
 places = list("12345678")

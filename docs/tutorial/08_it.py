@@ -66,7 +66,6 @@ is_referent = tokens == targets
 is_noun = np.isin(tokens, [ids[word] for word in ANIMALS + PLACES])
 follows = (from_it * is_referent[:, None, None]).sum(-1)[test].mean(0)  # (L, N)
 other = (from_it * (is_noun & ~is_referent)[:, None, None]).sum(-1)[test].mean(0)
-layer, head = np.unravel_index(follows.argmax(), follows.shape)
 
 whole, silenced = accuracy(), {}
 for number, block in enumerate([*first.blocks, *second.blocks]):
@@ -79,11 +78,11 @@ for number, block in enumerate([*first.blocks, *second.blocks]):
     kernel.assign(kept)
 
 print(f"understood: {whole:.2f} of 400 new sentences")
-for number, each in np.ndindex(2, 2):
-    mark = "  <- follows it" if (number, each) == (layer, head) else ""
+for number in range(2):
+    least = min(silenced[number, 0], silenced[number, 1])
     print(
-        f"layer {number + 1}, head {each + 1}: reads the right noun {follows[number, each]:.2f}, "
-        f"the other {other[number, each]:.2f}; without it {silenced[number, each]:.2f}{mark}"
+        f"layer {number + 1}: a head reads the right noun {follows[number].max():.2f}, "
+        f"the other {other[number].max():.2f}; without one head {least:.2f} are understood"
     )
 
 figure, axes = panels(rows=2, height=3.4)
@@ -92,7 +91,7 @@ for panel, adjective in zip(axes, ("tired", "wide"), strict=True):
     read = from_it[sentences.index(sentence)].reshape(4, 13)[:, : len(sentence)]
     names = [f"layer {number // 2 + 1}, head {number % 2 + 1}" for number in range(4)]
     heat_map(panel, read, f"what “it” reads: too {adjective}", names, sentence, most=1)
-    panel.tick_params(axis="x", rotation=0)
+    panel.set_xticks(range(len(sentence)), sentence, rotation=0, ha="center")
     panel.get_xticklabels()[7].set(color=BLUE, fontweight="bold")
     panel.axhline(1.5, color=INK, linewidth=0.5)
 save(figure, "it")

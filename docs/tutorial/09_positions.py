@@ -51,5 +51,5 @@ axes[1].imshow(move(5), cmap="RdBu_r", vmin=-1, vmax=1)
 label(axes[1], "from p to p + 5", "dimension", "dimension")
 for place, colour in ((60, GREY), (100, ORANGE), (140, BLUE)):
     axes[2].plot(np.arange(-50, 51), products[place, place - 50 : place + 51], color=colour)
-label(axes[2], "products, of p = 60, 100, 140", "distance")
+label(axes[2], "dot products", "distance from p = 60, 100, 140")
 save(figure, "positions")

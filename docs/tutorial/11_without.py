@@ -8,6 +8,7 @@ from regard.layers import FeedForward, LayerNorm, MultiHeadAttention, sinusoids
 
 LENGTH, WIDTH = 8, 32
 bits = np.random.default_rng(1).integers(0, 2, (3000, LENGTH, 3))  # each word is three bits
+words = 2.0 * bits - 1  # as the network sees them: -1 and 1
 before = np.roll(bits, 1, axis=1)  # at every position, the word before it (in a ring)
 
 
@@ -28,8 +29,8 @@ def learn(targets, rate, epochs, **options):
     model = keras.Model(whole.input, whole.output[0])
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.Adam(rate), loss, metrics=["accuracy"], jit_compile=False)
-    fitted = model.fit(bits, targets, epochs=epochs, batch_size=50, verbose=0)
-    return fitted.history["accuracy"], np.array(whole(bits[:50])[1])
+    fitted = model.fit(words, targets, epochs=epochs, batch_size=50, verbose=0)
+    return fitted.history["accuracy"], np.array(whole(words[:50])[1])
 
 
 def likeness(states):
@@ -38,10 +39,10 @@ def likeness(states):
     return float(np.einsum("btd,bsd->bts", units, units).mean())
 
 
-# Has the word before an odd number of bits? Attention fetches the word; the MLP must compute.
+# Has the word before an odd number of ones? Attention fetches the word; something must compute.
 is_odd = before.sum(-1) % 2
 computed = {
-    name: learn(is_odd, 6e-3, 7, layers=1, mlp=mlp)[0]
+    name: learn(is_odd, 6e-3, 9, layers=1, mlp=mlp)[0]
     for name, mlp in (("whole", True), ("without MLP", False))
 }
 # Which of the eight words was before? It need but be fetched, through three blocks.

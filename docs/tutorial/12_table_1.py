@@ -1,11 +1,12 @@
 """Table 1: how far apart the ends of a text are, in steps; and what a layer costs as texts grow."""
 
 import csv
+from pathlib import Path
 
 import keras
 import numpy as np
 import tensorflow as tf
-from drawing import BLUE, FOLDER, GREEN, GREY, ORANGE, label, panels, save
+from drawing import BLUE, GREEN, GREY, ORANGE, label, panels, save
 
 from regard.layers import MultiHeadAttention
 
@@ -45,7 +46,7 @@ for name, steps in paths.items():
     print(f"{name}: {steps}")
 
 # What was measured by benchmarks/layer_types.py, a step of training; see the page.
-with open(FOLDER.parent / "table_1.csv", newline="") as file:
+with Path(__file__).with_name("table_1.csv").open(newline="") as file:
     rows = list(csv.DictReader(file))
 kinds = list(dict.fromkeys(row["layer"] for row in rows))
 figure, axes = panels(3, width=7.6, height=2.5)
@@ -65,6 +66,6 @@ for panel, column, title in (
 for kind in kinds:
     axes[0].bar(kind.replace(" ", "\n"), paths[kind], color=colours[kind])
     axes[0].text(kind.replace(" ", "\n"), paths[kind] + 1, paths[kind], ha="center", fontsize=8)
-label(axes[0], f"steps between the ends of {LENGTH} words")
+label(axes[0], f"steps, of {LENGTH} words")
 axes[0].tick_params(axis="x", labelsize=6)
 save(figure, "table_1")

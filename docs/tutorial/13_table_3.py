@@ -1,8 +1,9 @@
 """Table 3 in small: the Transformer with other heads, keys, widths and dropout."""
 
 import csv
+from pathlib import Path
 
-from drawing import BLUE, FOLDER, GREY, label, panels, save
+from drawing import BLUE, GREY, label, panels, save
 from transformer import VARIANTS, transformer
 
 sizes = {name: transformer(4000, **options).count_params() for name, options in VARIANTS.items()}
@@ -10,7 +11,7 @@ for name, size in sizes.items():
     print(f"{name}: {size} weights")
 
 # What was measured by benchmarks/transformer_variations.py on Multi30k; see the page.
-with open(FOLDER.parent / "table_3.csv", newline="") as file:
+with Path(__file__).with_name("table_3.csv").open(newline="") as file:
     rows = {row["variant"]: row for row in csv.DictReader(file)}
 figure, axes = panels(2, height=2.3, sharey=True)
 names = list(VARIANTS)[::-1]

@@ -44,8 +44,9 @@ pair["decoder_token_ids"] = np.array([[0, *(IDS[word] for word in translation.sp
 of_source, of_target, across = (
     layer for layer in model.layers if isinstance(layer, MultiHeadAttention)
 )
-given = keras.Model(model.inputs, [of_source.input, of_target.input, across.input])
-(x, real), y, (query, memory, _) = given(list(pair.values()))
+inputs = {each.name: each for each in model.inputs}
+given = keras.Model(inputs, [of_source.input, of_target.input, across.input])
+(x, real), y, (query, memory, _) = given(pair)
 maps = {
     "encoder": of_source.attention_weights(x, padding_mask=real),
     "decoder": of_target.attention_weights(y, causal=True),

@@ -50,7 +50,7 @@ for number in range(160):
 seer = regard.fit_images(
     FOLDER / "discs",
     output=FOLDER / "seer",
-    **{"preset": "vit_mini_conv", "image_size": 32, "patch_size": 4, "epochs": 3, "batch_size": 16},
+    **{"preset": "vit_compact", "epochs": 3, "batch_size": 16},
 )
 picture = FOLDER / "discs" / "red" / "158.png"
 seen = seer.attention(picture)

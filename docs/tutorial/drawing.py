@@ -37,7 +37,9 @@ def heat_map(axes, weights, title, reads=None, is_read=None, most=None):
     for names, axis in ((is_read, axes.xaxis), (reads, axes.yaxis)):
         axis.set_ticks(range(len(names or ())), names or ())
     if is_read and max(map(len, is_read)) > 2:
-        axes.tick_params(axis="x", rotation=60)
+        axes.set_xticks(
+            range(len(is_read)), is_read, rotation=60, ha="right", rotation_mode="anchor"
+        )
 
 
 def save(figure, name):

@@ -1,7 +1,5 @@
-"""Learns sentiment from your own CSV with columns `text` and `label`; a SavedModel of raw texts.
-
-python sentiment.py reviews.csv served/sentiment/1
-"""
+"""Learns sentiment from a CSV with columns `text` and `label`; saves a SavedModel of raw texts."""
+# python sentiment.py reviews.csv served/sentiment/1
 
 import csv
 import sys

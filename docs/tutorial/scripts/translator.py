@@ -1,7 +1,5 @@
-"""Learns to translate from lines `source TAB target`; saves a SavedModel of raw texts.
-
-python translator.py pairs.tsv served/translator/1
-"""
+"""Learns to translate from lines `source TAB target`; saves a SavedModel of raw texts."""
+# python translator.py pairs.tsv served/translator/1
 
 import sys
 
@@ -15,9 +13,8 @@ from regard.models.decoding import beam_search
 with open(sys.argv[1], encoding="utf-8") as file:
     rows = [line.rstrip("\n").split("\t") for line in file]
 pairs = np.array([(source, f"{target} [end]") for source, target, *_ in rows])
-# One vocabulary for both. For Chinese and the like: split="character".
 vectorize = keras.layers.TextVectorization(8000, "lower", output_sequence_length=40)
-vectorize.adapt(pairs.ravel())
+vectorize.adapt(pairs.ravel())  # one vocabulary for both; for Chinese: split="character"
 words = vectorize.get_vocabulary()
 source, target = np.array(vectorize(pairs[:, 0])), np.array(vectorize(pairs[:, 1]))
 inputs = {"encoder_token_ids": source, "encoder_padding_mask": source > 0}  # 0 is padding

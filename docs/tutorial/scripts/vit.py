@@ -1,7 +1,5 @@
-"""Learns to tell pictures apart from your own folder, one folder inside for each class.
-
-python vit.py flowers served/flowers/1      a SavedModel of the bytes of image files
-"""
+"""Learns classes of pictures, a folder for each; saves a SavedModel of bytes of image files."""
+# python vit.py flowers served/vit/1
 
 import sys
 
