@@ -24,8 +24,7 @@ scores = dot_product_scores(query, key)  # how well each headline fits each ques
 weights = ops.convert_to_numpy(masked_softmax(scores))[0, 0]  # (3, 6): each row sums to 1
 
 for question, row in zip(QUESTIONS, weights, strict=True):
-    best = row.argmax()
-    print(f"{question}: {row.round(2)}", "" if row[0] == row[2] else list(HEADLINES)[best])
+    print(f"{question}: {row.round(2)}")
 
 figure, axes = panels(3, height=2.7)
 for panel, question, row in zip(axes, QUESTIONS, weights, strict=True):
