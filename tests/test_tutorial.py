@@ -1,7 +1,6 @@
 """The tutorial: its chapters run and draw, what its pages quote is so, and its scripts serve."""
 
 import csv
-import os
 import re
 import runpy
 import sys
@@ -183,7 +182,7 @@ def test_the_whole_transformer(read, capsys):
     assert np.triu(decoder, 1).max() == 0  # no word that comes later
 
 
-@pytest.mark.skipif("REGARD_TUTORIAL" not in os.environ, reason="REGARD_TUTORIAL=all runs it")
+@pytest.mark.slow
 def test_the_recipes(read, capsys):  # 40 s; the recipes have tests of their own
     chapter = read("15_recipes", capsys)
     assert chapter["answer"].label == "positive" and chapter["seen"].title == "red"
