@@ -53,13 +53,16 @@ figure, axes = panels(3, width=7.6, height=2.5)
 colours = dict(zip(kinds, (GREY, GREEN, ORANGE, BLUE), strict=True))
 for panel, column, title in (
     (axes[1], "seconds", "time, × that of 256"),
-    (axes[2], "mebibytes", "memory, × that of 256"),
+    (axes[2], "mebibytes", "memory, MiB"),
 ):
     for kind in kinds:
         tokens, costs = np.array(
             [(float(row["tokens"]), float(row[column])) for row in rows if row["layer"] == kind]
         ).T
-        panel.plot(tokens, costs / costs[0], "o-", markersize=3, color=colours[kind])
+        if column == "seconds":
+            panel.plot(tokens, costs / costs[0], "o-", markersize=3, color=colours[kind])
+        elif "attention" in kind:  # of the others there is too little to be measured so
+            panel.plot(tokens, costs, "o-", markersize=3, color=colours[kind])
     label(panel, title, "words")
     panel.set_xscale("log", base=2)
     panel.set_yscale("log", base=2)
