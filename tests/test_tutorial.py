@@ -254,6 +254,7 @@ def test_a_vit_on_your_own_folder(served, tmp_path):
     assert list(found["label"].numpy()) == [b"red", b"blue"]
 
 
+@pytest.mark.slow
 def test_a_translator(served, tmp_path):
     from phrases import write_pairs
 
