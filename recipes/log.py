@@ -7,12 +7,18 @@ takes them instead, with the level that it has configured.
 
 import logging
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 from .names import one_line, printable
 
 logger = logging.getLogger("regard")
 
 DEFAULT_LEVEL = logging.INFO - 1  # shows INFO; nobody else's, so it tells that no level was set
+# Rooms whose lines tell how far a training is and where it runs, not what it learns from.
+PROGRESS = ("attention", "cli", "devices", "runs", "training")
 
 
 class OneLine(logging.Formatter):
@@ -54,3 +60,35 @@ def show_lines() -> None:
         logger.setLevel(DEFAULT_LEVEL)
         logger.addFilter(is_wanted)
     logger.addHandler(FallbackHandler())
+
+
+@contextmanager
+def heard() -> Iterator[list[str]]:
+    """Lists what is said meanwhile, in this thread, of data and of what is done with it."""
+    said, thread = [], threading.get_ident()
+
+    def listen(record: logging.LogRecord) -> bool:
+        if record.thread == thread and Path(record.pathname).parent.name not in PROGRESS:
+            said.append(one_line(record.getMessage()))
+        return True
+
+    logger.filters.insert(0, listen)  # before any that keeps lines from who does not want them
+    try:
+        yield said
+    finally:
+        logger.filters.remove(listen)
+
+
+@contextmanager
+def hushed() -> Iterator[None]:
+    """Keeps lines of this thread from everybody meanwhile."""
+    thread = threading.get_ident()
+
+    def is_other(record: logging.LogRecord) -> bool:
+        return record.thread != thread
+
+    logger.filters.insert(0, is_other)
+    try:
+        yield
+    finally:
+        logger.filters.remove(is_other)

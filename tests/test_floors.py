@@ -13,7 +13,7 @@ HOUSE = ("layers", "models", "recipes")
 # own; rooms of one floor, the tasks among them, do not import each other. A row is a module, or a
 # room with all that is in it; `recipes` by itself is the front door, `recipes/__init__.py`.
 FLOORS = (
-    ("recipes.errors", "recipes.names", "recipes.declarations", "recipes.tasks"),
+    ("recipes.errors", "recipes.names", "recipes.declarations", "recipes.pages", "recipes.tasks"),
     ("recipes.log",),
     ("layers",),
     ("models",),
@@ -23,7 +23,7 @@ FLOORS = (
     ("recipes.training",),
     ("recipes.runs",),
     ("recipes.attention", "recipes.serving"),
-    ("recipes.server",),
+    ("recipes.report", "recipes.server"),
     ("recipes.text", "recipes.pretraining", "recipes.images", "recipes.translation"),
     ("recipes.cli",),
     ("recipes",),

@@ -21,6 +21,7 @@ EXCEPTIONS = {
     "recipes.data.vector_files: zipfile.ZipFile": "to read from",
     "recipes.data.writing: gzip.GzipFile": "into a file of `disk.create`",
     "recipes.images.other_formats: rgb.save": "into memory",
+    "recipes.report.markup: image.save": "into memory",
     "recipes.runs.drawing: figure.savefig": "into a file of `disk.create`",
     "recipes.runs.workspaces: mkdtemp": "an empty directory with a name that nobody has",
     "recipes.serving.export: tf.saved_model.save": "TensorFlow's own; `watch` is called before it",

@@ -7,7 +7,7 @@ from ...models import disk
 from ..errors import UserError
 from ..runs.directories import file_written_aside
 from .arrays import AttentionArrays
-from .page import make_page
+from .page import PAGE_BYTES, make_page
 
 SUFFIXES = (".html", ".png")
 FRAME_HEIGHT = 900  # pixels, of the page within a notebook
@@ -28,9 +28,13 @@ class Attention(AttentionArrays):
         sizes = f"{num_layers} layers x {num_heads} heads x {length} tokens"
         return f"<Attention of {self.subject}: {self.title!r:.50}; {sizes}>"
 
-    def to_html(self) -> str:
-        """Returns a page that needs no network; its weights are rounded to what fits in 3 MB."""
-        return make_page(self)
+    def to_html(self, size: int = PAGE_BYTES) -> str:
+        """Returns a page that needs no network; its weights are rounded to what fits in `size`.
+
+        Args:
+            size: About the most bytes of the page. Defaults to 3 MB.
+        """
+        return make_page(self, size)
 
     def _repr_html_(self) -> str:
         # A frame of its own: the page's style and keys stay within, and its policy holds.

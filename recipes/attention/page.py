@@ -1,18 +1,16 @@
 """Writes one page, without network, on which people look at attention."""
 
 import base64
-import hashlib
-import html
 import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from string import Template
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from ..pages import fill_page
 from .arrays import AttentionArrays, Heads, Token
 from .packing import pack_all, pack_signed, pack_weights
 
@@ -23,30 +21,23 @@ WEB = Path(__file__).parent / "web"
 # Each uses what is above it.
 SCRIPTS = ("data", "state", "paint", "tokens", "lines", "matrix", "overview", "picture")
 SCRIPTS += ("said", "controls", "main")
+STYLES = ("theme.css", "page.css")  # what the pages of a run have in common, and its own
 
 
-def make_page(attention: AttentionArrays) -> str:
-    """Returns the page of what a model attends to, in HTML.
+def make_page(attention: AttentionArrays, size: int = PAGE_BYTES) -> str:
+    """Returns the page of what a model attends to, in HTML, of at most about `size` bytes.
 
-    All that comes from data stands in one JSON element, in which no markup can begin, and the
-    page's script shows it as text. The page's policy lets nothing else run, and nothing load.
+    All that comes from data stands in one JSON element, and the page's script shows it as text.
     """
     files = [(WEB / f"{name}.js").read_text(encoding="utf-8") for name in (*SCRIPTS, "start")]
     script = "".join(['(() => {\n"use strict";\n', *files, "})();\n"])
-    style = (WEB / "page.css").read_text(encoding="utf-8")
-    sources = {"script-src": _digest(script), "style-src": _digest(style), "img-src": "data:"}
-    rules = ["default-src 'none'", "base-uri 'none'", "form-action 'none'"]
-    rules += [f"{name} {source}" for name, source in sources.items()]
-    template = Template((WEB / "page.html").read_text(encoding="utf-8"))
-    room = PAGE_BYTES - len(script) - len(style)
-    return template.substitute(
-        policy="; ".join(rules),
-        title=html.escape(f"{attention.title} · regard attend"),
-        style=style,
-        sections=(WEB / "sections.html").read_text(encoding="utf-8"),
-        data=json.dumps(page_data(attention, room)).replace("<", "\\u003c"),
-        script=script,
+    style = "".join((WEB / name).read_text(encoding="utf-8") for name in STYLES)
+    template, sections = (
+        (WEB / name).read_text(encoding="utf-8") for name in ("page.html", "sections.html")
     )
+    data = page_data(attention, size - len(script) - len(style))
+    title = f"{attention.title} · regard attend"
+    return fill_page(template, title, style, script, data, sections=sections)
 
 
 def page_data(attention: AttentionArrays, room: int = PAGE_BYTES) -> dict[str, Any]:
@@ -113,7 +104,3 @@ def _picture(attention: AttentionArrays) -> dict[str, Any] | None:
     rows, columns = attention.grid
     source = f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
     return {"source": source, "rows": rows, "columns": columns}
-
-
-def _digest(text: str) -> str:
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

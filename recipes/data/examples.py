@@ -5,11 +5,13 @@ import json
 import re
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import replace
+from functools import wraps
 from typing import Any, ClassVar, Self
 
 from ..errors import UserError
+from ..log import heard
 from ..names import display_name
 
 SHOWN_WIDTH = 60  # terminal columns of an example in a message
@@ -29,6 +31,7 @@ class Examples:
     said_labels = False
     said_beside = None  # the training data that they were compared with
     is_held_out = False  # of the training data, to validate on
+    said = ()  # lines, while they were read; see `noting`
 
     def __len__(self) -> int:
         return len(getattr(self, self.COLUMNS[0]))
@@ -94,6 +97,23 @@ class LabelledExamples(Examples):
         counts = Counter(self.labels)
         class_counts = {name: counts[name] for name in self.class_names()}
         return {**super().describe(), "class_counts": class_counts}
+
+
+def noting(read: Callable) -> Callable:
+    """Makes a function that reads examples keep with them what it says of them.
+
+    Of several parts, the first has it. So it is known in a training that begins later.
+    """
+
+    @wraps(read)
+    def noted(*args: Any, **options: Any) -> Any:
+        with heard() as said:
+            examples = read(*args, **options)
+        first = examples[0] if isinstance(examples, tuple) else examples
+        vars(first)["said"] = (*first.said, *said)
+        return examples
+
+    return noted
 
 
 def folded(text: str) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 import tensorflow as tf
 
 from ..data.doubts import warn_of_labels
+from ..data.examples import noting
 from ..data.splitting import with_validation
 from ..errors import UserError
 from .batches import DECODERS_AT_ONCE
@@ -26,6 +27,7 @@ ROWS_AT_ONCE = 1024  # as many are waited for, that memory does not grow with th
 logger = logging.getLogger("regard")
 
 
+@noting
 def read_labelled_images(
     source: str | Path, which: str = "train", **reading: Any
 ) -> LabelledImages:
@@ -44,6 +46,7 @@ def read_labelled_images(
     return images
 
 
+@noting
 def read_train_and_validation(
     train: str | Path | LabelledImages,
     validation: str | Path | LabelledImages | float | None,

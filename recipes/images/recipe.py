@@ -21,6 +21,7 @@ from ...models import VisionTransformer
 from ..declarations import divided, takes
 from ..devices.strategy import check_batch
 from ..errors import UserError
+from ..report.classifier import Examined
 from ..runs.directories import default_output
 from ..runs.evaluation import encode_labels
 from ..runs.session import session
@@ -113,8 +114,11 @@ def fit_images(
         run = ImageRun(merged_float32(model), preprocessing, metadata)
         which = "last_epoch" if best is None else "best_epoch"
         probabilities = run.report(validation, validation_labels, {which: kept})
-        examined = (run, history, validation, validation_labels, probabilities)
-        current.write(run, history, lambda directory: write_image_report(directory, *examined))
+        examined = Examined(run, history, validation_labels, probabilities, run)
+        report = partial(
+            write_image_report, current=current, examined=examined, validation=validation
+        )
+        current.write(run, history, report)
     return run
 
 

@@ -1,6 +1,8 @@
 """Draws the mistakes that a classifier of images was surest of, beside what every report has."""
 
+import os
 from collections.abc import Sequence
+from functools import partial
 from math import ceil
 from pathlib import Path
 
@@ -11,6 +13,10 @@ from matplotlib.font_manager import FontProperties
 from PIL import Image
 
 from ..names import display_name
+from ..report.classifier import Examined, Parts, write_classifier_page
+from ..report.going_on import evaluation, example_of, go_on, words
+from ..report.markup import name, paragraph, picture
+from ..report.samples import MISTAKES_SHOWN, Sample, confident_mistakes, verdict
 from ..runs.drawing import (
     INK,
     drawable_names,
@@ -20,45 +26,76 @@ from ..runs.drawing import (
     with_codes,
 )
 from ..runs.report import write_report
+from ..runs.session import Session
+from ..tasks import TASKS
 from ..training.token_budget import mapped
 from .batches import user_of
 from .data import LabelledImages
 from .run import ImageRun
 
-MISTAKES_SHOWN = 16
 SMALL, LARGEST = 200, 500  # pixels: enlarged without smoothing; drawn smaller, for memory
 PATH_WIDTH, PATH_LINES = 42, 3  # characters
+THUMBNAIL = 240  # pixels: the longer side of a picture on the page
 
 
 def write_image_report(
-    directory: Path,
-    run: ImageRun,
-    history: Sequence[dict[str, float]],
-    validation: LabelledImages,
-    labels: np.ndarray,
-    probabilities: np.ndarray,
+    directory: Path, current: Session, examined: Examined, validation: LabelledImages
 ) -> None:
-    """Writes what every classifier's report has, and a sheet of the most confident mistakes.
-
-    The arguments are those of `write_report`, with the run and the validation images.
-    """
+    """Writes what every classifier's report has, and a sheet of the most confident mistakes."""
+    run, history, labels, probabilities, _ = examined
     write_report(directory, history, run.metrics, labels, probabilities)
-    worst = confident_mistakes(labels, probabilities)
+    worst = confident_mistakes(labels, probabilities, MISTAKES_SHOWN)
+    mistakes, pictures = validation.take(worst), []
     if worst:
-        mistakes = validation.take(worst)
-        figure = _mistakes(mistakes, labels[worst], probabilities[worst], run.class_names)
+        pictures = originals(mistakes)
+        titles = labels[worst], probabilities[worst]
+        figure = _mistakes(mistakes, pictures, *titles, run.class_names)
         save_figure(figure, directory / "mistakes.png")
 
+    def samples(rows: list[int]) -> list[Sample]:
+        return [
+            Sample(
+                verdict(labels[row], probabilities[row], run.class_names)
+                + _thumbnail(picture, validation.files[row]),
+                validation.read(row),
+            )
+            for row, picture in zip(rows, pictures, strict=False)
+        ]
 
-def confident_mistakes(labels: np.ndarray, probabilities: np.ndarray) -> list[int]:
-    """Returns the indices of the most confident mistakes, most confident first."""
-    score, predicted = probabilities.max(axis=1), probabilities.argmax(axis=1)
-    wrong = np.flatnonzero(predicted != labels)
-    return wrong[np.argsort(-score[wrong], kind="stable")][:MISTAKES_SHOWN].tolist()
+    parts = Parts(
+        samples,
+        partial(_sizes, run, validation),
+        partial(_steps, current, validation),
+        validation.is_held_out,
+    )
+    write_classifier_page(directory, current, examined, parts)
+
+
+def _thumbnail(pixels: np.ndarray, file: str) -> str:
+    """Returns a small picture with the name of its file."""
+    small = Image.fromarray(pixels)
+    small.thumbnail((THUMBNAIL, THUMBNAIL))
+    kind = "PNG" if max(pixels.shape) <= THUMBNAIL else "JPEG"
+    shown = picture(small, os.path.basename(file), kind)
+    return f'{shown}<p class="path">{name(file)}</p>'
+
+
+def _sizes(run: ImageRun, validation: LabelledImages) -> str:
+    height, width = run.preprocessor.height, run.preprocessor.width
+    return paragraph(f"The model reads every image as {width:,} × {height:,} pixels.")
+
+
+def _steps(current: Session, validation: LabelledImages) -> str:
+    files = [] if validation.contents is not None else validation.files
+    named = None if validation.is_held_out else current.asked.get("validation")
+    question = words(example_of(files, "IMAGE"))
+    measure = evaluation(current.output, named, "test-images")
+    return go_on(TASKS["images"], current.output, current.asked, question, [measure])
 
 
 def _mistakes(
     mistakes: LabelledImages,
+    pictures: Sequence[np.ndarray],
     labels: np.ndarray,
     probabilities: np.ndarray,
     class_names: Sequence[str],
@@ -73,7 +110,7 @@ def _mistakes(
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes in grid:
         axes.axis("off")
-    drawn = zip(originals(mistakes), paths, labels, probabilities, strict=True)
+    drawn = zip(pictures, paths, labels, probabilities, strict=True)
     for axes, (image, path, label, row) in zip(grid, drawn, strict=False):
         axes.imshow(image, interpolation="nearest" if max(image.shape) < SMALL else "antialiased")
         taken, share = shown[int(row.argmax())], row.max()

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..data.columns import choose_columns
-from ..data.examples import Examples
+from ..data.examples import Examples, noting
 from ..data.files import suffix_of
 from ..data.formats import open_table
 from ..data.lines import open_lines
@@ -35,6 +35,7 @@ class Texts(Examples):
     num_skipped: int = 0
 
 
+@noting
 def read_texts(sources: Any, **reading: Any) -> Texts:
     """Reads texts from files, TensorFlow Datasets, or memory.
 

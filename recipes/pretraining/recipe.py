@@ -23,7 +23,6 @@ from ..devices.strategy import check_batch
 from ..errors import UserError
 from ..runs.checkpoints import open_checkpoint
 from ..runs.directories import default_output
-from ..runs.report import write_learning_curves
 from ..runs.session import session
 from ..tokenizers.vocabulary import learn_vocabulary
 from ..tokenizers.wordpiece import WordPieceTokenizer
@@ -35,6 +34,7 @@ from ..training.tensorboard import tensorboard_logs
 from ..training.token_budget import TokenBudget
 from .batches import split_stretches, training_batches, validation_batches
 from .data import Texts, read_texts
+from .report import write_pretraining_report
 from .run import MaskedLMRun
 from .settings import PretrainingSettings, UnlabelledReading
 
@@ -118,8 +118,15 @@ def pretrain_text(
         metadata = current.metadata(settings)
         metrics = metrics_of(history[best_epoch - 1])
         run = MaskedLMRun(merged_float32(model), tokenizer, metadata, metrics)
-        curves = partial(write_learning_curves, history=history, metrics=metrics)
-        current.write(run, history, curves)
+        report = partial(
+            write_pretraining_report,
+            current=current,
+            run=run,
+            history=history,
+            texts=texts,
+            held_out=held_out,
+        )
+        current.write(run, history, report)
     return run
 
 

@@ -45,14 +45,19 @@ def write_config(path: Path, task: str, asked: Mapping[str, Any], settings: Mapp
     Sources that are no names, such as tables in memory, are left out, and the file says so.
     """
     values = {name: as_typed(value) for name, value in {**asked, **settings}.items()}
-    unnamed = sorted(name for name, value in values.items() if not _is_plain(value))
-    kept = {n: v for n, v in values.items() if v is not None and n not in unnamed}
+    lacking = unnamed(values)
+    kept = {n: v for n, v in values.items() if v is not None and n not in lacking}
     lines = [
         f"# Trains the same again: regard {TASKS[task].command} --config {CONFIG} --output RUN"
     ]
-    lines += [f"# {name}: was in memory; name a file" for name in unnamed]
+    lines += [f"# {name}: was in memory; name a file" for name in lacking]
     text = yaml.safe_dump(kept, sort_keys=False, allow_unicode=True, width=float("inf"))
     disk.write_text(path, "\n".join([*lines, text]))
+
+
+def unnamed(asked: Mapping[str, Any]) -> list[str]:
+    """Returns which of some sources and settings are no names, such as tables in memory."""
+    return sorted(name for name, value in asked.items() if not _is_plain(as_typed(value)))
 
 
 def as_typed(value: Any) -> Any:

@@ -32,6 +32,7 @@ from ..devices.strategy import (
 )
 from ..devices.worker_checks import begin_alike, gather
 from ..errors import WorkerLost
+from ..log import heard
 from ..settings import Settings
 from ..training.fit import set_seed
 from ..training.resuming import Resume
@@ -64,6 +65,7 @@ class Session:
         directory: The new run directory; None on all workers but the chief.
         state: The directory of the training's states.
         is_trained: Whether the last training that it has begun has come to its end.
+        said: What was said of the data, then or when it was read.
     """
 
     def __init__(self, task: str, output: Path, asked: Mapping[str, Any], stopping: Stopping):
@@ -74,6 +76,7 @@ class Session:
         self.directory: Path | None = None
         self.state = state_directory(output)
         self.is_trained = False
+        self.said: list[str] = []
         self._trainings = 0
 
     @contextmanager
@@ -181,8 +184,12 @@ def session(
     forget_written(output)
     check_output(output, RUN_CONTENTS, overwrite)
     open_devices(settings.strategy)  # before the data is read, for that may use TensorFlow
-    with Stopping() as stopping:  # after that, for TensorFlow takes SIGTERM for itself
-        current = Session(task, output, asked_for(asked or {}), stopping)
+    asked = asked or {}
+    # After that, for TensorFlow takes SIGTERM for itself.
+    with Stopping() as stopping, heard() as said:
+        said += (line for each in asked.values() for line in getattr(each, "said", ()))
+        current = Session(task, output, asked_for(asked), stopping)
+        current.said = said
         with (
             saying_how_to_go_on(current),
             _directory(output, overwrite, settings.strategy) as current.directory,

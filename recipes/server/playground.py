@@ -174,7 +174,7 @@ def _files(models: Sequence[Shown]) -> dict[str, tuple[str, str]]:
     page = Template((WEB / "page.html").read_text("utf-8")).substitute(attention=sections)
     scripts = [attention_page.WEB / f"{name}.js" for name in attention_page.SCRIPTS]
     scripts += [WEB / f"{name}.js" for name in SCRIPTS]
-    styles = [attention_page.WEB / "page.css", WEB / "page.css"]
+    styles = [*(attention_page.WEB / name for name in attention_page.STYLES), WEB / "page.css"]
     script = "".join(path.read_text("utf-8") for path in scripts)
     return {
         "/": (page, "text/html"),

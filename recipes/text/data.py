@@ -7,7 +7,7 @@ from typing import Any
 
 from ..data.columns import choose_columns
 from ..data.doubts import warn_of_labels
-from ..data.examples import LabelledExamples, folded
+from ..data.examples import LabelledExamples, folded, noting
 from ..data.rows import Table, names_of, read_rows, with_joined
 from ..data.sources import open_tables
 from ..data.splitting import with_validation
@@ -66,6 +66,7 @@ class LabelledTexts(LabelledExamples):
 
 
 @takes(TextReading)
+@noting
 def read_labelled_texts(source: Any, *splits: str, **reading: Any) -> LabelledTexts:
     """Reads texts and labels, at least one, from files, TensorFlow Datasets, or memory.
 
@@ -128,6 +129,7 @@ def _read_table(source: str, table: Table, reading: TextReading) -> LabelledText
     )
 
 
+@noting
 def read_train_and_validation(
     train: Any,
     validation: Any,

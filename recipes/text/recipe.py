@@ -13,17 +13,18 @@ References:
     Hinton et al., "Distilling the Knowledge in a Neural Network", https://arxiv.org/abs/1503.02531
 """
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ..data.sources import name_of
 from ..declarations import divided, takes
 from ..runs.directories import default_output
-from ..runs.report import write_report
 from ..runs.session import session
 from ..settings import FEWEST_TO_TELL
 from .data import read_train_and_validation
 from .encoding import check_long_texts
+from .report import write_text_report
 from .run import TextRun
 from .settings import TextReading, TextSettings
 from .training import refit, train_best
@@ -77,7 +78,12 @@ def fit_text(
         training = train_best(current, train, validation, settings)
         if settings.refit:
             training = refit(current, train, validation, training)
-        run, history, labels, probabilities = training
-        examined = (history, run.metrics, labels, probabilities)
-        current.write(run, history, lambda directory: write_report(directory, *examined))
-    return run
+        report = partial(
+            write_text_report,
+            current=current,
+            training=training,
+            train=train,
+            validation=validation,
+        )
+        current.write(training.run, training.history, report)
+    return training.run

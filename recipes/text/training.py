@@ -23,12 +23,13 @@ logger = logging.getLogger("regard")
 
 
 class Training(NamedTuple):
-    """Holds a run, figures of each epoch, validation classes (B,) and probabilities (B, C)."""
+    """Holds a run, and how it was examined: what `report.classifier.Examined` has."""
 
     run: TextRun
     history: list[dict[str, float]]
     labels: np.ndarray
     probabilities: np.ndarray
+    measured: TextRun
 
 
 def train_best(
@@ -75,7 +76,8 @@ def train_classifier(
     """Trains a classifier with one seed, and measures it on the validation texts."""
     run, history, kept = learn(current, train, validation, settings)
     labels = encode_labels(validation.labels, run.class_names, validation.source)
-    return Training(run, history, labels, run.report(validation.examples(), labels, kept))
+    probabilities = run.report(validation.examples(), labels, kept)
+    return Training(run, history, labels, probabilities, run)
 
 
 def learn(

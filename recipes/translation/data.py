@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..data.columns import choose_columns
-from ..data.examples import Examples
+from ..data.examples import Examples, noting
 from ..data.files import head_of
 from ..data.formats import TABLE_SUFFIXES, is_table
 from ..data.lines import open_lines
@@ -46,6 +46,7 @@ class ParallelTexts(Examples):
 
 
 @takes(ParallelReading)
+@noting
 def read_parallel_texts(
     source: Any,
     target: str | Path | Sequence[str | Path] | None = None,
@@ -144,6 +145,7 @@ def _read_table(source: str, table: Table, reading: ParallelReading) -> Parallel
     return ParallelTexts(source, *cells.values(), tuple(columns.values()), num_skipped)
 
 
+@noting
 def read_train_and_validation(
     source: Any,
     target: str | Path | None,

@@ -23,7 +23,6 @@ from ..declarations import divided, takes
 from ..devices.strategy import check_batch
 from ..errors import UserError
 from ..runs.directories import default_output
-from ..runs.report import write_learning_curves
 from ..runs.session import session
 from ..tokenizers.sentencepiece import SentencePieceTokenizer
 from ..training.fit import Measured, fit, merged_float32, whole_steps
@@ -38,7 +37,7 @@ from .batches import (
 from .data import ParallelTexts, read_train_and_validation
 from .evaluation import warn_unless_learned
 from .models import new_translator, translator_of
-from .report import write_alignment
+from .report import Examined, write_translation_report
 from .run import TranslationRun, open_translator
 from .settings import ParallelReading, TranslationSettings
 from .training import BestBleu, compile_translator, measure_bleu
@@ -126,16 +125,14 @@ def fit_translation(
                 [Measured(measure), *tensorboard_logs(settings)],
             )
         run = TranslationRun(merged_float32(model), tokenizer, current.metadata(settings))
-        run.metrics = {**run.evaluate(held_out), "best_epoch": best_epoch}
+        metrics, translations = run.measure(held_out)
+        run.metrics = {**metrics, "best_epoch": best_epoch}
         warn_unless_learned(run.metrics)
-        current.write(run, history, partial(_report, run, history, held_out.sources[0]))
+        examined = Examined(run, history, train, held_out, translations)
+        current.write(
+            run, history, partial(write_translation_report, current=current, examined=examined)
+        )
     return run
-
-
-def _report(run: TranslationRun, history: list, text: str, directory: Path) -> None:
-    write_learning_curves(directory, history, run.metrics)
-    picture = run.align(text, run.predict([text])[0].translation)
-    write_alignment(directory / "alignment.png", picture)
 
 
 def start(train: ParallelTexts, settings: TranslationSettings):

@@ -225,18 +225,21 @@ class TranslationRun(LanguageRun):
         """
         if not isinstance(data, ParallelTexts):
             data = read_parallel_texts(data, None, "test", "validation", **reading)
+        return self.measure(data)[0]
+
+    def measure(self, data: ParallelTexts) -> tuple[dict[str, Any], list[str]]:
+        """Returns what `evaluate` does, and the translations that it is of."""
         self._tell_long(data)
         self.predict(data.sources[:1])  # the graph is traced before the clock starts
         began = time.perf_counter()
-        predictions = self.predict(data.sources)
+        translations = [row.translation for row in self.predict(data.sources)]
         seconds = time.perf_counter() - began
-        references = data.references or data.targets
-        metrics = translation_metrics([row.translation for row in predictions], references)
-        return {
-            **metrics,
+        metrics = {
+            **translation_metrics(translations, data.references or data.targets),
             "perplexity": self.perplexity(data),
             "sentences_per_second": round(len(data) / seconds, 1),
         }
+        return metrics, translations
 
     def _tell_long(self, data: ParallelTexts) -> None:
         """Says how many texts are cut, if any are: sources, and references for the perplexity."""

@@ -1,0 +1,88 @@
+"""Tells what a model learned from: how much, how long, and what was left out or guessed."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..data.rows import names_of
+from .charts import histogram
+from .markup import figure, items, name, paragraph, table, text
+
+MOST_MEASURED = 5000  # texts whose lengths are drawn
+ROLES = {
+    "text_column": "texts",
+    "pair_column": "second texts",
+    "label_column": "labels",
+}
+
+
+def data(parts: Mapping[str, Mapping[str, Any]], said: Sequence[str], is_held_out: bool) -> str:
+    """Returns where the data is from, how much of it there is, and what the log said of it.
+
+    Args:
+        parts: What `describe` gives of the examples, by what they are for.
+        said: The lines of the log.
+        is_held_out: Whether the examples to validate on are a part of the training data.
+    """
+    rows = [
+        [text(use), _source(part), f"{part['num_examples']:,}", f"{part.get('num_skipped', 0):,}"]
+        for use, part in parts.items()
+    ]
+    head = ["Part", "Source", "Examples", "Bad rows left out"]
+    whole = table("Data", head, rows, ["", "", "number", "number"])
+    note = "The validation data was held out of the training data: equal examples are on one side."
+    lines = [_columns(part) for part in parts.values()]
+    heard = (
+        paragraph("What the log said of the data, and of how it was read:")
+        + items(f"<span>{text(line)}</span>" for line in dict.fromkeys(said))
+        if said
+        else paragraph("The log said nothing of the data: nothing was skipped, cut or guessed.")
+    )
+    return whole + (paragraph(note) if is_held_out else "") + paragraph(lines[0]) + heard
+
+
+def _source(part: Mapping[str, Any]) -> str:
+    sources = part.get("sources") or [part.get("source")]
+    more = f" and {len(sources) - 3} more" if len(sources) > 3 else ""
+    return ", ".join(map(name, sources[:3])) + more
+
+
+def _columns(part: Mapping[str, Any]) -> str:
+    """Says in which columns everything was."""
+    named = [
+        f"the {what} in {' + '.join(f'<code>{name(each)}</code>' for each in names_of(part[key]))}"
+        for key, what in ROLES.items()
+        if part.get(key)
+    ]
+    if part.get("columns"):
+        named = [
+            f"columns {' and '.join(f'<code>{name(each)}</code>' for each in part['columns'])}"
+        ]
+    return f"It was read from {', '.join(named)}." if named else ""
+
+
+def some_rows(count: int) -> np.ndarray:
+    """Returns the rows of up to `MOST_MEASURED` examples, from all of the data."""
+    return np.unique(np.linspace(0, count - 1, min(count, MOST_MEASURED)).astype(int))
+
+
+def lengths(title: str, measured: np.ndarray, total: int, longest: int | None = None) -> str:
+    """Draws the lengths of texts, in tokens.
+
+    Args:
+        title: What they are lengths of.
+        measured: The lengths of those that `some_rows` names.
+        total: The number of texts.
+        longest: Tokens that the model reads at most. Defaults to no bound.
+    """
+    few = f" Measured on {len(measured):,} of {total:,}." if len(measured) < total else ""
+    note = (
+        f"Half have at most {np.median(measured):,.0f} tokens, 95% at most "
+        f"{np.percentile(measured, 95):,.0f}; the longest has {measured.max():,}.{few}"
+    )
+    if longest is not None:
+        share = float(np.mean(measured > longest))
+        note += f" The model reads {longest:,} at once; {share:.1%} are longer."
+    mark = None if longest is None else (longest, f"read at once: {longest:,} tokens")
+    return figure(text(title), histogram(measured, "tokens", mark), note)
