@@ -35,7 +35,7 @@ def run(reviews):
     assert done.stdout.splitlines()[-1] == "run: runs/reviews"
     first, *lines = done.stderr.splitlines()
     assert first == f"Reading {reviews}; the run will be runs/reviews."
-    assert done.stdout.splitlines()[-2] == "report: runs/reviews/report"
+    assert done.stdout.splitlines()[-2] == "report: runs/reviews/report/index.html"
     assert "column 'review' taken as the text" in lines[0]
     assert "column 'sentiment' taken as the label" in lines[1]
     assert lines[2] == "Training on 1 CPU, in float32, no XLA."
@@ -241,7 +241,7 @@ def test_overwrite_skip_bad_rows_and_encoding(reviews, tmp_path):
     options += ["--encoding", "gb18030", "--skip-bad-rows", "--overwrite", "--json"]
     done = regard_here("fit", "text", tmp_path / "data.csv", *options)
     assert done.returncode == 0, done.stderr
-    assert f"Report: {tmp_path / 'run/report'}" in done.stderr
+    assert f"Report: {tmp_path / 'run/report/index.html'}" in done.stderr
     assert json.loads(done.stdout) == json.loads((tmp_path / "run/metrics.json").read_text())
     config = yaml.safe_load((tmp_path / "run/config.yaml").read_text("utf-8"))
     assert str(tmp_path / "data.csv") in config["train"] and config["validation"] == 0.1

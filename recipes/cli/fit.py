@@ -12,7 +12,7 @@ import click
 from ..declarations import divided
 from ..devices.cluster import read_cluster
 from ..runs.config import named
-from ..runs.directories import RUN_CONTENTS, check_output, default_output
+from ..runs.directories import REPORT, REPORT_PAGE, RUN_CONTENTS, check_output, default_output
 from ..runs.interrupted import forget_written
 from ..tasks import TASKS, Task
 from . import options
@@ -81,12 +81,13 @@ def train(
 
 def tell(run, output: Path, as_json: bool) -> None:
     """Prints how good a run is, and says where it is, and what to do with it."""
+    page = output / REPORT / REPORT_PAGE
     if as_json:
         give(json.dumps(run.metrics, ensure_ascii=False))
-        say(f"Report: {output / 'report'}")
+        say(f"Report: {page}")
     else:
         figures = run.format_metrics(run.metrics)
-        show(f"{figures}\n\nreport: {output / 'report'}\nrun: {output}")
+        show(f"{figures}\n\nreport: {page}\nrun: {output}")
     say(f"Next: {run.what_next(shlex.quote(str(output)))}")
 
 

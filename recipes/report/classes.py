@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from ..names import display_name, display_width
 from ..runs.display import most_confused
 from .charts import bar, svg
 from .markup import figure, name, paragraph, picture, table, text
@@ -14,7 +15,7 @@ MOST_CELLS = 15  # classes whose counts can be read in a drawing; of more there 
 LARGEST_PICTURE = 600  # cells along a side; of more classes, several share one
 MOST_LISTED = 2000  # classes in the table: those with the most mistakes
 MOST_POINTED = 50_000  # cells off the diagonal that the page's script knows, the largest
-CELL, NAME = 46, 110  # units
+CELL, LETTER = 46, 6.6  # units
 RIGHT, WRONG = (47, 111, 222), (217, 95, 2)  # red, green, blue
 
 
@@ -44,7 +45,11 @@ def classes(metrics: dict[str, Any], learned: Mapping[str, int]) -> str:
     left = len(names) - len(shown)
     note = paragraph(f"Of {len(names):,} classes, {left:,} with few mistakes are left out.")
     kinds = ["", *["number"] * 5, ""]
-    return _missing(metrics) + table("Classes", head, rows, kinds, True) + (note if left else "")
+    return (
+        _missing(metrics)
+        + table("How well each class is recognized", head, rows, kinds, True)
+        + (note if left else "")
+    )
 
 
 def _taken_for(row: np.ndarray, number: int, names: list[str]) -> str:
@@ -97,37 +102,38 @@ def _shares(counts: np.ndarray) -> np.ndarray:
 
 def _drawing(counts: np.ndarray, names: list[str]) -> str:
     """Draws cells with their counts, under the names of classes."""
-    shares, size = _shares(counts), len(names)
-    parts = []
+    shares, size, parts = _shares(counts), len(names), []
+    room = 20 + LETTER * max(display_width(_short(each)) for each in names)
+    left, top = round(room), round(0.75 * room)
     for number, each in enumerate(names):
         title = f"<title>{text(each)}</title>"
         short = text(_short(each))
-        middle = NAME + CELL * (number + 0.5)
-        parts.append(
-            f'<text x="{NAME - 8}" y="{middle + 4}" text-anchor="end">{short}{title}</text>'
-        )
-        turned = f'transform="translate({middle + 4} {NAME - 8}) rotate(-45)"'
+        middle = CELL * (number + 0.5)
+        place = f'x="{left - 8}" y="{top + middle + 3}" text-anchor="end"'
+        parts.append(f"<text {place}>{short}{title}</text>")
+        turned = f'transform="translate({left + middle + 2} {top - 8}) rotate(-45)"'
         parts.append(f"<text {turned}>{short}{title}</text>")
     for (row, column), count in np.ndenumerate(counts):
         share = shares[row, column]
         title = f"truly {names[row]}, taken for {names[column]}: {count:,} ({share:.1%})"
-        x, y = NAME + CELL * column, NAME + CELL * row
+        x, y = left + CELL * column, top + CELL * row
         kind = "a" if row == column else "b"
         place = f'x="{x}" y="{y}" width="{CELL - 2}" height="{CELL - 2}" rx="3"'
         parts.append(f'<g><title>{text(title)}</title><rect class="empty" {place}/>')
         parts.append(f'<rect class="{kind}" fill-opacity="{share:.3f}" {place}/>')
         strong = "strong" if share > 0.5 else ""
         middle = f'x="{x + CELL / 2 - 1}" y="{y + CELL / 2 + 4}"'
-        parts.append(f'<text class="{strong}" {middle} text-anchor="middle">{count:,}</text></g>')
-    side = NAME + CELL * size + 40
+        said = f"{count:,}" if count else ""
+        parts.append(f'<text class="{strong}" {middle} text-anchor="middle">{said}</text></g>')
+    side = left + CELL * size + top
     alt = f"Confusion matrix of {size} classes; the table of classes says the same"
-    drawing = svg(alt, "".join(parts), NAME + CELL * size, side)
+    drawing = svg(alt, "".join(parts), top + CELL * size, side)
     box = '<div class="box plain" role="region" tabindex="0" aria-label="Confusion matrix">'
     return f'{box}<div class="cells n{size}">{drawing}</div></div>'
 
 
 def _short(each: str) -> str:
-    return each if len(each) <= 14 else f"{each[:13]}…"
+    return display_name(each, 16)
 
 
 def _picture(counts: np.ndarray, names: list[str]) -> str:

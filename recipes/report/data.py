@@ -30,7 +30,7 @@ def data(parts: Mapping[str, Mapping[str, Any]], said: Sequence[str], is_held_ou
         for use, part in parts.items()
     ]
     head = ["Part", "Source", "Examples", "Bad rows left out"]
-    whole = table("Data", head, rows, ["", "", "number", "number"])
+    whole = table("Where the examples are from", head, rows, ["", "", "number", "number"])
     note = "The validation data was held out of the training data: equal examples are on one side."
     lines = [_columns(part) for part in parts.values()]
     heard = (

@@ -10,7 +10,7 @@ from PIL import Image
 
 from ..names import printable
 
-SHOWN = 400  # characters of a text
+SHOWN = 240  # characters of a text
 
 
 def text(value: Any) -> str:

@@ -13,10 +13,10 @@ from ...models import disk
 from ..attention.page import WEB as SHARED
 from ..pages import fill_page
 from ..runs.description import data_name
+from ..runs.directories import REPORT_PAGE
 from ..tasks import TASKS
 from .markup import text
 
-PAGE = "index.html"
 WEB = Path(__file__).parent / "web"
 
 logger = logging.getLogger("regard")
@@ -69,7 +69,7 @@ def write_page(
         sections="".join(map(_section, sections)),
     )
     directory.mkdir(parents=True, exist_ok=True)
-    disk.write_bytes(directory / PAGE, page.encode("utf-8", "replace"))
+    disk.write_bytes(directory / REPORT_PAGE, page.encode("utf-8", "replace"))
 
 
 def _section(section: Section) -> str:

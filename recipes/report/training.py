@@ -15,7 +15,7 @@ from .markup import facts, figure, folded, items, name, paragraph, table, text
 CURVES = {
     "Loss": ("loss", "val_loss"),
     "Cross-entropy": ("cross_entropy", "val_cross_entropy"),
-    "Accuracy and macro-F1": ("accuracy", "val_accuracy", "val_macro_f1"),
+    "Accuracy and macro-F1": ("accuracy", "val_accuracy", "macro_f1", "val_macro_f1"),
     "BLEU and chrF": ("val_bleu", "val_chrf"),
 }
 WORDS = {"f1": "F1", "bleu": "BLEU", "chrf": "chrF", "macro_f1": "macro-F1"}
@@ -112,7 +112,7 @@ def _broken(history: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str
     if not found:
         return ""
     shown = text(", ".join(found[:10])) + (", …" if len(found) > 10 else "")
-    return paragraph(f"No numbers, and so not drawn: {len(found):,} figures ({shown}).", "warning")
+    return paragraph(f"Not drawn, for they are no numbers: {shown}.", "warning")
 
 
 def _table(history: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:

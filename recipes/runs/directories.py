@@ -17,9 +17,10 @@ from ..data.files import COMPRESSED
 from ..errors import UserError, reason_of
 from .workspaces import clear, drop, workspace
 
+REPORT, REPORT_PAGE = "report", "index.html"  # a folder of a run, and the page in it
 # What regard itself writes into a directory: only such a one is ever replaced.
 RUN_CONTENTS = frozenset(
-    ["run.json", "config.yaml", "model", "metrics.json", "history.csv", "report"]
+    ["run.json", "config.yaml", "model", "metrics.json", "history.csv", REPORT]
 )
 LATER = frozenset(["config.yaml"])  # runs of before are without it
 TAKEN = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR)  # a name, in the words of `rename`

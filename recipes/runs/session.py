@@ -40,7 +40,7 @@ from ..training.states import StateFiles
 from ..training.stopping import Stopping
 from .config import CONFIG, as_typed, asked_for, write_config
 from .description import changed_settings
-from .directories import RUN_CONTENTS, check_output, state_directory, written_aside
+from .directories import REPORT, RUN_CONTENTS, check_output, state_directory, written_aside
 from .interrupted import (
     forget_written,
     kept_until_written,
@@ -156,7 +156,7 @@ class Session:
             writer = csv.DictWriter(file, fieldnames=list(history[0]))
             writer.writeheader()
             writer.writerows(history)
-        report(self.directory / "report")
+        report(self.directory / REPORT)
         run.save(self.directory)  # last, for `run.json` has digests of all files
 
 

@@ -8,7 +8,7 @@ const make = (tag, text = "", kind = "") => {
   element.className = kind;
   return element;
 };
-const data = JSON.parse($("data").textContent);
+const data = JSON.parse($("told").textContent);
 
 // Light and dark: the system's, until somebody chooses.
 const root = document.documentElement;
