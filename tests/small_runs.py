@@ -8,7 +8,7 @@ SETTINGS are JSON: what all workers have, or a list of what each has.
 import json
 import os
 import sys
-from contextlib import nullcontext, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from shutil import rmtree
 from unittest import mock
@@ -69,9 +69,14 @@ def fit(task, output, drawn=False, **settings):
         return _FITS[task](Path(output), **settings)
 
 
+@contextmanager
 def blank_pictures():
-    """Draws no picture while it lasts: a report has their names alone."""
-    return mock.patch("matplotlib.figure.Figure.savefig", lambda self, file, **_: None)
+    """Draws no picture while it lasts, and no attention: a report has their names alone."""
+    with (
+        mock.patch("matplotlib.figure.Figure.savefig", lambda self, file, **_: None),
+        mock.patch("regard.recipes.report.samples.LOOKED_INTO", 0),
+    ):
+        yield
 
 
 def _reviews(count, seed=0):

@@ -7,6 +7,7 @@ What a task alone has is tested in a file of its own: `test_text`, `test_pretrai
 import csv
 import json
 import math
+import re
 import shutil
 from pathlib import Path
 from typing import NamedTuple
@@ -30,7 +31,8 @@ from regard.recipes.translation.training import TELLING_BLEU
 from tiers import only_first
 
 BERT = "config.json model.safetensors special_tokens_map.json tokenizer.json tokenizer_config.json"
-CLASSIFIER_REPORT = "learning_curves.png confusion_matrix.png reliability.png"
+CLASSIFIER_REPORT = "index.html learning_curves.png confusion_matrix.png reliability.png"
+ATTENTION = {f"report/attention-{number}.html" for number in range(1, 7)}
 
 
 class Task(NamedTuple):
@@ -73,7 +75,7 @@ TASKS = {
         "masked_lm",
         "a masked language model",
         f"{BERT} vocab.txt",
-        "learning_curves.png",
+        "index.html learning_curves.png",
         (220,),
         {"loss", "val_loss"},
         {"epochs": 2},
@@ -94,7 +96,7 @@ TASKS = {
         "a translator",
         "config.json generation_config.json model.safetensors source.spm target.spm "
         "tokenizer_config.json vocab.json",
-        "learning_curves.png alignment.png",
+        "index.html learning_curves.png alignment.png",
         (300, 13),
         {"loss", "val_loss", "val_bleu", "val_chrf", "val_cross_entropy"},
         {"epochs": 3, "dropout": 0.1, "subword_dropout": 0.1},
@@ -132,6 +134,11 @@ def history_of(directory):
         return list(csv.DictReader(file))
 
 
+def report_of(directory):
+    """The page of a report, but for the commands, which name the run."""
+    return (directory / "report/index.html").read_text("utf-8").partition('id="how-to-go-on"')[0]
+
+
 def examples(directory, task):
     """What a run of a task may be asked."""
     if task == "text":
@@ -151,7 +158,7 @@ def test_its_files(directory, expected):
         *("run.json", "config.yaml", "metrics.json", "history.csv"),
         *(f"model/{name}" for name in expected.model_files.split()),
     }
-    assert report - {"report/mistakes.png"} == {
+    assert report - {"report/mistakes.png"} - ATTENTION == {
         f"report/{name}" for name in expected.report.split()
     }
     assert {path.name for path in directory.iterdir() if path.is_dir()} == {"model", "report"}
@@ -210,6 +217,23 @@ def test_its_history_and_metrics(directory, metadata, run, expected, task):
     assert metrics[measured.removeprefix("val_")] == pytest.approx(kept, abs=1e-6)
 
 
+def test_its_report(directory, task):
+    """Each task has the same parts, its own beside them, and attention one click away."""
+    page = (directory / "report/index.html").read_text("utf-8")
+    titles = re.findall("<h2 id=[^>]*>([^<]*)</h2>", page)
+    own = {
+        "translation": ["Worst translations", "Best translations"],
+        "pretraining": ["Filled masks"],
+    }.get(task, ["Classes", "Confusion", "Calibration", "Surest mistakes"])
+    assert titles == ["Result", "Settings", "Data", "Curves", *own, "How to go on"]
+    assert "could not be drawn" not in page
+    assert '<span title="Probability of dropping' in page  # the setting that was given
+    links = set(re.findall('href="(attention-[^"]*)"', page))
+    assert links == {path.name for path in directory.glob("report/attention-*.html")}
+    assert bool(links) or task == "images"  # all of which are recognized
+    assert sum(path.stat().st_size for path in directory.glob("report/*.html")) < 2_000_000
+
+
 def test_what_it_looks_like(directory, run, task):
     assert f"in {directory}>" in repr(run)
     assert TASKS[task].noun in repr(run)
@@ -265,6 +289,7 @@ def test_same_seed_same_weights(task, expected, small_run, tmp_path):
         for each in (whole, resumed)
     ]
     assert rows[0] == rows[1]
+    assert report_of(whole) == report_of(resumed)
     assert run.history == expected.run_class.load(resumed).history
     assert (run.directory, repr(run)) == (resumed, repr(expected.run_class.load(resumed)))
     texts = examples(whole, task)

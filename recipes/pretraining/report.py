@@ -24,7 +24,7 @@ from .run import MaskedLMRun
 
 SAMPLES, LOOKED_INTO = 9, 3
 SHORT = 60  # tokens of a text that is shown
-GUESSES = 3
+HIDDEN, GUESSES = 3, 3  # words of a text, and guesses for each of their pieces
 
 
 def write_pretraining_report(
@@ -100,20 +100,30 @@ def _samples(run: MaskedLMRun, held_out: tf.RaggedTensor) -> list[Sample]:
 
 def _sample(run: MaskedLMRun, ids: np.ndarray, is_hidden: np.ndarray) -> Sample:
     tokenizer = run.tokenizer
-    pieces = [tokenizer.vocabulary[each] for each in ids[1:-1]]
-    is_hidden, mask = is_hidden[1:-1], tokenizer.vocabulary[tokenizer.mask_id]
+    vocabulary, mask = tokenizer.vocabulary, tokenizer.vocabulary[tokenizer.mask_id]
+    continues = np.asarray(tokenizer.is_continuation)[ids[1:-1]]
+    pieces = [vocabulary[each] for each in ids[1:-1]]
+    hidden = _first_words(continues, is_hidden[1:-1])
     shown, question = [], []
-    for token, hidden in zip(of_word_pieces(pieces, ()), is_hidden, strict=True):
+    for number, token in enumerate(of_word_pieces(pieces, ())):
         space = " " if token.is_spaced else ""
-        shown.append(
-            f"{space}<mark>{name(token.text)}</mark>" if hidden else space + text(token.text)
-        )
-        question.append(f" {mask} " if hidden else space + token.text)
+        begins, ends = "", ""
+        if hidden[number]:
+            begins = "" if continues[number] else "<mark>"
+            ends = "" if continues[number + 1 :][:1].any() else "</mark>"
+        shown.append(f"{space}{begins}{text(token.text)}{ends}")
+        question.append(f" {mask} " if hidden[number] else space + token.text)
     asked = " ".join("".join(question).split())
     (answer,) = run.predict([asked], top=GUESSES)
-    truths = [piece for piece, hidden in zip(pieces, is_hidden, strict=True) if hidden]
+    truths = [piece for piece, each in zip(pieces, hidden, strict=True) if each]
     guesses = "".join(map(_guessed, truths, answer.masks))
     return Sample(f'<p dir="auto">{"".join(shown)}</p>{guesses}', asked)
+
+
+def _first_words(continues: np.ndarray, is_hidden: np.ndarray) -> np.ndarray:
+    """Returns which pieces (T,) are of the first hidden words, so that the rest can be read."""
+    words = np.cumsum(~continues)
+    return np.isin(words, np.unique(words[is_hidden])[:HIDDEN])
 
 
 def _guessed(truth: str, guesses: Sequence[Any]) -> str:

@@ -65,7 +65,8 @@ class Session:
         directory: The new run directory; None on all workers but the chief.
         state: The directory of the training's states.
         is_trained: Whether the last training that it has begun has come to its end.
-        said: What was said of the data, then or when it was read.
+        said: What was said of the data, to the end of the last training.
+        heard: The same, up to now.
     """
 
     def __init__(self, task: str, output: Path, asked: Mapping[str, Any], stopping: Stopping):
@@ -77,6 +78,7 @@ class Session:
         self.state = state_directory(output)
         self.is_trained = False
         self.said: list[str] = []
+        self.heard: list[str] = []
         self._trainings = 0
 
     @contextmanager
@@ -108,6 +110,7 @@ class Session:
             set_seed(settings.seed)
             yield settings, self._resume(settings)
         self.is_trained = True
+        self.said = self.heard[:]
 
     def _resume(self, settings: Settings) -> Resume:
         """Makes what keeps the state, once all workers are seen to begin alike."""
@@ -189,7 +192,7 @@ def session(
     with Stopping() as stopping, heard() as said:
         said += (line for each in asked.values() for line in getattr(each, "said", ()))
         current = Session(task, output, asked_for(asked), stopping)
-        current.said = said
+        current.heard = said
         with (
             saying_how_to_go_on(current),
             _directory(output, overwrite, settings.strategy) as current.directory,

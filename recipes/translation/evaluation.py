@@ -95,14 +95,19 @@ def translation_metrics(
 
 def warn_unless_learned(metrics: dict[str, Any]) -> None:
     """Warns of a translator whose translations have next to nothing of their references."""
-    tokenize = re.search(r"\btok:([^|]+)", metrics["signatures"]["bleu"])[1]
-    least = LEARNED_BLEU.get(tokenize, LEARNED_BLEU["13a"])
-    if metrics["bleu"] < least and metrics["chrf"] < LEARNED_CHRF:
+    if has_hardly_learned(metrics):
         logger.warning(
             "It has hardly learned to translate: BLEU is %.1f and chrF %.1f, of 100. Train for "
             "more steps (--epochs), on more pairs, or start from a translator (--checkpoint).",
             *(metrics["bleu"], metrics["chrf"]),
         )
+
+
+def has_hardly_learned(metrics: dict[str, Any]) -> bool:
+    """Returns whether a few frequent words would do as well."""
+    tokenize = re.search(r"\btok:([^|]+)", metrics["signatures"]["bleu"])[1]
+    least = LEARNED_BLEU.get(tokenize, LEARNED_BLEU["13a"])
+    return metrics["bleu"] < least and metrics["chrf"] < LEARNED_CHRF
 
 
 def format_translation_metrics(metrics: dict[str, Any]) -> str:

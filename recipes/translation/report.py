@@ -11,7 +11,7 @@ from sacrebleu.metrics import CHRF
 
 from ..report.data import data, lengths, some_rows
 from ..report.going_on import evaluation, example_of, go_on, run_at, words
-from ..report.markup import items, name, paragraph, text
+from ..report.markup import name, text
 from ..report.page import Section, made, write_page
 from ..report.samples import Sample, attention_pages, listed
 from ..report.training import curves, result, settings
@@ -20,6 +20,7 @@ from ..runs.report import write_learning_curves
 from ..runs.session import Session
 from ..tasks import TASKS
 from .data import ParallelTexts
+from .evaluation import has_hardly_learned
 
 SAMPLES = 6  # of the best translations, and of the worst
 LOOKED_INTO = 3  # of either
@@ -115,9 +116,11 @@ def _result(metrics: dict[str, Any]) -> str:
     shown["Exact"] = f"{metrics['exact']:.1%}"
     shown["Perplexity"] = f"{metrics['perplexity']:.2f}"
     shown["Validation pairs"] = f"{metrics['num_examples']:,}"
-    note = "All figures are of the validation data, at the end of the training, by sacreBLEU:"
-    signatures = (f"<code>{text(each)}</code>" for each in metrics["signatures"].values())
-    return result(shown) + paragraph(note) + items(signatures)
+    notes = ["<strong>It has hardly learned to translate.</strong>"]
+    notes = notes if has_hardly_learned(metrics) else []
+    notes.append("All figures are of the validation data, at the end of the training.")
+    notes += [f"<code>{text(each)}</code>" for each in metrics["signatures"].values()]
+    return result(shown, notes)
 
 
 def _samples(examined: Examined) -> tuple[list[Sample], list[Sample]]:
