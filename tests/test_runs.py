@@ -135,8 +135,9 @@ def history_of(directory):
 
 
 def report_of(directory):
-    """The page of a report, but for the commands, which name the run."""
-    return (directory / "report/index.html").read_text("utf-8").partition('id="how-to-go-on"')[0]
+    """The page of a report, but for the commands, which name the run, and where images are."""
+    page = (directory / "report/index.html").read_text("utf-8").partition('id="how-to-go-on"')[0]
+    return page.replace(str(directory.parent), "")
 
 
 def examples(directory, task):

@@ -5,7 +5,7 @@ config.yaml    sources and settings, to train the same again
 model/         weights, config and tokenizer, in Hugging Face's layout
 metrics.json   how good it is on the validation data
 history.csv    one row an epoch
-report/        learning curves, and what else shows how good it is
+report/        index.html, all that is known of the training, and pictures
 """
 
 import json
