@@ -88,7 +88,10 @@ function sortable(table) {
   input.type = "search";
   input.addEventListener("input", () => {
     const wanted = input.value.toLowerCase();
-    for (const row of body.rows) row.hidden = !row.textContent.toLowerCase().includes(wanted);
+    for (const row of body.rows) {
+      const cells = [...row.cells].map((cell) => cell.textContent.toLowerCase());
+      row.hidden = !cells.some((cell) => cell.includes(wanted));
+    }
   });
   table.closest(".box").before(label);
 }
