@@ -115,10 +115,8 @@ def fit_images(
         which = "last_epoch" if best is None else "best_epoch"
         probabilities = run.report(validation, validation_labels, {which: kept})
         examined = Examined(run, history, validation_labels, probabilities, run)
-        report = partial(
-            write_image_report, current=current, examined=examined, validation=validation
-        )
-        current.write(run, history, report)
+        seen = (current, examined, validation)
+        current.write(run, history, lambda directory: write_image_report(directory, *seen))
     return run
 
 

@@ -118,15 +118,8 @@ def pretrain_text(
         metadata = current.metadata(settings)
         metrics = metrics_of(history[best_epoch - 1])
         run = MaskedLMRun(merged_float32(model), tokenizer, metadata, metrics)
-        report = partial(
-            write_pretraining_report,
-            current=current,
-            run=run,
-            history=history,
-            texts=texts,
-            held_out=held_out,
-        )
-        current.write(run, history, report)
+        seen = (current, run, history, texts, held_out)
+        current.write(run, history, lambda directory: write_pretraining_report(directory, *seen))
     return run
 
 

@@ -13,7 +13,6 @@ References:
     Hinton et al., "Distilling the Knowledge in a Neural Network", https://arxiv.org/abs/1503.02531
 """
 
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -78,12 +77,7 @@ def fit_text(
         training = train_best(current, train, validation, settings)
         if settings.refit:
             training = refit(current, train, validation, training)
-        report = partial(
-            write_text_report,
-            current=current,
-            training=training,
-            train=train,
-            validation=validation,
-        )
-        current.write(training.run, training.history, report)
-    return training.run
+        examined = (current, training, train, validation)
+        run, history, *_ = training
+        current.write(run, history, lambda directory: write_text_report(directory, *examined))
+    return run

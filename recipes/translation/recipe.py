@@ -129,9 +129,8 @@ def fit_translation(
         run.metrics = {**metrics, "best_epoch": best_epoch}
         warn_unless_learned(run.metrics)
         examined = Examined(run, history, train, held_out, translations)
-        current.write(
-            run, history, partial(write_translation_report, current=current, examined=examined)
-        )
+        seen = (current, examined)
+        current.write(run, history, lambda directory: write_translation_report(directory, *seen))
     return run
 
 
