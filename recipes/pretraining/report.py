@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from ..attention.tokens import of_word_pieces
+from ..attention.tokens import of_encoder
 from ..report.data import data, lengths, some_rows
 from ..report.going_on import example_of, go_on, run_at, words
 from ..report.markup import name, paragraph, text
@@ -100,12 +100,11 @@ def _samples(run: MaskedLMRun, held_out: tf.RaggedTensor) -> list[Sample]:
 
 def _sample(run: MaskedLMRun, ids: np.ndarray, is_hidden: np.ndarray) -> Sample:
     tokenizer = run.tokenizer
-    vocabulary, mask = tokenizer.vocabulary, tokenizer.vocabulary[tokenizer.mask_id]
+    mask, pieces = tokenizer.vocabulary[tokenizer.mask_id], tokenizer.readable(ids[1:-1])
     continues = np.asarray(tokenizer.is_continuation)[ids[1:-1]]
-    pieces = [vocabulary[each] for each in ids[1:-1]]
     hidden = _first_words(continues, is_hidden[1:-1])
     shown, question = [], []
-    for number, token in enumerate(of_word_pieces(pieces, ())):
+    for number, token in enumerate(of_encoder(tokenizer, ids[1:-1])):
         space = " " if token.is_spaced else ""
         begins, ends = "", ""
         if hidden[number]:
