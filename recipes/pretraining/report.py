@@ -100,7 +100,7 @@ def _samples(run: MaskedLMRun, held_out: tf.RaggedTensor) -> list[Sample]:
 
 def _sample(run: MaskedLMRun, ids: np.ndarray, is_hidden: np.ndarray) -> Sample:
     tokenizer = run.tokenizer
-    mask, pieces = tokenizer.vocabulary[tokenizer.mask_id], tokenizer.readable(ids[1:-1])
+    mask = tokenizer.vocabulary[tokenizer.mask_id]
     continues = np.asarray(tokenizer.is_continuation)[ids[1:-1]]
     hidden = _first_words(continues, is_hidden[1:-1])
     shown, question = [], []
@@ -114,7 +114,7 @@ def _sample(run: MaskedLMRun, ids: np.ndarray, is_hidden: np.ndarray) -> Sample:
         question.append(f" {mask} " if hidden[number] else space + token.text)
     asked = " ".join("".join(question).split())
     (answer,) = run.predict([asked], top=GUESSES)
-    truths = [piece for piece, each in zip(pieces, hidden, strict=True) if each]
+    truths = [tokenizer.vocabulary[each] for each in ids[1:-1][hidden]]
     guesses = "".join(map(_guessed, truths, answer.masks))
     return Sample(f'<p dir="auto">{"".join(shown)}</p>{guesses}', asked)
 
