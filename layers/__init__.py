@@ -31,6 +31,7 @@ from .positions import (
 )
 from .predictive_attention import PredictiveAttention
 from .recurrent_decoder import RecurrentDecoder
+from .relative_positions import RelativePositionBias
 from .scores import (
     additive_scores,
     attention_weights,
@@ -69,6 +70,7 @@ __all__ = [
     "PredictiveAttention",
     "RecurrentDecoder",
     "Reinforce",
+    "RelativePositionBias",
     "SinusoidalEmbedding",
     "SinusoidalPositionEmbedding",
     "StochasticDepth",

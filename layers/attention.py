@@ -49,6 +49,8 @@ class MultiHeadAttention(ProjectedHeads):
         mask, query_mask, key_mask, value_mask: (B, T) or (B, S), True at real tokens. Keras gives
             the masks that it has attached to the inputs, with `mask_zero=True`, say. Those of the
             keys count as `padding_mask` does, beside it.
+        attention_bias: (N, T, S) or (B, N, T, S), added to the scores. With one, a
+            `window` saves no time.
 
     Returns:
         A tensor of shape (B, T, D), or (B, 1, D) if `first_only`.
@@ -128,6 +130,7 @@ class MultiHeadAttention(ProjectedHeads):
         query_mask=None,
         key_mask=None,
         value_mask=None,
+        attention_bias=None,
     ):
         of_keys = (mask, query_mask) if key is None else (key_mask, value_mask)
         padding_mask = all_of(padding_mask, *of_keys)  # (B, S)
@@ -135,7 +138,8 @@ class MultiHeadAttention(ProjectedHeads):
         heads = self.project(query, key, value)  # (B, N, T, H), (B, N, S, H), (B, N, S, V)
         queries, keys, values = heads
         lengths = ops.shape(queries)[2], ops.shape(keys)[2]
-        if self.window is not None and not first_only and can_be_cut(*lengths):
+        is_whole = self.window is None or first_only or attention_bias is not None
+        if not is_whole and can_be_cut(*lengths):
             attention_mask = combine_masks(None, None, None, attention_mask)
             masks = (padding_mask, attention_mask, causal)
 
@@ -147,10 +151,13 @@ class MultiHeadAttention(ProjectedHeads):
         if first_only:
             queries, lengths = queries[:, :, :1], (1, lengths[1])  # (B, N, 1, H)
             mask = None if mask is None else mask[..., :1, :]  # (B, N, 1, S)
+            if attention_bias is not None:
+                attention_bias = attention_bias[..., :1, :]  # (N, 1, S)
         mask = self.within_window(mask, *lengths)
-        return self.joined(self.attend(queries, keys, values, mask, training))  # (B, T, D)
+        heads = (queries, keys, values)
+        return self.joined(self.attend(*heads, mask, training, attention_bias))  # (B, T, D)
 
-    def attend(self, queries, keys, values, mask, training=False):
+    def attend(self, queries, keys, values, mask, training=False, bias=None):
         """Computes the three stages of attention, for projected heads.
 
         Args:
@@ -159,18 +166,20 @@ class MultiHeadAttention(ProjectedHeads):
             values: (B, N, S, V).
             mask: A boolean tensor that broadcasts to (B, N, T, S), True = attend, or None.
             training: Whether to drop weights.
+            bias: A float tensor that broadcasts to (B, N, T, S), added to the scores, or None.
 
         Returns:
             A tensor of shape (B, N, T, V).
         """
-        scores = self.scores(queries, keys)  # (B, N, T, S)
+        scores = self.scores(queries, keys, bias)  # (B, N, T, S)
         weights = self.weigh(scores, mask, training)  # (B, N, T, S)
         weights = self.attention_dropout(ops.cast(weights, values.dtype), training=training)
         return weighted_sum(weights, values)  # (B, N, T, V)
 
-    def scores(self, queries, keys):
+    def scores(self, queries, keys, bias=None):
         """Scores projected keys (B, N, S, H) for projected queries (B, N, T, H): (B, N, T, S)."""
-        return SCORES[self.score][0](queries, keys, *self.score_weights)
+        scores = SCORES[self.score][0](queries, keys, *self.score_weights)
+        return scores if bias is None else scores + ops.cast(bias, scores.dtype)
 
     def weigh(self, scores, mask, training=False):
         """Turns scores (B, N, T, S) into weights, of which those of a query sum to 1."""
@@ -241,7 +250,13 @@ class MultiHeadAttention(ProjectedHeads):
         return self.joined(self.attend(queries, keys, values, mask)), (keys, values)
 
     def attention_weights(
-        self, query, key=None, padding_mask=None, attention_mask=None, causal=False
+        self,
+        query,
+        key=None,
+        padding_mask=None,
+        attention_mask=None,
+        causal=False,
+        attention_bias=None,
     ):
         """Returns the weights that `call` uses without dropout: float32, (B, N, T, S).
 
@@ -250,7 +265,8 @@ class MultiHeadAttention(ProjectedHeads):
         queries, keys, _ = self.project(query, key, None)
         lengths = ops.shape(queries)[2], ops.shape(keys)[2]
         mask = combine_masks(*lengths, padding_mask, attention_mask, causal)
-        return self.weigh(self.scores(queries, keys), self.within_window(mask, *lengths))
+        scores = self.scores(queries, keys, attention_bias)
+        return self.weigh(scores, self.within_window(mask, *lengths))
 
     def compute_output_shape(self, query_shape, key_shape=None, value_shape=None):
         return query_shape

@@ -4,10 +4,11 @@ import keras
 from keras import ops
 
 from .checks import check_positive, check_rate
+from .dense import Dense
 from .dropout import Dropout
 from .initializers import clone_initializer
 from .normalization import LayerNorm
-from .positions import PositionEmbedding, SinusoidalPositionEmbedding
+from .positions import PositionEmbedding, SinusoidalPositionEmbedding, check_length
 
 
 @keras.saving.register_keras_serializable("regard")
@@ -18,10 +19,16 @@ class TextEmbedding(keras.layers.Layer):
         vocabulary_size: Number of token ids V.
         hidden_dim: Width D.
         max_sequence_length: Largest number of tokens in a sequence.
-        num_segments: Number of segment ids. Defaults to 2, for pairs of texts.
+        num_segments: Number of segment ids. With 1 all tokens are of the one segment; with 0, as
+            in DistilBERT, there are no vectors of segments. Defaults to 2, for pairs of texts.
         dropout: Probability in [0, 1) of dropping a unit in training. Defaults to 0.
         layer_norm_epsilon: Added to the variance before its root is taken. Defaults to 1e-12.
         initializer: Initializer of the three tables. Defaults to "uniform".
+        embedding_dim: Width E of the tables and the normalization, from where a dense layer leads
+            to D: the factorised embedding of ALBERT and ELECTRA. Defaults to D, without that layer.
+        pad_id: Token id of padding, where positions are counted as in RoBERTa: from `pad_id` + 1
+            on, and padding tokens have position `pad_id`, wherever they stand. Defaults to
+            positions from 0 on.
         **kwargs: `name`, `dtype` and the like, for `keras.layers.Layer`.
 
     Call arguments:
@@ -40,7 +47,9 @@ class TextEmbedding(keras.layers.Layer):
         (2, 5, 8)
 
     References:
-        Devlin et al., "BERT", figure 2, https://arxiv.org/abs/1810.04805
+        Devlin et al., "BERT", figure 2, https://arxiv.org/abs/1810.04805;
+        Lan et al., "ALBERT", section 3.1, https://arxiv.org/abs/1909.11942;
+        fairseq, utils.py, make_positions, https://github.com/facebookresearch/fairseq
     """
 
     def __init__(
@@ -52,6 +61,8 @@ class TextEmbedding(keras.layers.Layer):
         dropout=0.0,
         layer_norm_epsilon=1e-12,  # as in google-research/bert, modeling.py
         initializer="uniform",
+        embedding_dim=None,
+        pad_id=None,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -60,7 +71,8 @@ class TextEmbedding(keras.layers.Layer):
             vocabulary_size=vocabulary_size,
             hidden_dim=hidden_dim,
             max_sequence_length=max_sequence_length,
-            num_segments=num_segments,
+            **({} if num_segments == 0 else {"num_segments": num_segments}),
+            **({} if embedding_dim is None else {"embedding_dim": embedding_dim}),
         )
         check_rate(dropout=dropout)
         self.vocabulary_size = vocabulary_size
@@ -70,28 +82,50 @@ class TextEmbedding(keras.layers.Layer):
         self.dropout = dropout
         self.layer_norm_epsilon = layer_norm_epsilon
         self.initializer = keras.initializers.get(initializer)
+        self.embedding_dim = embedding_dim
+        self.pad_id = pad_id
 
     def build(self, token_ids_shape, segment_ids_shape=None):
-        sequence_shape = (*token_ids_shape, self.hidden_dim)
+        sequence_shape = (*token_ids_shape, self.embedding_dim or self.hidden_dim)
         self.token_embedding = self._table("token_embedding", self.vocabulary_size)
-        self.segment_embedding = self._table("segment_embedding", self.num_segments)
-        self.position_embedding = PositionEmbedding(
-            self.max_sequence_length,
-            self.initializer,
-            dtype="float32",
-            name="position_embedding",
-        )
-        self.position_embedding.build(sequence_shape)
+        if self.num_segments:
+            self.segment_embedding = self._table("segment_embedding", self.num_segments)
+        if self.pad_id is None:
+            self.position_embedding = PositionEmbedding(
+                self.max_sequence_length,
+                self.initializer,
+                dtype="float32",
+                name="position_embedding",
+            )
+            self.position_embedding.build(sequence_shape)
+        else:
+            num_positions = self.pad_id + 1 + self.max_sequence_length
+            self.position_embedding = self._table("position_embedding", num_positions)
         self.layer_norm = LayerNorm(self.layer_norm_epsilon, dtype="float32", name="layer_norm")
         self.layer_norm.build(sequence_shape)
         self.embedding_dropout = Dropout(self.dropout, dtype=self.dtype_policy)
+        if self.embedding_dim:
+            self.projection = Dense(self.hidden_dim, dtype=self.dtype_policy, name="projection")
+            self.projection.build(sequence_shape)
 
     def call(self, token_ids, segment_ids=None, training=None):
-        segment_ids = ops.zeros_like(token_ids) if segment_ids is None else segment_ids
-        x = self.token_embedding(token_ids) + self.segment_embedding(segment_ids)  # (B, T, D)
-        x = x + self.position_embedding(x)  # (B, T, D)
+        x = self.token_embedding(token_ids)  # (B, T, E)
+        if self.num_segments:
+            if segment_ids is None or self.num_segments == 1:
+                segment_ids = ops.zeros_like(token_ids)
+            x = x + self.segment_embedding(segment_ids)
+        x = x + self._positions(token_ids, x)  # (B, T, E)
         x = ops.cast(self.layer_norm(x), self.compute_dtype)
-        return self.embedding_dropout(x, training=training)
+        x = self.embedding_dropout(x, training=training)
+        return self.projection(x) if self.embedding_dim else x  # (B, T, D)
+
+    def _positions(self, token_ids, x):
+        """Returns the vectors of the tokens' positions: (T, E), or (B, T, E) with a `pad_id`."""
+        if self.pad_id is None:
+            return self.position_embedding(x)
+        check_length(token_ids.shape[1], self.max_sequence_length)
+        is_token = ops.cast(token_ids != self.pad_id, "int32")
+        return self.position_embedding(ops.cumsum(is_token, axis=1) * is_token + self.pad_id)
 
     def compute_output_shape(self, token_ids_shape, segment_ids_shape=None):
         return (*token_ids_shape, self.hidden_dim)
@@ -106,12 +140,14 @@ class TextEmbedding(keras.layers.Layer):
             "dropout": self.dropout,
             "layer_norm_epsilon": self.layer_norm_epsilon,
             "initializer": keras.initializers.serialize(self.initializer),
+            "embedding_dim": self.embedding_dim,
+            "pad_id": self.pad_id,
         }
 
     def _table(self, name, size):
         table = keras.layers.Embedding(
             size,
-            self.hidden_dim,
+            self.embedding_dim or self.hidden_dim,
             clone_initializer(self.initializer),
             dtype="float32",
             name=name,

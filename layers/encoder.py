@@ -5,6 +5,7 @@ import keras
 from .checks import check_positive
 from .encoder_block import EncoderBlock
 from .normalization import LayerNorm
+from .relative_positions import RelativePositionBias
 from .sequence_layer import SequenceLayer
 
 
@@ -27,6 +28,11 @@ class Encoder(SequenceLayer):
             to 0.
         window: Number of positions on either side of its own that each attends to, as in
             `MultiHeadAttention`. Defaults to all positions.
+        num_groups: Number of groups that the `num_layers` layers fall into, of which all layers of
+            one share their weights, as in ALBERT. Defaults to as many as layers: none share.
+        group_size: Number of blocks, one after the other, that a layer consists of. Defaults to 1.
+        num_buckets: Number of distances that attention tells apart: its scores then depend on how
+            far away a key is, as in MPNet, by a `RelativePositionBias`. Defaults to none.
         **kwargs: `name`, `dtype` and the like, for `keras.layers.Layer`.
 
     Call arguments:
@@ -49,7 +55,8 @@ class Encoder(SequenceLayer):
         (2, 5, 8)
 
     References:
-        Vaswani et al., "Attention Is All You Need", figure 1, https://arxiv.org/abs/1706.03762
+        Vaswani et al., "Attention Is All You Need", figure 1, https://arxiv.org/abs/1706.03762;
+        Lan et al., "ALBERT", section 3.1, https://arxiv.org/abs/1909.11942
     """
 
     def __init__(
@@ -65,11 +72,22 @@ class Encoder(SequenceLayer):
         kernel_initializer="glorot_uniform",
         stochastic_depth=0.0,
         window=None,
+        num_groups=None,
+        group_size=1,
+        num_buckets=None,
         **kwargs,
     ):
         super().__init__(**kwargs)
-        check_positive(num_layers=num_layers)
+        check_positive(
+            num_layers=num_layers,
+            group_size=group_size,
+            **({} if num_groups is None else {"num_groups": num_groups}),
+        )
         self.num_layers = num_layers
+        self.num_groups = num_groups
+        self.group_size = group_size
+        self.num_buckets = num_buckets
+        num_blocks = group_size * (num_groups or num_layers)
         self.blocks = [
             EncoderBlock(
                 num_heads,
@@ -80,12 +98,12 @@ class Encoder(SequenceLayer):
                 layer_norm_epsilon,
                 normalize_first,
                 kernel_initializer,
-                stochastic_depth * (index + 1) / num_layers,
+                stochastic_depth * (index + 1) / num_blocks,
                 window,
                 dtype=self.dtype_policy,
                 name=f"block_{index}",
             )
-            for index in range(num_layers)
+            for index in range(num_blocks)
         ]
         self.final_norm = None
         if normalize_first:
@@ -93,18 +111,42 @@ class Encoder(SequenceLayer):
                 layer_norm_epsilon, dtype=self.dtype_policy, name="final_norm"
             )
 
+        self.position_bias = None
+        if num_buckets:
+            self.position_bias = RelativePositionBias(
+                num_buckets, num_heads, dtype="float32", name="position_bias"
+            )
+
+    def steps(self):
+        """Returns the blocks in the order in which they are computed, shared ones repeatedly."""
+        groups = self.num_groups or self.num_layers
+        return [
+            # `transformers` divides in this order; it matters where groups are of unlike sizes
+            self.blocks[int(layer / (self.num_layers / groups)) * self.group_size + index]
+            for layer in range(self.num_layers)
+            for index in range(self.group_size)
+        ]
+
     def build(self, input_shape):
         for layer in self.blocks + ([self.final_norm] if self.final_norm else []):
             layer.build(input_shape)
+        if self.position_bias:
+            self.position_bias.build(input_shape)
 
     def call(self, inputs, padding_mask=None, attention_mask=None, first_only=False, training=None):
-        x = inputs
-        for block in self.blocks[:-1]:
-            x = block(x, padding_mask, attention_mask, training=training)  # (B, T, D)
-        x = self.blocks[-1](
-            x, padding_mask, attention_mask, first_only=first_only, training=training
-        )
+        x, given = inputs, self._given(inputs, padding_mask, attention_mask)
+        *others, last = self.steps()
+        for block in others:
+            x = block(x, **given, training=training)  # (B, T, D)
+        x = last(x, **given, first_only=first_only, training=training)
         return x if self.final_norm is None else self.final_norm(x)
+
+    def _given(self, inputs, padding_mask, attention_mask):
+        """Returns what every block is called with, beside its inputs."""
+        given = {"padding_mask": padding_mask, "attention_mask": attention_mask}
+        if self.position_bias is None:
+            return given
+        return {**given, "attention_bias": self.position_bias(inputs)}  # (N, T, T)
 
     def attention_weights(self, inputs, padding_mask=None, attention_mask=None):
         """Returns the weights with which each block's positions read one another.
@@ -115,12 +157,14 @@ class Encoder(SequenceLayer):
             A float32 tensor of shape (B, L, N, T, T) for L blocks, whose last axis sums to 1.
         """
         x, weights = inputs, []
-        for block in self.blocks:
-            x, read = block.call_with_weights(x, padding_mask, attention_mask)
+        given = self._given(inputs, padding_mask, attention_mask)
+        for block in self.steps():
+            x, read = block.call_with_weights(x, **given)
             weights.append(read)
         return keras.ops.stack(weights, axis=1)  # (B, L, N, T, T)
 
     def get_config(self):
         block = self.blocks[-1].get_config()
         inherited = {name: block[name] for name in block if name not in ("name", "dtype")}
-        return {**inherited, **super().get_config(), "num_layers": self.num_layers}
+        own = ("num_layers", "num_groups", "group_size", "num_buckets")
+        return {**inherited, **super().get_config(), **{name: getattr(self, name) for name in own}}

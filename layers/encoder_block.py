@@ -39,6 +39,7 @@ class EncoderBlock(SequenceLayer):
             counts beside it.
         attention_mask: (T, T), (B, T, T) or (B, N, T, T), True = attend.
         first_only: Whether to compute the outputs at the first position alone.
+        attention_bias: (N, T, T) or (B, N, T, T), added to the scores.
 
     Returns:
         A tensor of shape (B, T, D), or (B, 1, D) if `first_only`.
@@ -126,12 +127,21 @@ class EncoderBlock(SequenceLayer):
             self.feed_forward.output_dense,
         ]
 
-    def call(self, inputs, padding_mask=None, attention_mask=None, first_only=False, training=None):
+    def call(
+        self,
+        inputs,
+        padding_mask=None,
+        attention_mask=None,
+        first_only=False,
+        training=None,
+        attention_bias=None,
+    ):
         def attend(x):
             x = self.attention(
                 x,
                 padding_mask=padding_mask,
                 attention_mask=attention_mask,
+                attention_bias=attention_bias,
                 first_only=first_only,
                 training=training,
             )
@@ -148,11 +158,17 @@ class EncoderBlock(SequenceLayer):
         x = self.attention_norm(residual + attend(inputs))  # (B, T, D)
         return self.feed_forward_norm(x + feed(x))  # (B, T, D)
 
-    def call_with_weights(self, inputs, padding_mask=None, attention_mask=None):
+    def call_with_weights(
+        self, inputs, padding_mask=None, attention_mask=None, attention_bias=None
+    ):
         """Returns `call`'s outputs, and the attention's weights: float32, (B, N, T, T)."""
         x = self.attention_norm(inputs) if self.normalize_first else inputs
-        masks = {"padding_mask": padding_mask, "attention_mask": attention_mask}
-        return self(inputs, **masks), self.attention.attention_weights(x, **masks)
+        given = {
+            "padding_mask": padding_mask,
+            "attention_mask": attention_mask,
+            "attention_bias": attention_bias,
+        }
+        return self(inputs, **given), self.attention.attention_weights(x, **given)
 
     def get_config(self):
         return {

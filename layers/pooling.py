@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from .checks import check_rate
+from .dropout import Dropout
 from .initializers import clone_initializer
 from .masks import all_of
 from .scores import masked_softmax, weighted_sum
@@ -32,6 +34,10 @@ class FirstTokenPooling(Pooling):
 
     Args:
         kernel_initializer: Initializer of the dense kernel. Defaults to "glorot_uniform".
+        activation: Activation after the dense layer; DistilBERT has "relu", ELECTRA "gelu".
+            Defaults to "tanh".
+        dropout: Probability in [0, 1) of dropping, in training, a unit of the first token's vector,
+            as RoBERTa and ELECTRA do. Defaults to 0.
         **kwargs: `name`, `dtype` and the like, for `keras.layers.Layer`.
 
     Call arguments:
@@ -48,28 +54,42 @@ class FirstTokenPooling(Pooling):
         Devlin et al., "BERT", section 3.1, https://arxiv.org/abs/1810.04805
     """
 
-    def __init__(self, kernel_initializer="glorot_uniform", **kwargs):
+    def __init__(
+        self, kernel_initializer="glorot_uniform", activation="tanh", dropout=0.0, **kwargs
+    ):
         super().__init__(**kwargs)
+        check_rate(dropout=dropout)
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.activation = keras.activations.get(activation)
+        self.dropout = dropout
 
     def build(self, input_shape):
         hidden_dim = input_shape[-1]
+        # None of no use: a layer that draws takes a number of those that weights are drawn by.
+        self.input_dropout = (
+            Dropout(self.dropout, dtype=self.dtype_policy) if self.dropout else None
+        )
         self.dense = keras.layers.Dense(
             hidden_dim,
-            activation="tanh",
+            activation=self.activation,
             kernel_initializer=clone_initializer(self.kernel_initializer),
             dtype=self.dtype_policy,
             name="dense",
         )
         self.dense.build((input_shape[0], hidden_dim))
 
-    def call(self, inputs):
-        return self.dense(inputs[:, 0])  # (B, D)
+    def call(self, inputs, training=None):
+        first = inputs[:, 0]  # (B, D)
+        if self.input_dropout is not None:
+            first = self.input_dropout(first, training=training)
+        return self.dense(first)  # (B, D)
 
     def get_config(self):
         return {
             **super().get_config(),
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+            "activation": keras.activations.serialize(self.activation),
+            "dropout": self.dropout,
         }
 
 

@@ -1,9 +1,9 @@
 """Describes BERT as Hugging Face writes it down."""
 
 from .layout import Layout
-from .rows import bias, blocks, dense, embedding, fused, norm
+from .rows import Row, bias, blocks, dense, embedding, fused, norm
 
-_BLOCK = [
+BLOCK = [
     *fused("attention.self.", ("query", "key", "value"), "attention/query_key_value", "DD"),
     dense("attention.output.dense", "attention/output", "DD"),
     norm("attention.output.LayerNorm", "attention_norm"),
@@ -11,34 +11,65 @@ _BLOCK = [
     dense("output.dense", "feed_forward/output", "DF"),
     norm("output.LayerNorm", "feed_forward_norm"),
 ]
-_GROUPS = {
-    "encoder": [
-        embedding("bert.embeddings.word_embeddings", "embedding/token_embedding", "VD"),
-        embedding("bert.embeddings.position_embeddings", "embedding/position_embedding", "PD"),
-        embedding("bert.embeddings.token_type_embeddings", "embedding/segment_embedding", "SD"),
-        norm("bert.embeddings.LayerNorm", "embedding/layer_norm"),
-        *blocks("bert.encoder.layer.*.", "encoder/block_*/", "num_layers", _BLOCK),
-    ],
-    "pooler": [dense("bert.pooler.dense", "pooler/dense", "DD")],
-    "classifier": [dense("classifier", "head", "CD")],
-    "masked-LM head": [
-        dense("cls.predictions.transform.dense", "head/dense", "DD"),
-        norm("cls.predictions.transform.LayerNorm", "head/layer_norm"),
-        bias("cls.predictions", "head", "V"),  # its weight is the token embedding
-    ],
-}
+
+
+def embeddings(prefix: str, has_segments: bool = True) -> list[Row]:
+    """Returns the rows of tokens, positions and segments, E wide; `prefix` ends with a dot."""
+    tables = {"word": ("token", "VE"), "position": ("position", "PE")}
+    if has_segments:
+        tables["token_type"] = ("segment", "SE")
+    return [
+        *(
+            embedding(
+                f"{prefix}embeddings.{theirs}_embeddings", f"embedding/{ours}_embedding", letters
+            )
+            for theirs, (ours, letters) in tables.items()
+        ),
+        norm(f"{prefix}embeddings.LayerNorm", "embedding/layer_norm", "E"),
+    ]
+
+
+def encoder(prefix: str) -> list[Row]:
+    """Returns the rows of an encoder whose blocks are BERT's."""
+    return [
+        *embeddings(prefix),
+        *blocks(f"{prefix}encoder.layer.*.", "encoder/block_*/", "num_layers", BLOCK),
+    ]
+
+
+def dimensions(arguments):
+    """Returns what the letters stand for: V, P, S, and E of tables as wide as the model."""
+    return {
+        "V": arguments["vocabulary_size"],
+        "P": arguments["max_sequence_length"],
+        "S": arguments["num_segments"],
+        "E": arguments["hidden_dim"],
+    }
+
 
 BERT = Layout(
     model_type="bert",
-    architectures={  # the first two are also written
+    title="BERT",
+    kind="texts",
+    architectures={
         "BertForSequenceClassification": ("pooler", "classifier"),
         "BertForMaskedLM": ("masked-LM head",),
         "BertForPreTraining": ("pooler", "masked-LM head"),
         "BertForNextSentencePrediction": ("pooler",),
+        "BertLMHeadModel": ("masked-LM head",),
         "BertModel": (),
     },
     always=("encoder",),
-    groups=_GROUPS,
+    groups={
+        "encoder": encoder("bert."),
+        "pooler": [dense("bert.pooler.dense", "pooler/dense", "DD")],
+        "classifier": [dense("classifier", "head", "CD")],
+        "masked-LM head": [
+            dense("cls.predictions.transform.dense", "head/dense", "DD"),
+            norm("cls.predictions.transform.LayerNorm", "head/layer_norm"),
+            bias("cls.predictions", "head", "V"),  # its weight is the token embedding
+        ],
+    },
     sizes={
         "vocabulary_size": "vocab_size",
         "hidden_dim": "hidden_size",
@@ -50,11 +81,7 @@ BERT = Layout(
     },
     rates={"dropout": "hidden_dropout_prob", "layer_norm_epsilon": "layer_norm_eps"},
     activation="hidden_act",
-    dimensions=lambda arguments: {
-        "V": arguments["vocabulary_size"],
-        "P": arguments["max_sequence_length"],
-        "S": arguments["num_segments"],
-    },
+    dimensions=dimensions,
     plain={"pooling": "first", "window": None},
     defaults={  # BertConfig's, for what old configs leave out
         "type_vocab_size": 2,
@@ -84,6 +111,7 @@ BERT = Layout(
         "cls.seq_relationship.weight",
         "cls.seq_relationship.bias",
     ),
+    takes_any_head=True,
     prefix="bert.",
     prefixed=("embeddings.", "encoder.", "pooler."),
     has_classes=True,

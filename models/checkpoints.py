@@ -16,7 +16,6 @@ import keras
 import numpy as np
 
 from . import vit_layout
-from .bert_layout import BERT
 from .checkpoint_files import (
     CheckpointError,
     StoredTensor,
@@ -27,14 +26,17 @@ from .checkpoint_files import (
 )
 from .digests import check_model
 from .hub import checkpoint_directory
-from .layout import Layout, one_of
+from .kinds import joined, unread
+from .layout import Layout
 from .marian_layout import MARIAN
 from .recurrent_layout import RNNSEARCH
 from .tensor_file import write_tensors
-from .tensors import Tensor, tensors_of
+from .tensors import Tensor, count_blocks, tensors_of
+from .text_families import TEXT_LAYOUTS
 
 LAYOUTS = {
-    layout.model_type: layout for layout in (BERT, MARIAN, *vit_layout.LAYOUTS.values(), RNNSEARCH)
+    layout.model_type: layout
+    for layout in (*TEXT_LAYOUTS, MARIAN, *vit_layout.LAYOUTS.values(), RNNSEARCH)
 }
 
 logger = logging.getLogger("regard")
@@ -58,6 +60,7 @@ class Checkpoint:
         groups: The groups of tensors that it holds, of those of its layout.
         class_names: The names of its classes in the order of its classifier's rows; empty if it
             has no classifier.
+        left_out: The names of the tensors of heads of other tasks.
 
     Raises:
         CheckpointError: If it is not there; if it is a run's and not as it was written; or if
@@ -73,11 +76,11 @@ class Checkpoint:
         config = read_json(path)
         kind = config.get("model_type", "bert")  # old configs of BERT have none
         if kind not in list(LAYOUTS):
-            raise CheckpointError(
-                f"{path}: model_type must be {one_of(LAYOUTS)}, not {kind!r:.40}."
-            )
+            raise CheckpointError(f"{path}: {unread(config, LAYOUTS.values())}.")
         self.layout = LAYOUTS[kind]
         self.arguments, self.class_names, required = self.layout.read_config(config, path)
+        self._has_other_head = bool(self.layout.other_heads(config))
+        self.left_out: list[str] = []
         self._stored, doubles = self._read_stored()
         self.groups = self._held() | required
         problems = [doubles, *self._misfits()]
@@ -113,6 +116,8 @@ class Checkpoint:
         """Returns the groups of which there is a tensor, and the pooler a classifier stands on."""
         held = set()
         for group, rows in self.layout.groups.items():
+            if self._has_other_head and not rows[0].module.startswith(self.layout.prefix):
+                continue
             modules = tuple(f"{row.module}." for row in rows)
             if any(name.startswith(modules) for name in self._stored):
                 held.add(group)
@@ -121,8 +126,7 @@ class Checkpoint:
 
     def _misfits(self) -> list[list[str]]:
         """Returns the differences between tensors and config, in words, kind by kind."""
-        counts = ("num_layers", "num_decoder_layers")
-        num_layers = max(self.arguments.get(name, 0) for name in counts)
+        num_layers = count_blocks(self.layout, self.arguments)
         if num_layers > len(self._stored):  # too long a table to be made
             return [[f"{len(self._stored)} tensors for {num_layers} layers"]]
         groups = [group for group in self.layout.groups if group in self.groups]
@@ -131,7 +135,9 @@ class Checkpoint:
         surplus, unlike = [], []
         for name, stored in self._stored.items():
             if name not in wanted:
-                if name not in (*self.layout.idle, *self.layout.fixed, *self.layout.copies):
+                if self._is_of_other_head(name):
+                    self.left_out.append(stored.name)
+                elif name not in (*self.layout.idle, *self.layout.fixed, *self.layout.copies):
                     surplus.append(f"{stored.name} is not part of the model")
             elif stored.dtype not in _DTYPES:
                 unlike.append(f"{stored.name} has dtype {stored.dtype}, not {'/'.join(_DTYPES)}")
@@ -139,6 +145,10 @@ class Checkpoint:
                 shape = wanted[name].shape
                 unlike.append(f"{stored.name} has shape {stored.shape}, not {shape}")
         return [missing, surplus, unlike]
+
+    def _is_of_other_head(self, name: str) -> bool:
+        is_outside = self._has_other_head and not name.startswith(self.layout.prefix)
+        return is_outside or name.startswith(tuple(self.layout.unneeded))
 
     def _tensors(self, group: str) -> list[Tensor]:
         return tensors_of(self.layout, group, self.arguments, len(self.class_names))
@@ -206,10 +216,10 @@ def as_checkpoint(source: "str | Path | Checkpoint", *layouts: Layout) -> Checkp
     """
     checkpoint = source if isinstance(source, Checkpoint) else Checkpoint(source)
     if checkpoint.layout not in layouts:
+        wanted = joined((layout.title for layout in layouts), "or")
         raise CheckpointError(
-            f"{checkpoint.source}: the model_type must be "
-            f"{one_of(layout.model_type for layout in layouts)}, "
-            f"not {checkpoint.layout.model_type!r}."
+            f"{checkpoint.source}: it must be a checkpoint of {wanted}, "
+            f"not of {checkpoint.layout.title}."
         )
     return checkpoint
 
@@ -237,6 +247,9 @@ def load_checkpoint(
             logger.info("%s has no %s, so that is new", checkpoint.source, group)
     for group in sorted(checkpoint.groups - set(wanted)):
         logger.info("%s: its %s is not needed", checkpoint.source, group)
+    if checkpoint.left_out:
+        message = "%s: the head of another task is not needed: %s"
+        logger.info(message, checkpoint.source, listed(sorted(checkpoint.left_out)))
 
 
 def save_checkpoint(

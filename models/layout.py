@@ -12,6 +12,7 @@ import numpy as np
 from ..layers import gelu_tanh
 from . import disk
 from .checkpoint_files import CheckpointError
+from .config_entries import look_up, nested, one_of, positive_problems
 from .rows import Row
 
 _ACTIVATIONS = {
@@ -28,8 +29,12 @@ _ACTIVATIONS = {
 class Layout:
     """Holds the names of one kind of model: those of its config and tensors, theirs and ours.
 
+    A dotted name of an argument, "variation.embedding.pad_id" say, is that of one within dicts.
+
     Attributes:
         model_type: Its name in a config.
+        title: Its name as people write it.
+        kind: What its models are for: "texts", "images" or "translations".
         architectures: The architectures that are read, and the groups of tensors that each must
             have beside `always`.
         always: The groups that every checkpoint has.
@@ -55,12 +60,18 @@ class Layout:
         copies: Tensors that may be there, each equal to another, which it may replace.
         fixed: Tensors that may be there, each with a function that computes it from the arguments.
         idle: Tensors that may be there and are not used.
+        unneeded: The beginnings of names of tensors that may be there, and that the log names as
+            left out.
+        takes_any_head: Whether a checkpoint may be of any other architecture as well. Of such a one
+            all is left out that is not below the `prefix`: a head of another task.
         prefix: The prefix that some checkpoints lack before names that begin as in `prefixed`.
         prefixed: The beginnings of such names.
         has_classes: Whether a model of this kind may be a classifier.
     """
 
     model_type: str
+    title: str
+    kind: str
     architectures: Mapping[str, Sequence[str]]
     always: Sequence[str]
     groups: Mapping[str, Sequence[Row]]
@@ -81,6 +92,8 @@ class Layout:
     copies: Mapping[str, str] = field(default_factory=dict)
     fixed: Mapping[str, Callable[[Mapping[str, Any]], np.ndarray]] = field(default_factory=dict)
     idle: Sequence[str] = ()
+    unneeded: Sequence[str] = ()
+    takes_any_head: bool = False
     prefix: str = ""
     prefixed: Sequence[str] = ()
     has_classes: bool = False
@@ -105,14 +118,19 @@ class Layout:
         if problems:
             raise CheckpointError(f"{path}: {'; '.join(problems)}.")
         named = {**self.sizes, **self.rates, **self.token_ids}
-        arguments = {ours: config[theirs] for ours, theirs in named.items()}
+        arguments = nested({ours: config[theirs] for ours, theirs in named.items()})
         if self.activation:
             arguments["activation"] = _ACTIVATIONS[config[self.activation]]
         arguments |= {**self.further_arguments(config), **self.constants}
         architectures = config["architectures"] or ()
-        groups = {group for name in architectures for group in self.architectures[name]}
-        class_names = _class_names(config) if self.has_classes else []
-        return arguments, class_names, {*self.always, *groups}
+        groups = {group for name in architectures for group in self.architectures.get(name, ())}
+        has_names = self.has_classes and not self.other_heads(config)
+        return arguments, _class_names(config) if has_names else [], {*self.always, *groups}
+
+    def other_heads(self, config: Mapping[str, Any]) -> list[str]:
+        """Returns the architectures of a config whose heads are none that is read."""
+        names = config.get("architectures") or ()
+        return [name for name in names if name not in self.architectures]
 
     def _problems(self, config: Mapping[str, Any]) -> Iterator[str]:
         """Yields what is wrong with a config, in words."""
@@ -120,15 +138,15 @@ class Layout:
         for name, values in {**self.allowed, **of_activation}.items():
             if config.get(name) not in list(values):
                 yield f"{name} must be {one_of(values)}, not {config.get(name)!r:.40}"
-        architectures = config["architectures"]
+        architectures, is_ours = config["architectures"], True
         if not isinstance(architectures, list | None):
             yield f"architectures must be a list, not {architectures!r:.40}"
-        elif any(name not in list(self.architectures) for name in architectures or ()):
+        elif not all(self._takes(name) for name in architectures or ()):
             known = one_of(self.architectures)
             yield f"the architecture must be {known}, not {architectures!r:.80}"
-        for name in self.sizes.values():
-            if type(config.get(name)) is not int or config[name] < 1:
-                yield f"{name} must be a positive integer, not {config.get(name)!r:.40}"
+        else:
+            is_ours = not self.other_heads(config)
+        yield from positive_problems(config, *self.sizes.values())
         for name in self.rates.values():
             if type(config.get(name)) not in (int, float) or not 0 <= config[name] < 1:
                 yield f"{name} must be a number in [0, 1), not {config.get(name)!r:.40}"
@@ -140,12 +158,16 @@ class Layout:
                 yield f"{name} must be as {other}, not {config[name]!r:.40}"
         yield from self._width_problems(config)
         yield from self.further_problems(config)
-        if self.has_classes and not _class_names(config):
+        if is_ours and self.has_classes and not _class_names(config):
             name = "num_labels" if config.get("id2label") is None else "id2label"
             yield (
                 "id2label must give each of the classes 0, 1, ... a name of its own, or num_labels "
                 f"their number; {name} is {config[name]!r:.80}"
             )
+
+    def _takes(self, architecture: Any) -> bool:
+        is_any = self.takes_any_head and isinstance(architecture, str)
+        return is_any or architecture in list(self.architectures)
 
     def _width_problems(self, config: Mapping[str, Any]) -> Iterator[str]:
         width, heads = (self.sizes.get(name) for name in ("hidden_dim", "num_heads"))
@@ -172,7 +194,7 @@ class Layout:
         config = {
             "architectures": [model.architecture],
             "model_type": self.model_type,
-            **{theirs: arguments[ours] for ours, theirs in named.items()},
+            **{theirs: look_up(arguments, ours) for ours, theirs in named.items()},
         }
         if self.activation:
             config[self.activation] = _activation_name(arguments["activation"])
@@ -198,28 +220,9 @@ class Layout:
                 )
 
 
-def id_problems(config: Mapping[str, Any]) -> Iterator[str]:
-    """Yields what is wrong with a translator's ids of the end and of padding, in words."""
-    ids = size, end_id, pad_id = [
-        config.get(name) for name in ("vocab_size", "eos_token_id", "pad_token_id")
-    ]
-    are_ids = all(type(value) is int for value in ids)
-    if are_ids and (end_id == pad_id or max(end_id, pad_id) >= size):
-        yield (
-            "eos_token_id and pad_token_id must be two ids below vocab_size, not "
-            f"{end_id} and {pad_id} of {size}"
-        )
-
-
 def write_json(path: Path, value: Any) -> None:
     """Writes a JSON file that people can read."""
     disk.write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
-
-
-def one_of(values: Iterable) -> str:
-    """Returns values in words, but for None."""
-    names = [repr(value) for value in values if value is not None]
-    return names[0] if len(names) == 1 else f"one of {', '.join(names)}"
 
 
 def _class_names(config: Mapping[str, Any]) -> list[str]:

@@ -1,7 +1,8 @@
 """Describes Marian, the Transformer of the OPUS-MT models, as Hugging Face writes it down."""
 
 from ..layers import sinusoids
-from .layout import Layout, id_problems
+from .config_entries import id_problems
+from .layout import Layout
 from .rows import bare, blocks, dense, embedding, fused, norm
 
 LARGEST_LENGTH = 2**16  # tokens: no tensor has as many rows, so nothing else bounds it
@@ -49,6 +50,8 @@ def _problems(config):
 
 MARIAN = Layout(
     model_type="marian",
+    title="Marian",
+    kind="translations",
     further_problems=_problems,
     architectures={"MarianMTModel": ()},
     always=("translator",),

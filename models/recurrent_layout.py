@@ -1,6 +1,7 @@
 """Describes the checkpoints of `RecurrentTranslator`; no other library opens them."""
 
-from .layout import Layout, id_problems
+from .config_entries import id_problems
+from .layout import Layout
 from .rows import bare
 
 # The shape of every weight by its path. U is the width of a state, G that of its three gates
@@ -43,6 +44,8 @@ def _dimensions(arguments):
 
 RNNSEARCH = Layout(
     model_type="regard_recurrent_translator",
+    title="RNNsearch",
+    kind="translations",
     architectures={"RecurrentTranslator": ()},
     always=("translator",),
     groups={

@@ -36,8 +36,10 @@ class Row(NamedTuple):
         weights: The weights of both.
         third: Which third of the layer's last axis they are, or None for the whole layer.
         is_row: Whether the checkpoint's tensor has a first axis of 1 that ours has not.
-        num_blocks: The constructor argument that says how often the row is repeated, or None for
-            once. A star in both names then stands for the index of the block.
+        num_blocks: What says how often the row is repeated: the names of numbers, each a
+            constructor argument or one of `Layout.dimensions`; their product counts. A star in the
+            module's name stands for an index of each, in their order, one in the layer's for the
+            index of all.
     """
 
     module: str
@@ -45,7 +47,7 @@ class Row(NamedTuple):
     weights: tuple[Weight, ...]
     third: int | None = None
     is_row: bool = False
-    num_blocks: str | None = None
+    num_blocks: tuple[str, ...] = ()
 
 
 def dense(module: str, layer: str, letters: str) -> Row:
@@ -100,15 +102,18 @@ def bare(tensor: str, variable: str, letters: str, is_row: bool = False) -> Row:
     return Row(tensor, variable, (Weight("", "", letters),), is_row=is_row)
 
 
-def blocks(modules: str, layers: str, num_blocks: str, rows: list[Row]) -> list[Row]:
+def blocks(
+    modules: str, layers: str, num_blocks: str | tuple[str, ...], rows: list[Row]
+) -> list[Row]:
     """Returns the rows of all blocks of a stack, given those of one.
 
     Args:
         modules: What the names of a block begin with in the checkpoint, a star for its index.
         layers: What the paths of a block begin with here, likewise.
-        num_blocks: The constructor argument that gives the number of blocks.
+        num_blocks: The name of the number of blocks; or of several numbers, for a star each.
         rows: The rows of one block.
     """
+    num_blocks = (num_blocks,) if isinstance(num_blocks, str) else num_blocks
     return [
         row._replace(
             module=f"{modules}{row.module}", layer=f"{layers}{row.layer}", num_blocks=num_blocks

@@ -1,7 +1,9 @@
 """Lists the tensors of a checkpoint: their names and shapes, and the variables that hold them."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -56,6 +58,7 @@ def tensors_of(
         num_classes: Number of classes C; only for a classifier.
     """
     sizes = {
+        **arguments,
         **layout.dimensions(arguments),
         "D": arguments["hidden_dim"],
         "F": arguments.get("intermediate_dim"),
@@ -64,7 +67,7 @@ def tensors_of(
     }
     return [
         Tensor(
-            f"{row.module}{weight.theirs}".replace("*", str(index)),
+            _filled(f"{row.module}{weight.theirs}", indices),
             f"{row.layer}{weight.ours}".replace("*", str(index)),
             tuple(sizes[letter] for letter in weight.letters),
             weight.is_kernel,
@@ -72,6 +75,20 @@ def tensors_of(
             row.is_row,
         )
         for row in layout.groups[group]
-        for index in range(arguments[row.num_blocks] if row.num_blocks else 1)
+        for index, indices in enumerate(product(*(range(sizes[name]) for name in row.num_blocks)))
         for weight in row.weights
     ]
+
+
+def count_blocks(layout: Layout, arguments: Mapping[str, Any]) -> int:
+    """Returns how often the row is repeated that is repeated most."""
+    sizes = {**arguments, **layout.dimensions(arguments)}
+    rows = (row for rows in layout.groups.values() for row in rows)
+    return max(math.prod(sizes[name] for name in row.num_blocks) for row in rows)
+
+
+def _filled(name: str, indices: Sequence[int]) -> str:
+    """Puts indices in place of the stars of a name, one each."""
+    for index in indices:
+        name = name.replace("*", str(index), 1)
+    return name

@@ -1,4 +1,4 @@
-"""Classifies texts as BERT does."""
+"""Classifies texts as BERT does, and the encoders that came after it."""
 
 import keras
 
@@ -9,6 +9,7 @@ from .classifier_heads import count_classes, load_classifier
 from .configured_model import own_arguments
 from .poolers import make_pooler, pooling_config
 from .text_encoder import TextModel, encode_text
+from .text_families import TEXT_LAYOUTS, text_family, whole_variation
 
 
 @keras.saving.register_keras_serializable("regard")
@@ -37,6 +38,12 @@ class TextClassifier(TextModel):
         window: Number of positions on either side of its own that each token attends to, so that
             time and memory grow in proportion to T. The first token then sees no more than its
             neighbours, so take another `pooling`. Defaults to all positions.
+        family: The family of encoders that it belongs to, a `model_type` of Hugging Face: "bert",
+            "distilbert", "roberta", "xlm-roberta", "camembert", "electra", "albert" or "mpnet".
+            Defaults to "bert".
+        variation: What its layers have beside the sizes, by the names of their arguments: a dict
+            with "embedding" for `TextEmbedding` and "encoder" for `Encoder`, each a dict. Defaults
+            to what most models of the family have.
         **kwargs: `name` and `dtype`, for `keras.Model`.
 
     Call arguments:
@@ -62,8 +69,6 @@ class TextClassifier(TextModel):
         Understanding", https://arxiv.org/abs/1810.04805
     """
 
-    architecture = "BertForSequenceClassification"
-
     def __init__(
         self,
         vocabulary_size,
@@ -79,16 +84,23 @@ class TextClassifier(TextModel):
         layer_norm_epsilon=1e-12,  # as in google-research/bert, modeling.py
         pooling="first",
         window=None,
+        family="bert",
+        variation=None,
         dtype=None,
         **kwargs,
     ):
         config = own_arguments(locals())
         config["pooling"] = pooling = pooling_config(pooling, own=("first",))
         check_positive(num_classes=num_classes)
+        kind = text_family(family)
+        config["variation"] = whole_variation(kind, variation)
         is_first = pooling == "first"
         inputs, hidden_states, embedding, encoder = encode_text(config, dtype, is_first)
         if is_first:
-            pooler = FirstTokenPooling(dtype=dtype, name="pooler")
+            first_dropout = dropout if kind.drops_first else 0.0
+            pooler = FirstTokenPooling(
+                dropout=first_dropout, **kind.pooler, dtype=dtype, name="pooler"
+            )
         else:
             pooler = make_pooler(pooling, dtype)
         masks = {} if is_first else {"padding_mask": inputs["padding_mask"]}
@@ -100,6 +112,17 @@ class TextClassifier(TextModel):
         self.pooler = pooler
         self.head_dropout = head_dropout
         self.head = head
+
+    @property
+    def layout(self):
+        """Returns the layout of its checkpoints."""
+        return text_family(self.config["family"]).layout
+
+    @property
+    def architecture(self):
+        """Returns the name of its class in Hugging Face's `transformers`."""
+        architectures = self.layout.architectures
+        return next(name for name in architectures if "classifier" in architectures[name])
 
     @property
     def checkpoint_groups(self):
@@ -114,7 +137,7 @@ class TextClassifier(TextModel):
 
     @classmethod
     def from_checkpoint(cls, checkpoint, num_classes=None, class_names=None, **kwargs):
-        """Makes a classifier from a Hugging Face BERT checkpoint.
+        """Makes a classifier from a Hugging Face checkpoint of a text encoder.
 
         What the checkpoint lacks starts from random weights: the pooler of a masked language
         model, and the classifier's rows of other classes than it knows. The log says so.
@@ -132,10 +155,10 @@ class TextClassifier(TextModel):
             A `TextClassifier`.
 
         Raises:
-            CheckpointError: If it is not a whole BERT checkpoint, or if it has no classifier and
-                neither number nor names of classes are given.
+            CheckpointError: If it is not a whole checkpoint of one of the families, or if it has no
+                classifier and neither number nor names of classes are given.
         """
-        checkpoint = as_checkpoint(checkpoint, cls.layout)
+        checkpoint = as_checkpoint(checkpoint, *TEXT_LAYOUTS)
         num_classes = count_classes(checkpoint, num_classes, class_names)
         model = cls(num_classes=num_classes, **{**checkpoint.arguments, **kwargs})
         load_classifier(model, checkpoint, class_names)

@@ -7,6 +7,7 @@ from ..layers.checks import check_rate
 from .bert_layout import BERT
 from .configured_model import ConfiguredModel
 from .presets import text_preset
+from .text_families import text_family
 
 
 class TextModel(ConfiguredModel):
@@ -49,11 +50,11 @@ def _with_segments(inputs):
 
 
 def encode_text(config, dtype, first_only=False):
-    """Builds the part from tokens to hidden states, as BERT computes it.
+    """Builds the part from tokens to hidden states, as BERT, or another family, computes it.
 
     Args:
         config: The sizes, `dropout`, `activation` and `layer_norm_epsilon`, by name; and `window`,
-            which may be left out.
+            `family` and `variation`, which may be left out.
         dtype: Precision of the layers.
         first_only: Whether the hidden states of the first token are enough. Defaults to False.
 
@@ -78,6 +79,7 @@ def encode_text(config, dtype, first_only=False):
 def _make_layers(config, dtype):
     # Embeddings start as BERT's do. Kernels keep Keras' Glorot initializer, which follows the
     # width: BERT's 0.02 suits a width of 768, and starts narrow models too close to nothing.
+    family, variation = text_family(config.get("family", "bert")), config.get("variation", {})
     embedding = TextEmbedding(
         config["vocabulary_size"],
         config["hidden_dim"],
@@ -86,6 +88,7 @@ def _make_layers(config, dtype):
         config["dropout"],
         config["layer_norm_epsilon"],
         keras.initializers.TruncatedNormal(stddev=0.02),
+        **variation.get("embedding", {}),
         dtype=dtype,
         name="embedding",
     )
@@ -97,6 +100,8 @@ def _make_layers(config, dtype):
         activation=config["activation"],
         layer_norm_epsilon=config["layer_norm_epsilon"],
         window=config.get("window"),
+        **family.encoder,
+        **variation.get("encoder", {}),
         dtype=dtype,
         name="encoder",
     )

@@ -84,6 +84,8 @@ def _problems(config):
 
 VIT = Layout(
     model_type="vit",
+    title="ViT",
+    kind="images",
     architectures={
         "ViTForImageClassification": ("classifier",),
         "ViTModel": (),

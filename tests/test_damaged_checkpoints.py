@@ -164,8 +164,9 @@ def test_a_head_that_the_architecture_has_may_not_be_missing(group, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"model_type": "roberta"}, "model_type must be one of 'bert', 'marian', 'vit', "),
-        ({"architectures": ["BertForTokenClassification"]}, "not ['BertForTokenClassification']"),
+        ({"model_type": "deberta-v2"}, "type 'deberta-v2' is not read; of texts BERT, DistilBERT,"),
+        ({"model_type": "roberta-prelayernorm"}, "and RoBERTa is the nearest"),
+        ({"architectures": ["BertForTokenClassification"], "is_decoder": True}, "is_decoder must"),
         ({"architectures": "BertModel"}, "architectures must be a list, not 'BertModel'"),
         ({"architectures": 7}, "architectures must be a list, not 7"),
         ({"architectures": [["BertModel"]]}, "the architecture must be one of"),

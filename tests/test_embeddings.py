@@ -76,6 +76,8 @@ def test_keeps_the_layer_checks():
         "dropout": 0.3,
         "layer_norm_epsilon": 1e-6,
         "initializer": HE_NORMAL,
+        "embedding_dim": 3,
+        "pad_id": 2,
     }
     check_layer(TextEmbedding, config, {"token_ids": TOKEN_IDS, "segment_ids": SEGMENT_IDS})
 

@@ -33,7 +33,8 @@ def test_siblings_of_one_initializer_do_not_start_equal():
 
 
 def test_keeps_the_layer_checks():
-    check_layer(FirstTokenPooling, {"kernel_initializer": HE_NORMAL}, {"inputs": floats(B, T, D)})
+    config = {"kernel_initializer": HE_NORMAL, "activation": "gelu", "dropout": 0.3}
+    check_layer(FirstTokenPooling, config, {"inputs": floats(B, T, D)})
 
 
 IS_REAL = np.arange(T) < np.array([[5], [2], [0]])  # (B, T), the last all padding

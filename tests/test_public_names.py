@@ -19,7 +19,7 @@ NAMES = {
         Encoder EncoderBlock FeedForward FirstTokenPooling HardAttention
         HierarchicalAttention ImageEmbedding KernelPooling LayerNorm MaskedLMHead MemoryRead
         MultiHeadAttention NadarayaWatson PatchEmbedding PositionEmbedding
-        PredictiveAttention RecurrentDecoder Reinforce SinusoidalEmbedding
+        PredictiveAttention RecurrentDecoder Reinforce RelativePositionBias SinusoidalEmbedding
         SinusoidalPositionEmbedding StochasticDepth TextEmbedding TiedOutput additive_scores
         attention_weights causal_mask combine_masks cosine_scores dot_product_scores
         gelu_tanh general_scores kernel_scores masked_softmax new_cache resize_positions

@@ -145,5 +145,5 @@ def test_its_checkpoint(tmp_path):
     loaded = RecurrentTranslator.from_checkpoint(tmp_path)
     assert loaded.config == model.config
     np.testing.assert_array_equal(loaded(inputs), model(inputs))
-    with pytest.raises(CheckpointError, match="model_type must be 'marian', not 'regard_"):
+    with pytest.raises(CheckpointError, match="checkpoint of Marian, not of RNNsearch"):
         Translator.from_checkpoint(tmp_path)

@@ -50,6 +50,11 @@ def test_keeps_the_layer_checks():
         "layer_norm_epsilon": 1e-6,
         "pooling": "attention",
         "window": 2,
+        "family": "albert",
+        "variation": {
+            "embedding": {"embedding_dim": 3, "pad_id": 0},
+            "encoder": {"num_groups": 1, "group_size": 2},
+        },
     }
     check_layer(TextClassifier, config, make_inputs())
 

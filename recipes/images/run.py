@@ -13,8 +13,8 @@ from ...models.checkpoints import Checkpoint
 from ..attention.attention import Attention
 from ..declarations import takes
 from ..errors import UserError
+from ..runs.checkpoints import open_model
 from ..runs.classifier import ClassifierRun
-from ..runs.directories import model_directory
 from ..runs.run import Answer
 from .attention import attend_to_image
 from .batches import decoded, prediction_batches
@@ -32,9 +32,7 @@ def open_image_checkpoint(source: str | Path) -> tuple[Checkpoint, ImagePreproce
     Raises:
         ValueError: If either cannot be used, or the two are for images of different sizes.
     """
-    checkpoint = Checkpoint(model_directory(source))
-    if "image_shape" not in checkpoint.arguments:
-        raise ValueError(f"{source}: it must be a ViT, not a {checkpoint.layout.model_type}.")
+    checkpoint = open_model(source, "images")
     height, width, _ = checkpoint.arguments["image_shape"]
     return checkpoint, ImagePreprocessing.load(checkpoint.directory, height, width)
 

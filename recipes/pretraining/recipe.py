@@ -151,7 +151,7 @@ def start(texts: Texts, settings: PretrainingSettings):
             vectors = vectors.begun(model, settings.learning_rate)
         return model, tokenizer, settings, vectors
     try:
-        checkpoint, tokenizer = open_checkpoint(settings.checkpoint)
+        checkpoint, tokenizer = open_checkpoint(settings.checkpoint, "masked_lm")
         model = MaskedLanguageModel.from_checkpoint(checkpoint, **settings.model_options())
     except ValueError as error:
         raise UserError(str(error)) from error

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import keras
@@ -56,7 +56,7 @@ class MaskedLMRun(LanguageRun):
 
     task = "masked_lm"
     model_class = MaskedLanguageModel
-    open = staticmethod(open_checkpoint)
+    open = staticmethod(partial(open_checkpoint, task="masked_lm"))
     next_steps = "regard fit text DATA --checkpoint {run}"
 
     @staticmethod

@@ -18,8 +18,12 @@ from .normalization import BertNormalization
 from .pieces import MAX_WORD_CHARACTERS, SpecialTokens
 
 # Values of `tokenizer_class`: of a tokenizer with the parts of BERT's, and of one that is whatever
-# tokenizer.json says.
-BERT_CLASSES = ("BertTokenizer", "BertTokenizerFast")
+# tokenizer.json says. In `transformers` those of DistilBERT and ELECTRA are BERT's by other names.
+BERT_CLASSES = tuple(
+    f"{name}Tokenizer{suffix}"
+    for name in ("Bert", "DistilBert", "Electra")
+    for suffix in ("", "Fast")
+)
 MPNET_CLASSES = ("MPNetTokenizer", "MPNetTokenizerFast")
 GENERIC_CLASSES = ("PreTrainedTokenizerFast", "TokenizersBackend")
 TOKEN_FLAGS = ("single_word", "lstrip", "rstrip", "normalized", "special")

@@ -23,7 +23,7 @@ from ..attention.attention import Attention
 from ..data.memory import texts_of
 from ..declarations import takes
 from ..errors import UserError
-from ..runs.directories import model_directory
+from ..runs.checkpoints import open_model
 from ..runs.run import Answer, LanguageRun, sample_texts
 from ..tokenizers.sentencepiece import SPACE, SentencePieceTokenizer
 from ..tokenizers.strings import Text
@@ -50,7 +50,7 @@ def open_translator(source: str | Path) -> tuple[Checkpoint, SentencePieceTokeni
         CheckpointError: If it is not a whole checkpoint.
         UserError: If its tokenizer is missing or damaged, or has ids that the model has not.
     """
-    checkpoint = Checkpoint(model_directory(source))
+    checkpoint = open_model(source, "translation")
     tokenizer = SentencePieceTokenizer.load(checkpoint.directory)
     largest, size = max(tokenizer.vocabulary.values()), checkpoint.arguments["vocabulary_size"]
     ids = {"end_id": tokenizer.end_id, "pad_id": tokenizer.pad_id}

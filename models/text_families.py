@@ -1,0 +1,80 @@
+"""Lists the families of text encoders: how each is written down, and how it differs from BERT.
+
+A family is a layout and a row here. What is the same in all of its models is in the row. What
+differs from one to another is a `variation`: arguments of their layers, which the layout reads.
+"""
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from .albert_layout import ALBERT
+from .bert_layout import BERT
+from .distilbert_layout import DISTILBERT
+from .electra_layout import ELECTRA
+from .layout import Layout
+from .mpnet_layout import MPNET, NUM_BUCKETS
+from .roberta_layout import CAMEMBERT, ROBERTA, XLM_ROBERTA
+
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+class TextFamily(NamedTuple):
+    """A family of text encoders.
+
+    Attributes:
+        layout: How its models are written down.
+        encoder: Arguments of the `Encoder` of all of its models.
+        pooler: Arguments of their `FirstTokenPooling`.
+        drops_first: Whether a classifier has dropout before the pooler, as well as after it.
+        variation: Arguments of `TextEmbedding` and `Encoder`, as "embedding" and "encoder", that
+            its models may have otherwise, with their defaults.
+    """
+
+    layout: Layout
+    encoder: Mapping[str, Any] = _NOTHING
+    pooler: Mapping[str, Any] = _NOTHING
+    drops_first: bool = False
+    variation: Mapping[str, Mapping[str, Any]] = _NOTHING
+
+
+_FROM_PADDING = {"embedding": {"pad_id": 1}}
+_SHARED = {"embedding": {"embedding_dim": 128}, "encoder": {"num_groups": 1, "group_size": 1}}
+_ROWS = (
+    TextFamily(BERT),
+    TextFamily(DISTILBERT, pooler={"activation": "relu"}),
+    TextFamily(ROBERTA, drops_first=True, variation=_FROM_PADDING),
+    TextFamily(XLM_ROBERTA, drops_first=True, variation=_FROM_PADDING),
+    TextFamily(CAMEMBERT, drops_first=True, variation=_FROM_PADDING),
+    TextFamily(ELECTRA, pooler={"activation": "gelu"}, drops_first=True),
+    TextFamily(ALBERT, variation=_SHARED),
+    TextFamily(
+        MPNET, encoder={"num_buckets": NUM_BUCKETS}, drops_first=True, variation=_FROM_PADDING
+    ),
+)
+TEXT_FAMILIES = {family.layout.model_type: family for family in _ROWS}
+TEXT_LAYOUTS = tuple(family.layout for family in _ROWS)
+
+
+def text_family(name: str) -> TextFamily:
+    """Returns a family by its name, the `model_type` of its configs.
+
+    Raises:
+        ValueError: If there is none; the message names the nearest.
+    """
+    if name in TEXT_FAMILIES:
+        return TEXT_FAMILIES[name]
+    nearest = get_close_matches(str(name).lower(), TEXT_FAMILIES, n=1)
+    hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
+    raise ValueError(
+        f"`family` must be one of {', '.join(TEXT_FAMILIES)}.{hint} Received: family={name!r}"
+    )
+
+
+def whole_variation(
+    family: TextFamily, given: Mapping[str, Mapping[str, Any]] | None
+) -> dict[str, dict[str, Any]]:
+    """Returns a variation with the family's defaults for what is not given."""
+    parts = {**family.variation, **(given or {})}
+    return {part: {**family.variation.get(part, {}), **parts[part]} for part in parts}

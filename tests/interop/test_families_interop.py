@@ -1,0 +1,102 @@
+"""Text encoders of all families beside `transformers`, live: in, out, and through a run."""
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+import regard
+from bert_outputs import assert_close
+from family_outputs import opened, outputs_of
+from regard.models.checkpoints import save_checkpoint
+from regard.recipes.text.data import LabelledTexts
+from regard.recipes.text.reviews import generate_reviews
+from regard.recipes.tokenizers.vocabulary import learn_vocabulary
+
+torch = pytest.importorskip("torch")
+transformers = pytest.importorskip("transformers")
+families = pytest.importorskip("fixtures.make_text_family_fixtures")
+
+CHANGES = {
+    "bert": {"hidden_act": "gelu_new"},
+    "distilbert": {"activation": "relu", "sinusoidal_pos_embds": True},
+    "roberta": {"pad_token_id": 0, "type_vocab_size": 2},
+    "xlm-roberta": {"hidden_act": "gelu_new", "layer_norm_eps": 1e-5},
+    "camembert": {"pad_token_id": 1},
+    "electra": {"embedding_size": 21},
+    "albert": {"embedding_size": 21, "num_hidden_groups": 2, "hidden_act": "gelu"},
+    "mpnet": {"layer_norm_eps": 1e-5, "max_position_embeddings": 302},
+}
+CASES = [("small", {}), ("deep", {}), ("deep", "changes")]
+
+
+def longest(config):
+    """The longest sequence in tokens that a model takes."""
+    from_padding = config.model_type in ("roberta", "xlm-roberta", "camembert", "mpnet")
+    return config.max_position_embeddings - (config.pad_token_id + 1) * from_padding
+
+
+@pytest.mark.parametrize(("size", "changes"), CASES, ids=["small", "deep", "changed"])
+@pytest.mark.parametrize("family", families.FAMILIES)
+def test_in_and_out(family, size, changes, tmp_path):
+    changes = CHANGES[family] if changes else {}
+    theirs = families.make_model(family, size, seed=len(family), **changes)
+    theirs.save_pretrained(tmp_path)
+    length = longest(theirs.config)
+    inputs = families.make_inputs(theirs.config, length, (length, 5, 2))
+    expected = families.expected_outputs(theirs, inputs)
+    checkpoint, model = opened(tmp_path)
+    assert_close(outputs_of(model, inputs), expected)
+
+    again = tmp_path / "again"
+    again.mkdir()
+    save_checkpoint(model, again, checkpoint.class_names)
+    before, after = (load_file(d / "model.safetensors") for d in (tmp_path, again))
+    assert before.keys() == after.keys()
+    for name in before:
+        np.testing.assert_array_equal(before[name], after[name], err_msg=name)
+    auto = transformers.AutoModelForSequenceClassification
+    reopened, report = auto.from_pretrained(again, output_loading_info=True)
+    assert type(reopened) is type(theirs)
+    assert not any(report.values()), report
+    for name, array in families.expected_outputs(reopened.eval(), inputs).items():
+        np.testing.assert_array_equal(array, expected[name], err_msg=name)
+
+
+@pytest.mark.parametrize("head", ["Model", "ForTokenClassification", "ForQuestionAnswering",
+                                  "ForMaskedLM", "ForMultipleChoice"])  # fmt: skip
+@pytest.mark.parametrize("family", families.FAMILIES)
+def test_the_encoder_under_any_head(family, head, tmp_path, caplog):
+    theirs = families.make_model(family, "deep", head, num_labels=2)
+    theirs.save_pretrained(tmp_path)
+    _, model = opened(tmp_path)
+    inputs = families.make_inputs(theirs.config)
+    encoder = theirs if head == "Model" else theirs.base_model
+    expected = families.expected_outputs(encoder, inputs)
+    assert_close(outputs_of(model, inputs, has_logits=False), expected)
+
+
+def reviews(num_reviews):
+    texts, labels = generate_reviews(num_reviews, 0, held_out=False)
+    return LabelledTexts("reviews.csv", texts, labels, "review", "sentiment")
+
+
+@pytest.mark.parametrize("family", ["distilbert", "electra"])
+def test_a_run_is_written_as_the_family_it_began_from(family, tmp_path):
+    """With BERT's word pieces, which these two share; the pipeline says what the run says."""
+    data = reviews(60)
+    pieces = learn_vocabulary(data.texts, 200)
+    head = "ForMaskedLM" if family == "distilbert" else "ForPreTraining"
+    sizes = {"vocab_size": len(pieces), "max_position_embeddings": 40}
+    families.make_model(family, "deep", head, **sizes).save_pretrained(tmp_path / "start")
+    (tmp_path / "start" / "vocab.txt").write_text("".join(f"{piece}\n" for piece in pieces))
+    run = regard.fit_text(
+        data, checkpoint=str(tmp_path / "start"), output=tmp_path / "run", epochs=1, refit=False
+    )
+    model = tmp_path / "run" / "model"
+    pipeline = transformers.pipeline("text-classification", str(model), top_k=None)
+    assert pipeline.model.config.model_type == family
+    texts = ["The staff were not friendly at all.", "a", "[MASK] and [SEP]", "very " * 70 + "good"]
+    for text, ours in zip(texts, run.predict(texts), strict=True):
+        theirs = {each["label"]: each["score"] for each in pipeline([text], truncation=True)[0]}
+        for name, score in ours.scores.items():
+            assert score == pytest.approx(theirs[name], abs=1e-5)

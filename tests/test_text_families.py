@@ -1,0 +1,179 @@
+"""Text encoders other than BERT, and BERT under heads of other tasks: loaded, computed, written."""
+
+import json
+import logging
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+
+from bert_outputs import assert_close
+from family_outputs import hidden_states, opened, outputs_of
+from regard.models import MaskedLanguageModel, TextClassifier
+from regard.models.checkpoints import Checkpoint, CheckpointError, save_checkpoint
+from regard.models.text_families import TEXT_FAMILIES
+
+GOLDEN = Path(__file__).parent / "fixtures" / "families"
+FAMILIES = [family for family in TEXT_FAMILIES if family != "bert"]
+SIZES = {"num_classes": 3, "hidden_dim": 6, "num_layers": 2, "num_heads": 2, "intermediate_dim": 5}
+
+
+def copied(name, tmp_path, change=lambda tensors: tensors, **entries):
+    """A copy of a golden checkpoint with other tensors, or with other entries in its config."""
+    directory = shutil.copytree(GOLDEN / name, tmp_path / name)
+    path = directory / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **entries}))
+    tensors = change(load_file(directory / "model.safetensors"))
+    save_file(tensors, directory / "model.safetensors", metadata={"format": "pt"})
+    return directory
+
+
+def golden(name, file):
+    return dict(np.load(GOLDEN / name / f"{file}.npz"))
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_computes_what_transformers_does_and_writes_the_same_files(family, tmp_path):
+    checkpoint, model = opened(GOLDEN / family)
+    assert model.config["family"] == family
+    expected = golden(family, "expected")
+    assert np.abs(expected["hidden_states"]).max() > 1
+    assert_close(outputs_of(model, golden(family, "inputs")), expected)
+
+    save_checkpoint(model, tmp_path, checkpoint.class_names)
+    before, after = (load_file(d / "model.safetensors") for d in (GOLDEN / family, tmp_path))
+    assert before.keys() == after.keys()
+    for tensor in before:
+        np.testing.assert_array_equal(before[tensor], after[tensor], err_msg=tensor)
+    old, new = (json.loads((d / "config.json").read_text()) for d in (GOLDEN / family, tmp_path))
+    of_heads = {"classifier_dropout_prob", "seq_classif_dropout"}  # they get the one dropout
+    for name in new.keys() - of_heads:
+        assert old.get(name, new[name]) == new[name]
+
+
+def test_golden_files_are_small():
+    assert all(path.stat().st_size < 100_000 for path in GOLDEN.rglob("*.*"))
+
+
+@pytest.mark.parametrize("family", ["distilbert", "electra", "mpnet"])
+def test_a_new_model_of_a_family_is_written_as_one(family, tmp_path):
+    constants = TEXT_FAMILIES[family].layout.constants
+    own = {name: value for name, value in constants.items() if name != "family"}
+    model = TextClassifier(31, max_sequence_length=9, family=family, **own, **SIZES)
+    save_checkpoint(model, tmp_path)
+    loaded = TextClassifier.from_checkpoint(tmp_path)
+    assert loaded.config == model.config
+    for ours, theirs in zip(model.weights, loaded.weights, strict=True):
+        np.testing.assert_array_equal(np.array(ours), np.array(theirs), err_msg=ours.path)
+
+
+def test_a_family_that_there_is_not_names_the_nearest():
+    with pytest.raises(ValueError, match=r"Did you mean 'roberta'.*Received: family='robert'"):
+        TextClassifier(31, family="robert", **SIZES)
+
+
+# Heads of other tasks, by what the tensors are called beside the encoder's.
+OTHER_HEADS = {
+    "BertForTokenClassification": ["classifier.weight", "classifier.bias"],
+    "BertForQuestionAnswering": ["qa_outputs.weight", "qa_outputs.bias"],
+    "BertForMultipleChoice": ["classifier.weight", "classifier.bias"],
+    "BertForSomethingOfMyOwn": ["crf.transitions", "span.0.weight"],
+}
+
+
+@pytest.mark.parametrize("architecture", OTHER_HEADS)
+def test_an_encoder_under_any_head_is_loaded(architecture, tmp_path, caplog):
+    names = OTHER_HEADS[architecture]
+    prefix = "bert." if architecture == "BertForTokenClassification" else ""
+
+    def change(tensors):
+        encoder = {
+            f"{prefix}{name.removeprefix('bert.')}": tensor
+            for name, tensor in tensors.items()
+            if name.startswith("bert.")
+        }
+        return {**encoder, **{name: np.ones((5, 2), "float32") for name in names}}
+
+    directory = copied("bert_tokens", tmp_path, change, architectures=[architecture])
+    with caplog.at_level(logging.INFO, "regard"):
+        checkpoint, model = opened(directory)
+    assert checkpoint.class_names == []
+    outputs = outputs_of(model, golden("bert_tokens", "inputs"), has_logits=False)
+    assert_close(outputs, golden("bert_tokens", "expected"))
+    assert caplog.messages == [
+        f"{directory} has no pooler, so that is new",
+        f"{directory} has no classifier, so that is new",
+        f"{directory}: the head of another task is not needed: {'; '.join(sorted(names))}",
+    ]
+
+
+def test_under_another_head_the_encoder_must_still_be_whole(tmp_path):
+    def change(tensors):
+        tensors["bert.encoder.layer.1.attention.self.query.weight"] = np.ones((10, 10), "float32")
+        del tensors["bert.embeddings.LayerNorm.bias"]
+        return tensors
+
+    with pytest.raises(CheckpointError) as error:
+        Checkpoint(copied("bert_tokens", tmp_path, change))
+    assert "bert.embeddings.LayerNorm.bias is missing" in str(error.value)
+    assert "layer.1.attention.self.query.weight is not part of the model" in str(error.value)
+
+
+def test_what_a_classifier_does_not_need_is_named(tmp_path, caplog):
+    extra = {"lm_head.bias": np.ones(37, "float32"), "roberta.pooler.dense.bias": np.ones(21)}
+    directory = copied("roberta", tmp_path, lambda tensors: {**tensors, **extra})
+    with caplog.at_level(logging.INFO, "regard"):
+        TextClassifier.from_checkpoint(directory)
+    named = "lm_head.bias; roberta.pooler.dense.bias"
+    assert caplog.messages == [f"{directory}: the head of another task is not needed: {named}"]
+
+
+@pytest.mark.parametrize(
+    ("family", "changes", "message"),
+    [
+        ("roberta", {"max_position_embeddings": 2}, "more than pad_token_id + 1"),
+        ("roberta", {"max_position_embeddings": None}, "must be a positive integer, not None"),
+        ("roberta", {"pad_token_id": "1"}, "pad_token_id must be an integer, at least 0, not '1'"),
+        ("electra", {"embedding_size": 0}, "embedding_size must be a positive integer, not 0"),
+        ("electra", {"embedding_size": 21}, "has shape (37, 7), not (37, 21)"),
+        ("albert", {"num_hidden_groups": 4}, "at most num_hidden_layers, not 4 of 3"),
+        ("albert", {"num_hidden_layers": 10**9}, "must be at most 1000, not 2000000000"),
+        ("albert", {"num_hidden_groups": 2}, "albert_layer_groups.1.albert_layers.0"),
+        ("mpnet", {"relative_attention_num_buckets": 64}, "must be 32, not 64"),
+        ("distilbert", {"n_layers": 10**9}, "56 tensors for 1000000000 layers"),
+    ],
+)
+def test_a_config_that_does_not_fit_is_refused(family, changes, message, tmp_path):
+    with pytest.raises(CheckpointError) as error:
+        Checkpoint(copied(family, tmp_path, **changes))
+    assert message in str(error.value)
+
+
+@pytest.mark.parametrize("family", ["roberta", "mpnet"])
+def test_padding_on_either_side_and_within_changes_nothing(family):
+    """Positions are counted by tokens alone, so padding may stand anywhere, as in fairseq."""
+    model = TextClassifier.from_checkpoint(GOLDEN / family)
+    padding = np.array([[1, 0, 0, 1, 0, 1, 1]], bool)
+    text = np.array([[5, 9, 4, 8]])
+    token_ids = np.full(padding.shape, model.config["variation"]["embedding"]["pad_id"])
+    token_ids[padding] = text[0]
+    embedded = np.array(model.embedding(token_ids))[padding]
+    np.testing.assert_array_equal(embedded, np.array(model.embedding(text))[0])
+
+
+def test_layers_of_a_group_share_their_weights():
+    model = TextClassifier.from_checkpoint(GOLDEN / "albert")
+    assert len(model.encoder.blocks) == 2
+    assert [block.name for block in model.encoder.steps()] == ["block_0", "block_1"] * 3
+    inputs = golden("albert", "inputs")
+    weights = model.encoder.attention_weights(
+        hidden_states(model, inputs)[0], inputs["padding_mask"]
+    )
+    assert weights.shape == (3, 6, 3, 7, 7)  # (B, L, N, T, T)
+
+
+def test_other_families_are_not_pretrained():
+    with pytest.raises(CheckpointError, match="must be a checkpoint of BERT, not of RoBERTa"):
+        MaskedLanguageModel.from_checkpoint(GOLDEN / "roberta")
