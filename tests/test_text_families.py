@@ -4,6 +4,7 @@ import json
 import logging
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,6 +15,10 @@ from family_outputs import hidden_states, opened, outputs_of
 from regard.models import MaskedLanguageModel, TextClassifier
 from regard.models.checkpoints import Checkpoint, CheckpointError, save_checkpoint
 from regard.models.text_families import TEXT_FAMILIES
+from regard.recipes.errors import UserError
+from regard.recipes.runs.checkpoints import open_checkpoint, open_model, save_tokenizer
+from regard.recipes.tokenizers.pieces import SPECIAL_TOKENS
+from regard.recipes.tokenizers.wordpiece import WordPieceTokenizer
 
 GOLDEN = Path(__file__).parent / "fixtures" / "families"
 FAMILIES = [family for family in TEXT_FAMILIES if family != "bert"]
@@ -177,3 +182,34 @@ def test_layers_of_a_group_share_their_weights():
 def test_other_families_are_not_pretrained():
     with pytest.raises(CheckpointError, match="must be a checkpoint of BERT, not of RoBERTa"):
         MaskedLanguageModel.from_checkpoint(GOLDEN / "roberta")
+
+
+def test_a_checkpoint_of_another_task_names_the_command_that_begins_from_it():
+    with pytest.raises(UserError) as error:
+        open_model(GOLDEN.parent / "vit" / "square", "text")
+    message = str(error.value)
+    assert "is a checkpoint of ViT: `regard fit images` begins from it, and `regard fit" in message
+    assert (
+        "text` from BERT, DistilBERT, RoBERTa, XLM-RoBERTa, CamemBERT, ELECTRA, ALBERT" in message
+    )
+    with pytest.raises(UserError, match=r"of RoBERTa: `regard fit text` begins.*text` from BERT\."):
+        open_model(GOLDEN / "roberta", "masked_lm")
+    with pytest.raises(
+        UserError, match="of BERT: `regard fit text` or `regard pretrain text` begins"
+    ):
+        open_model(GOLDEN / "bert_tokens", "translation")
+
+
+def test_of_a_tokenizer_that_is_not_read_yet_the_message_says_so(tmp_path):
+    directory = copied("roberta", tmp_path)
+    (directory / "tokenizer_config.json").write_text('{"tokenizer_class": "RobertaTokenizer"}')
+    with pytest.raises(UserError, match="Of RoBERTa the model is read, but a tokenizer only where"):
+        open_checkpoint(directory)
+
+
+def test_a_model_without_segments_is_written_with_a_tokenizer_that_gives_none(tmp_path):
+    tokenizer = WordPieceTokenizer([*SPECIAL_TOKENS, "good"])
+    model = SimpleNamespace(config={"num_segments": 0})
+    save_tokenizer(tokenizer, model, tmp_path, 9)
+    config = json.loads((tmp_path / "tokenizer_config.json").read_text())
+    assert config["model_input_names"] == ["input_ids", "attention_mask"]

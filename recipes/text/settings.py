@@ -41,6 +41,10 @@ WITH_TEACHER = {
     dropout="the checkpoint's; from scratch 0.1, but 0 with a teacher",
     batch_tokens=f"{BATCH_TOKENS}, but {WITH_TEACHER['batch_tokens']} with a teacher",
     vocabulary_size={"default": 16_000},
+    checkpoint={
+        "help": "Start from a pretrained encoder in Hugging Face's layout, a BERT or one of its "
+        "kind, or from a run.",
+    },
 )
 class TextSettings(BertSettings):
     """Decides how a text classifier is trained."""
