@@ -93,7 +93,7 @@ def test_a_sequence_too_long():
         {"vocabulary_size": 0},
         {"hidden_dim": -7},
         {"max_sequence_length": 1.5},
-        {"num_segments": 0},
+        {"num_segments": -1},
         {"dropout": 1.5},
     ],
 )

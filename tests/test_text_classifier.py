@@ -201,7 +201,7 @@ def test_unknown_preset_names_the_nearest():
         {"num_layers": -1},
         {"num_heads": 3},
         {"max_sequence_length": 0},
-        {"num_segments": 0},
+        {"num_segments": -1},
         {"dropout": 1.0},
     ],
 )
