@@ -16,7 +16,7 @@ from regard.models import MaskedLanguageModel, TextClassifier
 from regard.models.checkpoints import Checkpoint, CheckpointError, save_checkpoint
 from regard.models.text_families import TEXT_FAMILIES
 from regard.recipes.errors import UserError
-from regard.recipes.runs.checkpoints import open_checkpoint, open_model, save_tokenizer
+from regard.recipes.runs.checkpoints import open_model, tell_segments
 from regard.recipes.tokenizers.pieces import SPECIAL_TOKENS
 from regard.recipes.tokenizers.wordpiece import WordPieceTokenizer
 
@@ -200,16 +200,9 @@ def test_a_checkpoint_of_another_task_names_the_command_that_begins_from_it():
         open_model(GOLDEN / "bert_tokens", "translation")
 
 
-def test_of_a_tokenizer_that_is_not_read_yet_the_message_says_so(tmp_path):
-    directory = copied("roberta", tmp_path)
-    (directory / "tokenizer_config.json").write_text('{"tokenizer_class": "RobertaTokenizer"}')
-    with pytest.raises(UserError, match="Of RoBERTa the model is read, but a tokenizer only where"):
-        open_checkpoint(directory)
-
-
 def test_a_model_without_segments_is_written_with_a_tokenizer_that_gives_none(tmp_path):
     tokenizer = WordPieceTokenizer([*SPECIAL_TOKENS, "good"])
-    model = SimpleNamespace(config={"num_segments": 0})
-    save_tokenizer(tokenizer, model, tmp_path, 9)
+    tokenizer.save(tmp_path, 9)
+    tell_segments(SimpleNamespace(config={"num_segments": 0}), tmp_path)
     config = json.loads((tmp_path / "tokenizer_config.json").read_text())
     assert config["model_input_names"] == ["input_ids", "attention_mask"]

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import keras
+
 from ...models.checkpoints import LAYOUTS, Checkpoint
 from ...models.json_files import read_json
 from ...models.kinds import joined
@@ -45,9 +47,7 @@ def _begins(task: str, layout: Layout) -> bool:
     return layout.kind == kind and (not model_types or layout.model_type in model_types)
 
 
-def open_checkpoint(
-    source: str | Path, task: str = "text"
-) -> tuple[Checkpoint, EncoderTokenizer]:
+def open_checkpoint(source: str | Path, task: str = "text") -> tuple[Checkpoint, EncoderTokenizer]:
     """Opens a checkpoint of a text encoder, or that of a run, and reads its tokenizer.
 
     Raises:
@@ -66,11 +66,8 @@ def open_checkpoint(
     return checkpoint, tokenizer
 
 
-def save_tokenizer(
-    tokenizer: EncoderTokenizer, model, directory: Path, max_sequence_length: int
-) -> None:
-    """Writes the files of a tokenizer beside those of its model, which may take no segments."""
-    tokenizer.save(directory, max_sequence_length)
+def tell_segments(model: keras.Model, directory: Path) -> None:
+    """Says in a tokenizer's files that their model takes no segments, if it takes none."""
     path = directory / "tokenizer_config.json"
     if model.config.get("num_segments") == 0 and path.is_file():
         names = {"model_input_names": ["input_ids", "attention_mask"]}

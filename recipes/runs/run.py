@@ -24,7 +24,7 @@ from ...models.digests import RUN_RECORD, make_record
 from ...models.layout import write_json
 from ..errors import UserError
 from ..tasks import TASKS
-from .checkpoints import save_tokenizer
+from .checkpoints import tell_segments
 from .description import data_name, read_history, read_metrics, shown_scores
 from .metadata import check_class_names, read_metadata
 
@@ -187,7 +187,8 @@ class LanguageRun(Run):
 
     def save_model(self, directory: Path) -> None:
         save_checkpoint(self.model, directory, self.metadata.get("class_names"))
-        save_tokenizer(self.tokenizer, self.model, directory, self.max_sequence_length)
+        self.tokenizer.save(directory, self.max_sequence_length)
+        tell_segments(self.model, directory)
 
 
 def sample_texts(pieces: Iterable[str]) -> list[str]:

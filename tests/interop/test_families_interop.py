@@ -1,5 +1,8 @@
 """Text encoders of all families beside `transformers`, live: in, out, and through a run."""
 
+import shutil
+from pathlib import Path
+
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
@@ -80,22 +83,42 @@ def reviews(num_reviews):
     return LabelledTexts("reviews.csv", texts, labels, "review", "sentiment")
 
 
-@pytest.mark.parametrize("family", ["distilbert", "electra"])
+TOKENIZERS = Path(__file__).parents[1] / "fixtures" / "tokenizers"
+HEADS = {"distilbert": "ForMaskedLM", "electra": "ForPreTraining"}
+
+
+def write_tokenizer(family, directory, data):
+    """Writes a tokenizer that a family has, and returns the number of its pieces, and of padding.
+
+    DistilBERT and ELECTRA have BERT's word pieces.
+    """
+    if family in HEADS:
+        pieces = learn_vocabulary(data.texts, 200)
+        (directory / "vocab.txt").write_text("".join(f"{piece}\n" for piece in pieces))
+        return len(pieces), 0
+    shutil.copytree(TOKENIZERS / f"{family}-json", directory, dirs_exist_ok=True)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(directory)
+    return len(tokenizer), tokenizer.pad_token_id
+
+
+@pytest.mark.parametrize(
+    "family", ["distilbert", "electra", "roberta", "xlm-roberta", "camembert", "albert"]
+)
 def test_a_run_is_written_as_the_family_it_began_from(family, tmp_path):
-    """With BERT's word pieces, which these two share; the pipeline says what the run says."""
-    data = reviews(60)
-    pieces = learn_vocabulary(data.texts, 200)
-    head = "ForMaskedLM" if family == "distilbert" else "ForPreTraining"
-    sizes = {"vocab_size": len(pieces), "max_position_embeddings": 40}
-    families.make_model(family, "deep", head, **sizes).save_pretrained(tmp_path / "start")
-    (tmp_path / "start" / "vocab.txt").write_text("".join(f"{piece}\n" for piece in pieces))
-    run = regard.fit_text(
-        data, checkpoint=str(tmp_path / "start"), output=tmp_path / "run", epochs=1, refit=False
+    """The pipeline says what the run says."""
+    start, data = tmp_path / "start", reviews(60)
+    start.mkdir()
+    size, pad_id = write_tokenizer(family, start, data)
+    sizes = {"vocab_size": size, "max_position_embeddings": 130, "pad_token_id": pad_id}
+    head = HEADS.get(family, "ForMaskedLM")
+    families.make_model(family, "deep", head, **sizes).save_pretrained(start)
+    options = {"epochs": 1, "refit": False, "batch_tokens": 2048}
+    run = regard.fit_text(data, checkpoint=str(start), output=tmp_path / "run", **options)
+    pipeline = transformers.pipeline(
+        "text-classification", str(tmp_path / "run" / "model"), top_k=None
     )
-    model = tmp_path / "run" / "model"
-    pipeline = transformers.pipeline("text-classification", str(model), top_k=None)
     assert pipeline.model.config.model_type == family
-    texts = ["The staff were not friendly at all.", "a", "[MASK] and [SEP]", "very " * 70 + "good"]
+    texts = ["The staff were not friendly at all.", "a", "Ünïcödé 房间", "[MASK] and </s>"]
     for text, ours in zip(texts, run.predict(texts), strict=True):
         theirs = {each["label"]: each["score"] for each in pipeline([text], truncation=True)[0]}
         for name, score in ours.scores.items():
