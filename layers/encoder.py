@@ -134,15 +134,15 @@ class Encoder(SequenceLayer):
             self.position_bias.build(input_shape)
 
     def call(self, inputs, padding_mask=None, attention_mask=None, first_only=False, training=None):
-        x, given = inputs, self._given(inputs, padding_mask, attention_mask)
+        x, given = inputs, self.given(inputs, padding_mask, attention_mask)
         *others, last = self.steps()
         for block in others:
             x = block(x, **given, training=training)  # (B, T, D)
         x = last(x, **given, first_only=first_only, training=training)
         return x if self.final_norm is None else self.final_norm(x)
 
-    def _given(self, inputs, padding_mask, attention_mask):
-        """Returns what every block is called with, beside its inputs."""
+    def given(self, inputs, padding_mask=None, attention_mask=None):
+        """Returns what every block is called with, beside its inputs, by name."""
         given = {"padding_mask": padding_mask, "attention_mask": attention_mask}
         if self.position_bias is None:
             return given
@@ -157,7 +157,7 @@ class Encoder(SequenceLayer):
             A float32 tensor of shape (B, L, N, T, T) for L blocks, whose last axis sums to 1.
         """
         x, weights = inputs, []
-        given = self._given(inputs, padding_mask, attention_mask)
+        given = self.given(inputs, padding_mask, attention_mask)
         for block in self.steps():
             x, read = block.call_with_weights(x, **given)
             weights.append(read)

@@ -17,6 +17,7 @@ from regard.models.checkpoints import Checkpoint, CheckpointError, save_checkpoi
 from regard.models.text_families import TEXT_FAMILIES
 from regard.recipes.errors import UserError
 from regard.recipes.runs.checkpoints import open_model, tell_segments
+from regard.recipes.text.distillation import with_evidence
 from regard.recipes.tokenizers.pieces import SPECIAL_TOKENS
 from regard.recipes.tokenizers.wordpiece import WordPieceTokenizer
 
@@ -177,6 +178,13 @@ def test_layers_of_a_group_share_their_weights():
         hidden_states(model, inputs)[0], inputs["padding_mask"]
     )
     assert weights.shape == (3, 6, 3, 7, 7)  # (B, L, N, T, T)
+
+
+@pytest.mark.parametrize("family", ["albert", "mpnet"])
+def test_a_teacher_sees_the_same_logits(family):
+    model, inputs = opened(GOLDEN / family)[1], golden(family, "inputs")
+    outputs = with_evidence(model, 2)(inputs)
+    np.testing.assert_allclose(outputs["logits"], golden(family, "expected")["logits"], atol=1e-5)
 
 
 def test_other_families_are_not_pretrained():

@@ -198,12 +198,13 @@ def with_evidence(model: TextClassifier, num_columns: int) -> keras.Model:
     It has two outputs, `logits` (B, C) and `evidence` (B, T, E), where E is `num_columns`.
     """
     inputs = model.input
-    first, *others = model.encoder.blocks
+    first, *others = model.encoder.steps()
     x = model.embedding(inputs["token_ids"], inputs["segment_ids"])  # (B, T, D)
-    x = first(x, inputs["padding_mask"])  # (B, T, D)
+    given = model.encoder.given(x, inputs["padding_mask"])
+    x = first(x, **given)  # (B, T, D)
     evidence = keras.layers.Dense(num_columns, dtype="float32", name="evidence")(x)  # (B, T, E)
-    for block in others:
-        x = block(x, inputs["padding_mask"], first_only=block is others[-1])
+    for number, block in enumerate(others, 1):
+        x = block(x, **given, first_only=number == len(others))
     return keras.Model(inputs, {"logits": model.classify(x), "evidence": evidence})
 
 
