@@ -172,7 +172,7 @@ def test_defaults_keep_the_layer_checks():
 
 def test_encoder_keeps_the_layer_checks():
     inputs = {"inputs": floats(B, T, D), "padding_mask": PADDING_MASK}
-    config = {"num_layers": 5, "num_groups": 2, "group_size": 2, "num_buckets": 8, **CONFIG}
+    config = {"num_layers": 2, "num_groups": 1, "group_size": 2, "num_buckets": 8, **CONFIG}
     check_layer(Encoder, config, inputs)
 
 

@@ -43,6 +43,7 @@ def test_keeps_the_layer_checks():
         "vocabulary_size": V,
         "num_classes": C,
         **SIZES,
+        "num_layers": 1,
         "max_sequence_length": 11,
         "num_segments": 3,
         "dropout": 0.3,
