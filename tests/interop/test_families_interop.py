@@ -101,9 +101,7 @@ def write_tokenizer(family, directory, data):
     return len(tokenizer), tokenizer.pad_token_id
 
 
-@pytest.mark.parametrize(
-    "family", ["distilbert", "electra", "roberta", "xlm-roberta", "camembert", "albert"]
-)
+@pytest.mark.parametrize("family", ["distilbert", "electra"])
 def test_a_run_is_written_as_the_family_it_began_from(family, tmp_path):
     """The pipeline says what the run says."""
     start, data = tmp_path / "start", reviews(60)
