@@ -58,9 +58,17 @@ def strip_accents(texts: tf.Tensor) -> tf.Tensor:
     return _mapped("StripAccents")(texts)
 
 
+def decompose_and_strip(texts: tf.Tensor, form: str) -> tf.Tensor:
+    """Drops the combining marks of texts (N,) that have been brought to a form, "NFD" or "NFKD".
+
+    Marks are all that changes places in a form, so each character can be replaced by itself.
+    """
+    return _mapped(form, "StripAccents")(texts)
+
+
 @cache
-def _mapped(name: str) -> CharacterMap:
-    normalizer = getattr(normalizers, name)()
+def _mapped(*names: str) -> CharacterMap:
+    normalizer = normalizers.Sequence([getattr(normalizers, name)() for name in names])
     lines = normalizer.normalize_str("\n".join(map(chr, CANDIDATES))).split("\n")
     # The line feed itself is two empty lines, or one more than the others.
     before, after = lines[: ord("\n")], lines[ord("\n") + 2 :]

@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import tensorflow as tf
 import tensorflow_text as tf_text
 
-from .characters import lowercase, strip_accents
+from .characters import decompose_and_strip, lowercase, strip_accents
 from .charsmap import make_charsmap
 from .regex import SPACES
 from .words import flatten
@@ -26,7 +27,7 @@ def make_normalizer(state: Mapping[str, Any] | None) -> Normalizer:
     Raises:
         ValueError: If it is one that cannot be done here.
     """
-    steps = [_step(each) for each in flatten(state, "normalizers")]
+    steps = _steps(flatten(state, "normalizers"))
 
     def normalize(texts: tf.Tensor) -> tf.Tensor:
         for step in steps:
@@ -34,6 +35,16 @@ def make_normalizer(state: Mapping[str, Any] | None) -> Normalizer:
         return texts
 
     return normalize
+
+
+def _steps(states: list[Mapping[str, Any]]) -> list[Normalizer]:
+    """Makes each step, and one of a decomposition with the dropping of accents after it."""
+    if not states:
+        return []
+    kind, rest = states[0]["type"], states[1:]
+    if kind in ("NFD", "NFKD") and rest and rest[0]["type"] == "StripAccents":
+        return [partial(decompose_and_strip, form=kind), *_steps(rest[1:])]
+    return [_step(states[0]), *_steps(rest)]
 
 
 def _step(state: Mapping[str, Any]) -> Normalizer:
