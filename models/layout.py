@@ -146,16 +146,7 @@ class Layout:
             yield f"the architecture must be {known}, not {architectures!r:.80}"
         else:
             is_ours = not self.other_heads(config)
-        yield from positive_problems(config, *self.sizes.values())
-        for name in self.rates.values():
-            if type(config.get(name)) not in (int, float) or not 0 <= config[name] < 1:
-                yield f"{name} must be a number in [0, 1), not {config.get(name)!r:.40}"
-        for name in self.token_ids.values():
-            if type(config.get(name)) is not int or config[name] < 0:
-                yield f"{name} must be an integer, at least 0, not {config.get(name)!r:.40}"
-        for name, other in self.equal.items():
-            if config[name] != config.get(other):
-                yield f"{name} must be as {other}, not {config[name]!r:.40}"
+        yield from self._number_problems(config)
         yield from self._width_problems(config)
         yield from self.further_problems(config)
         if is_ours and self.has_classes and not _class_names(config):
@@ -168,6 +159,18 @@ class Layout:
     def _takes(self, architecture: Any) -> bool:
         is_any = self.takes_any_head and isinstance(architecture, str)
         return is_any or architecture in list(self.architectures)
+
+    def _number_problems(self, config: Mapping[str, Any]) -> Iterator[str]:
+        yield from positive_problems(config, *self.sizes.values())
+        for name in self.rates.values():
+            if type(config.get(name)) not in (int, float) or not 0 <= config[name] < 1:
+                yield f"{name} must be a number in [0, 1), not {config.get(name)!r:.40}"
+        for name in self.token_ids.values():
+            if type(config.get(name)) is not int or config[name] < 0:
+                yield f"{name} must be an integer, at least 0, not {config.get(name)!r:.40}"
+        for name, other in self.equal.items():
+            if config[name] != config.get(other):
+                yield f"{name} must be as {other}, not {config[name]!r:.40}"
 
     def _width_problems(self, config: Mapping[str, Any]) -> Iterator[str]:
         width, heads = (self.sizes.get(name) for name in ("hidden_dim", "num_heads"))

@@ -65,11 +65,7 @@ class PipelineTokenizer(EncoderTokenizer):
         self._is_by_bytes = isinstance(self._model, BytePairs)
         ids = backend.get_vocab(with_added_tokens=True)
         self.vocabulary = name_pieces(ids)
-        start = word_start(state["pre_tokenizer"])
-        special = {*special_tokens.all}
-        self.is_continuation = np.array(
-            [piece not in special and not piece.startswith(start) for piece in self.vocabulary]
-        )
+        self.is_continuation = self._continuations(word_start(state["pre_tokenizer"]))
         self._token_ids(tf.constant(["a"]))  # TensorFlow refuses patterns now or never
         super().__init__(
             tf.function(
@@ -80,6 +76,13 @@ class PipelineTokenizer(EncoderTokenizer):
             read_frame(backend, special_tokens),
             ids[special_tokens.pad],
             ids[special_tokens.mask],
+        )
+
+    def _continuations(self, start: str) -> np.ndarray:
+        """Returns whether each piece of the vocabulary goes on with a word, (V,)."""
+        special = {*self.special_tokens.all}
+        return np.array(
+            [piece not in special and not piece.startswith(start) for piece in self.vocabulary]
         )
 
     def _prepare_added(self, backend: Tokenizer) -> None:

@@ -96,6 +96,14 @@ class Unigram:
         goes_on = is_unknown & shifted(is_unknown, 1, False) & (shifted(rows, 1, -1) == rows)
         return tf.boolean_mask(ids, ~goes_on), tf.boolean_mask(rows, ~goes_on)
 
+    def _pieces_at(self, nodes: tf.Tensor, depth: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns the ids and scores of the pieces that end at nodes (A,); -1 where none does."""
+        ids = tf.where(nodes >= 0, tf.gather(self._ids_of_nodes, tf.maximum(nodes, 0)), -1)
+        is_alone = (depth == 0) & (ids < 0)  # a character without a piece
+        scores = tf.gather(self._scores, tf.maximum(ids, 0))
+        scores = tf.where(is_alone, self._unknown_score, scores)
+        return tf.where(is_alone, self._unknown_id, ids), scores
+
     def _find_edges(self, codes: tf.RaggedTensor, last: tf.Tensor) -> Edges:
         """Finds all pieces in words of code points (D, None), whose last places are (D,)."""
         flat, rows = tf.cast(codes.flat_values, tf.int64), codes.value_rowids()
@@ -111,12 +119,7 @@ class Unigram:
         def step(depth, nodes, characters, *arrays):
             """Goes on from nodes of the trie, (A,), by the characters (A,) that come next."""
             children = self._children(nodes * CODES + tf.gather(flat, characters))
-            ids = tf.gather(self._ids_of_nodes, tf.maximum(children, 0))
-            ids = tf.where(children >= 0, ids, -1)
-            is_alone = (depth == 0) & (ids < 0)  # a character without a piece
-            scores = tf.gather(self._scores, tf.maximum(ids, 0))
-            scores = tf.where(is_alone, self._unknown_score, scores)
-            ids = tf.where(is_alone, self._unknown_id, ids)
+            ids, scores = self._pieces_at(children, depth)
             begins = tf.gather(starts, characters - depth)
             edges = (begins, begins + depth + 1, ids, scores)
             place, is_piece = tf.cast(depth, tf.int32), ids >= 0
