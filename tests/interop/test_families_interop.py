@@ -14,6 +14,7 @@ from regard.models.checkpoints import save_checkpoint
 from regard.recipes.text.data import LabelledTexts
 from regard.recipes.text.reviews import generate_reviews
 from regard.recipes.tokenizers.vocabulary import learn_vocabulary
+from tiers import only_first
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
@@ -101,7 +102,10 @@ def write_tokenizer(family, directory, data):
     return len(tokenizer), tokenizer.pad_token_id
 
 
-@pytest.mark.parametrize("family", ["distilbert", "electra"])
+@pytest.mark.parametrize(
+    "family",
+    only_first(["roberta", "distilbert", "electra", "albert", "xlm-roberta", "camembert"]),
+)
 def test_a_run_is_written_as_the_family_it_began_from(family, tmp_path):
     """The pipeline says what the run says."""
     start, data = tmp_path / "start", reviews(60)
