@@ -23,7 +23,7 @@ test: $(INSTALLED)
 
 # Beside Hugging Face's own: needs torch and transformers, which nothing else does.
 test-interop: $(INTEROP)
-	$(PYTEST) tests/interop
+	$(PYTEST) tests/interop -m "not slow"
 
 # Every test there is: twice as long.
 test-all: $(INTEROP)

@@ -83,6 +83,7 @@ def test_sizes_and_tokenizer_are_the_checkpoints(checkpoint, first):
     assert (settings["checkpoint"], settings["teacher"]) == (str(checkpoint), False)
 
 
+@pytest.mark.slow
 def test_several_seeds_keep_the_best_which_is_the_same_alone(checkpoint, tmp_path):
     run = fit(checkpoint, tmp_path / "run", seed=4, seeds=2)
     figures = run.metrics["seeds"]

@@ -99,6 +99,7 @@ def test_a_label_that_training_never_saw(run, tmp_path):
         run.evaluate(tmp_path / "missing")
 
 
+@pytest.mark.slow
 def test_a_run_is_a_checkpoint_to_go_on_from(folder, run, directory, tmp_path, caplog):
     caplog.set_level(logging.INFO, "regard")
     options = {"preset": None, "checkpoint": directory, "epochs": 1, "batch_size": None}

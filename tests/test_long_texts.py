@@ -203,6 +203,7 @@ def test_evaluate_says_how_many_are_long(runs, long_texts, expected, caplog):
     assert said == [message]
 
 
+@pytest.mark.slow
 def test_an_export_reads_windows(tmp_path):
     run = run_of(model_of(longest=60), long_texts="windows")
     path = run.export(tmp_path)  # and is tried in another process, with a text of 100 kB

@@ -72,6 +72,7 @@ def test_a_training_that_is_over_is_never_lost(small_run, tmp_path, monkeypatch)
     assert names_in(tmp_path) == ["colours", "run"]
 
 
+@pytest.mark.slow
 def test_a_full_disk_in_the_middle(small_run, tmp_path, monkeypatch, caplog):
     """The training goes on without its states, and says so once."""
 

@@ -442,6 +442,7 @@ def test_check_of_answers_compares_with_a_text_alone():
         verify_export.check_all_answers(Stub(-0.1), columns, *rest)
 
 
+@pytest.mark.slow
 def test_bfloat16_weights_keep_the_scores(model, tokenizer, tmp_path):
     # Of ordinary weights: those of the fixture, three times as large, move scores by 0.026.
     model = TextClassifier.from_config(model.get_config())

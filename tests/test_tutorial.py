@@ -106,6 +106,7 @@ def test_estimates_of_a_slope(read, capsys):
     assert doubt["with baseline"][0] < 0.7 * doubt["REINFORCE"][0]
 
 
+@pytest.mark.slow
 def test_a_state_forgets_and_an_alignment_finds(read, capsys):
     chapter = read("06_alignment", capsys)
     recalled, alignment = chapter["recalled"], chapter["alignment"]
@@ -152,6 +153,7 @@ def test_normalization_and_padding(read, capsys):
     assert chapter["scale"]["batch"][-1] > 1.8
 
 
+@pytest.mark.slow
 def test_without_mlp_or_residuals_next_to_nothing_is_learned(read, capsys):
     chapter = read("11_without", capsys)
     computed, fetched = chapter["computed"], chapter["fetched"]

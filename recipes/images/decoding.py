@@ -67,18 +67,23 @@ def decode_within_budget(contents: tf.Tensor, prepare: Callable) -> Any:
     return within_budget(contents, found.memory, lambda each: prepare(_decode(each, found)))
 
 
-@lru_cache(8)  # runs at work at once
 def decoder(prepare: Callable) -> Callable[[bytes], Any]:
-    """Makes a function for many threads from an image's bytes to what `prepare` makes of it."""
-    function = tf.function(
+    """Returns a function for many threads from an image's bytes to what `prepare` makes of it."""
+    function = _decoder(prepare)
+    # The first call optimizes the graph, and again after a change of TensorFlow's configuration;
+    # of several calls at once, each would.
+    with suppress(tf.errors.InvalidArgumentError):
+        function(b"")
+    return function
+
+
+@lru_cache(8)  # runs at work at once
+def _decoder(prepare: Callable) -> Callable[[bytes], Any]:
+    return tf.function(
         lambda contents: decode_within_budget(contents, prepare),
         [tf.TensorSpec([], tf.string)],
         autograph=False,
     )
-    # The first call optimizes the graph; of several at once, each would.
-    with suppress(tf.errors.InvalidArgumentError):
-        function(b"")
-    return function
 
 
 @partial(tf.function, input_signature=[tf.TensorSpec([], tf.string)], autograph=False)
