@@ -166,10 +166,17 @@ def test_several_tables_are_one(run, tmp_path):
     assert f"rows without an answer: 1, first row 2 of {folder / 'b.csv'}: the text" in said
     score(run, folder / "*.csv", tmp_path / "out2.csv")
     assert (tmp_path / "out.csv").read_bytes() == (tmp_path / "out2.csv").read_bytes()
+    score(run, folder / "?.*", tmp_path / "out3.csv")
+    assert (tmp_path / "out.csv").read_bytes() == (tmp_path / "out3.csv").read_bytes()
     rows = read_csv(tmp_path / "out.csv")
     assert [row[:2] for row in rows[1:]] == [["good", "1"], ["bad", "2"], ["", "3"], ["fine", "4"]]
+    (folder / "b.csv").rename(folder / "test.csv")  # no split is left out
+    score(run, folder, tmp_path / "out4.csv")
+    assert (tmp_path / "out.csv").read_bytes() == (tmp_path / "out4.csv").read_bytes()
+    twice = ("--input", folder / "a.csv", "--input", folder / "test.csv")
+    assert "Give --input once: a folder" in mistake("predict", run, *twice)
     write_csv(folder / "c.csv", [["review", "number"], ["good", 1]])
-    said = mistake("predict", run, "--input", folder, "--output", tmp_path / "out3.csv")
+    said = mistake("predict", run, "--input", folder, "--output", tmp_path / "out5.csv")
     assert f"must have the same columns: {folder / 'a.csv'} has review, id; {folder}" in said
 
 

@@ -63,3 +63,9 @@ def test_more_rows_than_a_sheet_has(tmp_path, monkeypatch):
     assert len(written(tmp_path / "a.xlsx", ["x"], [["a"], ["b"]])) == 3
     with pytest.raises(UserError, match=r"3 rows at most, and there are more: write .csv"):
         written(tmp_path / "b.xlsx", ["x"], [["a"], ["b"], ["c"]])
+
+
+def test_no_digit_of_a_long_number_changes(tmp_path):
+    numbers = [10**15, 10**15 + 1, -570306133677760513]
+    rows = written(tmp_path / "a.xlsx", ["x"], [[number] for number in numbers])
+    assert [row[0] for row in rows[1:]] == [10**15, str(numbers[1]), str(numbers[2])]

@@ -67,7 +67,9 @@ def strong_images(**which):
     return images("strong", **which)
 
 
-@pytest.mark.parametrize("stream", [texts, masked, pairs, images, strong_images])
+@pytest.mark.parametrize(
+    "stream", [texts, masked, pairs, images, pytest.param(strong_images, marks=pytest.mark.slow)]
+)
 def test_a_stream_begins_anywhere(stream):
     whole = list(stream().take(45))
     for first_step in (1, 20, 33):

@@ -100,7 +100,14 @@ def evaluate(run, data, as_json, **reading) -> None:
 @click.argument("run", type=click.Path(path_type=Path))
 @click.argument("texts", nargs=-1, metavar="[TEXT|IMAGE ...]")
 @click.option("--pair", metavar="TEXT", help="The second text, for a RUN that classifies pairs.")
-@click.option("--input", "source", metavar="FILE|-", help="Take the rows of a table, or lines.")
+@click.option(
+    "--input",
+    "source",
+    metavar="FILE|-",
+    multiple=True,
+    callback=questions.one_input,
+    help="Take the rows of a table, of a folder of tables or of a pattern in quotes, or lines.",
+)
 @options.output("FILE", "Write a table: all columns of the input, and the answers.")
 @click.option("--scores", is_flag=True, help="Write there the probability of every class, too.")
 @click.option(

@@ -11,6 +11,7 @@ import click
 
 from ..data.formats import TABLE_SUFFIXES, is_table
 from ..data.rows import Table
+from ..data.sources import is_pattern
 from ..data.streams import file_lines, only_text, stream_lines
 from ..data.writing import SHEETS, format_of
 from ..errors import UserError
@@ -37,6 +38,16 @@ def check_usage(
             raise click.UsageError(f"--{name.replace('_', '-')} goes with --output.")
     if flags["escape_formulas"] and format_of(output) not in SHEETS:
         raise click.UsageError(f"--escape-formulas goes with --output FILE{' or '.join(SHEETS)}.")
+
+
+def one_input(context: click.Context, parameter: click.Parameter, names: tuple) -> str | None:
+    """Returns the one name of `--input`."""
+    if len(names) > 1:
+        raise click.UsageError(
+            f"Give --input once: a folder of tables, or a pattern in quotes. Received: "
+            f"{' and '.join(names)}."
+        )
+    return names[0] if names else None
 
 
 def find_questions(
@@ -72,9 +83,9 @@ def find_questions(
 
 
 def _holds_tables(task: Task, source: str) -> bool:
-    """Returns whether a name stands for tables: by its suffix, or as a folder, unless of images."""
-    is_folder = not task.lists and os.path.isdir(source)
-    return is_folder or is_table(source) or source.startswith("tfds:")
+    """Returns whether a name stands for a table, or for several."""
+    is_several = not task.lists and (os.path.isdir(source) or is_pattern(source))
+    return is_several or is_table(source) or source.startswith("tfds:")
 
 
 def _rows(

@@ -18,6 +18,7 @@ from .text_writing import as_text
 
 # Of Excel 2007 and later: "Excel specifications and limits", support.microsoft.com
 MOST_ROWS, LONGEST_CELL = 2**20, 32_767  # the first with the row of names, the second characters
+MOST_EXACT = 10**15  # numbers have 15 digits there
 
 
 class SheetRows:
@@ -80,6 +81,8 @@ def _is_excels(value: Any) -> bool:
     """Returns whether Excel has a type for it: finite numbers, truths, and times without a zone."""
     if isinstance(value, str | bytes) or not isinstance(value, KNOWN_TYPES):
         return False
+    if isinstance(value, int) and abs(value) > MOST_EXACT:
+        return False  # Excel would change its last digits
     is_zoned = getattr(value, "tzinfo", None) is not None
     return not (is_zoned or (isinstance(value, float) and not isfinite(value)))
 

@@ -71,12 +71,10 @@ def open_tables(source: Any, layout: TableLayout, *splits: str) -> list[tuple[st
 def open_together(source: str, layout: TableLayout) -> Table:
     """Opens what a name stands for as one table: several have their rows one after the other.
 
-    Of a folder with splits, the test split is read.
-
     Raises:
         UserError: If one cannot be opened, there is none, or they have other columns.
     """
-    opened = open_tables(source, layout, "test", "validation", "train")
+    opened = [(name, open_table(name, layout)) for name in list_tables(source, ())]
     (first, table), *others = opened
     if not others:
         return table
@@ -95,16 +93,22 @@ def open_together(source: str, layout: TableLayout) -> Table:
     return table._replace(read=read, batches=None, objects=None)
 
 
+def is_pattern(source: str) -> bool:
+    """Returns whether a name is a pattern, and not that of a file."""
+    return glob.has_magic(source) and not os.path.lexists(source)
+
+
 def list_tables(source: str, splits: Sequence[str], also: tuple[str, ...] = ()) -> list[str]:
     """Returns the files that a name stands for; itself, unless it is a folder or a pattern.
 
-    In a folder tables count, and files with a suffix of `also`.
+    In a folder tables count, and files with a suffix of `also`; where it has splits, those of one,
+    or all if none is asked for.
     """
     if source.startswith("tfds:"):
         return [source]
     if os.path.isdir(source):
         return _in_folder(Path(source), splits, also)
-    if not os.path.lexists(source) and glob.has_magic(source):
+    if is_pattern(source):
         found = sorted(name for name in glob.glob(source, recursive=True) if os.path.isfile(name))
         if not found:
             raise UserError(f"{source}: no file has such a name.")
@@ -122,7 +126,7 @@ def _in_folder(folder: Path, splits: Sequence[str], also: tuple[str, ...]) -> li
     chosen = next((split for split in splits if groups[split]), None)
     if not found:
         raise UserError(f"{folder} holds no table: a file that ends in {TABLE_SUFFIXES}.")
-    if any(groups.values()):
+    if splits and any(groups.values()):
         if chosen is None:
             there = ", ".join(split for split in groups if groups[split])
             raise UserError(f"{folder} has no split {splits[0]!r}, but {there}. Name a file in it.")

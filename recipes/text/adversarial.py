@@ -62,7 +62,7 @@ class AdversarialClassifier(keras.Model):
         _, _, second_gradient, *second_gradients = differentiate(perturbed)
         gradients = [
             *lookup.gradient(embedded, below, output_gradients=gradient + second_gradient),
-            *(a + b for a, b in zip(gradients, second_gradients, strict=True)),
+            *map(_sum, gradients, second_gradients),
         ]
         self.optimizer.apply(gradients, self.trainable_variables)
         loss = sum_over_replicas(loss)
@@ -76,6 +76,11 @@ class AdversarialClassifier(keras.Model):
         norm = _norm(tf.cast(embedded, "float32") * is_real)
         perturbation = self.epsilon * norm * gradient / tf.maximum(_norm(gradient), 1e-12)
         return tf.stop_gradient(tf.cast(perturbation, embedded.dtype))
+
+
+def _sum(gradient, other):
+    """Returns the sum of two gradients; that of a table of relative positions comes in slices."""
+    return tf.convert_to_tensor(gradient) + tf.convert_to_tensor(other)
 
 
 def _norm(vectors):
