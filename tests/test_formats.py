@@ -15,6 +15,7 @@ import pytest
 import zstandard
 from pyarrow import feather, ipc
 
+from regard.recipes.data.formats import holds_table
 from regard.recipes.errors import UserError
 from regard.recipes.pretraining.data import read_texts
 from regard.recipes.text.data import read_labelled_texts
@@ -374,3 +375,46 @@ def test_cells_beside_the_columns_of_a_workbook_are_counted(tmp_path, caplog):
     with caplog.at_level("INFO", "regard"):
         assert read_labelled_texts(path).texts == ["a", "b", "c"]
     assert caplog.text.count("beside the named columns, passed over: 2, first row 2") == 1
+
+
+def test_a_workbook_without_a_header(tmp_path, caplog):
+    rows = [["a nice room", 1], ["a bad room", 0], ["fine", 1], ["poor", 0]]
+    path = write_workbook(tmp_path / "a.xlsx", ("x", rows))
+    texts = [text for text, _ in rows]
+    with caplog.at_level("INFO", "regard"):
+        assert read_labelled_texts(path, text_column="1", label_column="2").texts == texts
+    assert "the first row is no header (--header says otherwise): columns 1 to 2" in caplog.text
+    named = read_labelled_texts(path, header=True, text_column="a nice room", label_column="1")
+    assert named.texts == texts[1:]
+
+
+def test_an_error_of_a_formula_is_no_value(tmp_path):
+    rows = [["text", "label"], ["a", "x"], ["#N/A", "y"], ["b", "#REF!"], ["c", "y"]]
+    path = write_workbook(tmp_path / "a.xlsx", ("x", rows))
+    found = read_labelled_texts(path, skip_bad_rows=True)
+    assert (found.texts, found.labels, found.num_skipped) == (["a", "c"], ["x", "y"], 2)
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t", "|"])
+def test_decimal_commas(tmp_path, delimiter):
+    lines = ["text,label", "a,2½", "b,3½", "c,2½"]
+    path = tmp_path / "a.csv"
+    path.write_text("\n".join(lines).replace(",", delimiter).replace("½", ",50"), "utf-8")
+    assert read_labelled_texts(path).labels == ["2.5", "3.5", "2.5"]
+
+
+def test_a_separator_in_capitals(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("SEP=;\ntext;label\na;x\nb;y\n")
+    assert read_labelled_texts(path).texts == ["a", "b"]
+
+
+def test_tables_that_are_called_texts(tmp_path):
+    fasttext, parquet = tmp_path / "a.txt", tmp_path / "b.txt"
+    fasttext.write_text("__label__x a fine film\n__label__y a bad one\n")
+    pq.write_table(pa.table({"text": ["a fine film", "a bad one"]}), parquet)
+    plain = tmp_path / "c.txt"
+    plain.write_text("a fine film\na bad one\n")
+    assert [holds_table(str(path)) for path in (fasttext, parquet, plain)] == [True, True, False]
+    for path in (fasttext, parquet, plain):
+        assert read_texts([str(path)]).texts == ["a fine film", "a bad one"]

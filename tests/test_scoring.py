@@ -175,6 +175,8 @@ def test_several_tables_are_one(run, tmp_path):
     assert (tmp_path / "out.csv").read_bytes() == (tmp_path / "out4.csv").read_bytes()
     twice = ("--input", folder / "a.csv", "--input", folder / "test.csv")
     assert "Give --input once: a folder" in mistake("predict", run, *twice)
+    said = mistake("predict", run, "--input", folder, "--output", folder / "out.csv")
+    assert "lies in the folder that is read" in said
     write_csv(folder / "c.csv", [["review", "number"], ["good", 1]])
     said = mistake("predict", run, "--input", folder, "--output", tmp_path / "out5.csv")
     assert f"must have the same columns: {folder / 'a.csv'} has review, id; {folder}" in said
@@ -524,7 +526,6 @@ def test_lines_in_other_encodings(run, tmp_path, encoding):
     [
         (b"fine\ncaf\xe9\n", "line 2: byte 0xE9 is not utf-8"),
         (b"fine\n\0\n", "line 2 holds a NUL byte"),
-        (b"PAR1\x15\0\n", "line 1 holds a NUL byte"),
     ],
 )
 def test_what_is_no_text_is_not_answered(run, tmp_path, content, problem):
@@ -533,6 +534,14 @@ def test_what_is_no_text_is_not_answered(run, tmp_path, content, problem):
     done = regard_here("predict", run, "--input", "-", text=content)
     assert done.returncode == 2
     assert f"standard input, {problem}" in done.stderr
+
+
+def test_a_table_that_is_called_a_text(run, tmp_path):
+    (tmp_path / "lines.txt").write_bytes(b"PAR1\x15\0\n")
+    said = mistake("predict", run, "--input", tmp_path / "lines.txt")
+    assert "lines.txt is not a sound Parquet file" in said
+    done = regard_here("predict", run, "--input", "-", text=b"PAR1\x15\0\n")
+    assert (done.returncode, "standard input, line 1 holds a NUL" in done.stderr) == (2, True)
 
 
 def test_a_text_that_is_the_name_of_a_file(run, pair_run, tmp_path, monkeypatch):

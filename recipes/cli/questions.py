@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from ..data.formats import TABLE_SUFFIXES, is_table
+from ..data.formats import TABLE_SUFFIXES, holds_table, is_table
 from ..data.rows import Table
 from ..data.sources import is_pattern
 from ..data.streams import file_lines, only_text, stream_lines
@@ -85,7 +85,8 @@ def find_questions(
 def _holds_tables(task: Task, source: str) -> bool:
     """Returns whether a name stands for a table, or for several."""
     is_several = not task.lists and (os.path.isdir(source) or is_pattern(source))
-    return is_several or is_table(source) or source.startswith("tfds:")
+    holds = is_table if task.lists else holds_table
+    return is_several or holds(source) or source.startswith("tfds:")
 
 
 def _rows(

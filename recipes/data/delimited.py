@@ -19,7 +19,7 @@ from .rows import Table
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar"}
 SAMPLE = 200  # rows that tell the delimiter, and whether there is a header
 LONGEST_NAME = 100  # characters; of a cell that is longer the first row is no header
-_SEPARATOR = re.compile(r'^"?sep=(.)"?$')  # in the first line, for Excel
+_SEPARATOR = re.compile(r'^"?sep=(.)"?$', re.IGNORECASE)  # in the first line, for Excel
 _NUMBER = re.compile(r"\s*[-+]?\d+([.,]\d+)?\s*")
 
 logger = logging.getLogger("regard")
@@ -59,25 +59,38 @@ def open_delimited(source: str, layout: TableLayout, usual: str, has_names: bool
     (row, problem, first), *others = sample
     if problem:
         raise UserError(f"{source}, row {row}: {problem}.")
-    has_header = layout.header
-    if has_header is None:
-        is_named = any(map(is_known, first))
-        has_header = is_named or (has_names and _is_header(first, [row for *_, row in others]))
-        if not has_header:
-            message = "%s: the first row is no header (--header says otherwise): columns 1 to %d"
-            logger.info(message, source, len(first))
-    names = [cell.strip() for cell in first] if has_header else _numbers(len(first))
+    below = [cells for *_, cells in others]
+    has_header = has_header_of(source, first, below, layout, has_names)
+    names = [cell.strip() for cell in first] if has_header else numbers(len(first))
     if any("\0" in name for name in names):
         raise UserError(
             f"{source}, row 1: a column name holds a NUL byte. Save the file as UTF-8, or name its "
             "encoding with --encoding, such as utf-16-le."
         )
     read = partial(_read, rows, names, int(has_header), DELIMITERS.get(dialect.delimiter))
-    decimal = "," if dialect.delimiter == ";" else "."
+    decimal = "." if dialect.delimiter == "," else ","
     return Table(names, read, decimal=decimal, has_header=has_header)
 
 
-def _numbers(count: int) -> list[str]:
+def has_header_of(
+    source: str,
+    first: list[str],
+    others: list[list[str]],
+    layout: TableLayout,
+    has_names: bool = True,
+) -> bool:
+    """Returns whether the first row of a table names its columns; see `open_delimited`."""
+    if layout.header is not None:
+        return layout.header
+    if any(map(is_known, first)) or (has_names and _is_header(first, others)):
+        return True
+    message = "%s: the first row is no header (--header says otherwise): columns 1 to %d"
+    logger.info(message, source, len(first))
+    return False
+
+
+def numbers(count: int) -> list[str]:
+    """Returns the names of columns without a header: 1, 2 and so on."""
     return [str(number) for number in range(1, count + 1)]
 
 

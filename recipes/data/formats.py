@@ -5,6 +5,8 @@ lines count, and a quoted field with line breaks in it stays in one row. A row o
 text file is a line. The others have no header: the first example is row 1.
 """
 
+import codecs
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,12 +26,23 @@ TABLE_FORMATS = (
 )
 # fmt: on
 TABLE_SUFFIXES = f"{', '.join(TABLE_FORMATS[:-1])} or {TABLE_FORMATS[-1]}"
+_PARQUET = b"PAR1"
+_ARROW = b"ARROW1", b"\xff\xff\xff\xff"  # a file, or a stream
+_ZIP = b"PK\x03\x04"  # as which a workbook is packed
 _OLD_EXCEL = b"\xd0\xcf\x11\xe0"
 
 
 def is_table(source: str) -> bool:
     """Returns whether the name of a file says that it is a table, compressed or not."""
     return suffix_of(source) in TABLE_FORMATS
+
+
+def holds_table(source: str) -> bool:
+    """Returns whether a file is a table, by its name or by its first bytes."""
+    if is_table(source) or not os.path.isfile(source):
+        return is_table(source)
+    head = head_of(source).removeprefix(codecs.BOM_UTF8)
+    return head.startswith((_PARQUET, *_ARROW, _ZIP, _OLD_EXCEL, LABEL.encode()))
 
 
 def open_table(source: str, layout: TableLayout | None = None) -> Table:
@@ -50,20 +63,19 @@ def open_table(source: str, layout: TableLayout | None = None) -> Table:
     head = head_of(source)
     if not head:
         raise UserError(f"{source}: the file is empty.")
-    found = _open_by_content(source, head)
+    found = _open_by_content(source, layout, head)
     if found is None:
         layout = replace(layout, encoding=encoding_of(source, layout.encoding))
         found = _open_by_name(source, layout, head)
     return found
 
 
-def _open_by_content(source: str, head: bytes) -> Table | None:
+def _open_by_content(source: str, layout: TableLayout, head: bytes) -> Table | None:
     """Opens a file whose first bytes say what it is, whatever its name."""
-    is_parquet = head.startswith(b"PAR1")
-    is_arrow = head.startswith((b"ARROW1", b"\xff\xff\xff\xff"))  # a file, or a stream
+    is_parquet, is_arrow = head.startswith(_PARQUET), head.startswith(_ARROW)
     if head.startswith(_OLD_EXCEL):
         raise UserError(f"{source} is a workbook of Excel before 2007. Save it as .xlsx or .csv.")
-    if not (is_parquet or is_arrow or head.startswith(b"PK\x03\x04")):
+    if not (is_parquet or is_arrow or head.startswith(_ZIP)):
         return None
     if Path(source).suffix.lower() in COMPRESSED:
         raise UserError(f"{source}: decompress it first: its format is read at any place.")
@@ -72,7 +84,9 @@ def _open_by_content(source: str, head: bytes) -> Table | None:
     elif is_arrow:
         from .arrow import open_arrow as open_file
     else:
-        from .sheets import open_sheet as open_file
+        from .sheets import open_sheet
+
+        return open_sheet(source, layout)
     return open_file(source)
 
 
@@ -97,7 +111,7 @@ def _open_by_name(source: str, layout: TableLayout, head: bytes) -> Table:
         case ".xlsx":
             from .sheets import open_sheet
 
-            return open_sheet(source)
+            return open_sheet(source, layout)
         case suffix:
             return _open_plain_text(source, layout, head, suffix)
 

@@ -12,34 +12,39 @@ from itertools import islice
 from typing import Any, BinaryIO
 
 import openpyxl
+from openpyxl.cell.cell import ERROR_CODES
 
 from ..errors import UserError
+from ..settings import TableLayout
 from .bounds import LONGEST_STRINGS, BoundedXml
+from .delimited import SAMPLE, has_header_of, numbers
 from .labels import normal_label
 from .rows import Row, Table
 
 logger = logging.getLogger("regard")
 
 
-def open_sheet(source: str) -> Table:
+def open_sheet(source: str, layout: TableLayout) -> Table:
     """Opens the first sheet of a workbook that is not empty; what formulas last gave are its cells.
 
-    Numbers and dates become strings.
+    Numbers and dates become strings; an error, such as #N/A, is no value. Whether the first row is
+    a header is told as in CSV.
 
     Raises:
         UserError: If it is not a workbook, or all of it is empty.
     """
     with _workbook(source) as book:
-        names = [sheet.title for sheet in book.worksheets if _first_row(sheet)]
+        names = [sheet.title for sheet in book.worksheets if next(_rows(sheet), None)]
         if not names:
             raise UserError(f"{source}: the file is empty.")
         if len(book.worksheets) > 1:
             message = "%s: of %d sheets the first, %r, is read"
             logger.info(message, source, len(book.worksheets), names[0])
-        skipped, header = _first_row(book[names[0]])
-    while header and not header[-1]:
-        header.pop()
-    columns = [name.strip() for name in header]
+        (skipped, first), *others = islice(_rows(book[names[0]]), SAMPLE)
+    has_header = has_header_of(source, first, [cells for _, cells in others], layout)
+    width = len(first) if has_header else max(len(cells) for _, cells in (((0, first), *others)))
+    columns = [name.strip() for name in first] if has_header else numbers(width)
+    skipped -= not has_header
     beside: dict[int, None] = {}  # rows, however often they are read
 
     def read(wanted: Sequence[str]) -> Iterator[Row]:
@@ -57,18 +62,22 @@ def open_sheet(source: str) -> Table:
             message = "%s: rows with cells beside the named columns, passed over: %d, first row %d"
             logger.warning(message, source, len(beside), next(iter(beside)))
 
-    return Table(columns, read)
+    return Table(columns, read, has_header=has_header)
 
 
-def _first_row(sheet) -> tuple[int, list[str]] | None:
-    """Returns the number and the cells of the first row that is not blank."""
+def _rows(sheet) -> Iterator[tuple[int, list[str]]]:
+    """Yields the number and the cells of each row that is not blank, up to its last cell."""
     for row, cells in enumerate(sheet.iter_rows(values_only=True), start=1):
-        if any(cell is not None for cell in cells):
-            return row, [_as_text(cell) or "" for cell in cells]
-    return None
+        texts = [_as_text(cell) or "" for cell in cells]
+        while texts and not texts[-1]:
+            texts.pop()
+        if texts:
+            yield row, texts
 
 
 def _as_text(value: Any) -> str | None:
+    if value in ERROR_CODES:
+        return None
     if isinstance(value, date | time):
         return value.isoformat()
     return value if value is None or isinstance(value, str) else str(normal_label(value))

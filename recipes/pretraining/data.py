@@ -7,7 +7,7 @@ from typing import Any
 from ..data.columns import choose_columns
 from ..data.examples import Examples, noting
 from ..data.files import suffix_of
-from ..data.formats import open_table
+from ..data.formats import holds_table, open_table
 from ..data.lines import open_lines
 from ..data.memory import has_columns, table_of, texts_of
 from ..data.rows import Table, read_rows, with_joined
@@ -78,7 +78,7 @@ def _open(sources: Any, reading: UnlabelledReading) -> Iterator[tuple[str, Table
         return
     for source in sources:
         for name in list_tables(str(source), ["train"], also=(".txt",)):
-            if suffix_of(name) == ".txt":
+            if suffix_of(name) == ".txt" and not holds_table(name):
                 yield name, open_lines(name, reading.encoding)
             else:
                 yield name, open_table(name, reading)

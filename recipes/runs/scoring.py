@@ -272,6 +272,13 @@ def check_table_output(output: Path, source: str | None, overwrite: bool) -> Non
     format_of(output)
     if source is not None and os.path.realpath(source) == os.path.realpath(output):
         raise UserError(f"{output} is what is read. Name another file with --output.")
+    if source is not None and os.path.isdir(source):
+        folder = os.path.join(os.path.realpath(source), "")
+        if os.path.realpath(output).startswith(folder):
+            raise UserError(
+                f"{output} lies in the folder that is read, and would be read the next time. Name "
+                "a file elsewhere with --output."
+            )
     check_file_output(output, overwrite)
     with said_of(output):
         disk.check_room(output, _least_size(source, output))
