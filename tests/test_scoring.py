@@ -549,9 +549,27 @@ def test_a_text_that_is_the_name_of_a_file(run, pair_run, tmp_path, monkeypatch)
     (tmp_path / "new.csv").write_text("review\ngood\n")
     assert "Pass --input new.csv to ask" in mistake("predict", run, "good", "new.csv")
     assert "Pass --input new.csv" in mistake("predict", pair_run, "good", "--pair", "new.csv")
-    assert "Pass --input run/ to ask" in mistake("predict", run, "run/")
-    assert regard_here("predict", run, "run").stdout == guess("run").to_line() + "\n"
-    assert regard_here("predict", run, "new.csv is bad").returncode == 0
+    for name in ("run", "run/"):
+        assert f"{name} is a folder, and its name" in mistake("predict", run, name)
+    for name in ("*.csv", "run/*", "./ne?.csv"):
+        assert f"{name} is a pattern of files" in mistake("predict", run, name)
+    for name in ("reviews.csv", "data/Reviews.TSV.gz", "notes.txt", "new.xlsx", "a.jsonl.zst"):
+        said = mistake("predict", run, name)
+        assert f"{name} is the name of a file, though there is no such file" in said
+        assert f"Pass --input {name} to ask" in said
+    piped = regard_here("predict", run, "--input", "-", text="run\nnew.csv\n")
+    assert piped.stdout == "".join(guess(text).to_line() + "\n" for text in ("run", "new.csv"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["new.csv is bad", "Is it good?", "really?", "*", "???", "[sic]", "Node.js", "1.5", "a.b", "",
+     "...", "x" * 5000, "~", "see new.csv", "good/bad", "Great!*", "*****"],
+)  # fmt: skip
+def test_texts_that_are_no_names_of_files(run, tmp_path, monkeypatch, text):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "new.csv").write_text("review\ngood\n")
+    assert regard_here("predict", run, text).stdout == guess(text).to_line() + "\n"
 
 
 @pytest.mark.parametrize(

@@ -4,12 +4,15 @@ import json
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from glob import iglob
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import click
 
-from ..data.formats import TABLE_SUFFIXES, holds_table, is_table
+from ..data.files import COMPRESSED, suffix_of
+from ..data.formats import TABLE_FORMATS, TABLE_SUFFIXES, holds_table, is_table
 from ..data.rows import Table
 from ..data.sources import is_pattern
 from ..data.streams import file_lines, only_text, stream_lines
@@ -20,6 +23,11 @@ from ..runs.scoring import Asked, NewColumn, Tally, answered, new_columns
 from ..tasks import Task
 from .support import load_tfds
 
+FILE_SUFFIXES = (*TABLE_FORMATS, ".txt", ".text", ".xls")
+ADVICE = (
+    "Pass --input {} to ask about what is in it, or --input - to ask about such words, one text a "
+    "line of standard input"
+)
 LINES_AT_ONCE = 1024  # so that long input is answered as it is read
 
 
@@ -71,7 +79,7 @@ def find_questions(
     if source is not None and task.lists and os.path.isdir(source):  # a folder of images
         source, texts = None, [source]
     if source is None and not task.lists:
-        refuse_files([*texts, pair or ""], "Pass --input {} to ask about what is in it")
+        refuse_files([*texts, pair or ""], ADVICE)
     lines = iter(texts) if source is None else _read_lines(source, reading)
     named = "standard input" if source == "-" else source
     names, rows = _rows(task, takes_pairs(metadata), lines, f"{named}, line" if named else "text")
@@ -119,11 +127,26 @@ def refuse_files(texts: Sequence[str], advice: str) -> None:
     The `advice` may have {} in place of the name.
     """
     for text in texts:
-        if os.path.isfile(text) or (os.sep in text and os.path.isdir(text)):
+        if found := _file_of(text):
             raise UserError(
-                f"{text} is a file, and its name would be taken for the text. "
+                f"{text} is {found}, and its name would be taken for the text. "
                 f"{advice.format(text)}."
             )
+
+
+def _file_of(text: str) -> str:
+    """Says what a text is the name of, if it is plainly one; else empty."""
+    if os.path.isfile(text):
+        return "a file"
+    if os.path.isdir(text):
+        return "a folder"
+    if any(map(str.isspace, text)):
+        return ""
+    looks_so = suffix_of(text) in FILE_SUFFIXES or Path(text).suffix.lower() in COMPRESSED
+    if is_pattern(text):
+        is_path = looks_so or os.sep in text
+        return "a pattern of files" if is_path and next(iglob(text), None) else ""
+    return "the name of a file, though there is no such file" if looks_so else ""
 
 
 def _read_lines(source: str, reading: Mapping[str, Any]) -> Iterator[str]:

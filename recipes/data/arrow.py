@@ -181,8 +181,8 @@ def _index(array: pa.StructArray, name: str) -> int:
 
 def _cells(array: pa.Array, names: dict[int, str] | None) -> list[Any]:
     """Returns the values of a column; a float of 32 bits as the shortest number that it is."""
-    if getattr(array.type, "unit", "") == "ns":  # Python's times have no nanoseconds
-        array = array.cast(pa.string())
+    if getattr(array.type, "unit", "") == "ns":
+        array = _without_nanoseconds(array)
     if pa.types.is_dictionary(array.type):
         known = [*_cells(array.dictionary, None), None]  # each once, whatever the number of rows
         return [known[-1 if index is None else index] for index in array.indices.to_pylist()]
@@ -192,6 +192,17 @@ def _cells(array: pa.Array, names: dict[int, str] | None) -> list[Any]:
     if pa.types.is_float32(array.type):
         return [None if value is None else float(str(np.float32(value))) for value in values]
     return values
+
+
+def _without_nanoseconds(array: pa.Array) -> pa.Array:
+    """Returns times as Python has them, to the microsecond, or as strings if they have more."""
+    kind = array.type
+    coarser = {pa.types.is_time: pa.time64("us"), pa.types.is_duration: pa.duration("us")}
+    found = (other for is_of, other in coarser.items() if is_of(kind))
+    try:
+        return array.cast(next(found, None) or pa.timestamp("us", kind.tz))
+    except pa.ArrowInvalid:
+        return array.cast(pa.string())
 
 
 def _class_names(schema: pa.Schema, column: str, kind: pa.DataType) -> dict[int, str] | None:

@@ -15,6 +15,7 @@ from .bounds import LONGEST_TEXT, lines_of
 from .columns import is_known
 from .files import open_text
 from .rows import Table
+from .tabbed import tabbed_records
 
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar"}
 SAMPLE = 200  # rows that tell the delimiter, and whether there is a header
@@ -45,8 +46,9 @@ def open_delimited(source: str, layout: TableLayout, usual: str, has_names: bool
     Its first row is the header, unless the row looks like the others: then columns are called 1, 2
     and so on. Unless such files have `has_names` as a rule, it takes the name of a known column.
 
-    In a file with tabs that is named for them every line is a row, whatever quotes it holds. A
-    field that is quoted as a whole, as spreadsheets and pandas write it, loses these quotes.
+    In a file with tabs that is named for them every line is a row, whatever quotes it holds, but
+    for rows whose fields are all in quotes: these may hold tabs and ends of lines. A field that is
+    quoted as a whole, as spreadsheets and pandas write it, loses these quotes.
 
     Raises:
         UserError: If the file cannot be read, or has no row.
@@ -111,12 +113,11 @@ def _rows(
 ) -> Iterator[tuple[int, str, list[str]]]:
     """Yields the rows that are not blank, with their numbers and what is wrong with them."""
     csv.field_size_limit(LONGEST_TEXT)  # the default refuses texts above 128 kB
-    clean = str if dialect.is_quoted else _unquote
     with open_text(source, encoding) as file:
         lines = islice(lines_of(file, source), dialect.skipped, None)
         for row, (problem, cells) in enumerate(_records(lines, dialect), dialect.skipped + 1):
             if problem or cells:
-                yield row, problem, list(map(clean, cells))
+                yield row, problem, cells
 
 
 def _records(lines: Iterator[str], dialect: Dialect) -> Iterator[tuple[str, list[str]]]:
@@ -124,6 +125,9 @@ def _records(lines: Iterator[str], dialect: Dialect) -> Iterator[tuple[str, list
 
     A record whose quotes do not match ends with its first line: what follows is read anew.
     """
+    if not dialect.is_quoted:
+        yield from tabbed_records(lines)
+        return
     waiting, taken = deque(), []
 
     def feed() -> Iterator[str]:
@@ -133,9 +137,8 @@ def _records(lines: Iterator[str], dialect: Dialect) -> Iterator[tuple[str, list
 
     while True:
         taken.clear()
-        reader = reader_of(feed(), dialect)
         try:
-            for record in reader:
+            for record in csv.reader(feed(), delimiter=dialect.delimiter, strict=True):
                 yield "", record
                 taken.clear()
             return
@@ -154,20 +157,6 @@ def _problem_of_quotes(error: csv.Error) -> str:
         f"the quotes do not match ({error}): a field that holds quotes must be in quotes, "
         'and each quote within it doubled ("")'
     )
-
-
-def reader_of(lines: Iterator[str], dialect: Dialect) -> Iterator[list[str]]:
-    """Returns the standard library's reader of a dialect."""
-    quoting = {"strict": True} if dialect.is_quoted else {"quoting": csv.QUOTE_NONE}
-    return csv.reader(lines, delimiter=dialect.delimiter, **quoting)
-
-
-def _unquote(field: str) -> str:
-    """Turns `"a ""b"" c"` into `a "b" c`; a field not quoted as a whole stays as it is."""
-    inner = field[1:-1].replace('""', "")
-    if len(field) >= 2 and field[0] == field[-1] == '"' and '"' not in inner:
-        return field[1:-1].replace('""', '"')
-    return field
 
 
 def _dialect(source: str, layout: TableLayout, usual: str) -> Dialect:

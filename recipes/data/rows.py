@@ -27,7 +27,8 @@ class Table(NamedTuple):
     If the row itself is bad, the problem says why, and the cells mean nothing.
 
     A source that has more to its rows than `read` gives has them whole, too, in the same order:
-    `batches()` are Arrow's, at least one, with types; `objects()` are those of JSON, one a row.
+    `batches()` are Arrow's, at least one, with types; `objects()` are those of JSON, one a row;
+    `typed()` are all cells of each row, where those that `read` gives are strings of them.
 
     `decimal` is what numbers in strings have before their fraction, `has_header` says whether the
     columns are named by what the first row was taken for, and `num_made` how many of the columns,
@@ -38,6 +39,7 @@ class Table(NamedTuple):
     read: Callable[[Sequence[str]], Iterable[Row]]
     batches: Callable[[], Iterable[Any]] | None = None
     objects: Callable[[], Iterable[dict[str, Any]]] | None = None
+    typed: Callable[[], Iterable[Sequence[Any]]] | None = None
     decimal: str = "."
     has_header: bool = False
     num_made: int = 0

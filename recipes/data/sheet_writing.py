@@ -3,6 +3,7 @@
 Importing this module takes time: only `writing` imports it, when a workbook is to be written.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from math import isfinite
 from pathlib import Path
@@ -19,6 +20,8 @@ from .text_writing import as_text
 # Of Excel 2007 and later: "Excel specifications and limits", support.microsoft.com
 MOST_ROWS, LONGEST_CELL = 2**20, 32_767  # the first with the row of names, the second characters
 MOST_EXACT = 10**15  # numbers have 15 digits there
+FIRST_YEAR = 1900
+_NOT_XML = re.compile(rf"{ILLEGAL_CHARACTERS_RE.pattern}|[\ufffe\uffff]")
 
 
 class SheetRows:
@@ -65,26 +68,32 @@ class SheetRows:
 
     def _cell(self, value: Any) -> Any:
         if value is None or _is_excels(value):
-            return value
-        text = ILLEGAL_CHARACTERS_RE.sub(_escaped, as_text(value))
+            is_rounded = isinstance(value, float) and float(f"{value:.16g}") != value
+            return self._of_type("n", repr(value)) if is_rounded else value
+        text = as_text(value).encode("utf-8", "backslashreplace").decode()
+        text = _NOT_XML.sub(_escaped, text)
         if len(text) > LONGEST_CELL:
             raise UserError(
                 f"A cell of Excel has {LONGEST_CELL:,} characters at most. Received: {len(text):,} "
                 f"in row {self.count - 1}. Write .csv or .parquet."
             )
-        cell = WriteOnlyCell(self.sheet, text)
-        cell.data_type = "s"  # else what begins with = is a formula
+        return self._of_type("s", text)  # else what begins with = is a formula
+
+    def _of_type(self, data_type: str, value: str) -> WriteOnlyCell:
+        cell = WriteOnlyCell(self.sheet, value)
+        cell.data_type = data_type
         return cell
 
 
 def _is_excels(value: Any) -> bool:
-    """Returns whether Excel has a type for it: finite numbers, truths, and times without a zone."""
+    """Returns whether Excel has a type for it: finite numbers, truths, times from 1900 on."""
     if isinstance(value, str | bytes) or not isinstance(value, KNOWN_TYPES):
         return False
     if isinstance(value, int) and abs(value) > MOST_EXACT:
         return False  # Excel would change its last digits
-    is_zoned = getattr(value, "tzinfo", None) is not None
-    return not (is_zoned or (isinstance(value, float) and not isfinite(value)))
+    if isinstance(value, float):
+        return isfinite(value)
+    return not getattr(value, "tzinfo", None) and getattr(value, "year", FIRST_YEAR) >= FIRST_YEAR
 
 
 def _escaped(match) -> str:

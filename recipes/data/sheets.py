@@ -7,12 +7,13 @@ import logging
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import date, time
+from datetime import date, datetime, time
 from itertools import islice
 from typing import Any, BinaryIO
 
 import openpyxl
 from openpyxl.cell.cell import ERROR_CODES
+from openpyxl.styles.numbers import is_datetime
 
 from ..errors import UserError
 from ..settings import TableLayout
@@ -27,8 +28,8 @@ logger = logging.getLogger("regard")
 def open_sheet(source: str, layout: TableLayout) -> Table:
     """Opens the first sheet of a workbook that is not empty; what formulas last gave are its cells.
 
-    Numbers and dates become strings; an error, such as #N/A, is no value. Whether the first row is
-    a header is told as in CSV.
+    Numbers and dates become strings, but for those who ask for what is `typed`; an error, such as
+    #N/A, is no value. Whether the first row is a header is told as in CSV.
 
     Raises:
         UserError: If it is not a workbook, or all of it is empty.
@@ -47,22 +48,41 @@ def open_sheet(source: str, layout: TableLayout) -> Table:
     skipped -= not has_header
     beside: dict[int, None] = {}  # rows, however often they are read
 
+    def rows(values_only: bool = True) -> Iterator[tuple[int, list[Any]]]:
+        with _workbook(source) as book:
+            found = enumerate(book[names[0]].iter_rows(values_only=values_only), start=1)
+            for row, cells in islice(found, skipped, None):
+                values = cells if values_only else [cell.value for cell in cells]
+                if any(value is not None for value in values[len(columns) :]):
+                    beside[row] = None
+                if any(value is not None for value in values):
+                    yield row, [*cells, *[None] * (len(columns) - len(cells))]
+
     def read(wanted: Sequence[str]) -> Iterator[Row]:
         indices = [columns.index(name) for name in wanted]
         known = len(beside)
-        with _workbook(source) as book:
-            rows = enumerate(book[names[0]].iter_rows(values_only=True), start=1)
-            for row, cells in islice(rows, skipped, None):
-                if any(cell is not None for cell in cells[len(columns) :]):
-                    beside[row] = None
-                if any(cell is not None for cell in cells):
-                    cells = [*cells, *[None] * len(columns)]
-                    yield row, "", [_as_text(cells[index]) for index in indices]
+        for row, cells in rows():
+            yield row, "", [_as_text(cells[index]) for index in indices]
         if len(beside) > known:
             message = "%s: rows with cells beside the named columns, passed over: %d, first row %d"
             logger.warning(message, source, len(beside), next(iter(beside)))
 
-    return Table(columns, read, has_header=has_header)
+    def typed() -> Iterator[list[Any]]:
+        for _, cells in rows(values_only=False):
+            yield [_value(cell) for cell in cells[: len(columns)]]
+
+    return Table(columns, read, typed=typed, has_header=has_header)
+
+
+def _value(cell: Any) -> Any:
+    """Returns what is in a cell: a date where no time of the day is shown, nothing for an error."""
+    if cell is None or cell.data_type == "e":
+        return None
+    value = cell.value
+    is_midnight = isinstance(value, datetime) and value.time() == time()
+    if is_midnight and is_datetime(cell.number_format) == "date":
+        return value.date()
+    return value
 
 
 def _rows(sheet) -> Iterator[tuple[int, list[str]]]:

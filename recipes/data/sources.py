@@ -5,7 +5,7 @@ import logging
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,8 @@ from ..settings import TableLayout
 from .files import suffix_of
 from .formats import TABLE_SUFFIXES, is_table, open_table
 from .memory import table_of
-from .rows import Row, Table
+from .rows import Table
+from .together import together
 
 # What splits are called in the names of files and folders, the one to read first.
 SPLITS = {
@@ -85,12 +86,7 @@ def open_together(source: str, layout: TableLayout) -> Table:
                 f"{', '.join(table.columns)}; {name} has {', '.join(other.columns)}."
             )
 
-    def read(columns: Sequence[str]) -> Iterator[Row]:
-        for name, each in opened:
-            for row, problem, cells in each.read(columns):
-                yield f"{row} of {name}", problem, cells
-
-    return table._replace(read=read, batches=None, objects=None)
+    return together(opened)
 
 
 def is_pattern(source: str) -> bool:

@@ -5,8 +5,10 @@ import csv
 import json
 import re
 from collections.abc import Callable, Iterable, Sequence
-from math import isnan
+from math import isfinite
 from typing import Any, TextIO
+
+from .tabbed import in_quotes
 
 _IN_QUOTES = frozenset(',\n"')  # what the standard library quotes in CSV
 
@@ -42,7 +44,8 @@ class CommaSeparated:
 class TabSeparated:
     """Writes cells with tabs between, in quotes where nothing else will do.
 
-    Quotes within a text stay as they came, for many programs know none in such a file.
+    Quotes within a text stay as they came, for many programs know none in such a file. A row with a
+    tab or the end of a line in a cell is all in quotes, by which `delimited` knows it.
     """
 
     keeps = "rows"
@@ -54,7 +57,9 @@ class TabSeparated:
     def write(self, rows: Iterable[Sequence[Any]], answers: Iterable[Sequence[Any]]) -> None:
         """Writes rows, each with its new cells at the end."""
         for row, answer in zip(rows, answers, strict=True):
-            cells = (_between_tabs(self.text(cell)) for cell in (*row, *answer))
+            cells = [self.text(cell) for cell in (*row, *answer)]
+            is_quoted = any(mark in cell for cell in cells for mark in "\t\r\n")
+            cells = (in_quotes(cell) if is_quoted or cell[:1] == '"' else cell for cell in cells)
             self.file.write("\t".join(cells) + "\n")
 
 
@@ -76,9 +81,8 @@ class JsonLines:
             self.file.write(_json(record) + "\n")
 
     def _object(self, row: Sequence[Any]) -> dict[str, Any]:
-        """Makes an object of a row; JSON has no number that is none."""
-        cells = (None if isinstance(cell, float) and isnan(cell) else cell for cell in row)
-        return dict(zip(self.columns, cells, strict=True))
+        """Makes an object of a row."""
+        return dict(zip(self.columns, map(_finite, row), strict=True))
 
 
 def as_text(value: Any) -> str:
@@ -98,9 +102,13 @@ def as_plain_text(value: Any) -> str:
     return f"'{text}" if _FORMULA.match(text) and not _NUMBER.fullmatch(text) else text
 
 
-def _between_tabs(text: str) -> str:
-    needs_quotes = text.startswith('"') or any(mark in text for mark in "\t\r\n")
-    return '"' + text.replace('"', '""') + '"' if needs_quotes else text
+def _finite(value: Any) -> Any:
+    """Returns a cell without numbers that JSON has not: NaN and the infinities."""
+    if isinstance(value, float):
+        return value if isfinite(value) else None
+    if isinstance(value, dict):
+        return {name: _finite(each) for name, each in value.items()}
+    return [_finite(each) for each in value] if isinstance(value, list) else value
 
 
 def _json(value: Any) -> str:

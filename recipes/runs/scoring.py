@@ -142,14 +142,14 @@ def answered(
 
 def _parts(asked: Asked, keeps: str) -> Iterator[Part]:
     table = asked.table
-    whole = {"objects": table.objects, "batches": table.batches}.get(keeps)
+    whole = {"objects": table.objects, "batches": table.batches}.get(keeps) or table.typed
     if whole is None and asked.beside is None:
         yield from _parts_of_cells(asked)
         return
     # What is asked is read beside what is kept, row by row.
     rows = iter((asked.beside or table).read(list(asked.columns.values())))
     kept = whole() if whole else (cells for _, _, cells in table.read(table.own_columns))
-    for some in kept if whole and keeps == "batches" else _some(kept):
+    for some in kept if keeps == "batches" and table.batches else _some(kept):
         for start in range(0, max(1, len(some)), ROWS_AT_ONCE):
             part = some[start : start + ROWS_AT_ONCE]
             yield Part(list(islice(rows, len(part))), part)
