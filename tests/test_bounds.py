@@ -61,7 +61,7 @@ REFUSED = {
     "a line.jsonl": (b'{"text": "' + LONG + b'", "label": "x"}\n', "line 1: a line must have"),
     "nested.jsonl": (NESTED, "100 deep in each other"),
     "deeper.jsonl": (NESTED.replace(b"[" * 500, b"[" * 10**5), "not valid JSON"),
-    "an array.json": (b'[{"text": "' + LONG + b'"}]', "an array must have fewer than 524,288"),
+    "an array.json": (b'[{"text": "' + LONG + b'"}]', "one piece must have fewer than 524,288"),
     "a text.tsv": (b"text\tlabel\n" + b"a" * 200_000 + b"\tgood\n", "a field must have"),
 }
 

@@ -2,13 +2,16 @@
 
 import bz2
 import gzip
+import io
 import json
 import logging
 import lzma
+import re
 import zipfile
 from decimal import Decimal
 
 import openpyxl
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -16,6 +19,7 @@ import zstandard
 from pyarrow import feather, ipc
 
 from regard.recipes.data.formats import holds_table
+from regard.recipes.data.streams import stream_lines
 from regard.recipes.errors import UserError
 from regard.recipes.pretraining.data import read_texts
 from regard.recipes.text.data import read_labelled_texts
@@ -418,3 +422,72 @@ def test_tables_that_are_called_texts(tmp_path):
     assert [holds_table(str(path)) for path in (fasttext, parquet, plain)] == [True, True, False]
     for path in (fasttext, parquet, plain):
         assert read_texts([str(path)]).texts == ["a fine film", "a bad one"]
+
+
+LANGUAGES = {
+    "cp1251": "Отличный отель, чистые номера и вежливый персонал. Я ещё вернусь.",
+    "koi8-r": "Ужасный сервис, больше никогда не приеду сюда снова.",
+    "cp1253": "Πολύ ωραίο ξενοδοχείο, καθαρά δωμάτια και ευγενικό προσωπικό.",
+    "cp1256": "فندق رائع جدا والغرف نظيفة والموظفون لطفاء",
+    "cp1255": "מלון נהדר, חדרים נקיים וצוות אדיב",
+    "cp874": "โรงแรมดีมาก ห้องพักสะอาดและพนักงานสุภาพ",
+    "cp1254": "Çok güzel bir otel, odalar temiz ve personel güler yüzlü, şikayetim yok.",
+    "cp1250": "Świetny hotel, bardzo czyste pokoje i uprzejma obsługa, łóżko też.",
+    "iso8859-2": "Świetny hotel, bardzo czyste pokoje i uprzejma obsługa, łóżko też.",
+    "cp1257": "Labai gražus viešbutis, švarūs kambariai, daugiau niekada čia negrįšiu.",
+    "cp1252": "Très bel hôtel, les chambres sont propres, à côté du café.",
+}
+
+
+@pytest.mark.parametrize("encoding", LANGUAGES)
+def test_the_advice_on_an_encoding_is_good_advice(write, encoding):
+    text = LANGUAGES[encoding]
+    path = write("a.csv", f'text,label\nplain,no\n"{text}",yes\n'.encode(encoding))
+    with pytest.raises(UserError, match="line 3: byte") as error:
+        read_labelled_texts(path)
+    advised = re.search(r"--encoding, such as (\S+)\.$", str(error.value))[1]
+    assert rows_of(path, encoding=advised) == [("plain", "no"), (text, "yes")]
+    with pytest.raises(UserError, match=rf"--encoding, such as {advised}\.$"):
+        list(stream_lines(io.BytesIO(text.encode(encoding)), None))
+
+
+FRAME = pd.DataFrame({"text": ["good film", "bad film", "fine"], "label": ["pos", "neg", "pos"]})
+RECORDS = FRAME.to_dict("records")
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+@pytest.mark.parametrize(
+    "value",
+    [
+        *(json.loads(FRAME.to_json(orient=each)) for each in ("columns", "records", "index")),
+        *(json.loads(FRAME.to_json(orient=each)) for each in ("split", "table")),
+        json.loads(FRAME.set_index(pd.Index(["a", "b", "c"])).to_json()),
+        json.loads(FRAME.set_index(pd.Index(["a", "b", "c"])).to_json(orient="index")),
+        {"data": RECORDS},
+        {"version": 1, "examples": RECORDS, "tags": ["x"]},
+        {"rasa_nlu_data": {"common_examples": RECORDS, "regex_features": []}},
+        FRAME.to_dict("list"),
+    ],
+)
+@pytest.mark.parametrize("name", ["a.json", "a.jsonl"])
+def test_tables_in_one_value_of_json(write, value, indent, name):
+    path = write(name, json.dumps(value, indent=indent))
+    assert rows_of(path) == [("good film", "pos"), ("bad film", "neg"), ("fine", "pos")]
+
+
+def test_json_without_names_of_columns(write):
+    path = write("a.json", FRAME.to_json(orient="values"))
+    assert len(rows_of(path, text_column="1", label_column="2")) == 3
+    assert read_texts([str(write("b.json", '["good film",\n"bad film"]'))]).texts == [
+        "good film",
+        "bad film",
+    ]
+
+
+def test_one_record_is_a_record(write, caplog):
+    assert rows_of(write("a.jsonl", json.dumps(RECORDS[0]))) == [("good film", "pos")]
+    with caplog.at_level("INFO", "regard"):
+        rows_of(write("b.json", FRAME.to_json()))
+    assert "b.json: a table as objects by their index" in caplog.text
+    with pytest.raises(UserError, match=r"the one value in it is no table\. Forms: an object a li"):
+        read_labelled_texts(write("c.json", '{\n"a": 1,\n"b": {"c": [1, 2]}\n}'))

@@ -13,6 +13,7 @@ EXCEPTIONS = {
     "recipes.cli.signals: os.write": "to the terminal",
     "recipes.cli.support: os.write": "to the terminal",
     "recipes.cli.support: tempfile.TemporaryFile": "what TensorFlow prints, which has no name",
+    "recipes.data.archives: zipfile.ZipFile": "to read from",
     "recipes.data.parquet_writing: ParquetWriter": "into a file of `disk.create`",
     "recipes.data.parquet_writing: self.writer.write_table": "into a file of `disk.create`",
     "recipes.data.sheet_writing: Workbook": "written by the next, its rows in a file of openpyxl's",

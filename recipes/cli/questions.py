@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from glob import iglob
 from itertools import islice
@@ -11,19 +12,24 @@ from typing import Any
 
 import click
 
-from ..data.files import COMPRESSED, suffix_of
-from ..data.formats import TABLE_FORMATS, TABLE_SUFFIXES, holds_table, is_table
+from ..data.archives import is_packed
+from ..data.files import head_of
+from ..data.formats import holds_table, shows_table
+from ..data.recognition import say_if_divided
 from ..data.rows import Table
 from ..data.sources import is_pattern
-from ..data.streams import file_lines, only_text, stream_lines
+from ..data.streams import file_lines, head_of_stream, keep, only_text, stream_lines
+from ..data.suffixes import ARCHIVES, COMPRESSED, TABLE_FORMATS, TABLE_SUFFIXES, suffix_of
 from ..data.writing import SHEETS, format_of
 from ..errors import UserError
 from ..runs.metadata import takes_pairs
 from ..runs.scoring import Asked, NewColumn, Tally, answered, new_columns
+from ..runs.workspaces import workspace
 from ..tasks import Task
 from .support import load_tfds
 
 FILE_SUFFIXES = (*TABLE_FORMATS, ".txt", ".text", ".xls")
+PACKED = (*COMPRESSED, *ARCHIVES)
 ADVICE = (
     "Pass --input {} to ask about what is in it, or --input - to ask about such words, one text a "
     "line of standard input"
@@ -72,7 +78,10 @@ def find_questions(
         UserError: If the table or the file cannot be read, or a text is the name of a file.
         click.UsageError: If options of reading are given where they have no meaning.
     """
-    if source is not None and _holds_tables(task, source):
+    named = "standard input" if source == "-" else source
+    if source == "-":
+        source = _kept_table(reading) or source
+    if source is not None and _holds_tables(task, source, reading):
         load_tfds({"input": source})
         return task.load("sources", "read_questions")(metadata, source, **reading)
     _check_reading(reading, source)
@@ -80,8 +89,10 @@ def find_questions(
         source, texts = None, [source]
     if source is None and not task.lists:
         refuse_files([*texts, pair or ""], ADVICE)
+    is_file = source is not None and os.path.isfile(source)
+    if is_file and not (task.lists or takes_pairs(metadata)):
+        say_if_divided(source, head_of(source), reading.get("encoding"))
     lines = iter(texts) if source is None else _read_lines(source, reading)
-    named = "standard input" if source == "-" else source
     names, rows = _rows(task, takes_pairs(metadata), lines, f"{named}, line" if named else "text")
     if pair is not None:
         rows = iter([(*texts, pair)])
@@ -90,11 +101,27 @@ def find_questions(
     return Asked(named or "the command line", table, columns, is_table=False)
 
 
-def _holds_tables(task: Task, source: str) -> bool:
+def _kept_table(reading: Mapping[str, Any]) -> str | None:
+    """Returns the name of a file with what standard input holds, if that is a table or packed.
+
+    The file is there until the command ends: a table is read more than once.
+    """
+    head = head_of_stream(sys.stdin.buffer)
+    is_table = "delimiter" in reading or shows_table(head, reading.get("encoding"))
+    if not (is_table or is_packed(head)):
+        return None
+    folder = workspace(Path(tempfile.gettempdir()), "regard-input-")
+    path = click.get_current_context().with_resource(folder) / "standard input"
+    keep(sys.stdin.buffer, path)
+    return str(path)
+
+
+def _holds_tables(task: Task, source: str, reading: Mapping[str, Any]) -> bool:
     """Returns whether a name stands for a table, or for several."""
     is_several = not task.lists and (os.path.isdir(source) or is_pattern(source))
-    holds = is_table if task.lists else holds_table
-    return is_several or holds(source) or source.startswith("tfds:")
+    is_file = os.path.isfile(source)
+    is_named = is_several or source.startswith("tfds:") or (is_file and "delimiter" in reading)
+    return is_named or holds_table(source, reading.get("encoding"))
 
 
 def _rows(
@@ -117,7 +144,8 @@ def _check_reading(reading: Mapping[str, Any], source: str | None) -> None:
         if name == "encoding" and source is None:
             raise click.UsageError(f"{flag} goes with --input.")
         if name != "encoding" and not name.startswith("skip_bad"):
-            where = f": the suffix of {source} is none of {TABLE_SUFFIXES}" if source else ""
+            where = f": {source} is none by what it begins with, nor is its suffix one of "
+            where = f"{where}{TABLE_SUFFIXES}" if source else ""
             raise click.UsageError(f"{flag} goes with a table as --input{where}.")
 
 
@@ -142,7 +170,7 @@ def _file_of(text: str) -> str:
         return "a folder"
     if any(map(str.isspace, text)):
         return ""
-    looks_so = suffix_of(text) in FILE_SUFFIXES or Path(text).suffix.lower() in COMPRESSED
+    looks_so = suffix_of(text) in FILE_SUFFIXES or Path(text).suffix.lower() in PACKED
     if is_pattern(text):
         is_path = looks_so or os.sep in text
         return "a pattern of files" if is_path and next(iglob(text), None) else ""

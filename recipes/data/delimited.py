@@ -20,7 +20,7 @@ from .tabbed import tabbed_records
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar"}
 SAMPLE = 200  # rows that tell the delimiter, and whether there is a header
 LONGEST_NAME = 100  # characters; of a cell that is longer the first row is no header
-_SEPARATOR = re.compile(r'^"?sep=(.)"?$', re.IGNORECASE)  # in the first line, for Excel
+SEPARATOR = re.compile(r'^"?sep=(.)"?$', re.IGNORECASE)  # in the first line, for Excel
 _NUMBER = re.compile(r"\s*[-+]?\d+([.,]\d+)?\s*")
 
 logger = logging.getLogger("regard")
@@ -163,7 +163,7 @@ def _dialect(source: str, layout: TableLayout, usual: str) -> Dialect:
     """Returns the dialect of a file: what is given, or what its first lines say."""
     with open_text(source, layout.encoding) as file:
         lines = list(islice(lines_of(file, source), SAMPLE))
-    said = _SEPARATOR.match(lines[0].rstrip("\r\n")) if lines else None
+    said = SEPARATOR.match(lines[0].rstrip("\r\n")) if lines else None
     delimiter = layout.delimiter or (said and said[1])
     if delimiter is None:
         delimiter = _most_regular(lines, usual)
@@ -185,6 +185,12 @@ def _most_regular(lines: list[str], usual: str) -> str:
         return sum(width == widths[0] for width in widths) / len(widths)
 
     return max([usual, *DELIMITERS], key=share)  # of equals the first
+
+
+def fields_of(lines: list[str]) -> list[list[str]]:
+    """Returns the fields of some lines, divided at what divides them evenly; no blank lines."""
+    dialect = Dialect(_most_regular(lines, ","), is_quoted=True)
+    return [cells for problem, cells in _records(iter(lines), dialect) if cells and not problem]
 
 
 def _is_header(first: list[str], others: list[list[str]]) -> bool:

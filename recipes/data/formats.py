@@ -5,31 +5,40 @@ lines count, and a quoted field with line breaks in it stays in one row. A row o
 text file is a line. The others have no header: the first example is row 1.
 """
 
-import codecs
+import logging
 import os
 from dataclasses import replace
-from pathlib import Path
 
 from ..errors import UserError
 from ..settings import TableLayout
 from .delimited import open_delimited
-from .files import COMPRESSED, check_file, encoding_of, head_of, suffix_of
+from .files import check_file, encoding_of, head_of, own_suffix
 from .json_rows import open_json
 from .lines import LABEL, open_fasttext
+from .recognition import refuse_others, text_format
 from .rows import Table
+from .suffixes import TABLE_FORMATS, TABLE_SUFFIXES, suffix_of
 from .tmx import open_tmx
 
-# fmt: off
-TABLE_FORMATS = (
-    ".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet", ".pq", ".arrow", ".feather", ".xlsx",
-    ".tmx",
-)
-# fmt: on
-TABLE_SUFFIXES = f"{', '.join(TABLE_FORMATS[:-1])} or {TABLE_FORMATS[-1]}"
 _PARQUET = b"PAR1"
 _ARROW = b"ARROW1", b"\xff\xff\xff\xff"  # a file, or a stream
 _ZIP = b"PK\x03\x04"  # as which a workbook is packed
 _OLD_EXCEL = b"\xd0\xcf\x11\xe0"
+# The suffixes of what begins so.
+_LIKE = {
+    ".csv": (".csv", ".tsv"),
+    ".json": (".json", ".jsonl", ".ndjson"),
+    ".tmx": (".tmx",),
+    ".ft": (".ft",),
+}
+_NAMES = {
+    ".csv": "a table of fields",
+    ".json": "JSON",
+    ".tmx": "a translation memory",
+    ".ft": f"fastText's form, {LABEL}good before each text",
+}
+
+logger = logging.getLogger("regard")
 
 
 def is_table(source: str) -> bool:
@@ -37,12 +46,18 @@ def is_table(source: str) -> bool:
     return suffix_of(source) in TABLE_FORMATS
 
 
-def holds_table(source: str) -> bool:
-    """Returns whether a file is a table, by its name or by its first bytes."""
+def holds_table(source: str, encoding: str | None = None) -> bool:
+    """Returns whether a file is a table, by its name or by what it begins with."""
     if is_table(source) or not os.path.isfile(source):
         return is_table(source)
-    head = head_of(source).removeprefix(codecs.BOM_UTF8)
-    return head.startswith((_PARQUET, *_ARROW, _ZIP, _OLD_EXCEL, LABEL.encode()))
+    return is_table(own_suffix(source)) or shows_table(head_of(source), encoding)
+
+
+def shows_table(head: bytes, encoding: str | None = None) -> bool:
+    """Returns whether the first bytes of a file are those of a table."""
+    return head.startswith((_PARQUET, *_ARROW, _ZIP, _OLD_EXCEL)) or bool(
+        text_format(head, encoding)
+    )
 
 
 def open_table(source: str, layout: TableLayout | None = None) -> Table:
@@ -63,6 +78,7 @@ def open_table(source: str, layout: TableLayout | None = None) -> Table:
     head = head_of(source)
     if not head:
         raise UserError(f"{source}: the file is empty.")
+    refuse_others(source, head)
     found = _open_by_content(source, layout, head)
     if found is None:
         layout = replace(layout, encoding=encoding_of(source, layout.encoding))
@@ -77,8 +93,9 @@ def _open_by_content(source: str, layout: TableLayout, head: bytes) -> Table | N
         raise UserError(f"{source} is a workbook of Excel before 2007. Save it as .xlsx or .csv.")
     if not (is_parquet or is_arrow or head.startswith(_ZIP)):
         return None
-    if Path(source).suffix.lower() in COMPRESSED:
-        raise UserError(f"{source}: decompress it first: its format is read at any place.")
+    with open(source, "rb") as file:
+        if file.read(4) != head[:4]:
+            raise UserError(f"{source}: unpack it first: its format is read at any place.")
     if is_parquet:
         from .arrow import open_parquet as open_file
     elif is_arrow:
@@ -91,7 +108,14 @@ def _open_by_content(source: str, layout: TableLayout, head: bytes) -> Table | N
 
 
 def _open_by_name(source: str, layout: TableLayout, head: bytes) -> Table:
-    match suffix_of(source):
+    """Opens a file by its suffix; of a text that plainly is of another format, by that."""
+    suffix, shown = own_suffix(source), text_format(head, layout.encoding)
+    if shown and suffix not in _LIKE[shown] and not layout.delimiter:
+        if (suffix, shown) != (".txt", ".ft"):
+            named = suffix or "no suffix"
+            logger.info("%s (%s): read as %s, for so it begins", source, named, _NAMES[shown])
+        suffix = ".tsv" if shown == ".csv" and b"\t" in head.splitlines()[0] else shown
+    match suffix:
         case ".csv":
             return open_delimited(source, layout, ",")
         case ".tsv":
@@ -100,28 +124,18 @@ def _open_by_name(source: str, layout: TableLayout, head: bytes) -> Table:
             return open_json(source, layout.encoding)
         case ".tmx":
             return open_tmx(source)
-        case ".parquet" | ".pq":
-            from .arrow import open_parquet
-
-            return open_parquet(source)
-        case ".arrow" | ".feather":
-            from .arrow import open_arrow
-
-            return open_arrow(source)
-        case ".xlsx":
-            from .sheets import open_sheet
-
-            return open_sheet(source, layout)
-        case suffix:
+        case ".ft":
+            return open_fasttext(source, layout.encoding)
+        case ".parquet" | ".pq" | ".arrow" | ".feather" | ".xlsx":
+            raise UserError(f"{source} is not a sound {suffix} file: it begins as none does.")
+        case _:
             return _open_plain_text(source, layout, head, suffix)
 
 
 def _open_plain_text(source: str, layout: TableLayout, head: bytes, suffix: str) -> Table:
-    """Opens a file that its name does not say enough of: fastText's form, or fields with tabs."""
-    if head.lstrip(b"\xef\xbb\xbf").startswith(LABEL.encode()):
-        return open_fasttext(source, layout.encoding)
+    """Opens a file that its name does not say enough of: fields with tabs, or as they are given."""
     first, *_ = head.splitlines() or [b""]
-    if layout.delimiter or (suffix == ".txt" and b"\t" in first):
+    if layout.delimiter or b"\t" in first:
         # Its name does not say that it is a table, so its first row seldom names columns.
         return open_delimited(source, layout, "\t", has_names=False)
     if suffix == ".txt":

@@ -1,32 +1,38 @@
-"""Opens JSON: a line an object, or one array of objects."""
+"""Opens JSON: a line an object, or one value with all of them."""
 
 import json
+import logging
 import re
 import reprlib
 from collections.abc import Iterator, Sequence
 from functools import partial
+from itertools import islice
 from operator import itemgetter
 from typing import Any
 
 from ..errors import UserError
 from .bounds import LONGEST_ARRAY, depth_problem, lines_of
 from .files import HEAD, open_text
+from .json_forms import FORMS, records_of
 from .rows import Row, Table, flattened
 
-_ARRAY = re.compile(r"\s*\[\s*[{\]]")  # of objects; a line of another array is a mistake
+_ARRAY = re.compile(r"\s*\[\s*[{\]]")  # of objects, which may be long
+
+logger = logging.getLogger("regard")
 
 
 def open_json(source: str, encoding: str | None) -> Table:
-    """Opens a file of objects; its columns are the names in all of them, an array's or each line's.
+    """Opens a file of objects; its columns are the names in all of them.
 
-    Lines are read as they are asked for, an array at once.
+    They are a line each, and then read as they are asked for, or all in one value, read at once.
 
     Raises:
         UserError: If the file cannot be read, or holds no object.
     """
-    with open_text(source, encoding) as file:
-        is_array = _ARRAY.match(file.read(HEAD)) is not None
-    objects = partial(_elements if is_array else _lines, source, encoding)
+    form = _form_of(source, encoding)
+    if form and form != "an array":
+        logger.info("%s: a table as %s", source, form)
+    objects = partial(_elements if form else _lines, source, encoding)
     columns: dict[str, None] = {}
     nested: dict[str, None] = {}
     problems = []
@@ -43,6 +49,51 @@ def open_json(source: str, encoding: str | None) -> Table:
         objects=lambda: map(itemgetter(2), objects()),
         num_made=len(nested),
     )
+
+
+def _form_of(source: str, encoding: str | None) -> str:
+    """Returns the form of a file that is one value with records in it; nothing if lines have them.
+
+    Raises:
+        UserError: If it is one value, but in none of the forms that are read.
+    """
+    with open_text(source, encoding) as file:
+        if _ARRAY.match(file.read(HEAD)):
+            return "an array"
+    with open_text(source, encoding) as file:
+        first, *others = islice((line for line in lines_of(file, source) if line.strip()), 2)
+    try:
+        value = _JSON.decode(first)
+    except (ValueError, RecursionError):
+        if not others:
+            return ""  # the line is no JSON, and its number is said
+        try:
+            value = _whole(source, encoding)
+        except (ValueError, RecursionError):
+            return ""
+        found = records_of(value)
+        if found is None:
+            raise UserError(f"{source}: the one value in it is no table. Forms: {FORMS}.") from None
+        return found[0]
+    found = None if others else records_of(value)
+    return found[0] if found else ""
+
+
+def _whole(source: str, encoding: str | None) -> Any:
+    """Returns the one value in a file.
+
+    Raises:
+        ValueError, RecursionError: If it is not sound.
+        UserError: If it is too long.
+    """
+    with open_text(source, encoding) as file:
+        text = file.read(LONGEST_ARRAY)
+    if len(text) == LONGEST_ARRAY:
+        raise UserError(
+            f"{source}: JSON in one piece must have fewer than {LONGEST_ARRAY:,} characters. "
+            "Received: at least as many. Write an object a line, as `jq -c '.[]'` does."
+        )
+    return _JSON.decode(text)
 
 
 def _read(objects, names: Sequence[str]) -> Iterator[Row]:
@@ -66,21 +117,13 @@ def _lines(source: str, encoding: str | None) -> Iterator[tuple[int, str, dict[s
 
 
 def _elements(source: str, encoding: str | None) -> Iterator[tuple[int, str, dict[str, Any]]]:
-    """Yields the number, a problem and the object of each element of an array."""
-    with open_text(source, encoding) as file:
-        try:
-            text = file.read(LONGEST_ARRAY)
-            if len(text) == LONGEST_ARRAY:
-                raise UserError(
-                    f"{source}: an array must have fewer than {LONGEST_ARRAY:,} characters. "
-                    "Received: at least as many. Write an object a line, as `jq -c '.[]'` does."
-                )
-            values = _JSON.decode(text)
-            del text
-        except UserError:
-            raise
-        except (ValueError, RecursionError) as error:
-            raise UserError(f"{source} is not a sound JSON array ({error}).") from error
+    """Yields the number, a problem and each of the records in one value."""
+    try:
+        _, values = records_of(_whole(source, encoding))
+    except UserError:
+        raise
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{source} is not a sound JSON array ({error}).") from error
     for row, value in enumerate(values, start=1):
         yield row, *_checked(value, "the element")
 

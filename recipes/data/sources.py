@@ -11,10 +11,10 @@ from typing import Any
 
 from ..errors import UserError
 from ..settings import TableLayout
-from .files import suffix_of
 from .formats import TABLE_SUFFIXES, is_table, open_table
 from .memory import table_of
 from .rows import Table
+from .suffixes import suffix_of
 from .together import together
 
 # What splits are called in the names of files and folders, the one to read first.

@@ -3,10 +3,14 @@
 import codecs
 import os
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import BinaryIO
 
+from ...models import disk
 from ..errors import UserError
 from .bounds import LONGEST_LINE, check_line
+from .encodings import likely_encoding
+from .files import HEAD
 from .lines import open_lines
 from .rows import NOT_TEXT
 
@@ -21,6 +25,22 @@ def file_lines(source: str, encoding: str | None) -> Iterator[str]:
         return iter(())
     lines = open_lines(source, encoding, skip_blank=False)
     return (line for _, _, (line,) in lines.read(lines.columns))
+
+
+def head_of_stream(stream: BinaryIO) -> bytes:
+    """Returns the first bytes of standard input, as many as are there, without reading on."""
+    if not stream.seekable():
+        return stream.peek(HEAD)
+    start, head = stream.tell(), stream.read(HEAD)
+    stream.seek(start)
+    return head
+
+
+def keep(stream: BinaryIO, path: Path) -> None:
+    """Writes what a stream holds into a new file."""
+    with disk.create(path) as file:
+        while piece := stream.read(HEAD):
+            file.write(piece)
 
 
 def stream_lines(stream: BinaryIO, encoding: str | None) -> Iterator[str]:
@@ -49,9 +69,10 @@ def stream_lines(stream: BinaryIO, encoding: str | None) -> Iterator[str]:
         if pending := pending + decoder.decode(b"", final=True):
             yield pending.rstrip("\r")
     except UnicodeDecodeError as error:
+        fit = likely_encoding(error.object) or "gb18030, cp1252 or utf-16"
         raise UserError(
             f"standard input, line {number}: byte 0x{error.object[error.start]:02X} is not "
-            f"{encoding}. Name the encoding with --encoding, such as gb18030, cp1252 or utf-16."
+            f"{encoding}. Name the encoding with --encoding, such as {fit}."
         ) from error
 
 

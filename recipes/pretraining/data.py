@@ -6,12 +6,12 @@ from typing import Any
 
 from ..data.columns import choose_columns
 from ..data.examples import Examples, noting
-from ..data.files import suffix_of
 from ..data.formats import holds_table, open_table
 from ..data.lines import open_lines
 from ..data.memory import has_columns, table_of, texts_of
 from ..data.rows import Table, read_rows, with_joined
 from ..data.sources import is_named, list_tables
+from ..data.suffixes import suffix_of
 from ..errors import UserError
 from .settings import UnlabelledReading
 

@@ -13,7 +13,7 @@ from itertools import count
 from pathlib import Path
 
 from ...models import disk
-from ..data.files import COMPRESSED
+from ..data.suffixes import ARCHIVES, COMPRESSED
 from ..errors import UserError, reason_of
 from .workspaces import clear, drop, workspace
 
@@ -256,7 +256,9 @@ def default_output(source: str | Path, prefix: str = "") -> Path:
         path = Path(source)
         while glob.has_magic(path.name):  # of a pattern the folder
             path = path.parent
-        name = Path(path.stem).stem if path.suffix.lower() in COMPRESSED else path.stem
+        while path.suffix.lower() in (*COMPRESSED, *ARCHIVES):
+            path = Path(path.stem)
+        name = path.stem
     return Path("runs") / (prefix + name)
 
 
