@@ -33,6 +33,11 @@ def display_name(name: str, width: int = NAME_WIDTH) -> str:
     return name + "…"
 
 
+def counted(number: int, noun: str, nouns: str = "") -> str:
+    """Returns a number with what it is of: "1 file", "2 files", "1,000 classes"."""
+    return f"{number:,} {noun if number == 1 else nouns or noun + 's'}"
+
+
 def printable(text: str) -> str:
     """Escapes what a terminal should not get, as JSON does; tabs and line breaks stay.
 

@@ -8,8 +8,10 @@ import logging
 import lzma
 import re
 import zipfile
+from datetime import date, datetime
 from decimal import Decimal
 
+import numpy as np
 import openpyxl
 import pandas as pd
 import pyarrow as pa
@@ -18,7 +20,7 @@ import pytest
 import zstandard
 from pyarrow import feather, ipc
 
-from regard.recipes.data.formats import holds_table
+from regard.recipes.data.formats import holds_table, open_table
 from regard.recipes.data.streams import stream_lines
 from regard.recipes.errors import UserError
 from regard.recipes.pretraining.data import read_texts
@@ -491,3 +493,95 @@ def test_one_record_is_a_record(write, caplog):
     assert "b.json: a table as objects by their index" in caplog.text
     with pytest.raises(UserError, match=r"the one value in it is no table\. Forms: an object a li"):
         read_labelled_texts(write("c.json", '{\n"a": 1,\n"b": {"c": [1, 2]}\n}'))
+
+
+# Translation memories as programs write them
+
+
+def unit(**segments):
+    variants = (
+        f'<tuv xml:lang="{each}"><seg>{text}</seg></tuv>' for each, text in segments.items()
+    )
+    return f"<tu>{''.join(variants)}</tu>".replace("_", "-")
+
+
+def memory_of(*units, head="<tmx>"):
+    return f'{head}<header srclang="en"/><body>{"".join(units)}</body></tmx>'
+
+
+def test_units_with_one_of_the_languages_are_counted(write, caplog):
+    units = unit(en="Yes", de="Ja"), unit(en="No"), unit(de="Haus"), unit(en="Go", de="Geh")
+    with caplog.at_level("INFO", "regard"):
+        pairs = read_parallel_texts(write("a.tmx", memory_of(*units)))
+    assert (pairs.sources, pairs.targets, pairs.num_skipped) == (["Yes", "Go"], ["Ja", "Geh"], 2)
+    assert "units without one of the languages, passed over: 2, first unit 2" in caplog.text
+
+
+def test_variants_of_a_language_that_share_no_unit_are_one(write, caplog):
+    units = unit(en_US="Yes", de="Ja"), unit(en="No", de_DE="Nein"), unit(EN_us="Go", de="Geh")
+    with caplog.at_level("INFO", "regard"):
+        pairs = read_parallel_texts(write("a.tmx", memory_of(*units)))
+    assert (pairs.sources, pairs.columns) == (["Yes", "No", "Go"], ("en", "de"))
+    assert "taken as one language, en, by units: en-us (2), en (1)" in caplog.text
+    both = unit(en_US="color", en_GB="colour", de="Farbe"), unit(en_US="Yes", en_GB="Yes", de="Ja")
+    path = write("b.tmx", memory_of(*both))
+    columns = {"source_column": "en-gb", "target_column": "de"}
+    assert read_parallel_texts(path, **columns).sources == ["colour", "Yes"]
+
+
+def test_other_ways_to_write_a_memory(write):
+    within = unit(en="Yes", de="Ja")
+    path = write("a.tmx", memory_of(within, head='<tmx xmlns="http://www.lisa.org/tmx14">'))
+    assert read_parallel_texts(path).sources == ["Yes"]
+    path = write("b.tmx", memory_of(within.replace("xml:lang", "lang")))
+    assert read_parallel_texts(path).columns == ("en", "de")
+    head = '<?xml version="1.0"?>\n<!DOCTYPE tmx SYSTEM "tmx14.dtd">\n<tmx version="1.4">'
+    assert read_parallel_texts(write("c.xml", memory_of(within, head=head))).targets == ["Ja"]
+
+
+# Labels again
+
+
+def test_times_have_one_form_in_every_format(write, tmp_path):
+    times = [datetime(2024, 5, 1), datetime(2024, 5, 1, 13, 30), datetime(2024, 5, 1)]
+    expected = ["2024-05-01", "2024-05-01 13:30:00", "2024-05-01"]
+    frame = pd.DataFrame({"text": ["a", "b", "c"], "label": times})
+    frame.to_csv(tmp_path / "a.csv", index=False)
+    frame.to_parquet(tmp_path / "a.parquet")
+    frame.to_excel(tmp_path / "a.xlsx", index=False)
+    frame.to_json(tmp_path / "a.jsonl", orient="records", lines=True, date_format="iso")
+    for name in ("a.csv", "a.parquet", "a.xlsx", "a.jsonl"):
+        assert read_labelled_texts(tmp_path / name).labels == expected, name
+    for data in (frame, (["a", "b", "c"], np.array(times, "M8[ns]")), frame.to_dict("records")):
+        assert read_labelled_texts(data).labels == expected
+    lines = "text,label\na,2024-05-01T00:00\nb,2024-05-01T13:30\nc,2024-05-01\n"
+    assert read_labelled_texts(write("b.csv", lines)).labels == expected
+    days = pa.table({"text": ["a", "b"], "label": pa.array([date(2024, 5, 1), date(2024, 5, 2)])})
+    pq.write_table(days, tmp_path / "b.parquet")
+    assert read_labelled_texts(tmp_path / "b.parquet").labels == ["2024-05-01", "2024-05-02"]
+
+
+def test_numbers_in_strings(write):
+    given = ["-0", "+1", "-1", ".5", "-.50", "+2.5", "1e0", "1,000", "1,000.50", "5.", "+", "."]
+    expected = ["0", "1", "-1", "0.5", "-0.5", "2.5", "1e0", "1,000", "1,000.50", "5.", "+", "."]
+    given, expected = [*given, "2024-13-01"], [*expected, "2024-13-01"]
+    lines = "".join(f't,"{label}"\n' for label in given)
+    assert read_labelled_texts(write("a.csv", f"text,label\n{lines}")).labels == expected
+    rows = [{"text": "t", "label": label} for label in given]
+    assert read_labelled_texts(rows).labels == expected
+    commas = "text;label\nt;+2,5\nt;,5\nt;1.000\nt;1.000,5\nt;1.50\nt;-0,0\n"
+    expected = ["2.5", "0.5", "1.000", "1.000,5", "1.5", "0"]
+    assert read_labelled_texts(write("b.csv", commas)).labels == expected
+
+
+def test_a_blank_line_of_one_column_is_a_row(write):
+    path = write("a.csv", "text\ngood film\n\nbad film\n\n\n")
+    with pytest.raises(UserError, match="row 3: the text in column 'text' is empty"):
+        read_texts([str(path)])
+    found = read_texts([str(path)], skip_bad_rows=True)
+    assert (found.texts, found.num_skipped) == (["good film", "bad film"], 1)
+
+
+def test_two_rows_of_images_without_a_header(write):
+    table = open_table(str(write("a.csv", "a.jpg,cat\nb.jpg,dog\n")))
+    assert table.columns == ["1", "2"]

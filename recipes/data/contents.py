@@ -40,7 +40,10 @@ def guess_by_content(table: Table, columns: list[str], roles: list[str]) -> dict
 def _sample(table: Table, columns: Sequence[str]) -> dict[str, list[Any]]:
     rows = (cells for _, problem, cells in table.read(columns) if not problem)
     sample = list(islice(rows, SAMPLE))
-    return {name: [cells[index] for cells in sample] for index, name in enumerate(columns)}
+    sampled = {name: [cells[index] for cells in sample] for index, name in enumerate(columns)}
+    if not table.has_gaps:
+        return sampled
+    return {name: [cell for cell in cells if cell is not None] for name, cells in sampled.items()}
 
 
 def is_text(values: Sequence[Any], shortest: float = SHORTEST_TEXT) -> bool:

@@ -21,6 +21,7 @@ DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar"}
 SAMPLE = 200  # rows that tell the delimiter, and whether there is a header
 LONGEST_NAME = 100  # characters; of a cell that is longer the first row is no header
 SEPARATOR = re.compile(r'^"?sep=(.)"?$', re.IGNORECASE)  # in the first line, for Excel
+_IMAGE = re.compile(r".*\w\.(jpe?g|png|gif|bmp|webp|tiff?|heic|avif)\s*", re.IGNORECASE)
 _NUMBER = re.compile(r"\s*[-+]?\d+([.,]\d+)?\s*")
 
 logger = logging.getLogger("regard")
@@ -100,7 +101,7 @@ def _read(rows, names, skipped, delimiter, wanted: Sequence[str]):
     """Yields the cells of some columns, and what is wrong with rows of another width."""
     is_whole = list(wanted) == names  # then those of one name are told apart
     indices = range(len(names)) if is_whole else [names.index(name) for name in wanted]
-    for row, problem, cells in islice(rows(), skipped, None):
+    for row, problem, cells in islice(rows(blank_is_row=len(names) == 1), skipped, None):
         if not problem and len(cells) != len(names):
             begins = "comma outside quotes" if delimiter == "comma" else delimiter or "delimiter"
             problem = f"its fields number {len(cells)}, not {len(names)} as in the first row"
@@ -109,15 +110,23 @@ def _read(rows, names, skipped, delimiter, wanted: Sequence[str]):
 
 
 def _rows(
-    source: str, encoding: str | None, dialect: Dialect
+    source: str, encoding: str | None, dialect: Dialect, blank_is_row: bool = False
 ) -> Iterator[tuple[int, str, list[str]]]:
-    """Yields the rows that are not blank, with their numbers and what is wrong with them."""
+    """Yields the rows that are not blank, with their numbers and what is wrong with them.
+
+    Of one column a blank line is a row with an empty cell, unless it is before or after all others.
+    """
+    blank: list[int] | None = None
     csv.field_size_limit(LONGEST_TEXT)  # the default refuses texts above 128 kB
     with open_text(source, encoding) as file:
         lines = islice(lines_of(file, source), dialect.skipped, None)
         for row, (problem, cells) in enumerate(_records(lines, dialect), dialect.skipped + 1):
             if problem or cells:
+                yield from ((number, "", [""]) for number in blank or [])
                 yield row, problem, cells
+                blank = [] if blank_is_row else None
+            elif blank is not None:
+                blank.append(row)
 
 
 def _records(lines: Iterator[str], dialect: Dialect) -> Iterator[tuple[str, list[str]]]:
@@ -196,11 +205,11 @@ def fields_of(lines: list[str]) -> list[list[str]]:
 def _is_header(first: list[str], others: list[list[str]]) -> bool:
     """Returns whether a row has names of columns, not cells like those of the other rows.
 
-    It has none if a cell is a number, or too long, or comes again among the few values of its
-    column.
+    It has none if a cell is a number, the name of an image, or too long, or comes again among the
+    few values of its column.
     """
     for index, cell in enumerate(first):
-        if len(cell) > LONGEST_NAME or _NUMBER.fullmatch(cell):
+        if len(cell) > LONGEST_NAME or _NUMBER.fullmatch(cell) or _IMAGE.fullmatch(cell):
             return False
         below = [cells[index] for cells in others if index < len(cells)]
         if cell.strip() and below.count(cell) > 1:

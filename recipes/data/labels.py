@@ -4,13 +4,17 @@ import logging
 import math
 import re
 from collections import defaultdict
+from contextlib import suppress
+from datetime import date, datetime, time
 from decimal import Decimal
 from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 
-_FRACTION = re.compile(r"-?(?:0|[1-9]\d*)\.\d+")
+_NUMBER = re.compile(r"([-+]?)(0|[1-9]\d*|(?=\.))(\.\d+)?")
+_THOUSANDS = re.compile(r"[-+]?\d{1,3}(\.\d{3})+")  # where fractions follow a comma
+_TIME = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[-+]\d\d:\d\d)?)?")
 _BOOLEANS = ("true", "false")
 
 logger = logging.getLogger("regard")
@@ -47,8 +51,9 @@ class Labels:
 def normal_label(value: Any, decimal: str = ".") -> Any:
     """Returns the one form of a label: white space around it and zeros at its end are nothing.
 
-    A boolean is "true" or "false"; 1, 1.0 and "1.0" are "1"; 2.5, "2.50" and `Decimal("2.5")` are
-    "2.5". Other strings stay: "01" is no number here, nor is "1e3".
+    A boolean is "true" or "false"; 1, 1.0, "1.0" and "+1" are "1"; 2.5, "2.50" and `Decimal("2.5")`
+    are "2.5". A date is "2024-05-01", with a time of the day "2024-05-01 13:30:00". Other strings
+    stay: "01" is no number here, nor are "1e3" and, with either separator of thousands, "1,000".
     """
     if isinstance(value, str):
         return _normal_string(value.strip(), decimal)
@@ -60,12 +65,32 @@ def normal_label(value: Any, decimal: str = ".") -> Any:
         return _normal_string(format(value, "f"), ".")
     if isinstance(value, Real) and math.isfinite(value):
         return str(int(value)) if value == int(value) else str(value)
+    if isinstance(value, date | time) and value == value:  # but for pandas' NaT
+        return _normal_time(value)
     return value
 
 
 def _normal_string(label: str, decimal: str) -> str:
-    number = label.replace(decimal, ".") if decimal != "." and label.count(decimal) == 1 else label
-    if _FRACTION.fullmatch(number):
-        number = number.rstrip("0").rstrip(".")
-        return "0" if number == "-0" else number
-    return label.lower() if label.lower() in _BOOLEANS else label
+    if label.lower() in _BOOLEANS:
+        return label.lower()
+    if _TIME.fullmatch(label):
+        with suppress(ValueError):  # there is no such day
+            return _normal_time(datetime.fromisoformat(label))
+    if decimal != "." and _THOUSANDS.fullmatch(label):
+        return label
+    is_decimal = decimal != "." and label.count(decimal) == 1 and "." not in label
+    found = _NUMBER.fullmatch(label.replace(decimal, ".") if is_decimal else label)
+    if not (found and found[0].strip("+-")):
+        return label
+    sign, whole, fraction = found.groups("")
+    number = f"{whole or 0}{fraction.rstrip('0').rstrip('.')}"
+    return f"-{number}" if sign == "-" and number != "0" else number
+
+
+def _normal_time(value: date | time) -> str:
+    """Returns a date, with the time of the day unless that is midnight of no zone; or a time."""
+    if not isinstance(value, datetime):
+        return value.isoformat()
+    is_day = value.time() == time() and value.tzinfo is None
+    text = value.date().isoformat() if is_day else value.isoformat(" ")
+    return text

@@ -42,24 +42,25 @@ def _column_names(data: Any) -> Sequence[Any] | None:
     return getattr(data, "columns", None) if names is None else names
 
 
-def values_of(column: Iterable[Any], decode: bool = True) -> list[Any]:
+def values_of(column: Iterable[Any]) -> list[Any]:
     """Returns the values of an array, a series or any column; None where one is missing.
 
-    Unless `decode` is False, bytes become strings; those that are not UTF-8 are refused later.
+    Bytes become strings; what is not UTF-8 is a surrogate for itself, as in names of files.
     """
     if hasattr(column, "isna"):  # pandas has several marks of what is missing
         column = column.astype(object).where(column.notna(), None)
     elif hasattr(column, "numpy") and not hasattr(column, "to_list"):  # a tensor
         column = column.numpy()
+    if getattr(getattr(column, "dtype", None), "kind", "") == "M":  # else times become numbers
+        column = column.astype("datetime64[us]")
     for method in ("to_pylist", "to_list", "tolist"):
         if hasattr(column, method):
             column = getattr(column, method)()
-    if not decode:
-        return list(column)
-    return [
-        value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else value
-        for value in column
-    ]
+    return list(map(_decoded, column))
+
+
+def _decoded(value: Any) -> Any:
+    return value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else value
 
 
 def _is_column(value: Any) -> bool:
@@ -82,18 +83,33 @@ def _of_columns(source: str, columns: dict[str, list[Any]]) -> Table:
 
 def _of_rows(source: str, rows: Any) -> Table:
     if isinstance(rows, str | bytes) or not isinstance(rows, Iterable):
-        raise UserError(f"{source} is no data: give a file's name, a data frame, columns or rows.")
+        raise UserError(
+            f"{source} is no data: give a file's name, a data frame, columns or rows. Received: "
+            f"{rows!r:.50}"
+        )
     rows = values_of(rows)
-    if rows and all(isinstance(row, Mapping) for row in rows):
+    if rows and all(map(_is_record, rows)):
         names = dict.fromkeys(str(name) for row in rows for name in row)
         return _of_columns(source, {name: [row.get(name) for row in rows] for name in names})
-    if rows and all(isinstance(row, list | tuple) and len(row) == len(PAIR) for row in rows):
+    if rows and all(map(_is_pair, rows)):
         columns = map(values_of, zip(*rows, strict=True))
         return _of_columns(source, dict(zip(PAIR, columns, strict=True)))
+    if not rows:
+        raise UserError(f"{source} holds no rows.")
+    is_good = next((each for each in (_is_record, _is_pair) if each(rows[0])), _is_pair)
+    position = next(position for position, row in enumerate(rows) if not is_good(row))
     raise UserError(
-        f"{source}: the rows must be dicts, or pairs of {' and '.join(PAIR)}. "
-        f"Received: {next(iter(rows), None)!r:.60}"
+        f"{source}: the rows must all be dicts, or all pairs of {' and '.join(PAIR)}. Received, at "
+        f"position {position}: {rows[position]!r:.60}"
     )
+
+
+def _is_record(row: Any) -> bool:
+    return isinstance(row, Mapping)
+
+
+def _is_pair(row: Any) -> bool:
+    return isinstance(row, list | tuple) and len(row) == len(PAIR)
 
 
 def texts_of(data: Any, columns: Sequence[str | Sequence[str]] = ()) -> list[Any]:
@@ -109,12 +125,18 @@ def texts_of(data: Any, columns: Sequence[str | Sequence[str]] = ()) -> list[Any
         UserError: If a column is not there, or a text is missing or is none; the message has its
             position, counted from 0.
     """
-    if isinstance(data, str | bytes):
-        raise TypeError(f"`texts` must be a list of strings. Received: texts={data!r:.50}")
+    if isinstance(data, str | bytes) or not (has_columns(data) or isinstance(data, Iterable)):
+        raise TypeError(
+            "`texts` must be a list, a generator, a series or an array of strings, or a data frame "
+            f"with the columns of the training data. Received: texts={data!r:.50}"
+        )
     if has_columns(data):
         texts = _texts_of_table(*table_of(data), columns)
     else:
-        texts = values_of(data, decode=False)
+        texts = [
+            tuple(map(_decoded, each)) if isinstance(each, tuple) else each
+            for each in values_of(data)
+        ]
     for position, text in enumerate(texts):
         for part in text if isinstance(text, tuple) else (text,):
             if not isinstance(part, str | bytes):

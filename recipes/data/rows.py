@@ -31,8 +31,9 @@ class Table(NamedTuple):
     `typed()` are all cells of each row, where those that `read` gives are strings of them.
 
     `decimal` is what numbers in strings have before their fraction, `has_header` says whether the
-    columns are named by what the first row was taken for, and `num_made` how many of the columns,
-    the last ones, are made of others: fields of records, texts that are joined.
+    columns are named by what the first row was taken for, `has_gaps` that rows without a cell
+    are as good as none, as in a translation memory, and `num_made` how many of the columns, the
+    last ones, are made of others: fields of records, texts that are joined.
     """
 
     columns: list[str]
@@ -42,6 +43,7 @@ class Table(NamedTuple):
     typed: Callable[[], Iterable[Sequence[Any]]] | None = None
     decimal: str = "."
     has_header: bool = False
+    has_gaps: bool = False
     num_made: int = 0
 
     @property
@@ -74,8 +76,11 @@ def read_rows(
         UserError: If a row is bad, or none is good.
     """
     good: dict[str, list[str]] = {what: [] for what in columns}
-    bad_rows, labels = [], Labels(table.decimal)
+    bad_rows, gaps, labels = [], [], Labels(table.decimal)
     for row, problem, cells in table.read(list(columns.values())):
+        if table.has_gaps and not problem and any(cell is None for cell in cells):
+            gaps.append(row)
+            continue
         if not problem:
             named = zip(columns, cells, strict=True)
             cells = [labels.normal(cell) if what == "label" else cell for what, cell in named]
@@ -91,11 +96,14 @@ def read_rows(
             f"{source}, {bad_rows[0]}. Correct it, or pass {flag} to leave such rows out.{others}"
         )
     labels.say_merged(source)
+    if gaps:
+        message = "%s: units without one of the languages, passed over: %d, first unit %s"
+        logger.info(message, source, len(gaps), gaps[0])
     if not next(iter(good.values())):
         raise _nothing_good(source, columns, bad_rows)
     if bad_rows:
         logger.warning("%s: bad rows left out: %d, first %s", source, len(bad_rows), bad_rows[0])
-    return good, len(bad_rows)
+    return good, len(bad_rows) + len(gaps)
 
 
 def _nothing_good(source: str, columns: dict[str, str], bad_rows: Sequence[str]) -> UserError:
@@ -151,6 +159,8 @@ def with_joined(table: Table, names: str | Sequence[str] | None) -> tuple[Table,
     if names is None:
         return table, None
     names = names_of(names)
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise UserError(f"Each text column must be named once. Received twice: {twice[0]!r}.")
     unknown = [name for name in names if name not in table.columns]
     if len(names) == 1 or unknown:
         return table, [*unknown, *names][0]  # one that is not there is reported when it is read

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UserError
+from ..names import counted
 from ..settings import TableLayout
 from .formats import TABLE_SUFFIXES, is_table, open_table
 from .memory import table_of
@@ -108,7 +109,7 @@ def list_tables(source: str, splits: Sequence[str], also: tuple[str, ...] = ()) 
         found = sorted(name for name in glob.glob(source, recursive=True) if os.path.isfile(name))
         if not found:
             raise UserError(f"{source}: no file has such a name.")
-        logger.info("%s: %d files", source, len(found))
+        logger.info("%s: %s", source, counted(len(found), "file"))
         return found
     return [source]
 

@@ -1,5 +1,7 @@
 """Opens translation memories: TMX, a column for each language."""
 
+import logging
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from functools import partial
 from xml.etree import ElementTree
@@ -11,6 +13,8 @@ from .rows import Row, Table
 
 _LANGUAGE = ("{http://www.w3.org/XML/1998/namespace}lang", "lang")
 
+logger = logging.getLogger("regard")
+
 
 def open_tmx(source: str) -> Table:
     """Opens a translation memory; its columns are the languages, that of its sources first.
@@ -21,42 +25,70 @@ def open_tmx(source: str) -> Table:
     References:
         TMX 1.4b, https://www.gala-global.org/tmx-14b
     """
-    languages: dict[str, None] = {}
-    first = ""
+    first, units = "", Counter()
     for element in _elements(source):
-        if element.tag == "header":
-            first = element.get("srclang", "").lower()
-        elif element.tag == "tu":
-            languages |= dict.fromkeys(_segments(element))
+        if _tag(element) == "header":
+            first = _language(element.get("srclang", ""))
+        else:
+            units[tuple(_segments(element))] += 1
+    languages = list(dict.fromkeys(name for names in units for name in names))
     if not languages:
         raise UserError(f"{source} holds no translation units: elements `tu` with a `tuv` each.")
-    columns = sorted(languages, key=lambda name: name != first)  # the rest as they come
-    return Table(columns, partial(_read, source))
+    named = _merged(source, units, languages)
+    columns = list(dict.fromkeys(named.values()))
+    columns.sort(key=lambda name: name != named.get(first, first))  # the rest as they come
+    return Table(columns, partial(_read, source, named), has_gaps=True)
 
 
-def _read(source: str, names: Sequence[str]) -> Iterator[Row]:
-    units = (element for element in _elements(source) if element.tag == "tu")
+def _merged(source: str, units: Counter, languages: list[str]) -> dict[str, str]:
+    """Returns what to call each language: variants of one that share no unit are one, and said."""
+    counts = Counter()
+    for names, count in units.items():
+        counts.update(dict.fromkeys(names, count))
+    groups = defaultdict(list)
+    for name in languages:
+        groups[name.partition("-")[0]].append(name)
+    named = {name: name for name in languages}
+    for language, variants in groups.items():
+        if len(variants) > 1 and all(len({*variants} & {*names}) < 2 for names in units):
+            named |= dict.fromkeys(variants, language)
+            listed = ", ".join(f"{name} ({counts[name]:,})" for name in variants)
+            logger.info("%s: taken as one language, %s, by units: %s", source, language, listed)
+    return named
+
+
+def _read(source: str, named: dict[str, str], names: Sequence[str]) -> Iterator[Row]:
+    units = (element for element in _elements(source) if _tag(element) == "tu")
     for row, unit in enumerate(units, start=1):
-        segments = _segments(unit)
+        segments = {named[name]: text for name, text in _segments(unit).items()}
         yield row, "", [segments.get(name) for name in names]
 
 
 def _segments(unit: ElementTree.Element) -> dict[str, str]:
-    """Returns the text of each language in a unit."""
-    segments = {}
-    for variant in unit.iter("tuv"):
-        language = next(filter(None, map(variant.get, _LANGUAGE)), "").lower()
-        segment = variant.find("seg")
+    """Returns the text of each language in a unit, the first where it has several."""
+    segments: dict[str, str] = {}
+    for variant in unit.iterfind(".//{*}tuv"):
+        language = _language(next(filter(None, map(variant.get, _LANGUAGE)), ""))
+        segment = variant.find("{*}seg")
         if segment is not None:
-            segments[language] = _text(segment)
+            segments.setdefault(language, _text(segment))
     return segments
+
+
+def _language(name: str) -> str:
+    return name.strip().lower().replace("_", "-")
+
+
+def _tag(element: ElementTree.Element) -> str:
+    """Returns the name of an element, without that of a namespace."""
+    return element.tag.rpartition("}")[2]
 
 
 def _text(element: ElementTree.Element) -> str:
     """Returns the text in an element; what other programs' tags hold is not of it."""
     parts = [element.text or ""]
     for child in element:
-        parts += [_text(child) if child.tag == "hi" else "", child.tail or ""]
+        parts += [_text(child) if _tag(child) == "hi" else "", child.tail or ""]
     return "".join(parts)
 
 
@@ -73,9 +105,9 @@ def _elements(source: str) -> Iterator[ElementTree.Element]:
                         "deep in each other."
                     )
                 if event == "start":
-                    body = element if element.tag == "body" else body
+                    body = element if _tag(element) == "body" else body
                     check_line(xml.count - begun, f"{source}, unit")
-                elif element.tag in ("header", "tu"):
+                elif _tag(element) in ("header", "tu"):
                     yield element
                     begun = xml.count
                     if body is not None:

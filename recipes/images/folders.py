@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..data.rows import NOT_TEXT
 from ..errors import UserError
+from ..names import counted
 from .other_formats import missing_reader, suffixes
 
 logger = logging.getLogger("regard")
@@ -25,7 +26,7 @@ def read_folder(folder: Path, skip_bad_files: bool) -> tuple[list[str], list[str
     if not names:
         raise UserError(
             f"{folder} must hold a folder of images for each class: {folder}/<class>/*. "
-            f"Received: no folders, {loose} images."
+            f"Received: no folders, {counted(loose, 'image')}."
         )
     if loose:
         logger.warning("%s: images outside of class folders, passed over: %d", folder, loose)

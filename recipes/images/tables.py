@@ -85,6 +85,12 @@ class Files:
         found = self._by_stem(folder).get(name, [])
         return os.path.join(folder, found[0]) if len(found) == 1 else None
 
+    def several(self, path: str) -> list[str]:
+        """Returns the files that an id without suffix may mean, if there are several."""
+        folder, name = os.path.split(os.path.join(self.folder, path.strip().replace("\\", "/")))
+        found = self._by_stem(folder).get(name, [])
+        return found if len(found) > 1 else []
+
 
 def _by_stem(folder: str) -> dict[str, list[str]]:
     """Returns the names of the images in a folder by those without suffix."""
@@ -163,16 +169,26 @@ def _leave_out(
 ) -> None:
     """Says that some of so many paths lead to no file, or refuses them."""
     first = os.path.join(files.folder, paths[0])
+    doubtful = [path for path in paths if files.several(path)]
     if reading.skip_bad_files and len(paths) < count:
         message = "%s: rows whose image is not there, left out: %d, first %s"
         logger.warning(message, source, len(paths), first)
+        if doubtful:
+            message = "%s: of these, ids that several files have: %d, first %s"
+            logger.warning(message, source, len(doubtful), doubtful[0])
         return
     others = "" if reading.skip_bad_files else ", or pass --skip-bad-files to leave such rows out"
+    if doubtful:
+        raise UserError(
+            f"{source}: ids that several files have: {len(doubtful)} of {count}, first "
+            f"{doubtful[0]!r}: {' and '.join(files.several(doubtful[0]))}. Give the suffix in the "
+            f"table{others}."
+        )
     raise UserError(
-        f"{source}: {len(paths)} of {count} images are not there. The first, {first}: it cannot be "
-        "read (No such file or directory), nor is there one image of that name with a suffix. Name "
-        f"the folder that paths begin from with --image-folder {_folder_of(source, paths[0])}"
-        f"{others}."
+        f"{source}: images that are not there: {len(paths)} of {count}. The first, {first}: it "
+        "cannot be read (No such file or directory), nor is there one image of that name with a "
+        f"suffix. Name the folder that paths begin from with --image-folder "
+        f"{_folder_of(source, paths[0])}{others}."
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from ..data.columns import choose_columns
 from ..data.examples import Examples, noting
 from ..data.files import head_of
-from ..data.formats import TABLE_SUFFIXES, is_table
+from ..data.formats import TABLE_SUFFIXES, holds_table
 from ..data.lines import open_lines
 from ..data.rows import Table, read_rows
 from ..data.sources import names_in, open_tables
@@ -135,7 +135,7 @@ def _read_tables(source: Any, splits: Sequence[str], reading: ParallelReading) -
 
 def _is_lines(source: str) -> bool:
     """Returns whether a name is that of a file of texts, a text a line."""
-    return os.path.isfile(source) and not is_table(source) and b"\t" not in head_of(source)
+    return os.path.isfile(source) and not holds_table(source) and b"\t" not in head_of(source)
 
 
 def _read_table(source: str, table: Table, reading: ParallelReading) -> ParallelTexts:
