@@ -125,7 +125,7 @@ WORDS = {
     """,
     "list": "",
     "serve": """
-        --host --port --name
+        --file-system-poll-wait-seconds --host --port --name
     """,
     "verify": """
         --renew

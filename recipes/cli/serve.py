@@ -71,12 +71,20 @@ class Served(NamedTuple):
 )
 @click.option("--port", default=PORT, type=click.IntRange(0, 65535), help="0 takes a free one.")
 @click.option("--name", help="The model's, in paths.  [default: that of the folder]")
-def serve(sources, host, port, name) -> None:
+@click.option(
+    "--file-system-poll-wait-seconds",
+    "seconds",
+    default=1.0,
+    type=click.FloatRange(0),
+    metavar="SECONDS",
+    help="Time between two looks for a newer version of an EXPORT; 0 looks at the start alone.",
+)
+def serve(sources, host, port, name, seconds) -> None:
     """Answer TF Serving's REST requests on this machine, to try an EXPORT or a RUN; and a page.
 
     The page, at the address that is said, shows answers, and of a RUN what it attends to. Of an
-    EXPORT the newest version answers; a RUN is exported first, to a temporary folder. Serve only
-    what you trust. In production use TensorFlow Serving.
+    EXPORT the newest version answers, also one that is written later; a RUN is exported first, to a
+    temporary folder. Serve only what you trust. In production use TensorFlow Serving.
     """
     if name == "":
         raise UserError("The name of a model must not be empty. Leave out --name.")
@@ -87,7 +95,7 @@ def serve(sources, host, port, name) -> None:
     from ..server.http import bound  # takes a third of a second
 
     with _stoppable(), bound(host, port) as taken, ExitStack() as stack:
-        _serve([_opened(each, stack) for each in found], taken)
+        _serve([_opened(each, stack) for each in found], taken, seconds)
     say("Stopped.")
 
 
@@ -154,39 +162,65 @@ def _exported(directory: Path) -> Iterator[tuple[Version, object]]:
         yield Version(run.export(folder), name, 1), run
 
 
-def _serve(models: Sequence[Served], taken) -> None:
+def _serve(models: Sequence[Served], taken, seconds: float) -> None:
     from ..server.dispatch import Dispatch
     from ..server.http import serve
     from ..server.playground import Playground
 
     with ExitStack() as stack:
-        apis, shown, commands = {}, [], []
+        page, apis, commands = Playground([]), {}, []
         for each in models:
-            api, signature = _api(each, stack)
-            apis[each.source.name] = api
-            shown.append(_shown(each, signature))
+            current, signature = _current(each, page, seconds, stack)
+            apis[each.source.name] = current
             if signature is not None:
                 commands.append((each.source.name, signature.inputs))
-        dispatch = Dispatch(Playground(shown), apis)
+        dispatch = Dispatch(page, apis)
         serve(dispatch.answer, taken, lambda: _tell(models, commands, _address(taken)))
 
 
-def _api(model: Served, stack: ExitStack):
-    """Returns the API of a model, and what its default function takes and gives."""
+def _current(model: Served, page, seconds: float, stack: ExitStack):
+    """Returns what answers for a model, and what its default function takes and gives.
+
+    Newer versions of an export are looked for, unless one version alone is named.
+    """
+    from ..server.current import Current, Watch
+
+    loaded, signature = _loaded(model)
+    current = Current(loaded)
+    stack.callback(current.close)
+    page.show(_shown(model, signature))
+    path, name = model.source.path, model.source.name
+
+    def load(version: Version) -> None:
+        newer = model._replace(version=version)
+        loaded, signature = _loaded(newer)
+        current.switch_to(loaded)
+        page.show(_shown(newer, signature))
+
+    is_one = model.version is not None and str(model.version.directory) == os.path.abspath(path)
+    if seconds and model.source.version is not None and not is_one:
+        watch = Watch(name, model.version, lambda: find_version(path), load, seconds)
+        stack.enter_context(watch)
+    return current, signature
+
+
+def _loaded(model: Served):
+    """Opens a model; returns what answers for it, and what its default function takes and gives."""
     from ..server.batcher import Batcher
+    from ..server.current import Loaded
     from ..server.dispatch import NoExport
     from ..server.rest import DEFAULT_SIGNATURE, RestApi
 
     if model.version is None:
-        return RestApi(NoExport(), None, model.source.name, 1), None
+        return Loaded(RestApi(NoExport(), None, model.source.name, 1)), None
     with quiet():
         from ..server.saved_model import SavedModel
     served = SavedModel(model.version.directory)
     served.warm_up(model.version.directory)
     batcher = Batcher(served.ask)
-    stack.callback(batcher.close, CLOSE_SECONDS)
     api = RestApi(served, batcher.ask, model.source.name, model.version.number)
-    return api, served.signatures.get(DEFAULT_SIGNATURE)
+    signature = served.signatures.get(DEFAULT_SIGNATURE)
+    return Loaded(api, lambda: batcher.close(CLOSE_SECONDS)), signature
 
 
 def _shown(model: Served, signature):

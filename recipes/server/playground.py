@@ -23,6 +23,7 @@ from .rest import Signature
 from .status import Code, Refused
 
 ATTEND = "/playground/attend"
+MODELS = "/playground/models"
 MOST_BYTES = 32 * 2**20  # of a question: a photograph of 24 MB as base64
 MOST_CHARACTERS = 100_000  # of a text: more takes the thread from others for too long
 MOST_WAITING = 4
@@ -96,12 +97,19 @@ class Playground:
     def __init__(self, models: Sequence[Shown]):
         self._models = {each.name: each for each in models}
         self._lane = Lane(MOST_WAITING)
-        self._files = _files(models)
+        self._files = _files()
+
+    def show(self, model: Shown) -> None:
+        """Shows a model, in place of the one of its name if there is one."""
+        self._models = {**self._models, model.name: model}
 
     def answer(self, verb: str, path: str, body: bytes = b"") -> tuple | Future | None:
         """Returns the status, text, type and headers of an answer; None if the page has none."""
         if verb in ("GET", "HEAD") and path in self._files:
             return 200, *self._files[path], HEADERS
+        if verb in ("GET", "HEAD") and path == MODELS:
+            told = [each.told() for each in self._models.values()]
+            return 200, json.dumps(told), JSON, HEADERS
         if (verb, path) != ("POST", ATTEND):
             return None
         if len(body) > MOST_BYTES:
@@ -167,9 +175,8 @@ def _wrong(status: int, message: str) -> tuple[int, str, str, Mapping[str, str]]
     return status, write_error(" ".join(message.split())), JSON, HEADERS
 
 
-def _files(models: Sequence[Shown]) -> dict[str, tuple[str, str]]:
+def _files() -> dict[str, tuple[str, str]]:
     """Returns the text and the type of each file of the page, by its path."""
-    told = [each.told() for each in models]
     sections = (attention_page.WEB / "sections.html").read_text("utf-8")
     page = Template((WEB / "page.html").read_text("utf-8")).substitute(attention=sections)
     scripts = [attention_page.WEB / f"{name}.js" for name in attention_page.SCRIPTS]
@@ -180,5 +187,4 @@ def _files(models: Sequence[Shown]) -> dict[str, tuple[str, str]]:
         "/": (page, "text/html"),
         "/playground/page.js": (f'(() => {{\n"use strict";\n{script}}})();\n', "text/javascript"),
         "/playground/page.css": ("".join(path.read_text("utf-8") for path in styles), "text/css"),
-        "/playground/models": (json.dumps(told), JSON),
     }
