@@ -5,8 +5,10 @@
 
 import json
 import logging
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import tensorflow as tf
 
@@ -69,6 +71,29 @@ def test_images_as_bytes_and_of_every_kind(run, folder):
     lying = run.predict([with_orientation(np.rot90(pixels), 6)])[0]
     assert lying.score == pytest.approx(upright.score, abs=0.01)
     assert run.predict([]) == []
+
+
+def test_images_of_whatever_holds_them(run, folder):
+    files = [str(folder / "red" / "0.png"), str(folder / "green" / "0.png")]
+    expected = run.predict(files)
+    assert [row.image for row in expected] == files
+    series = pd.Series(files, index=[7, 3])
+    for images in (series, np.array(files), map(Path, files), (file for file in files)):
+        assert run.predict(images) == expected
+    scores = [list(row.scores.values()) for row in expected]
+    np.testing.assert_allclose(run.predict_probabilities(series), scores, atol=1e-6)
+    assert run.predict_probabilities([]).shape == (0, len(run.class_names))
+    np.testing.assert_array_equal(run.embed(iter(files)), run.embed(files))
+    assert run.predict(iter([])) == [] and run.embed(pd.Series([], dtype=str)).shape[0] == 0
+    with pytest.raises(UserError, match="image at position 1 must be a file, a folder, or the"):
+        run.predict([files[0], None])
+    with pytest.raises(UserError, match="give one of them, not all"):
+        run.predict(pd.DataFrame({"file": files}))
+    run.metadata["data"]["train"]["columns"] = ["file", "label"]  # as if it had learned from such
+    try:
+        assert run.predict(pd.DataFrame({"n": [1, 2], "file": files})) == expected
+    finally:
+        run.metadata["data"]["train"]["columns"] = None
 
 
 def test_what_cannot_be_predicted(run, folder, tmp_path, caplog):

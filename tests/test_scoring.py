@@ -398,6 +398,32 @@ def test_no_row_has_a_text(run, tmp_path):
     assert sorted(os.listdir(tmp_path)) == ["new.jsonl", "run"]
 
 
+def test_all_rows_are_bad(run, tmp_path):
+    (tmp_path / "new.csv").write_text("review,n\ngood\na,b,c\n")
+    ask = ["predict", run, "--input", tmp_path / "new.csv", "--skip-bad-rows"]
+    assert "none of its rows has an answer, first row 2: its fields number 1" in mistake(*ask)
+    mistake(*ask, "--output", tmp_path / "out.csv")
+    assert sorted(os.listdir(tmp_path)) == ["new.csv", "run"]
+
+
+def test_one_row_is_one(run, tmp_path):
+    source = write_csv(tmp_path / "new.csv", [["review"], ["good"]])
+    assert score(run, source, tmp_path / "out.csv").endswith("out.csv: 1 row, with label, score\n")
+
+
+@pytest.mark.parametrize("output", ["-", "/dev/stdout"])
+def test_a_table_is_not_printed(run, tmp_path, output):
+    source = write_csv(tmp_path / "new.csv", [["review"], ["good"]])
+    said = mistake("predict", run, "--input", source, "--output", output)
+    assert f"not to {output}. To print answers leave out --output" in said
+
+
+def test_a_pipe_is_no_file(run, tmp_path):
+    os.mkfifo(tmp_path / "pipe.csv")
+    said = mistake("predict", run, "--input", tmp_path / "pipe.csv")
+    assert "pipe.csv is a pipe or a device" in said and "--input -" in said
+
+
 def test_texts_that_are_cut_are_counted(run, tmp_path):
     source = write_csv(tmp_path / "new.csv", [["review"], ["a"], ["b" * 501], ["c" * 502]])
     said = score(run, source, tmp_path / "out.csv")

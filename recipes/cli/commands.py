@@ -28,7 +28,8 @@ from ..errors import (
 from ..log import OneLine
 from ..runs.directories import check_writable
 from ..runs.metadata import read_metadata, takes_pairs
-from ..runs.scoring import check_table_output, score_table
+from ..runs.scoring import score_table
+from ..runs.table_output import check_table_output
 from ..tasks import TASKS
 from . import options, questions
 from .attend import attend

@@ -29,6 +29,11 @@ def check_file(source: str) -> None:
         raise UserError(f"{source} cannot be read: {error}.") from error
     if path.is_dir():
         raise UserError(f"{source} is a directory. Name a file in it.")
+    if not path.is_file():
+        raise UserError(
+            f"{source} is a pipe or a device, which cannot be read twice. Save it as a file, or "
+            "give lines to `regard predict` by --input -."
+        )
     if size == 0:
         raise UserError(f"{source}: the file is empty.")
 

@@ -1,5 +1,6 @@
 """Keeps an image classifier: from files to labels, in Python, at a terminal and on a server."""
 
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ import numpy as np
 from ...models import VisionTransformer
 from ...models.checkpoints import Checkpoint
 from ..attention.attention import Attention
+from ..data.memory import has_columns, texts_of, values_of
 from ..declarations import takes
 from ..errors import UserError
 from ..runs.checkpoints import open_model
@@ -76,10 +78,11 @@ class ImageRun(ClassifierRun):
     def predict(
         self, images: Sequence[str | Path | bytes], skip_bad_files: bool = False
     ) -> list[ImagePrediction]:
-        """Classifies image files, those in folders, or images as bytes.
+        """Classifies image files, those in folders, or images as bytes, in their order.
 
         Args:
-            images: Files, folders, or the bytes of files.
+            images: Files, folders, or the bytes of files: a list, a generator, an array or a
+                series; or a data frame with the column of files of the training data.
             skip_bad_files: Whether to count and skip what cannot be decoded, not stop. Defaults to
                 False.
 
@@ -87,11 +90,37 @@ class ImageRun(ClassifierRun):
             TypeError: If given one string, where a list is wanted.
             UserError: If a file is not there, or an image cannot be decoded.
         """
-        if isinstance(images, str | bytes | Path):
-            raise TypeError(f"`images` must be a list. Received: images={images!r:.50}")
+        images = self._images_of(images)
+        if not images:
+            return []
         found = read_images(_unlabelled(images), skip_bad_files)
         ranked = zip(found.files, self.rank(found), strict=True)
         return [ImagePrediction(name, *answer) for name, answer in ranked]
+
+    def predict_probabilities(
+        self, examples: Sequence[str | Path | bytes] | LabelledImages
+    ) -> np.ndarray:
+        if not isinstance(examples, LabelledImages):
+            examples = self._images_of(examples)
+            if examples:
+                examples = read_images(_unlabelled(examples), skip_bad_files=False)
+        return super().predict_probabilities(examples)
+
+    def _images_of(self, images: Any) -> list[str | Path | bytes]:
+        """Returns images of whatever holds them; of a data frame those of its column."""
+        if isinstance(images, str | bytes | os.PathLike):
+            raise TypeError(f"`images` must be a list. Received: images={images!r:.50}")
+        if has_columns(images):
+            column, *_ = self.metadata["data"]["train"].get("columns") or [None]
+            images = texts_of(images, [column] if column else [])
+        images = values_of(images, decode=False)
+        for position, image in enumerate(images):
+            if not isinstance(image, str | bytes | os.PathLike):
+                raise UserError(
+                    f"The image at position {position} must be a file, a folder, or the bytes of a "
+                    f"file, not {image!r:.50}."
+                )
+        return images
 
     def embed(self, images: Sequence[str | Path | bytes]) -> np.ndarray:
         """Returns the vector that the classifier's last layer reads of each image.
@@ -105,9 +134,8 @@ class ImageRun(ClassifierRun):
         Raises:
             TypeError, UserError: As `predict`.
         """
-        if isinstance(images, str | bytes | Path):
-            raise TypeError(f"`images` must be a list. Received: images={images!r:.50}")
-        if not len(images):
+        images = self._images_of(images)
+        if not images:
             return np.zeros((0, self.model.config["hidden_dim"]), "float32")
         found = read_images(_unlabelled(images), skip_bad_files=False)
         return self.vectors_of(prediction_batches(found, self.preprocessor))

@@ -1,7 +1,6 @@
 """Asks a run about the rows of a table, a few at a time, however many there are."""
 
 import logging
-import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -12,15 +11,13 @@ from typing import Any, NamedTuple
 
 from tqdm import tqdm
 
-from ...models import disk
 from ..data.rows import Table, first_problem
-from ..data.writing import COMPRESSED, PACKED, format_of, open_writer
+from ..data.writing import open_writer
 from ..errors import UserError, writing
-from .directories import check_file_output, file_written_aside, said_of
+from .directories import file_written_aside
 
 # With fewer, a model is slower, and what TensorFlow keeps of each call adds up.
 ROWS_AT_ONCE = 8192
-MORE = 2**20  # bytes of room that a table should have at least
 
 logger = logging.getLogger("regard")
 
@@ -78,9 +75,10 @@ class Tally:
         Raises:
             UserError: If there are rows, and none has an answer.
         """
-        if self.rows and self.counts[UNANSWERED] == self.rows:
+        noted = UNANSWERED if self.counts[UNANSWERED] else LEFT_OUT
+        if self.counts[noted] and self.counts[UNANSWERED] == self.rows:
             raise UserError(
-                f"{self.source}: none of its rows has an answer, first {self.first[UNANSWERED]}. "
+                f"{self.source}: none of its rows has an answer, first {self.first[noted]}. "
                 "Name the right column, or correct the table."
             )
         for what, first in self.first.items():
@@ -238,7 +236,8 @@ def score_table(
         with writing(output):
             opened.close()
         tally.say()
-    logger.info("%s: %s rows, with %s", output, f"{tally.rows:,}", ", ".join(names))
+    rows = f"{tally.rows:,} row{'s' * (tally.rows != 1)}"
+    logger.info("%s: %s, with %s", output, rows, ", ".join(names))
 
 
 def _cells(added: Sequence[NewColumn], answers: Sequence[Any]) -> list[list[Any]]:
@@ -261,33 +260,3 @@ def free_names(asked: Asked, names: list[str]) -> list[str]:
         message = "%s has columns of these names already, so the new ones are called %s"
         logger.info(message, asked.source, ", ".join(renamed))
     return free
-
-
-def check_table_output(output: Path, source: str | None, overwrite: bool) -> None:
-    """Makes sure, before any work, that a table may be written.
-
-    Raises:
-        UserError: If it may not, or its suffix says no format, or it is the source.
-    """
-    format_of(output)
-    if source is not None and os.path.realpath(source) == os.path.realpath(output):
-        raise UserError(f"{output} is what is read. Name another file with --output.")
-    if source is not None and os.path.isdir(source):
-        folder = os.path.join(os.path.realpath(source), "")
-        if os.path.realpath(output).startswith(folder):
-            raise UserError(
-                f"{output} lies in the folder that is read, and would be read the next time. Name "
-                "a file elsewhere with --output."
-            )
-    check_file_output(output, overwrite)
-    with said_of(output):
-        disk.check_room(output, _least_size(source, output))
-
-
-def _least_size(source: str | None, output: Path) -> int:
-    """Returns a number of bytes that a table has at least, where that is known of its source."""
-    is_known = output.suffix.lower() not in COMPRESSED and format_of(output) not in PACKED
-    if source is None or not source.lower().endswith((".csv", ".tsv")) or not is_known:
-        return MORE
-    # Half a file may be quotes, or the zeros of UTF-16, which are not written.
-    return MORE + (os.path.getsize(source) // 2 if os.path.isfile(source) else 0)
