@@ -28,8 +28,8 @@ from regard.recipes.runs.directories import (
 from regard.recipes.runs.drawing import save_figure
 from regard.recipes.runs.interrupted import forget_written, kept_until_written, note_written
 from regard.recipes.runs.scoring import Asked, new_columns, score_table
-from regard.recipes.runs.table_output import check_table_output
 from regard.recipes.runs.session import Session
+from regard.recipes.runs.table_output import check_table_output
 from regard.recipes.serving import export as serving
 from regard.recipes.serving.export import Export, write_export
 from regard.recipes.serving.warmup_requests import predict_request
