@@ -4,10 +4,12 @@ import json
 import shutil
 import threading
 import time
+from contextlib import ExitStack
 
 import pytest
 
 from regard import UserError
+from regard.recipes.cli import serve as command
 from regard.recipes.server.current import Current, Loaded, Watch
 from regard.recipes.server.dispatch import NoExport
 from regard.recipes.server.exports import find_version
@@ -150,3 +152,27 @@ def test_the_page_has_the_version_that_answers():
     page.show(Shown("a", 2, "text"))
     told = json.loads(page.answer("GET", MODELS)[1])
     assert [(each["name"], each["version"]) for each in told] == [("a", 2), ("b", 1)]
+
+
+LOOKS = [(".", 0.01, 2), ("1", 0.01, 1), (".", 0, 1)]
+
+
+@pytest.mark.parametrize(("named", "seconds", "expected"), LOOKS)
+def test_the_command_looks_for_versions(folder, monkeypatch, named, seconds, expected):
+    """Of an export, unless one version is named, or it is not to look."""
+
+    def load(model):
+        return Loaded(RestApi(NoExport(), None, "m", model.version.number)), None
+
+    monkeypatch.setattr(command, "_loaded", load)
+    served = command._opened(command._source(folder / named, "m"), None)
+    with ExitStack() as stack:
+        current, _ = command._current(served, Playground([]), seconds, stack)
+        write(folder, 2)
+        until = time.monotonic() + (10 if expected == 2 else 0.2)
+        version = 1
+        while version == 1 and time.monotonic() < until:
+            time.sleep(0.01)
+            (state,) = json.loads(current.answer("GET", "/v1/models/m")[1])["model_version_status"]
+            version = int(state["version"])
+    assert version == expected
