@@ -17,7 +17,7 @@ from ..data.files import head_of
 from ..data.formats import holds_table, shows_table
 from ..data.recognition import say_if_divided
 from ..data.rows import Table
-from ..data.sources import is_pattern
+from ..data.sources import is_pattern, is_saved
 from ..data.streams import file_lines, head_of_stream, keep, only_text, stream_lines
 from ..data.suffixes import ARCHIVES, COMPRESSED, TABLE_FORMATS, TABLE_SUFFIXES, suffix_of
 from ..data.writing import SHEETS, format_of
@@ -118,7 +118,8 @@ def _kept_table(reading: Mapping[str, Any]) -> str | None:
 
 def _holds_tables(task: Task, source: str, reading: Mapping[str, Any]) -> bool:
     """Returns whether a name stands for a table, or for several."""
-    is_several = not task.lists and (os.path.isdir(source) or is_pattern(source))
+    is_several = is_saved(source) or is_pattern(source)
+    is_several = is_several or (not task.lists and os.path.isdir(source))
     is_file = os.path.isfile(source)
     is_named = is_several or source.startswith("tfds:") or (is_file and "delimiter" in reading)
     return is_named or holds_table(source, reading.get("encoding"))

@@ -124,6 +124,8 @@ def first_problem(columns: dict[str, str], cells: Sequence[Any]) -> str:
 
 def _problem(what: str, value: Any) -> str:
     """Says in words what is wrong with a cell; empty if nothing is."""
+    if isinstance(value, bytes) and what == "image":
+        return "" if value else "is empty"
     if isinstance(value, str):
         if is_missing(value):
             return "is empty"

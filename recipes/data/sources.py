@@ -25,6 +25,9 @@ SPLITS = {
     "test": ("test", "testing"),
 }
 
+COLUMNAR = {".parquet", ".pq", ".arrow"}
+NOTES = {".json", ".md", ".yaml", ".yml", ".lock", ".gitattributes", ""}  # beside a data set
+
 logger = logging.getLogger("regard")
 
 
@@ -137,6 +140,19 @@ def _in_folder(folder: Path, splits: Sequence[str], also: tuple[str, ...]) -> li
         others += f"; no tables, passed over: {rest}"
     logger.info("%s: files read: %d (%s)%s", folder, len(taken), what, others)
     return list(map(str, taken))
+
+
+def is_saved(source: str) -> bool:
+    """Returns whether a folder is a data set in Parquet or Arrow, with nothing but notes beside."""
+    files = (path for path in Path(source).rglob("*") if path.is_file() and _is_seen(path))
+    kinds = {path.suffix.lower() for path in files} - NOTES
+    return os.path.isdir(source) and bool(kinds) and kinds <= COLUMNAR
+
+
+def splits_in(folder: str) -> set[str]:
+    """Returns the splits that the names of the tables in a folder tell."""
+    files = (path for path in Path(folder).rglob("*") if path.is_file() and _counts(path, ()))
+    return {split for split in (_split_of(path, Path(folder)) for path in files) if split}
 
 
 def _counts(path: Path, also: tuple[str, ...]) -> bool:

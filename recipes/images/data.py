@@ -12,12 +12,13 @@ from typing import Any
 
 from ..data.columns import choose_columns
 from ..data.examples import LabelledExamples
-from ..data.formats import TABLE_SUFFIXES, is_table
+from ..data.formats import TABLE_SUFFIXES, holds_table
+from ..data.sources import is_pattern, is_saved
 from ..errors import UserError
 from .folders import read_folder
 from .settings import ImageReading
 from .splits import choose_folder
-from .tables import read_table
+from .tables import read_tables
 
 LARGEST_FILE = 2**28 + 2**16  # bytes: of the most pixels, with four bytes each, and a head
 
@@ -35,7 +36,7 @@ class LabelledImages(LabelledExamples):
         digests: The SHA-256 of each file, in hexadecimal; empty before they are read.
         columns: The columns of paths and labels that they came from, if it was a table.
         num_skipped: Bad files, or rows of the table, that were left out.
-        contents: The encoded images, where no files hold them.
+        contents: The encoded images, where no files hold them, or else None for each of a file.
         others: The format, by Pillow's name, of each that Pillow has to read, and "" of those that
             the graph of a server decodes; None before they are read, or if it decodes all.
     """
@@ -51,7 +52,7 @@ class LabelledImages(LabelledExamples):
     digests: list[str]
     columns: tuple[str, str] | None = None
     num_skipped: int = 0
-    contents: list[bytes] | None = None
+    contents: list[bytes | None] | None = None
     others: list[str] | None = None
 
     def describe(self) -> dict[str, Any]:
@@ -64,7 +65,7 @@ class LabelledImages(LabelledExamples):
         Raises:
             OSError, ValueError: If its file cannot be read, or is too large to be one.
         """
-        if self.contents is not None:
+        if self.contents is not None and self.contents[index] is not None:
             return self.contents[index]
         path = Path(self.files[index])
         if (size := path.stat().st_size) > LARGEST_FILE:
@@ -84,7 +85,8 @@ def find_images(source: str | Path, split: str = "train", **reading: Any) -> Lab
     Args:
         source: A folder with a folder of images for each class, `DIR/<class>/*`, or with such a
             folder for each split, `DIR/{train,validation,test}/<class>/*`; or a table (`.csv`,
-            `.tsv`, `.jsonl`, `.parquet`) of paths, from its own folder on, and labels; or
+            `.tsv`, `.jsonl`, `.parquet`) of paths, from its own folder on, and labels; or a table,
+            or a folder of them, with images in it, as `datasets` saves; or
             `tfds:NAME[/CONFIG][:SPLIT]`.
         split: Which split to take where the folder has splits: "train", "validation" or "test".
         **reading: Attributes of `ImageReading`. With `skip_bad_files`, empty class folders and bad
@@ -98,8 +100,10 @@ def find_images(source: str | Path, split: str = "train", **reading: Any) -> Lab
     if name.startswith("tfds:"):
         return _read_tfds(name, reading)
     if _is_table(name):
-        found = read_table(name, reading)
-        return LabelledImages(name, found.files, found.labels, [], found.columns, found.num_skipped)
+        found = read_tables(name, reading, *{"test": ("test", "validation")}.get(split, (split,)))
+        return LabelledImages(
+            name, found.files, found.labels, [], found.columns, found.num_skipped, found.contents
+        )
     if reading.image_folder is not None:
         logger.warning("%s is no table of paths: --image-folder changes nothing there.", name)
     folder = choose_folder(name, split)
@@ -107,7 +111,9 @@ def find_images(source: str | Path, split: str = "train", **reading: Any) -> Lab
 
 
 def _is_table(name: str) -> bool:
-    return is_table(name) and not os.path.isdir(name)
+    if os.path.isdir(name):
+        return is_saved(name)
+    return holds_table(name) or is_pattern(name)
 
 
 def check_source(source: str | Path, image_folder: str | None = None) -> None:
@@ -117,7 +123,7 @@ def check_source(source: str | Path, image_folder: str | None = None) -> None:
         UserError: If it is none, or the folder of a table's images is none.
     """
     name = str(source)
-    is_file = _is_table(name) and os.path.exists(name)
+    is_file = _is_table(name) and (os.path.exists(name) or is_pattern(name))
     if not (name.startswith("tfds:") or is_file or os.path.isdir(name)):
         problem = "it is a file" if os.path.lexists(name) else "it is not there"
         raise UserError(

@@ -156,13 +156,19 @@ class ImageRun(ClassifierRun):
         pixels = decoded(found, self.preprocessor)[0]  # (H, W, 3)
         return attend_to_image(self, pixels, ImagePrediction(found.files[0], *answer))
 
-    def answer(self, questions: list[str], **_: Any) -> list[ImagePrediction | str]:
-        """Classifies image files; for one that cannot be read, says what is wrong with it."""
-        files, bad = look_at(LabelledImages("the images", questions, [""] * len(questions), []))
-        problems = {index: f"{questions[index]}: {said}" for index, said in bad.items()}
+    def answer(self, questions: list[str | bytes], **_: Any) -> list[ImagePrediction | str]:
+        """Classifies files, or images as bytes; says what is wrong with one that cannot be read."""
+        contents = [each if isinstance(each, bytes) else None for each in questions]
+        names = [
+            (getattr(each, "name", "") or "an image") if isinstance(each, bytes) else each
+            for each in questions
+        ]
+        found = LabelledImages("the images", names, [""] * len(names), [], contents=contents)
+        files, bad = look_at(found)
+        problems = {index: f"{names[index]}: {said}" for index, said in bad.items()}
         good = [index for index in range(len(questions)) if index not in problems]
         ranked = zip(good, self.rank(files.take(good)), strict=True)
-        answers = {index: ImagePrediction(questions[index], *answer) for index, answer in ranked}
+        answers = {index: ImagePrediction(names[index], *answer) for index, answer in ranked}
         return [answers.get(index) or problems[index] for index in range(len(questions))]
 
     @takes(ImageReading)

@@ -39,7 +39,7 @@ def read_questions(metadata: dict[str, Any], source: str, **reading: Any) -> Ask
     reading = ImageQuestions(**reading)
     folder = reading.image_folder
     files = Files(os.path.dirname(source) if folder is None else folder)
-    table = open_with_ids(source, reading)
+    table, with_paths = open_with_ids(source, reading)
     trained_on, *_ = metadata["data"]["train"].get("columns") or [None]
     column = reading.image_column
     if column is None:
@@ -47,7 +47,10 @@ def read_questions(metadata: dict[str, Any], source: str, **reading: Any) -> Ask
         column = trained_on if is_there else guess_image_column(table, table.plain_columns, files)
     columns = choose_columns(source, table, {"image": column})
 
-    def path(cells: Sequence[str]) -> str:
+    def image(cells: Sequence[str | bytes]) -> str | bytes:
+        if isinstance(cells[0], bytes):
+            return cells[0]
         return files.find(cells[0]) or os.path.join(files.folder, cells[0])
 
-    return Asked(source, table, columns, path, reading.skip_bad_files)
+    kept, beside = (table, None) if with_paths is None else (with_paths, table)
+    return Asked(source, kept, columns, image, reading.skip_bad_files, beside=beside)

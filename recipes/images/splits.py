@@ -7,6 +7,7 @@ from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
+from ..data.sources import is_saved, splits_in
 from ..errors import UserError
 from .folders import folders_in, has_images, walk
 
@@ -42,6 +43,8 @@ def find_splits(source: str | Path) -> dict[str, Path]:
 
 def has_validation(source: str | Path) -> bool:
     """Returns whether a data set has a folder to validate on beside that of another split."""
+    if is_saved(str(source)):
+        return "validation" in splits_in(str(source))
     splits, others = _find_splits(source)
     return bool(splits) and "validation" in {*splits, *map(split_of, others)}
 

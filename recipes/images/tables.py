@@ -5,14 +5,17 @@ import os
 import re
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from itertools import chain, islice
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from ..data.columns import INDEX_COLUMNS, choose_columns
-from ..data.formats import open_table
 from ..data.rows import Table, read_rows
+from ..data.sources import list_tables, open_together
 from ..errors import UserError
+from .embedded import with_embedded
 from .other_formats import suffixes
 from .settings import ImageQuestions, ImageReading
 
@@ -33,38 +36,75 @@ class Found(NamedTuple):
     Attributes:
         files: The files.
         labels: One label per image, always a string.
+        contents: The encoded images, where they lie in the table; else None.
         columns: The columns of paths and labels.
         num_skipped: Rows that were left out.
     """
 
     files: list[str]
     labels: list[str]
+    contents: list[bytes] | None
     columns: tuple[str, str]
     num_skipped: int
 
 
-def read_table(source: str, reading: ImageReading) -> Found:
-    """Reads the files and labels of images from a table.
+def read_tables(source: str, reading: ImageReading, *splits: str) -> Found:
+    """Reads the images and labels of a table, or of those of a split in a folder, as one.
 
     Raises:
         UserError: If a row is bad or its image is not there, and such are not to be skipped; or if
             the columns cannot be told.
     """
+    first, *others = list_tables(source, splits)
+    found = _read_table(first, reading)
+    image_column, label_column = found.columns
+    reading = replace(reading, image_column=image_column, label_column=label_column)
+    for name in others:
+        found = _joined(found, _read_table(name, reading))
+    return found
+
+
+def _joined(first: Found, second: Found) -> Found:
+    both = (first.contents, second.contents)
+    if any(each is None for each in both) and any(both):
+        raise UserError("Tables that are read together must all hold images, or all paths.")
+    contents = None if first.contents is None else [*first.contents, *second.contents]
+    files, labels = [*first.files, *second.files], [*first.labels, *second.labels]
+    skipped = first.num_skipped + second.num_skipped
+    return Found(files, labels, contents, first.columns, skipped)
+
+
+def _read_table(source: str, reading: ImageReading) -> Found:
     folder = reading.image_folder
     files = Files(os.path.dirname(source) if folder is None else folder)
-    table = open_with_ids(source, reading)
+    table, _ = open_with_ids(source, reading)
     guessed = _guessed(source, reading, files, table)
     columns = choose_columns(source, table, guessed)
     cells, num_skipped = read_rows(
         source, table, columns, reading.skip_bad_files, "--skip-bad-files"
     )
+    if any(isinstance(cell, bytes) for cell in cells["image"]):
+        return _contents(source, files, cells, tuple(columns.values()), num_skipped)
     found = [files.find(path) for path in cells["image"]]
     missing = [row for row, file in enumerate(found) if file is None]
     if missing:
         _leave_out(source, files, [cells["image"][row] for row in missing], len(found), reading)
     kept = [(file, label) for file, label in zip(found, cells["label"], strict=True) if file]
     names, labels = map(list, zip(*kept, strict=True))
-    return Found(names, labels, tuple(columns.values()), num_skipped + len(missing))
+    return Found(names, labels, None, tuple(columns.values()), num_skipped + len(missing))
+
+
+def _contents(source: str, files: "Files", cells: dict, columns: tuple, num_skipped: int) -> Found:
+    """Returns the images that a table holds."""
+    names, contents = [], []
+    for number, cell in enumerate(cells["image"], start=1):
+        if isinstance(cell, bytes):
+            name, content = getattr(cell, "name", ""), bytes(cell)
+        else:
+            name, content = files.find(cell) or cell, files.read(cell)
+        names.append(name or f"{source}, image {number}")
+        contents.append(content)
+    return Found(names, cells["label"], contents, columns, num_skipped)
 
 
 class Files:
@@ -85,6 +125,17 @@ class Files:
         found = self._by_stem(folder).get(name, [])
         return os.path.join(folder, found[0]) if len(found) == 1 else None
 
+    def read(self, path: str) -> bytes:
+        """Returns the bytes of the file of a path.
+
+        Raises:
+            UserError: If it is not there.
+        """
+        try:
+            return Path(self.find(path) or os.path.join(self.folder, path)).read_bytes()
+        except OSError as error:
+            raise UserError(f"{path} cannot be read: {error.strerror}.") from error
+
     def several(self, path: str) -> list[str]:
         """Returns the files that an id without suffix may mean, if there are several."""
         folder, name = os.path.split(os.path.join(self.folder, path.strip().replace("\\", "/")))
@@ -103,16 +154,19 @@ def _by_stem(folder: str) -> dict[str, list[str]]:
     return stems
 
 
-def open_with_ids(source: str, reading: ImageQuestions) -> Table:
-    """Opens a table; ids of images that are whole numbers become strings."""
-    table = open_table(source, reading)
+def open_with_ids(source: str, reading: ImageQuestions) -> tuple[Table, Table | None]:
+    """Opens a table of images or of their ids; those that are whole numbers become strings.
+
+    It comes twice, as from `with_embedded`.
+    """
+    table, with_paths = with_embedded(open_together(source, reading))
 
     def read(columns: Sequence[str]):
         for row, problem, cells in table.read(columns):
             is_number = cells and isinstance(cells[0], int) and not isinstance(cells[0], bool)
             yield row, problem, [str(cells[0]), *cells[1:]] if is_number else cells
 
-    return table._replace(read=read)
+    return table._replace(read=read), with_paths
 
 
 def _guessed(
@@ -153,8 +207,10 @@ def _with_files(table: Table, files: Files, columns: list[str]) -> list[str]:
 
     Of columns that name the same files, such as ids and paths, it is the first.
     """
-    rows = islice(table.read(columns), LOOKED_AT)
-    cells = zip(*(row for _, problem, row in rows if not problem), strict=True)
+    rows = [row for _, problem, row in islice(table.read(columns), LOOKED_AT) if not problem]
+    cells = [*zip(*rows, strict=True)]
+    if held := [n for n, column in zip(columns, cells, strict=False) if _are_images(column)]:
+        return held
     found = {}
     for name, column in zip(columns, cells, strict=False):
         named = tuple(files.find(str(cell)) for cell in column)
@@ -162,6 +218,11 @@ def _with_files(table: Table, files: Files, columns: list[str]) -> list[str]:
     counts = {each: (len(set(each) - {None}), len(each) - each.count(None)) for each in found}
     most = max(counts.values(), default=(0, 0))
     return [name for each, name in found.items() if counts[each] == most > (0, 0)]
+
+
+def _are_images(cells: Sequence[Any]) -> bool:
+    """Returns whether cells hold images themselves."""
+    return any(isinstance(cell, bytes) for cell in cells)
 
 
 def _leave_out(
