@@ -228,6 +228,9 @@ class TableLayout(Reading):
         "Whether these files begin with the names of the columns.",
         default_is="unless the first row looks like the others",
     )
+    sheet: str | None = setting(
+        "Sheet of a workbook.", default_is="the first that is seen and not empty", metavar="NAME"
+    )
 
     def _check_together(self) -> None:
         super()._check_together()

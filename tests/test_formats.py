@@ -247,7 +247,7 @@ def test_workbooks(tmp_path, caplog):
     rows = [["Text", "Stars", None], ["fine", 1.0], [], ["poor", 2.5], [7, True]]
     path = write_workbook(tmp_path / "a.xlsx", ("empty", []), ("Data", rows))
     assert rows_of(path) == [("fine", "1"), ("poor", "2.5"), ("7", "true")]
-    assert "of 2 sheets the first, 'Data', is read" in caplog.text
+    assert "passed over" not in caplog.text
     path.rename(tmp_path / "b.csv")
     assert rows_of(tmp_path / "b.csv")[0] == ("fine", "1")
 
@@ -585,3 +585,54 @@ def test_a_blank_line_of_one_column_is_a_row(write):
 def test_two_rows_of_images_without_a_header(write):
     table = open_table(str(write("a.csv", "a.jpg,cat\nb.jpg,dog\n")))
     assert table.columns == ["1", "2"]
+
+
+# Workbooks and tables with more than a table in them
+
+
+def test_sheets_that_are_passed_over_are_named(tmp_path, caplog):
+    one, two = [["text", "label"], ["a", "x"], ["b", "y"]], [["text", "label"], ["c", "x"]]
+    path = write_workbook(tmp_path / "a.xlsx", ("May", one), ("empty", []), ("June", two))
+    with caplog.at_level("INFO", "regard"):
+        assert rows_of(path) == [("a", "x"), ("b", "y")]
+    assert "of 3 sheets 'May' is read (--sheet names another); passed over: 'June'" in caplog.text
+    assert rows_of(path, sheet="June") == [("c", "x")]
+    for name, problem in (("July", "is not there"), ("empty", "is empty")):
+        with pytest.raises(UserError, match=rf"'{name}' {problem}\. Its sheets: 'May', 'empty'"):
+            rows_of(path, sheet=name)
+    book = openpyxl.load_workbook(path)
+    book["May"].sheet_state = "hidden"
+    book.save(path)
+    assert rows_of(path) == [("c", "x")]
+
+
+def test_merged_cells_and_hidden_rows_are_said(tmp_path, caplog):
+    rows = [["text", "label"], ["a", "x"], ["b", "x"], ["c", "y"], ["d", "y"]]
+    path = write_workbook(tmp_path / "a.xlsx", ("x", rows))
+    book = openpyxl.load_workbook(path)
+    book.active.merge_cells("B4:B5")
+    book.active.row_dimensions[3].hidden = True
+    book.save(path)
+    with caplog.at_level("INFO", "regard"), pytest.raises(UserError, match="row 5: the label"):
+        rows_of(path)
+    assert "ranges of merged cells, of which the first cell alone has a value: 1" in caplog.text
+    assert "hidden rows, read as the others: 1" in caplog.text
+
+
+@pytest.mark.parametrize("titles", [["Report 2024"], ["Report 2024", None], ["Report", "by us"]])
+@pytest.mark.parametrize("kind", ["a.xlsx", "padded.csv", "bare.csv", "semicolons.csv"])
+def test_titles_above_a_header(tmp_path, caplog, titles, kind):
+    rows = [["text", "stars"], *([f"a nice room {i}", str(i % 2)] for i in range(9))]
+    if kind == "a.xlsx":
+        above = [[title] if title else [] for title in titles]
+        path = write_workbook(tmp_path / kind, ("x", [*above, [], *rows]))
+    else:
+        comma = {"semicolons.csv": ";"}.get(kind, ",")
+        end = comma if kind == "padded.csv" else ""
+        lines = [(title or "") + end for title in [*titles, ""]] + [comma.join(row) for row in rows]
+        path = tmp_path / kind
+        path.write_text("\n".join(lines))
+    with caplog.at_level("INFO", "regard"):
+        assert rows_of(path)[0] == ("a nice room 0", "0")
+    count = len(list(filter(None, titles)))
+    assert f"rows above the header, passed over: {count}, first row 1, 'Report" in caplog.text

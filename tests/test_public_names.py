@@ -65,7 +65,7 @@ WORDS = {
     """,
     "fit text": """
         --validation --text-column --pair-column --label-column --encoding
-        --delimiter --header --no-header --skip-bad-rows
+        --delimiter --header --no-header --sheet --skip-bad-rows
         --checkpoint --embeddings --preset --epochs --patience --learning-rate --batch-tokens
         --max-sequence-length --long-texts --dropout --precision --strategy
         --workers --xla --no-xla --accumulate --seed --seeds --layer-decay --adversarial
@@ -74,7 +74,7 @@ WORDS = {
     """,
     "fit translation": """
         --source --target --source-column --target-column --encoding
-        --delimiter --header --no-header --skip-bad-rows
+        --delimiter --header --no-header --sheet --skip-bad-rows
         --validation-source --validation-target --validation --checkpoint --preset
         --num-layers --num-decoder-layers --hidden-dim --units --num-heads --intermediate-dim
         --vocabulary-size --epochs --patience --learning-rate --warmup-steps
@@ -85,7 +85,7 @@ WORDS = {
     """,
     "fit images": """
         --validation --image-column --label-column --image-folder --encoding
-        --delimiter --header --no-header --skip-bad-files
+        --delimiter --header --no-header --sheet --skip-bad-files
         --checkpoint --preset --image-size --patch-size --epochs --patience
         --learning-rate --batch-size --augmentation --mirror --no-mirror --label-smoothing --dropout
         --stochastic-depth --layer-decay --weight-decay --precision --strategy --workers
@@ -97,7 +97,7 @@ WORDS = {
     """,
     "pretrain text": """
         --text-column --encoding
-        --delimiter --header --no-header --skip-bad-rows --checkpoint --embeddings --preset --epochs
+        --delimiter --header --no-header --sheet --skip-bad-rows --checkpoint --embeddings --preset --epochs
         --patience --learning-rate --batch-tokens --max-sequence-length --dropout --precision
         --strategy --workers --xla --no-xla --accumulate --seed --output --overwrite
         --config --json --tensorboard
@@ -105,12 +105,12 @@ WORDS = {
     "evaluate": """
         --text-column --pair-column --label-column --source --target --source-column
         --target-column --image-column --image-folder --encoding
-        --delimiter --header --no-header --skip-bad-rows --skip-bad-files
+        --delimiter --header --no-header --sheet --skip-bad-rows --skip-bad-files
         --json
     """,
     "predict": """
         --pair --input --output --overwrite --scores --escape-formulas --encoding --delimiter
-        --header --no-header --skip-bad-rows --text-column --pair-column --source-column
+        --header --no-header --sheet --skip-bad-rows --text-column --pair-column --source-column
         --image-column --image-folder
         --num-beams --length-penalty --n-best --skip-bad-files --json
     """,

@@ -19,6 +19,7 @@ from .tabbed import tabbed_records
 
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar"}
 SAMPLE = 200  # rows that tell the delimiter, and whether there is a header
+MOST_TITLES = 10  # lines above a header
 LONGEST_NAME = 100  # characters; of a cell that is longer the first row is no header
 SEPARATOR = re.compile(r'^"?sep=(.)"?$', re.IGNORECASE)  # in the first line, for Excel
 _IMAGE = re.compile(r".*\w\.(jpe?g|png|gif|bmp|webp|tiff?|heic|avif)\s*", re.IGNORECASE)
@@ -59,7 +60,8 @@ def open_delimited(source: str, layout: TableLayout, usual: str, has_names: bool
     sample = list(islice(rows(), SAMPLE))
     if not sample:
         raise UserError(f"{source}: the file is empty.")
-    (row, problem, first), *others = sample
+    place = title_rows(source, [(row, cells) for row, _, cells in sample], layout)
+    (row, problem, first), *others = sample[place:]
     if problem:
         raise UserError(f"{source}, row {row}: {problem}.")
     below = [cells for *_, cells in others]
@@ -70,7 +72,7 @@ def open_delimited(source: str, layout: TableLayout, usual: str, has_names: bool
             f"{source}, row 1: a column name holds a NUL byte. Save the file as UTF-8, or name its "
             "encoding with --encoding, such as utf-16-le."
         )
-    read = partial(_read, rows, names, int(has_header), DELIMITERS.get(dialect.delimiter))
+    read = partial(_read, rows, names, place + has_header, DELIMITERS.get(dialect.delimiter))
     decimal = "." if dialect.delimiter == "," else ","
     return Table(names, read, decimal=decimal, has_header=has_header)
 
@@ -90,6 +92,25 @@ def has_header_of(
     message = "%s: the first row is no header (--header says otherwise): columns 1 to %d"
     logger.info(message, source, len(first))
     return False
+
+
+def title_rows(source: str, rows: list[tuple[int, list[str]]], layout: TableLayout) -> int:
+    """Returns how many rows are above the header: of one cell each, as titles are; and says so.
+
+    There are none if the cell has the name of a known column, or if there is no header.
+    """
+    filled = [sum(bool(cell.strip()) for cell in cells) for _, cells in rows]
+    usual = max(filled, key=filled.count)
+    place = next((index for index, count in enumerate(filled) if count >= usual), 0)
+    above = rows[:place]
+    titles = [cell.strip() for _, cells in above for cell in cells if cell.strip()]
+    if usual < 2 or not titles or max(filled[:place]) > 1 or layout.header is False:
+        return 0
+    if any(map(is_known, titles)):
+        return 0
+    message = "%s: rows above the header, passed over: %d, first row %d, %.60r"
+    logger.info(message, source, len(titles), above[0][0], titles[0])
+    return place
 
 
 def numbers(count: int) -> list[str]:
@@ -193,7 +214,18 @@ def _most_regular(lines: list[str], usual: str) -> str:
             return 0.0
         return sum(width == widths[0] for width in widths) / len(widths)
 
+    lines = _below_titles(lines)
     return max([usual, *DELIMITERS], key=share)  # of equals the first
+
+
+def _below_titles(lines: list[str]) -> list[str]:
+    """Returns the lines below the first blank one, if what is above holds no field but one."""
+    for index, line in enumerate(lines[:MOST_TITLES]):
+        if index and not line.strip("\r\n \t;,|"):
+            return lines[index + 1 :] or lines
+        if re.search(r"\S[\t;,|]+\S", line.strip()):
+            break
+    return lines
 
 
 def fields_of(lines: list[str]) -> list[list[str]]:

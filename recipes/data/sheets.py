@@ -4,7 +4,9 @@ Importing this module takes time: only `formats` imports it, when a source is a 
 """
 
 import logging
+import re
 import zipfile
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime, time
@@ -18,11 +20,21 @@ from openpyxl.styles.numbers import is_datetime
 from ..errors import UserError
 from ..settings import TableLayout
 from .bounds import LONGEST_STRINGS, BoundedXml
-from .delimited import SAMPLE, has_header_of, numbers
+from .delimited import SAMPLE, has_header_of, numbers, title_rows
 from .labels import normal_label
 from .rows import Row, Table
 
 logger = logging.getLogger("regard")
+
+
+MARKED = {
+    "ranges of merged cells, of which the first cell alone has a value": re.compile(
+        rb"<(?:\w+:)?mergeCell\s"
+    ),
+    "hidden rows, read as the others": re.compile(
+        rb"<(?:\w+:)?row\s[^>]*\bhidden=[\"'](?:1|true)[\"']"
+    ),
+}
 
 
 def open_sheet(source: str, layout: TableLayout) -> Table:
@@ -34,14 +46,13 @@ def open_sheet(source: str, layout: TableLayout) -> Table:
     Raises:
         UserError: If it is not a workbook, or all of it is empty.
     """
-    with _workbook(source) as book:
-        names = [sheet.title for sheet in book.worksheets if next(_rows(sheet), None)]
-        if not names:
-            raise UserError(f"{source}: the file is empty.")
-        if len(book.worksheets) > 1:
-            message = "%s: of %d sheets the first, %r, is read"
-            logger.info(message, source, len(book.worksheets), names[0])
-        (skipped, first), *others = islice(_rows(book[names[0]]), SAMPLE)
+    marks: Counter[str] = Counter()
+    with _workbook(source, marks) as book:
+        name = _choose_sheet(source, book, layout)
+        sample = list(islice(_rows(book[name]), SAMPLE))
+    (skipped, first), *others = sample[title_rows(source, sample, layout) :]
+    for what, count in marks.items():
+        logger.warning("%s: %s: %d", source, what, count)
     has_header = has_header_of(source, first, [cells for _, cells in others], layout)
     width = len(first) if has_header else max(len(cells) for _, cells in (((0, first), *others)))
     columns = [name.strip() for name in first] if has_header else numbers(width)
@@ -50,7 +61,7 @@ def open_sheet(source: str, layout: TableLayout) -> Table:
 
     def rows(values_only: bool = True) -> Iterator[tuple[int, list[Any]]]:
         with _workbook(source) as book:
-            found = enumerate(book[names[0]].iter_rows(values_only=values_only), start=1)
+            found = enumerate(book[name].iter_rows(values_only=values_only), start=1)
             for row, cells in islice(found, skipped, None):
                 values = cells if values_only else [cell.value for cell in cells]
                 if any(value is not None for value in values[len(columns) :]):
@@ -72,6 +83,27 @@ def open_sheet(source: str, layout: TableLayout) -> Table:
             yield [_value(cell) for cell in cells[: len(columns)]]
 
     return Table(columns, read, typed=typed, has_header=has_header)
+
+
+def _choose_sheet(source: str, book: openpyxl.Workbook, layout: TableLayout) -> str:
+    """Returns the name of the sheet to read, and says which are passed over."""
+    titles = [sheet.title for sheet in book.worksheets]
+    filled = [sheet for sheet in book.worksheets if next(_rows(sheet), None)]
+    if layout.sheet is not None:
+        if layout.sheet in (sheet.title for sheet in filled):
+            return layout.sheet
+        problem = "is empty" if layout.sheet in titles else "is not there"
+        raise UserError(
+            f"{source}: the sheet {layout.sheet!r} {problem}. Its sheets: "
+            f"{', '.join(map(repr, titles))}."
+        )
+    if not filled:
+        raise UserError(f"{source}: the file is empty.")
+    chosen = next((sheet for sheet in filled if sheet.sheet_state == "visible"), filled[0]).title
+    if others := [sheet.title for sheet in filled if sheet.title != chosen]:
+        message = "%s: of %d sheets %r is read (--sheet names another); passed over: %s"
+        logger.info(message, source, len(titles), chosen, ", ".join(map(repr, others)))
+    return chosen
 
 
 def _value(cell: Any) -> Any:
@@ -104,11 +136,11 @@ def _as_text(value: Any) -> str | None:
 
 
 @contextmanager
-def _workbook(source: str):
+def _workbook(source: str, marks: Counter | None = None):
     """Opens a workbook; the libraries below raise all there is for a damaged one, late as well."""
     with open(source, "rb") as file:  # opened here, for its suffix may be another
         try:
-            _check_parts(source, file)
+            _check_parts(source, file, marks)
             book = openpyxl.load_workbook(file, read_only=True, data_only=True)
             for sheet in book.worksheets:
                 sheet.reset_dimensions()  # one may say that it has 16,384 columns, and have one
@@ -122,8 +154,16 @@ def _workbook(source: str):
             raise UserError(message) from error
 
 
-def _check_parts(source: str, file: BinaryIO) -> None:
+def _marked(xml: bytes) -> Iterator[tuple[str, int]]:
+    """Yields how often each of what is `MARKED` is in a part of a sheet."""
+    for what, pattern in MARKED.items():
+        yield what, len(pattern.findall(xml))
+
+
+def _check_parts(source: str, file: BinaryIO, marks: Counter | None) -> None:
     """Refuses a workbook whose parts ask for more memory, once unpacked, than texts do.
+
+    What is `MARKED` in its sheets is counted in `marks`, if they are given.
 
     Raises:
         UserError: If it does.
@@ -138,7 +178,9 @@ def _check_parts(source: str, file: BinaryIO) -> None:
                 )
             if part.filename.endswith((".xml", ".rels")):
                 with archive.open(part) as opened:
-                    xml = BoundedXml(opened, source)
-                    while xml.read():
-                        pass
+                    xml, rest = BoundedXml(opened, source), b""
+                    while piece := xml.read():
+                        if is_sheet and marks is not None:
+                            whole, _, rest = (rest + piece).rpartition(b">")
+                            marks.update({what: n for what, n in _marked(whole) if n})
     file.seek(0)
