@@ -44,7 +44,7 @@ def small_bounds(monkeypatch):
     lengths = {"LONGEST_TEXT": 2**17, "LONGEST_LINE": 2**18, "LONGEST_ARRAY": 2**19}
     for name, length in {**lengths, "LONGEST_STRINGS": 2**19}.items():
         monkeypatch.setattr(bounds, name, length)
-        for room in ("delimited", "json_rows", "rows", "streams", "sheets"):
+        for room in ("delimited", "tabbed", "json_rows", "rows", "streams", "sheets"):
             module = sys.modules.get(f"regard.recipes.data.{room}")
             if hasattr(module, name):
                 monkeypatch.setattr(module, name, length)

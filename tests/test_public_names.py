@@ -97,7 +97,8 @@ WORDS = {
     """,
     "pretrain text": """
         --text-column --encoding
-        --delimiter --header --no-header --sheet --skip-bad-rows --checkpoint --embeddings --preset --epochs
+        --delimiter --header --no-header --sheet --skip-bad-rows --checkpoint --embeddings --preset
+        --epochs
         --patience --learning-rate --batch-tokens --max-sequence-length --dropout --precision
         --strategy --workers --xla --no-xla --accumulate --seed --output --overwrite
         --config --json --tensorboard

@@ -42,10 +42,10 @@ def _column_names(data: Any) -> Sequence[Any] | None:
     return getattr(data, "columns", None) if names is None else names
 
 
-def values_of(column: Iterable[Any]) -> list[Any]:
+def values_of(column: Iterable[Any], decode: bool = True) -> list[Any]:
     """Returns the values of an array, a series or any column; None where one is missing.
 
-    Bytes become strings; what is not UTF-8 is a surrogate for itself, as in names of files.
+    Unless `decode` is False, bytes become strings, in which what is not UTF-8 is a surrogate.
     """
     if hasattr(column, "isna"):  # pandas has several marks of what is missing
         column = column.astype(object).where(column.notna(), None)
@@ -56,7 +56,7 @@ def values_of(column: Iterable[Any]) -> list[Any]:
     for method in ("to_pylist", "to_list", "tolist"):
         if hasattr(column, method):
             column = getattr(column, method)()
-    return list(map(_decoded, column))
+    return list(map(_decoded, column)) if decode else list(column)
 
 
 def _decoded(value: Any) -> Any:

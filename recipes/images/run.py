@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -108,7 +108,8 @@ class ImageRun(ClassifierRun):
 
     def _images_of(self, images: Any) -> list[str | Path | bytes]:
         """Returns images of whatever holds them; of a data frame those of its column."""
-        if isinstance(images, str | bytes | os.PathLike):
+        is_list = has_columns(images) or isinstance(images, Iterable)
+        if isinstance(images, str | bytes | os.PathLike) or not is_list:
             raise TypeError(f"`images` must be a list. Received: images={images!r:.50}")
         if has_columns(images):
             column, *_ = self.metadata["data"]["train"].get("columns") or [None]
