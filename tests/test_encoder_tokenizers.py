@@ -188,6 +188,49 @@ def state_changed(change):
     return changed
 
 
+def with_config(name, directory, changes):
+    """Copies a checkpoint, with changes of its tokenizer_config.json."""
+    shutil.copytree(FIXTURES / name, directory)
+    path = directory / "tokenizer_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+    return directory
+
+
+NEUTRAL = {
+    "extra_special_tokens": {},
+    "added_tokens_decoder": {},
+    "auto_map": {"AutoTokenizer": [None, "a.B"]},
+    "sp_model_kwargs": {},
+    "chat_template": None,
+    "clean_up_tokenization_spaces": True,
+}
+
+
+@pytest.mark.usefixtures("eagerly")
+@pytest.mark.parametrize("name", ["mpnet", "roberta", "albert-json"])
+def test_entries_that_say_nothing_change_nothing(name, tokenizers, tmp_path):
+    fixture = tokenizers.get(name) or open_tokenizer(FIXTURES / name)
+    tokenizer = open_tokenizer(with_config(name, tmp_path / "checkpoint", NEUTRAL))
+    texts = GOLDEN["texts"][:20]
+    assert tokenizer.encode_all(texts, 16).to_list() == fixture.encode_all(texts, 16).to_list()
+    assert tokenizer.vocabulary == fixture.vocabulary
+
+
+def test_advice_names_what_can_be_opened(tmp_path):
+    """Not BERT alone, where the checkpoint is of another family."""
+    for number, (name, changes) in enumerate(
+        {
+            "xlm-roberta-json": {"tokenizer_class": "LlamaTokenizer"},
+            "roberta-json": {"truncation_side": "left"},
+            "mpnet": {"truncation_side": "left"},
+        }.items()
+    ):
+        directory = with_config(name, tmp_path / str(number), changes)
+        with pytest.raises(UserError, match=r"Take a checkpoint of BERT, .*RoBERTa.* or ") as error:
+            open_tokenizer(directory)
+        assert next(iter(changes.values())) in str(error.value)
+
+
 DAMAGES = {
     "cut": ("xlm-roberta", "sentencepiece.bpe.model", lambda content: content[:900]),
     "no merges": ("roberta", "merges.txt", None),
@@ -243,6 +286,24 @@ def test_a_map_that_goes_round_in_circles_is_refused():
     assert read_charsmap(len(blob).to_bytes(4, "little") + blob) == {}
     with pytest.raises(ValueError, match="damaged"):
         read_charsmap(b"\xff\xff\0\0abc")
+
+
+def charsmap_of_one(strings, start):
+    """A map of "a" to the string that begins at `start` of all strings."""
+    units = np.zeros(512, "<u4")
+    units[0] = 256 << 10
+    units[256 ^ 97] = 97 | 1 << 8 | (256 ^ 97 ^ 2) << 10
+    units[2] = start
+    return (4 * len(units)).to_bytes(4, "little") + units.tobytes() + strings
+
+
+def test_a_map_whose_strings_have_no_end_is_refused():
+    """Else what a character becomes would lose its last byte."""
+    assert read_charsmap(charsmap_of_one(b"xy\0zw\0", 3)) == {"a": "zw"}
+    assert read_charsmap(charsmap_of_one(b"xy\0\0", 3)) == {"a": ""}
+    for strings, start in ((b"xy\0zw", 3), (b"zw", 0), (b"xy\0", 3), (b"", 0), (b"xy\0", 99)):
+        with pytest.raises(ValueError, match="damaged"):
+            read_charsmap(charsmap_of_one(strings, start))
 
 
 @pytest.mark.usefixtures("eagerly")

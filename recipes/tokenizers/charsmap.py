@@ -51,16 +51,22 @@ def read_charsmap(blob: bytes) -> dict[str, str]:
                 unit = units[position ^ byte]
                 key, below = prefix + bytes([byte]), position ^ int(byte) ^ _offset(unit)
                 if unit & _HAS_VALUE:
-                    if below >= len(units):
-                        raise ValueError("the precompiled map of characters is damaged")
-                    start = int(units[below] & _VALUE)
-                    found[key] = strings[start : strings.find(b"\0", start)]
+                    found[key] = _string_at(units, below, strings)
                 following.append((key, below))
         level = following
         seen += len(level)
         if seen > _MOST_BEGINNINGS:  # branches may share their ends, and so be many
             raise ValueError("the precompiled map of characters is damaged")
     return {key.decode(): value.decode() for key, value in found.items()}
+
+
+def _string_at(units: np.ndarray, position: int, strings: bytes) -> bytes:
+    """Returns the string, of those that end with a NUL, whose place stands at a position."""
+    start = int(units[position] & _VALUE) if position < len(units) else len(strings)
+    end = strings.find(b"\0", start)
+    if end < 0:
+        raise ValueError("the precompiled map of characters is damaged")
+    return strings[start:end]
 
 
 class CharsMap:

@@ -10,6 +10,8 @@ from tokenizers import AddedToken, Tokenizer
 from tokenizers.models import WordPiece
 
 from ...models.json_files import CheckpointError, read_json
+from ...models.kinds import joined
+from ...models.text_families import TEXT_LAYOUTS
 from ..errors import UserError
 from .backend import BERT_CLASSES, GENERIC_CLASSES, MPNET_CLASSES, TOKEN_FLAGS
 from .normalization import BertNormalization
@@ -32,7 +34,8 @@ CLASSES_OF_MODELS = {
     "mpnet": MPNET_CLASSES[0],
     "modernbert": GENERIC_CLASSES[1],
 }
-ANOTHER = "Take a checkpoint with BERT's own tokenizer."
+_FAMILIES = joined((layout.title for layout in TEXT_LAYOUTS), "or")
+ANOTHER = f"Take a checkpoint of {_FAMILIES}, with the tokenizer that `transformers` saves with it."
 
 
 class CheckpointFiles:
@@ -78,7 +81,7 @@ class CheckpointFiles:
         if self.backend is not None:
             return self.backend.get_vocab(with_added_tokens=False)
         path = self.directory / "vocab.txt"
-        needed = "a tokenizer.json" if self.is_generic else "a tokenizer.json or BERT's vocab.txt"
+        needed = "a tokenizer.json" if self.is_generic else "a tokenizer.json or a vocab.txt"
         found = sorted(each.name for each in self.directory.glob("*"))
         is_there = path.is_file() and not self.is_generic
         require(is_there, f"{self.directory} must hold {needed}", found, ANOTHER)
@@ -164,6 +167,16 @@ class CheckpointFiles:
         require(is_token, rule, value)
         given = {name: flags[name] for name in TOKEN_FLAGS if name in flags}
         return AddedToken(flags["content"], **{"special": True} | given)
+
+    def with_flags(self) -> set[str]:
+        """Returns the special tokens that the files have flags of, not the mere names."""
+        settings = self.settings.items()
+        named = {
+            each["content"]
+            for name, each in settings
+            if name.endswith("_token") and isinstance(each, dict)
+        }
+        return named | {token.content for token in self._added_tokens(())}
 
     def normalization(self) -> BertNormalization:
         """Returns the normalization of words that `tokenizer_config.json` asks for."""

@@ -69,8 +69,7 @@ class MPNetFiles(CheckpointFiles):
     def special_tokens(self) -> tuple[SpecialTokens, list[AddedToken]]:
         """Returns what the base class does, with the flags that MPNet's gives to mere names."""
         names, tokens = super().special_tokens()
-        given = {token.content for token in self._added_tokens(())}
-        given |= {each["content"] for each in self.settings.values() if isinstance(each, dict)}
+        given = self.with_flags()
         return names, [
             token
             if token.content in given or token.content not in names.all

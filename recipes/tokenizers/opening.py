@@ -8,8 +8,16 @@ from tokenizers import AddedToken, Tokenizer
 from tokenizers.processors import TemplateProcessing
 
 from ..errors import UserError
-from .backend import GENERIC_CLASSES
-from .checkpoint_files import LARGEST_BACKEND, CheckpointFiles, check_size, find_class, read_backend
+from .backend import BERT_CLASSES, GENERIC_CLASSES, MPNET_CLASSES
+from .checkpoint_files import (
+    ANOTHER,
+    LARGEST_BACKEND,
+    CheckpointFiles,
+    check_size,
+    find_class,
+    read_backend,
+    require,
+)
 from .encoder import EncoderTokenizer
 from .families import FAMILIES, Family, read_pieces
 from .pieces import SpecialTokens
@@ -43,9 +51,7 @@ class FamilyFiles(CheckpointFiles):
     def special_tokens(self) -> tuple[SpecialTokens, list[AddedToken]]:
         """Returns what the base class does, with the mask as the family has it."""
         names, tokens = super().special_tokens()
-        given = {token.content for token in self._added_tokens(())}
-        is_named = isinstance(self.settings.get("mask_token"), dict)
-        if self.family and self.family.mask_strips and names.mask not in given and not is_named:
+        if self.family and self.family.mask_strips and names.mask not in self.with_flags():
             mask = AddedToken(names.mask, lstrip=True, special=True)
             tokens = [mask if token.content == names.mask else token for token in tokens]
         return names, tokens
@@ -64,7 +70,11 @@ def open_tokenizer(directory: Path) -> EncoderTokenizer:
     """
     directory = Path(directory)
     name = find_class(directory)
-    family = FAMILIES.get(str(name).removesuffix("Fast"))
+    own = (*BERT_CLASSES, *MPNET_CLASSES, *FamilyFiles.CLASSES)
+    slow = ", ".join(each for each in own if not each.endswith("Fast"))
+    rule = f"{directory}: `tokenizer_class` must be one of {slow}, {', '.join(GENERIC_CLASSES)}"
+    require(name in (*own, *GENERIC_CLASSES), rule, name, ANOTHER)
+    family = FAMILIES.get(name.removesuffix("Fast"))
     is_generic = name in GENERIC_CLASSES
     if family is None and not (is_generic and _has_other_model(directory)):
         return WordPieceTokenizer.load(directory)
@@ -76,8 +86,7 @@ def open_tokenizer(directory: Path) -> EncoderTokenizer:
         if not (isinstance(error, Exception) or type(error).__name__ == "PanicException"):
             raise
         raise UserError(
-            f"{directory}: the tokenizer cannot be used here: {error}. "
-            "Fetch it again, or take a checkpoint whose tokenizer was saved with `transformers`."
+            f"{directory}: the tokenizer cannot be used here: {error}. Fetch it again. {ANOTHER}"
         ) from error
 
 

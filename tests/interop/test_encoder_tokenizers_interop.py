@@ -67,6 +67,45 @@ def test_ids_are_those_of_auto_tokenizer(name, tmp_path):
     assert different == []
 
 
+# What older and newer versions of `transformers` write, and what others leave in the files.
+NEUTRAL = {
+    "extra_special_tokens": {},
+    "additional_special_tokens": [],
+    "auto_map": {"AutoTokenizer": [None, None]},
+    "sp_model_kwargs": {},
+    "clean_up_tokenization_spaces": False,
+    "chat_template": None,
+    "max_length": 512,
+    "stride": 0,
+    "truncation_strategy": "longest_first",
+}
+
+
+@pytest.mark.parametrize("is_older", [False, True], ids=["", "older"])
+@pytest.mark.parametrize("fixture", [path.name for path in sorted(FIXTURES.glob("*/"))])
+def test_what_transformers_saves_opens(fixture, is_older, tmp_path):
+    """Older versions wrote all tokens with their flags, and a map of the special ones."""
+    theirs = transformers.AutoTokenizer.from_pretrained(FIXTURES / fixture)
+    theirs.save_pretrained(tmp_path)
+    path = tmp_path / "tokenizer_config.json"
+    config = json.loads(path.read_text())
+    if is_older:
+        flags = ("content", "lstrip", "normalized", "rstrip", "single_word", "special")
+        tokens = {
+            str(index): {flag: getattr(token, flag) for flag in flags}
+            for index, token in theirs.added_tokens_decoder.items()
+        }
+        special = {name: token for name, token in config.items() if name.endswith("_token")}
+        (tmp_path / "special_tokens_map.json").write_text(json.dumps(special))
+        config |= NEUTRAL | {"added_tokens_decoder": tokens}
+    path.write_text(json.dumps(config))
+    again, ours = transformers.AutoTokenizer.from_pretrained(tmp_path), open_tokenizer(tmp_path)
+    lines = texts()[:300]
+    wanted = again(lines, truncation=True, max_length=64)["input_ids"]
+    assert ours.encode_all(lines, 64).to_list() == wanted
+    assert len(ours.vocabulary) == len(again)
+
+
 def test_a_run_with_new_tokens_opens_with_them(tmp_path):
     theirs = transformers.AutoTokenizer.from_pretrained(FIXTURES / "roberta")
     theirs.add_tokens([AddedToken("Covid", rstrip=True), AddedToken("<e1>", special=True)])
