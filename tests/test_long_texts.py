@@ -17,10 +17,11 @@ from regard.recipes.text.data import LabelledTexts
 from regard.recipes.text.distillation import distill, lesson_batches
 from regard.recipes.text.encoding import TextEncoder
 from regard.recipes.text.plans import labelled_plan
+from regard.recipes.text.report import count_tokens
 from regard.recipes.text.settings import TextSettings
 from regard.recipes.tokenizers import portions, strings
 from regard.recipes.tokenizers.pieces import SPECIAL_TOKENS
-from regard.recipes.tokenizers.ragged import head_and_tail, windows
+from regard.recipes.tokenizers.ragged import head_and_tail, sequence_lengths, windows
 from regard.recipes.tokenizers.strings import in_chunks
 from regard.recipes.tokenizers.wordpiece import WordPieceTokenizer
 
@@ -135,6 +136,20 @@ def test_what_is_long_is_known_and_what_is_cut_is_as_before():
     encoded = cut.encode_all(pairs)
     assert encoded.is_long.tolist() == [False, True, True]
     assert encoded.token_ids.to_list() == TOKENIZER.encode_all(pairs, LONGEST).to_list()
+
+
+def test_two_separators_between_texts_are_counted():
+    """As in RoBERTa and MPNet; the report draws these lengths, too."""
+    tokenizer = WordPieceTokenizer([*SPECIAL_TOKENS, *WORDS], num_between=2)
+    pairs = [("a b c", "d e f"), ("a b c", "d e f g"), ("a", "")]
+    encoded = TextEncoder(tokenizer, LONGEST).encode_all(pairs)
+    assert encoded.is_long.tolist() == [False, True, False]
+    assert sequence_lengths(encoded.token_ids).numpy().tolist() == [10, 10, 5]
+    for each, lengths in ((tokenizer, [10, 11, 5]), (TOKENIZER, [9, 10, 4])):
+        assert count_tokens(each, pairs).tolist() == lengths
+        whole = each.encode_all(pairs, 64)
+        assert sequence_lengths(whole).numpy().tolist() == lengths
+        assert count_tokens(each, ["a b", ""]).tolist() == [4, 2]
 
 
 def test_chunks_of_many_texts_are_joined(monkeypatch):

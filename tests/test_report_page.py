@@ -16,12 +16,13 @@ from test_attention_page import text as attention_of_a_text
 import browser
 from regard.recipes.attention.attention import Attention
 from regard.recipes.log import heard, hushed
+from regard.recipes.report.calibration import calibration
 from regard.recipes.report.charts import histogram, lines
 from regard.recipes.report.classifier import Examined, Parts, write_classifier_page
-from regard.recipes.report.data import lengths
+from regard.recipes.report.data import data, lengths
 from regard.recipes.report.going_on import evaluation, example_of, go_on, words
 from regard.recipes.report.markup import name
-from regard.recipes.report.samples import Sample, verdict
+from regard.recipes.report.samples import Sample, mistakes, verdict
 from regard.recipes.report.training import curves
 from regard.recipes.runs.evaluation import classification_metrics
 from regard.recipes.tasks import TASKS
@@ -188,6 +189,47 @@ def test_what_cannot_be_drawn_is_said_and_stops_nothing(tmp_path, caplog):
     assert page.text.count("This could not be drawn.") == 1
     assert "How to go on" in page.text and SAID in page.text
     assert "A part of the report could not be drawn: no lengths" in caplog.messages
+
+
+def test_mistakes_that_cannot_be_drawn_are_mistakes():
+    assert Read(mistakes([], 0, 7, [])).text == (
+        "All 7 examples of the validation data are recognized."
+    )
+    lost = Read(mistakes(None, 3, 7, [])).text
+    assert lost == (
+        "3 of 7 examples are taken for another class. This could not be drawn. The log says why."
+    )
+
+
+def test_samples_that_fail_do_not_hide_mistakes(tmp_path, monkeypatch):
+    def fail(*_):
+        raise OSError("a picture is gone")
+
+    monkeypatch.setattr("test_report_page.verdict", fail)
+    page = Read(write(tmp_path, examined()))
+    assert "are recognized" not in page.text
+    assert "examples are taken for another class. This could not be drawn." in page.text
+
+
+def test_columns_of_both_parts(tmp_path):
+    train = {"source": "a.csv", "num_examples": 9, "text_column": "review"}
+    validation = {"source": "b.csv", "num_examples": 2, "text_column": "text"}
+    both = Read(data({"train": train, "validation": validation}, [], False)).text
+    assert "“train” was read from the texts in review ." in both
+    assert "“validation” was read from the texts in text ." in both
+    alike = {"train": train, "validation": validation | {"text_column": "review"}}
+    assert "It was read from the texts in review ." in Read(data(alike, [], False)).text
+
+
+@pytest.mark.parametrize(
+    ("right", "said"),
+    [(0.8, "as sure as it is right"), (0.7, "too sure"), (0.9, "not sure enough")],
+)
+def test_what_calibration_is_called(right, said):
+    probabilities = np.tile([0.8, 0.2], (10, 1))
+    labels = (np.arange(10) >= 10 * right).astype(int)
+    metrics = classification_metrics(labels, probabilities, ["a", "b"])
+    assert f"on the whole it is {said}." in Read(calibration(metrics, labels, probabilities)).text
 
 
 def test_figures_that_are_none(tmp_path):

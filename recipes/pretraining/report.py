@@ -12,7 +12,7 @@ from ..attention.tokens import of_encoder
 from ..report.data import data, lengths, some_rows
 from ..report.going_on import example_of, go_on, run_at, words
 from ..report.markup import name, paragraph, text
-from ..report.page import Section, made, write_page
+from ..report.page import LOST, Section, made, write_page
 from ..report.samples import Sample, attention_pages, listed
 from ..report.training import curves, result, settings
 from ..runs.report import write_learning_curves
@@ -46,13 +46,13 @@ def write_pretraining_report(
         held_out: Token ids of the stretches to validate on.
     """
     write_learning_curves(directory, history, run.metrics)
-    samples = made(partial(_samples, run, held_out), [])
-    questions = [each.question for each in samples[:LOOKED_INTO]]
+    samples = made(partial(_samples, run, held_out), None)
+    questions = [each.question for each in (samples or ())[:LOOKED_INTO]]
     pages = attention_pages(directory, run, questions, run.attention)
 
     def of_data() -> str:
         parts = {"train and validation": run.metadata["data"]}
-        return data(parts, current.said, False) + made(partial(_lengths, run, texts), "")
+        return data(parts, current.said, False) + made(partial(_lengths, run, texts), LOST)
 
     sections = [
         Section("Result", partial(_result, run.metrics, held_out.nrows())),
@@ -75,7 +75,7 @@ def _result(metrics: dict[str, Any], num_stretches: int) -> str:
     return result(shown, ["All figures are of hidden words in stretches of text held out."])
 
 
-def _filled(samples: list[Sample], pages: list[str | None]) -> str:
+def _filled(samples: list[Sample] | None, pages: list[str | None]) -> str:
     intro = (
         "Held-out texts with whole words hidden. What was hidden is marked, and below it is what "
         "the model thinks, the most probable first."

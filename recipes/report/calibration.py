@@ -17,10 +17,10 @@ def calibration(metrics: dict[str, Any], labels: np.ndarray, probabilities: np.n
     bins = calibration_bins(labels, probabilities)
     error = metrics["expected_calibration_error"]
     confidence = float(np.max(probabilities, axis=1).mean())
-    tends = "too sure" if confidence > metrics["accuracy"] else "not sure enough"
     sentence = (
         f"Its probability for the class that it chooses is {confidence:.1%} on average, and it is "
-        f"right in {metrics['accuracy']:.1%}: on the whole it is {tends}. The expected "
+        f"right in {metrics['accuracy']:.1%}: on the whole it is "
+        f"{_tendency(confidence, metrics['accuracy'])}. The expected "
         f"calibration error is <strong>{error:.3f}</strong>; 0 would be perfect."
     )
     note = (
@@ -29,6 +29,14 @@ def calibration(metrics: dict[str, Any], labels: np.ndarray, probabilities: np.n
     )
     diagram = figure("How often it is right, by how sure it is", _diagram(bins, error), note)
     return paragraph(sentence) + diagram + folded("As a table", _table(bins))
+
+
+def _tendency(confidence: float, accuracy: float) -> str:
+    """Returns in words how the two differ, as they are written: to a tenth of a percent."""
+    gap = round(confidence, 3) - round(accuracy, 3)
+    if gap == 0:
+        return "as sure as it is right"
+    return "too sure" if gap > 0 else "not sure enough"
 
 
 def _diagram(bins: CalibrationBins, error: float) -> str:

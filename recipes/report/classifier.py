@@ -14,7 +14,7 @@ from ..runs.session import Session
 from .calibration import calibration
 from .classes import classes, confusion, pointed
 from .data import data
-from .page import Section, made, write_page
+from .page import LOST, Section, made, write_page
 from .samples import MISTAKES_SHOWN, Sample, attention_pages, confident_mistakes, mistakes
 from .training import curves, result, settings
 
@@ -66,15 +66,15 @@ def write_classifier_page(
     """Writes `index.html`, and beside it what the model looks at where it is surely wrong."""
     run, history, labels, probabilities, measured = examined
     worst = confident_mistakes(labels, probabilities, MISTAKES_SHOWN)
-    samples = made(partial(parts.samples, worst), [])
-    questions = [each.question for each in samples]
+    samples = made(partial(parts.samples, worst), None)
+    questions = [each.question for each in samples or ()]
     pages = attention_pages(directory, measured, questions, measured.attention)
     wrong = int(np.sum(probabilities.argmax(axis=1) != labels))
     metrics, read = run.metrics, measured.metadata["data"]
     learned = read["train"].get("class_counts", {})
 
     def of_data() -> str:
-        return data(read, current.said, parts.is_held_out) + made(parts.lengths, "")
+        return data(read, current.said, parts.is_held_out) + made(parts.lengths, LOST)
 
     sections = [
         Section("Result", partial(_result, metrics, measured is not run)),

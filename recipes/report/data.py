@@ -32,14 +32,13 @@ def data(parts: Mapping[str, Mapping[str, Any]], said: Sequence[str], is_held_ou
     head = ["Part", "Source", "Examples", "Bad rows left out"]
     whole = table("Where the examples are from", head, rows, ["", "", "number", "number"])
     note = "The validation data was held out of the training data: equal examples are on one side."
-    lines = [_columns(part) for part in parts.values()]
     heard = (
         paragraph("What the log said of the data, and of how it was read:")
         + items(f"<span>{text(line)}</span>" for line in dict.fromkeys(said))
         if said
         else paragraph("The log said nothing of the data: nothing was skipped, cut or guessed.")
     )
-    return whole + (paragraph(note) if is_held_out else "") + paragraph(lines[0]) + heard
+    return whole + (paragraph(note) if is_held_out else "") + paragraph(_columns(parts)) + heard
 
 
 def _source(part: Mapping[str, Any]) -> str:
@@ -48,8 +47,17 @@ def _source(part: Mapping[str, Any]) -> str:
     return ", ".join(map(name, sources[:3])) + more
 
 
-def _columns(part: Mapping[str, Any]) -> str:
-    """Says in which columns everything was."""
+def _columns(parts: Mapping[str, Mapping[str, Any]]) -> str:
+    """Says in which columns everything was, of each part where they differ."""
+    columns = {use: _columns_of(part) for use, part in parts.items()}
+    if len(set(columns.values())) == 1:
+        return f"It was read from {next(iter(columns.values()))}." if any(columns.values()) else ""
+    return " ".join(
+        f"The part “{text(use)}” was read from {each}." for use, each in columns.items() if each
+    )
+
+
+def _columns_of(part: Mapping[str, Any]) -> str:
     named = [
         f"the {what} in {' + '.join(f'<code>{name(each)}</code>' for each in names_of(part[key]))}"
         for key, what in ROLES.items()
@@ -59,7 +67,7 @@ def _columns(part: Mapping[str, Any]) -> str:
         named = [
             f"columns {' and '.join(f'<code>{name(each)}</code>' for each in part['columns'])}"
         ]
-    return f"It was read from {', '.join(named)}." if named else ""
+    return ", ".join(named)
 
 
 def some_rows(count: int) -> np.ndarray:

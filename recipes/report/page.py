@@ -19,6 +19,8 @@ from .markup import text
 
 WEB = Path(__file__).parent / "web"
 
+LOST = '<p class="warning">This could not be drawn. The log says why.</p>'
+
 logger = logging.getLogger("regard")
 
 
@@ -73,8 +75,7 @@ def write_page(
 
 
 def _section(section: Section) -> str:
-    lost = '<p class="warning">This could not be drawn. The log says why.</p>'
-    content = made(section.make, lost)
+    content = made(section.make, LOST)
     head = f'<h2 id="{section.id}-title">{section.title}</h2>'
     labelled = f'id="{section.id}" aria-labelledby="{section.id}-title"'
     return f'<section class="card" {labelled}>{head}{content}</section>\n'

@@ -1,6 +1,6 @@
 """Shows what a model answers to some examples, each with its attention on a page of its own."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -13,7 +13,7 @@ from ..log import hushed
 from ..runs.description import data_name
 from ..tasks import TASKS
 from .markup import name, paragraph
-from .page import made
+from .page import LOST, made
 
 LOOKED_INTO = 6  # examples whose attention has a page
 LARGEST_PAGE = 400_000  # bytes of each, about
@@ -50,16 +50,20 @@ def verdict(label: int, probabilities: np.ndarray, class_names: Sequence[str]) -
     )
 
 
-def mistakes(samples: Sequence[Sample], wrong: int, total: int, pages: Sequence[str | None]) -> str:
+def mistakes(
+    samples: Sequence[Sample] | None, wrong: int, total: int, pages: Sequence[str | None]
+) -> str:
     """Returns the mistakes that a classifier is surest of, each with a link to its attention.
 
     Args:
-        samples: The mistakes, the surest first.
+        samples: The mistakes, the surest first; None if they could not be drawn.
         wrong, total: The number of all mistakes, and of all examples.
         pages: What `attention_pages` gives.
     """
-    if not samples:
+    if not wrong:
         return paragraph(f"All {total:,} examples of the validation data are recognized.")
+    if samples is None:
+        return paragraph(f"{wrong:,} of {total:,} examples are taken for another class.") + LOST
     some = f"the {len(samples):,} it is surest of" if len(samples) < wrong else "all of them"
     intro = paragraph(
         f"{wrong:,} of {total:,} examples are taken for another class; here are {some}. They may "
@@ -68,10 +72,12 @@ def mistakes(samples: Sequence[Sample], wrong: int, total: int, pages: Sequence[
     return intro + listed(samples, pages)
 
 
-def listed(samples: Iterable[Sample], pages: Sequence[str | None]) -> str:
-    """Returns samples, each with a link to its page, if it has one."""
+def listed(samples: Sequence[Sample] | None, pages: Sequence[str | None]) -> str:
+    """Returns samples, each with a link to its page, if it has one; says if they were not drawn."""
+    if samples is None:
+        return LOST
     links = [f'<a class="look" href="{page}">Attention</a>' if page else "" for page in pages]
-    links += [""] * (len(list(samples)) - len(links))
+    links += [""] * (len(samples) - len(links))
     cards = (f"<li>{each.content}{link}</li>" for each, link in zip(samples, links, strict=True))
     return f'<ol class="samples">{"".join(cards)}</ol>'
 

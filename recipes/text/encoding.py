@@ -81,13 +81,13 @@ class TextEncoder:
     def encode(self, texts: tf.Tensor, pairs: tf.Tensor | None = None) -> Encoded:
         """Encodes texts (N,), in a graph as well; where there are pairs, with the second texts."""
         whole = self.tokenizer.tokenize(texts)
-        numbers, room = tf.range(whole.nrows()), self.max_sequence_length - 2
+        numbers, special = tf.range(whole.nrows()), self.tokenizer.frame.num_special
         if pairs is not None:
             second = self.tokenizer.tokenize(pairs)
             token_ids = self.tokenizer.enclose_pairs(whole, second, self.max_sequence_length)
-            lengths = whole.row_lengths() + second.row_lengths()
-            return Encoded(token_ids, numbers, lengths > room - 1)
-        rows = whole
+            lengths = whole.row_lengths() + second.row_lengths() + special(2)
+            return Encoded(token_ids, numbers, lengths > self.max_sequence_length)
+        rows, room = whole, self.max_sequence_length - special(1)
         if self.long_texts == "head-tail":
             rows = head_and_tail(whole, room)
         elif self.long_texts == "windows":

@@ -40,8 +40,8 @@ def write_text_report(
         ]
 
     def measured_lengths() -> str:
-        rows = some_rows(len(train))
-        tokens = _tokens(measured.tokenizer, [train.examples()[row] for row in rows])
+        rows, texts = some_rows(len(train)), train.examples()
+        tokens = count_tokens(measured.tokenizer, [texts[row] for row in rows])
         title = "Lengths of the texts to learn from"
         return lengths(title, tokens, len(train), run.max_sequence_length)
 
@@ -55,12 +55,12 @@ def _shown(example: str | tuple[str, str]) -> str:
     return "".join(f"<p>{name(each)}</p>" for each in texts)
 
 
-def _tokens(tokenizer, examples: list) -> np.ndarray:
+def count_tokens(tokenizer, examples: list) -> np.ndarray:
     """Returns the number of tokens of each text or pair of texts, special ones included."""
     counts = []
     for columns in in_chunks(examples):
         own = sum(tokenizer.tokenize(column).row_lengths().numpy() for column in columns)
-        counts.append(own + 1 + len(columns))
+        counts.append(own + tokenizer.frame.num_special(len(columns)))
     return np.concatenate(counts)
 
 

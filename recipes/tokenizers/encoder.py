@@ -26,6 +26,10 @@ class Frame:
     num_between: int = 1
     second_segment: int = 1
 
+    def num_special(self, num_texts: int) -> int:
+        """Returns the number of these tokens around a text, or around two."""
+        return 2 if num_texts == 1 else 2 + self.num_between
+
 
 class EncoderTokenizer:
     """Encloses, pads and cuts token ids as an encoder reads them.
@@ -80,7 +84,7 @@ class EncoderTokenizer:
 
     def enclose(self, token_ids: tf.RaggedTensor, max_sequence_length: int) -> tf.RaggedTensor:
         """Puts [CLS] and [SEP] around token ids (B, None), at most `max_sequence_length` in all."""
-        token_ids = token_ids[:, : max_sequence_length - 2]
+        token_ids = token_ids[:, : max_sequence_length - self.frame.num_special(1)]
         edge = tf.ones([token_ids.nrows(), 1], tf.int32)
         return tf.concat([self.start_id * edge, token_ids, self.end_id * edge], axis=1)
 
@@ -88,8 +92,7 @@ class EncoderTokenizer:
         self, first: tf.RaggedTensor, second: tf.RaggedTensor, max_sequence_length: int
     ) -> tf.RaggedTensor:
         """Encloses token ids of pairs, each (B, None), as `encode_pairs` does."""
-        before_second = self.frame.num_between - 1
-        room = max_sequence_length - 3 - before_second  # of [CLS] and all [SEP]
+        room = max_sequence_length - self.frame.num_special(2)
         lengths = tf.stack([first.row_lengths(), second.row_lengths()])  # (2, B)
         shorter = tf.minimum(tf.reduce_min(lengths, axis=0), room // 2)
         # Of two as long as each other, the second counts as the longer, as in Hugging Face.
@@ -98,7 +101,7 @@ class EncoderTokenizer:
         second = cut_rows(second, tf.where(first_is_longer, shorter, room - shorter))
         edge = tf.ones([first.nrows(), 1], tf.int32)
         first = tf.concat([self.start_id * edge, first, self.end_id * edge], axis=1)
-        before = self.end_id * tf.ones([second.nrows(), before_second], tf.int32)
+        before = tf.fill([second.nrows(), self.frame.num_between - 1], self.end_id)
         return tf.stack([first, tf.concat([before, second, self.end_id * edge], axis=1)], axis=1)
 
     def readable(self, token_ids: Iterable[int]) -> list[str]:

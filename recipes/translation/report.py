@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,7 +13,7 @@ from sacrebleu.metrics import CHRF
 from ..report.data import data, lengths, some_rows
 from ..report.going_on import evaluation, example_of, go_on, run_at, words
 from ..report.markup import name, text
-from ..report.page import Section, made, write_page
+from ..report.page import LOST, Section, made, write_page
 from ..report.samples import Sample, attention_pages, listed
 from ..report.training import curves, result, settings
 from ..runs.drawing import INK, fonts_for, new_figure, save_figure, set_style, with_codes
@@ -90,14 +91,15 @@ def write_translation_report(directory: Path, current: Session, examined: Examin
     first = validation.sources[0]
     picture = run.align(first, run.predict([first])[0].translation)
     write_alignment(directory / "alignment.png", picture)
-    worst, best = made(partial(_samples, examined), ([], []))
-    asked = [each.question for each in (*worst[:LOOKED_INTO], *best[:LOOKED_INTO])]
+    worst, best = made(partial(_samples, examined), (None, None))
+    looked_into = [(some or [])[:LOOKED_INTO] for some in (worst, best)]
+    asked = [each.question for each in chain(*looked_into)]
     pages = attention_pages(directory, run, asked, partial(run.attention, n_best=1))
-    links = pages[: len(worst[:LOOKED_INTO])], pages[len(worst[:LOOKED_INTO]) :]
+    links = pages[: len(looked_into[0])], pages[len(looked_into[0]) :]
 
     def of_data() -> str:
         whole = data(run.metadata["data"], current.said, validation.is_held_out)
-        return whole + made(partial(_lengths, run, train), "")
+        return whole + made(partial(_lengths, run, train), LOST)
 
     sections = [
         Section("Result", partial(_result, run.metrics)),
