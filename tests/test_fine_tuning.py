@@ -15,10 +15,9 @@ INPUTS = {
 TARGETS = np.eye(3)[[0, 2]]
 
 
-def make_model(dtype=None):
-    return TextClassifier(
-        11, 3, 8, num_layers=3, num_heads=2, intermediate_dim=12, dropout=0.0, dtype=dtype
-    )
+def make_model(dtype=None, **options):
+    sizes = {"num_layers": 3, "num_heads": 2, "intermediate_dim": 12, "dropout": 0.0}
+    return TextClassifier(11, 3, 8, **{**sizes, **options}, dtype=dtype)
 
 
 def train(model):
@@ -52,6 +51,22 @@ def test_freezing_nothing():
 def test_more_layers_than_there_are():
     with pytest.raises(UserError, match=r"has 3 layers.*4"):
         freeze(make_model(), 4)
+
+
+def test_layers_that_share_their_weights_are_frozen_together():
+    """Else the lowest one would take all others with it."""
+    variation = {"encoder": {"num_groups": 2, "group_size": 2}}
+    model = make_model(num_layers=4, family="albert", variation=variation)
+    for count in (1, 3):
+        message = rf"Pass --freeze 0 or 2 or 4, or --lora\. Received: {count}"
+        with pytest.raises(UserError, match=message):
+            freeze(model, count)
+    with pytest.raises(UserError, match=r"has 4 layers.*5"):
+        freeze(model, 5)
+    assert all(block.trainable for block in model.encoder.blocks)
+    freeze(model, 2)
+    changed = {path.split("/")[1] for path in train(model) if path.startswith("encoder/")}
+    assert changed == {"block_2", "block_3"}
 
 
 def test_lora_trains_its_matrices_pooler_and_head():

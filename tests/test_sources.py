@@ -82,6 +82,14 @@ def test_folders_with_splits(folder, caplog, names):
     assert read_labelled_texts(data, "validation").texts == [validation]
 
 
+def test_files_of_no_split_are_not_of_another(folder, caplog):
+    caplog.set_level(logging.INFO, logger="regard")
+    data = folder(["train.csv", "test.csv", "notes.csv", "more.csv"])
+    assert read_labelled_texts(data).texts == ["train.csv"]
+    said = "(split train); of other splits, passed over: 1; of no split, passed over: 2"
+    assert said in caplog.text
+
+
 def test_a_split_that_is_not_there(folder):
     data = folder(["test.csv"])
     with pytest.raises(UserError, match=r"data has no split 'train', but test\. Name a file"):

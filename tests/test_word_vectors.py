@@ -8,7 +8,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from regard.recipes.data.vector_files import WIDEST, find_vectors
+from regard.recipes.data.vector_files import WIDEST, find_vectors, open_vectors
 from regard.recipes.data.word_vectors import read_vectors
 from regard.recipes.errors import UserError
 from regard.recipes.tokenizers.whole_words import Words, word_of
@@ -83,6 +83,17 @@ def test_a_zip_of_one_and_of_several(tmp_path):
     assert read(path / "all/glove.2d.txt").vectors["the"].tolist() == [1, 2]
     with pytest.raises(UserError, match=r"has no glove.4d.txt. .*: readme.md, glove.3d.txt, all/"):
         find_vectors(f"{path}/glove.4d.txt")
+
+
+def test_errors_of_who_reads_a_member_are_his(tmp_path):
+    path = tmp_path / "glove.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("glove.3d.txt", BODY)
+    file = find_vectors(str(path))
+    for error in (KeyError("mine"), RuntimeError("mine"), NotImplementedError("mine")):
+        with pytest.raises(type(error), match="mine"), open_vectors(file) as stream:
+            assert stream.read(3) == BODY[:3]
+            raise error
 
 
 def test_what_is_written_like_the_token_goes_before_and_then_the_first(tmp_path):

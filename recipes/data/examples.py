@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import replace
 from functools import wraps
+from itertools import chain
 from typing import Any, ClassVar, Self
 
 from ..errors import UserError
@@ -58,11 +59,15 @@ class Examples:
         taken = {name: [each[row] for row in rows] for name, each in columns.items() if each}
         return replace(self, **taken)
 
-    def joined(self, other: Self) -> Self:
-        """Returns the examples of both, as if all were from where these are from."""
+    def joined(self, *others: Self) -> Self:
+        """Returns the examples of all, as if they were from where these are from."""
         columns = {name: getattr(self, name) for name in self.COLUMNS}
-        both = {name: [*each, *getattr(other, name)] for name, each in columns.items() if each}
-        return replace(self, **both)
+        whole = {
+            name: [*each, *chain.from_iterable(getattr(other, name) for other in others)]
+            for name, each in columns.items()
+            if each
+        }
+        return replace(self, **whole)
 
     def describe(self) -> dict[str, Any]:
         """Returns the entries of `run.json` on the examples."""

@@ -133,9 +133,11 @@ def _in_folder(folder: Path, splits: Sequence[str], also: tuple[str, ...]) -> li
         taken = groups[chosen]
     else:
         taken = found
-    left = len(found) - len(taken)
+    passed_over = [split_of[path] for path in found if chosen and split_of[path] != chosen]
+    num_unnamed = passed_over.count(None)
     what = f"split {chosen}" if chosen else _kinds(found)
-    others = f"; of other splits, passed over: {left}" if left else ""
+    counts = {"other splits": len(passed_over) - num_unnamed, "no split": num_unnamed}
+    others = "".join(f"; of {kind}, passed over: {n}" for kind, n in counts.items() if n)
     if rest := _kinds(path for path in files if path not in split_of and _is_seen(path)):
         others += f"; no tables, passed over: {rest}"
     logger.info("%s: files read: %d (%s)%s", folder, len(taken), what, others)

@@ -15,7 +15,8 @@ from .files import HEAD, check_file, open_binary
 
 FASTTEXT_MODEL = (793712314).to_bytes(4, "little")  # fastText, fasttext.cc
 WIDEST = 2**13  # numbers of a word
-_DAMAGED = (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError)
+_DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError)
+_CLOSED = (NotImplementedError, RuntimeError)  # compressed in an unknown way, or encrypted
 
 
 class VectorFile(NamedTuple):
@@ -92,11 +93,8 @@ def _open(path: str, member: str | None) -> Iterator[BinaryIO]:
             yield stream
         return
     try:
-        with zipfile.ZipFile(path) as archive, archive.open(member) as stream:
+        with zipfile.ZipFile(path) as archive, _open_member(archive, path, member) as stream:
             yield stream
-    except KeyError:
-        names = ", ".join(_members(path)) or "none"
-        raise UserError(f"{path} has no {member}. The files in it: {names}") from None
     except _DAMAGED as error:
         raise UserError(
             f"{path}: {member} cannot be read ({error}). Download it again, or unpack it."
@@ -105,12 +103,22 @@ def _open(path: str, member: str | None) -> Iterator[BinaryIO]:
         raise UserError(f"{path} cannot be read: {error.strerror}.") from error
 
 
+def _open_member(archive: zipfile.ZipFile, path: str, member: str) -> BinaryIO:
+    try:
+        return archive.open(member)
+    except KeyError:
+        names = ", ".join(_members(path)) or "none"
+        raise UserError(f"{path} has no {member}. The files in it: {names}") from None
+    except _CLOSED as error:
+        raise UserError(f"{path}: {member} cannot be read ({error}). Unpack it.") from error
+
+
 def _members(path: str) -> list[str]:
     """Returns the names of the files in a .zip, but for those that macOS adds."""
     try:
         with zipfile.ZipFile(path) as archive:
             names = [each.filename for each in archive.infolist() if not each.is_dir()]
-    except (*_DAMAGED, OSError) as error:
+    except (*_DAMAGED, *_CLOSED, OSError) as error:
         raise UserError(f"{path} is not a sound .zip ({error}). Download it again.") from error
     return [name for name in names if not name.startswith("__MACOSX/")]
 

@@ -104,8 +104,7 @@ def _read_tables(tables: list[tuple[str, Table]], reading: TextReading) -> Label
     if len(tables) > 1:
         names = ("text_column", "label_column", "pair_column")
         reading = replace(reading, **{name: getattr(data, name) for name in names})
-        for table in tables[1:]:
-            data = data.joined(_read_table(*table, reading))
+        data = data.joined(*(_read_table(*table, reading) for table in tables[1:]))
         data = replace(data, source=f"{data.source} and {len(tables) - 1} more")
     warn_of_labels(data)
     return data

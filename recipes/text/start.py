@@ -1,7 +1,9 @@
 """Makes the model that a training of a text classifier starts from, with its tokenizer."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
+from ...layers import EncoderBlock
 from ...models import TextClassifier
 from ..errors import UserError
 from ..runs.checkpoints import open_checkpoint
@@ -98,20 +100,31 @@ def from_checkpoint(train: LabelledTexts, settings: TextSettings) -> Start:
 
 
 def freeze(model: TextClassifier, num_layers: int) -> None:
-    """Keeps the embedding and the `num_layers` lowest blocks as they are; with 0, nothing.
+    """Keeps the embedding and the `num_layers` lowest layers as they are; with 0, nothing.
 
     Raises:
-        UserError: If the model has fewer blocks.
+        UserError: If the model has fewer layers, or higher ones share the weights of these.
     """
-    blocks = model.encoder.blocks
-    if num_layers > len(blocks):
+    steps, size = model.encoder.steps(), model.encoder.group_size
+    total = len(steps) // size
+    if num_layers > total:
         raise UserError(
-            f"The model has {len(blocks)} layers, so at most so many can be frozen. "
+            f"The model has {total} layers, so at most so many can be frozen. "
             f"Received: {num_layers}"
         )
+    apart = [n for n in range(total + 1) if not _is_shared(steps[: n * size], steps[n * size :])]
+    if num_layers not in apart:
+        raise UserError(
+            "Layers that share their weights, as ALBERT's do, can only be frozen together. Pass "
+            f"--freeze {' or '.join(map(str, apart))}, or --lora. Received: {num_layers}"
+        )
     model.embedding.trainable = num_layers == 0
-    for block in blocks[:num_layers]:
+    for block in steps[: num_layers * size]:
         block.trainable = False
+
+
+def _is_shared(lower: Sequence[EncoderBlock], higher: Sequence[EncoderBlock]) -> bool:
+    return not {id(block) for block in lower}.isdisjoint(map(id, higher))
 
 
 def add_lora(model: TextClassifier, rank: int) -> None:

@@ -127,8 +127,7 @@ def _read_tables(source: Any, splits: Sequence[str], reading: ParallelReading) -
     if len(tables) > 1:
         source_column, target_column = data.columns
         reading = replace(reading, source_column=source_column, target_column=target_column)
-        for table in tables[1:]:
-            data = data.joined(_read_table(*table, reading))
+        data = data.joined(*(_read_table(*table, reading) for table in tables[1:]))
         data = replace(data, source=f"{data.source} and {len(tables) - 1} more")
     return data
 
