@@ -8,6 +8,11 @@ def check_positive(**values):
             raise ValueError(f"`{name}` must be a positive integer. Received: {name}={value!r}")
 
 
+def check_positive_or_none(**values):
+    """Raises `ValueError` unless every named value is None or an integer of at least 1."""
+    check_positive(**{name: value for name, value in values.items() if value is not None})
+
+
 def check_rate(**values):
     """Raises `ValueError` unless every named value is a probability in [0, 1)."""
     for name, value in values.items():

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from .checks import check_positive, check_rate
+from .checks import check_positive, check_positive_or_none, check_rate
 from .dense import Dense
 from .dropout import Dropout
 from .initializers import clone_initializer
@@ -67,13 +67,11 @@ class TextEmbedding(keras.layers.Layer):
     ):
         super().__init__(**kwargs)
         self.supports_masking = True
-        check_positive(
-            vocabulary_size=vocabulary_size,
-            hidden_dim=hidden_dim,
-            max_sequence_length=max_sequence_length,
-            **({} if num_segments == 0 else {"num_segments": num_segments}),
-            **({} if embedding_dim is None else {"embedding_dim": embedding_dim}),
-        )
+        check_positive(vocabulary_size=vocabulary_size, hidden_dim=hidden_dim)
+        check_positive(max_sequence_length=max_sequence_length)
+        check_positive_or_none(embedding_dim=embedding_dim)
+        if num_segments != 0:
+            check_positive(num_segments=num_segments)
         check_rate(dropout=dropout)
         self.vocabulary_size = vocabulary_size
         self.hidden_dim = hidden_dim

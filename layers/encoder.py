@@ -2,7 +2,7 @@
 
 import keras
 
-from .checks import check_positive
+from .checks import check_positive, check_positive_or_none
 from .encoder_block import EncoderBlock
 from .normalization import LayerNorm
 from .relative_positions import RelativePositionBias
@@ -78,11 +78,8 @@ class Encoder(SequenceLayer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        check_positive(
-            num_layers=num_layers,
-            group_size=group_size,
-            **({} if num_groups is None else {"num_groups": num_groups}),
-        )
+        check_positive(num_layers=num_layers, group_size=group_size)
+        check_positive_or_none(num_groups=num_groups)
         self.num_layers = num_layers
         self.num_groups = num_groups
         self.group_size = group_size

@@ -75,11 +75,8 @@ class EncoderBlock(SequenceLayer):
         super().__init__(**kwargs)
         check_positive(num_heads=num_heads, intermediate_dim=intermediate_dim)
         attention_dropout = dropout if attention_dropout is None else attention_dropout
-        check_rate(
-            dropout=dropout,
-            attention_dropout=attention_dropout,
-            stochastic_depth=stochastic_depth,
-        )
+        check_rate(dropout=dropout, attention_dropout=attention_dropout)
+        check_rate(stochastic_depth=stochastic_depth)
         self.num_heads = num_heads
         self.intermediate_dim = intermediate_dim
         self.dropout = dropout

@@ -74,19 +74,7 @@ class RecurrentTranslator(ConfiguredModel):
         check_rate(dropout=dropout)
         config["pad_id"] = pad_id = vocabulary_size - 1 if pad_id is None else pad_id
         check_ids(vocabulary_size, end_id, pad_id)
-        embedding = keras.layers.Embedding(
-            vocabulary_size,
-            hidden_dim,
-            keras.initializers.RandomNormal(stddev=hidden_dim**-0.5),
-            dtype=dtype,
-            name="embedding",
-        )
-        unit = keras.layers.GRU(
-            units, reset_after=False, return_sequences=True, dtype=dtype, name="gru"
-        )
-        encoder = keras.layers.Bidirectional(unit, dtype=dtype, name="encoder")
-        decoder = RecurrentDecoder(hidden_dim, units, dropout, dtype=dtype, name="decoder")
-        drop = Dropout(dropout, dtype=dtype)
+        embedding, encoder, decoder, drop = _make_layers(config, dtype)
         inputs = translator_inputs()
         mask = inputs["encoder_padding_mask"]
         memory = encoder(drop(embedding(inputs["encoder_token_ids"])), mask=mask)  # (B, S, 2·U)
@@ -161,3 +149,20 @@ class RecurrentTranslator(ConfiguredModel):
         memory = self.encode(inputs["encoder_token_ids"], mask)
         x = self.embedding(inputs["decoder_token_ids"])
         return self.decoder.attention_weights(x, memory, mask)[:, None, None]
+
+
+def _make_layers(config, dtype):
+    embedding = keras.layers.Embedding(
+        config["vocabulary_size"],
+        config["hidden_dim"],
+        keras.initializers.RandomNormal(stddev=config["hidden_dim"] ** -0.5),
+        dtype=dtype,
+        name="embedding",
+    )
+    units, dropout = config["units"], config["dropout"]
+    unit = keras.layers.GRU(
+        units, reset_after=False, return_sequences=True, dtype=dtype, name="gru"
+    )
+    encoder = keras.layers.Bidirectional(unit, dtype=dtype, name="encoder")
+    decoder = RecurrentDecoder(config["hidden_dim"], units, dropout, dtype=dtype, name="decoder")
+    return embedding, encoder, decoder, Dropout(dropout, dtype=dtype)

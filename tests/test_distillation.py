@@ -20,7 +20,7 @@ from regard.recipes.text.plans import compile_student
 from regard.recipes.text.settings import TextSettings
 from regard.recipes.tokenizers.pieces import SPECIAL_TOKENS
 from regard.recipes.tokenizers.wordpiece import WordPieceTokenizer
-from regard.recipes.training.fit import fit
+from regard.recipes.training.fit import Steps, fit
 from regard.recipes.training.optimizers import bert_optimizer
 
 PIECES = [*SPECIAL_TOKENS, *(f"p{index}" for index in range(5, 50))]
@@ -247,7 +247,7 @@ def test_a_student_learns_and_keeps_the_mean_of_its_weights(monkeypatch):
     targets = tf.one_hot(tf.zeros(len(inputs["token_ids"]), tf.int32), 2)
     labelled = tf.data.Dataset.from_tensors((inputs, targets))
     held_out = with_no_evidence(learner, lambda shard: labelled)
-    history, kept = fit(learner, batches, held_out, plan.num_batches, epochs=2, best=None)
+    history, kept = fit(learner, batches, held_out, Steps(plan.num_batches, 2), best=None)
     assert kept == 2
     assert history[1]["loss"] < history[0]["loss"]
     assert {"val_accuracy", "val_macro_f1", "val_loss"} <= set(history[0])

@@ -9,7 +9,7 @@ import regard
 import small_runs
 from regard.models import TEXT_PRESETS, MaskedLanguageModel
 from regard.recipes.errors import UserError
-from regard.recipes.pretraining.recipe import start as start_pretraining
+from regard.recipes.pretraining.start import start as start_pretraining
 from regard.recipes.runs.provenance import file_fingerprint
 from regard.recipes.text.data import LabelledTexts
 from regard.recipes.text.start import start

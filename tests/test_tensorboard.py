@@ -11,7 +11,7 @@ from commands import mistake
 from regard.recipes import settings
 from regard.recipes.errors import UserError
 from regard.recipes.settings import Settings
-from regard.recipes.training.fit import fit
+from regard.recipes.training.fit import Steps, fit
 from regard.recipes.training.tensorboard import tensorboard_logs
 
 
@@ -30,7 +30,9 @@ def test_figures_of_each_epoch_are_written(tmp_path):
     model.compile("sgd", "mse")
     data = tf.data.Dataset.from_tensors((np.eye(2), np.ones((2, 1))))
     logs = tensorboard_logs(Settings(tensorboard=tmp_path))
-    history, _ = fit(model, lambda *_: data.repeat(), lambda _: data, 2, 3, None, callbacks=logs)
+    history, _ = fit(
+        model, lambda *_: data.repeat(), lambda _: data, Steps(2, 3), None, callbacks=logs
+    )
     for name, column in (("train", "loss"), ("validation", "val_loss")):
         (file,) = (tmp_path / name).iterdir()
         events = tf.compat.v1.train.summary_iterator(str(file))

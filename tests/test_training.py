@@ -11,6 +11,7 @@ from regard.recipes.errors import UserError
 from regard.recipes.settings import Settings
 from regard.recipes.training.fit import (
     BestEpoch,
+    Steps,
     _warn_of_rise,
     best_epoch_of,
     check_converged,
@@ -133,7 +134,7 @@ def test_the_first_loss_is_that_of_the_first_batch(caplog):
     x, y = np.eye(2, dtype="float32")[[0, 1] * 4], np.eye(2, dtype="float32")[[1, 0, 0, 1] * 2]
     data = tf.data.Dataset.from_tensor_slices((x, y)).batch(2)
     expected = model.evaluate(data.take(1), verbose=0)[0]
-    fit(model, lambda step, shard: data.repeat(), lambda shard: data, 4, 2, None)
+    fit(model, lambda step, shard: data.repeat(), lambda shard: data, Steps(4, 2), None)
     assert f"from {max(expected, np.log(2)):.3f} to " in caplog.text
 
 

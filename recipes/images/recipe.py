@@ -10,6 +10,7 @@ References:
     Touvron et al., "DeiT", https://arxiv.org/abs/2012.12877 (how to train one on little data)
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -17,14 +18,12 @@ from typing import Any
 
 import numpy as np
 
-from ...models import VisionTransformer
 from ..declarations import divided, takes
 from ..devices.strategy import check_batch
-from ..errors import UserError
 from ..report.classifier import Examined
 from ..runs.directories import default_output
 from ..runs.evaluation import encode_labels
-from ..runs.session import session
+from ..runs.session import Session, session
 from ..training.fit import best_epoch_of, fit, merged_float32, whole_steps
 from ..training.losses import smooth
 from ..training.tensorboard import tensorboard_logs
@@ -33,10 +32,10 @@ from .batches import ordered_batches, training_batches
 from .checks import read_train_and_validation
 from .data import LabelledImages
 from .looking import look_at
-from .preprocessing import ImagePreprocessing
 from .report import write_image_report
-from .run import ImageRun, open_image_checkpoint
+from .run import ImageRun
 from .settings import ImageReading, ImageSettings
+from .start import start
 from .training import announce, compile_image_classifier
 
 
@@ -83,63 +82,47 @@ def fit_images(
     with session("images", output, settings, overwrite, asked) as current:
         train, validation = read_train_and_validation(train, validation, settings.seed, **reading)
         settings = settings.for_images(*look_at(train, settings.seed))
-        data = {"train": train.describe(), "validation": validation.describe()}
-        with current.training(settings, data, one_shape=True) as (settings, resume):
-            model, preprocessing, class_names = start(train, settings)
-            labels, validation_labels = (
-                encode_labels(images.labels, class_names, images.source)
-                for images in (train, validation)
-            )
-            height, width = preprocessing.height, preprocessing.width
-            check_batch(batch_size := settings.batch_size, "--batch-size")
-            steps = whole_steps(len(train) // batch_size, settings.epochs, settings.accumulate)
-            counts = len(train), len(validation), len(class_names)
-            announce(settings, counts, (width, height), *steps)
-            compile_image_classifier(model, settings, *steps)
-            one_hot = np.eye(len(class_names), dtype="float32")
-            targets = np.asarray(smooth(one_hot[labels], settings.label_smoothing))
-            changes = settings.augmentation, settings.mirror
-            augmentation = Augmentation(*changes, height, width, settings.seed)
-            history, kept = fit(
-                model,
-                partial(training_batches, train, targets, preprocessing, augmentation, batch_size),
-                partial(ordered_batches, validation, preprocessing, one_hot[validation_labels]),
-                *steps,
-                best := best_epoch_of(settings, len(validation)),
-                resume,
-                tensorboard_logs(settings),
-            )
-        settings = replace(settings, image_size=(height, width))
-        metadata = current.metadata(settings, class_names=class_names)
-        run = ImageRun(merged_float32(model), preprocessing, metadata)
-        which = "last_epoch" if best is None else "best_epoch"
-        probabilities = run.report(validation, validation_labels, {which: kept})
-        examined = Examined(run, history, validation_labels, probabilities, run)
-        seen = (current, examined, validation)
+        run, history, kept = learn(current, train, validation, settings)
+        labels = encode_labels(validation.labels, run.class_names, validation.source)
+        probabilities = run.report(validation, labels, kept)
+        seen = (current, Examined(run, history, labels, probabilities, run), validation)
         current.write(run, history, lambda directory: write_image_report(directory, *seen))
     return run
 
 
-def start(
-    train: LabelledImages, settings: ImageSettings
-) -> tuple[VisionTransformer, ImagePreprocessing, list[str]]:
-    """Makes a model of random weights, or takes that of a checkpoint; with its preprocessing.
+def learn(
+    current: Session, train: LabelledImages, validation: LabelledImages, settings: ImageSettings
+) -> tuple[ImageRun, list[dict[str, float]], dict[str, int]]:
+    """Trains a classifier; returns the run, figures of each epoch, and the epoch that was kept."""
+    data = {"train": train.describe(), "validation": validation.describe()}
+    with current.training(settings, data, one_shape=True) as (settings, resume):
+        model, preprocessing, class_names = start(train, settings)
+        targets, validation_targets = (
+            one_hot(images, class_names) for images in (train, validation)
+        )
+        targets = np.asarray(smooth(targets, settings.label_smoothing))
+        size = preprocessing.height, preprocessing.width
+        check_batch(batch_size := settings.batch_size, "--batch-size")
+        steps = whole_steps(len(train) // batch_size, settings.epochs, settings.accumulate)
+        counts = len(train), len(validation), len(class_names)
+        announce(settings, counts, size[::-1], *steps)
+        compile_image_classifier(model, settings, *steps)
+        augmentation = Augmentation(settings.augmentation, settings.mirror, *size, settings.seed)
+        history, kept = fit(
+            model,
+            partial(training_batches, train, targets, preprocessing, augmentation, batch_size),
+            partial(ordered_batches, validation, preprocessing, validation_targets),
+            steps,
+            best := best_epoch_of(settings, len(validation)),
+            resume,
+            tensorboard_logs(settings),
+        )
+    metadata = current.metadata(replace(settings, image_size=size), class_names=class_names)
+    run = ImageRun(merged_float32(model), preprocessing, metadata)
+    return run, history, {"last_epoch" if best is None else "best_epoch": kept}
 
-    Both are for the size of images that is asked for. The class names are in the order of the
-    model's logits.
-    """
-    class_names, options = train.class_names(), settings.model_options()
-    try:
-        if settings.checkpoint is None:
-            sizes = {"num_classes": len(class_names), **options}
-            model = VisionTransformer.from_preset(settings.preset, **sizes)
-            height, width, _ = model.config["image_shape"]
-            return model, ImagePreprocessing.for_shape(height, width), class_names
-        checkpoint, preprocessing = open_image_checkpoint(settings.checkpoint)
-        if set(checkpoint.class_names) == set(class_names):
-            class_names = checkpoint.class_names  # in the order of the checkpoint's classifier
-        model = VisionTransformer.from_checkpoint(checkpoint, class_names=class_names, **options)
-    except ValueError as error:
-        raise UserError(str(error)) from error
-    height, width, _ = model.config["image_shape"]
-    return model, preprocessing.resized(height, width), class_names
+
+def one_hot(images: LabelledImages, class_names: Sequence[str]) -> np.ndarray:
+    """Returns a row for each image, 1 at its class: float32, (B, C)."""
+    labels = encode_labels(images.labels, class_names, images.source)
+    return np.eye(len(class_names), dtype="float32")[labels]

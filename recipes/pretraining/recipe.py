@@ -16,17 +16,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ...models import MaskedLanguageModel
+import keras
+import tensorflow as tf
+
 from ..data.sources import name_of
 from ..declarations import divided, takes
 from ..devices.strategy import check_batch
-from ..errors import UserError
-from ..runs.checkpoints import open_checkpoint
 from ..runs.directories import default_output
-from ..runs.session import session
-from ..tokenizers.vocabulary import learn_vocabulary
-from ..tokenizers.wordpiece import WordPieceTokenizer
-from ..training.embeddings import find_first_vectors
+from ..runs.session import Session, session
 from ..training.fit import BestEpoch, fit, merged_float32, whole_steps
 from ..training.losses import compile_masked_lm
 from ..training.optimizers import bert_optimizer
@@ -37,6 +34,7 @@ from .data import Texts, read_texts
 from .report import write_pretraining_report
 from .run import MaskedLMRun
 from .settings import PretrainingSettings, UnlabelledReading
+from .start import start
 
 logger = logging.getLogger("regard")
 
@@ -83,44 +81,58 @@ def pretrain_text(
     asked = {"sources": sources, **options}
     with session("masked_lm", output, settings, overwrite, asked) as current:
         texts = sources if isinstance(sources, Texts) else read_texts(sources, **reading)
-        with current.training(settings, texts.describe()) as (settings, resume):
-            model, tokenizer, settings, vectors = start(texts, settings)
-            learned, held_out = split_stretches(texts, tokenizer, settings)
-            if vectors is not None:
-                vectors.tell(learned.flat_values.numpy(), (tokenizer.start_id, tokenizer.end_id))
-            tokens = (part.flat_values.shape[0] for part in (learned, held_out))
-            message = "%d texts, %d tokens to learn from, %d to validate on."
-            logger.info(message, len(texts), *tokens)
-            plan, validation_plan = (
-                TokenBudget(part.row_lengths().numpy(), settings.batch_tokens, settings.seed)
-                for part in (learned, held_out)
-            )
-            check_batch(max(map(len, plan.in_order())), "--batch-tokens")
-            settings = settings.for_steps(plan.num_batches)
-            steps = whole_steps(plan.num_batches, settings.epochs, settings.accumulate)
-            optimizer = bert_optimizer(
-                settings.learning_rate,
-                math.prod(steps),
-                accumulate=settings.accumulate,
-                precision=settings.precision,
-            )
-            compile_masked_lm(model, optimizer, settings.xla)
-            share = settings.masked_share
-            history, best_epoch = fit(
-                model,
-                partial(training_batches, plan, learned, tokenizer, share),
-                partial(validation_batches, validation_plan, held_out, tokenizer, share),
-                *steps,
-                BestEpoch(settings.longest_wait()),
-                resume,
-                tensorboard_logs(settings),
-            )
-        metadata = current.metadata(settings)
-        metrics = metrics_of(history[best_epoch - 1])
-        run = MaskedLMRun(merged_float32(model), tokenizer, metadata, metrics)
+        run, history, held_out = learn(current, texts, settings)
         seen = (current, run, history, texts, held_out)
         current.write(run, history, lambda directory: write_pretraining_report(directory, *seen))
     return run
+
+
+def learn(
+    current: Session, texts: Texts, settings: PretrainingSettings
+) -> tuple[MaskedLMRun, list[dict[str, float]], tf.RaggedTensor]:
+    """Pre-trains a BERT; returns the run, figures of each epoch, and what it was validated on."""
+    with current.training(settings, texts.describe()) as (settings, resume):
+        model, tokenizer, settings, vectors = start(texts, settings)
+        learned, held_out = split_stretches(texts, tokenizer, settings)
+        if vectors is not None:
+            vectors.tell(learned.flat_values.numpy(), (tokenizer.start_id, tokenizer.end_id))
+        _announce(texts, learned, held_out)
+        plan, validation_plan = (
+            TokenBudget(part.row_lengths().numpy(), settings.batch_tokens, settings.seed)
+            for part in (learned, held_out)
+        )
+        check_batch(max(map(len, plan.in_order())), "--batch-tokens")
+        settings = settings.for_steps(plan.num_batches)
+        steps = whole_steps(plan.num_batches, settings.epochs, settings.accumulate)
+        compile_masked_lm(model, _optimizer(settings, math.prod(steps)), settings.xla)
+        share = settings.masked_share
+        history, best_epoch = fit(
+            model,
+            partial(training_batches, plan, learned, tokenizer, share),
+            partial(validation_batches, validation_plan, held_out, tokenizer, share),
+            steps,
+            BestEpoch(settings.longest_wait()),
+            resume,
+            tensorboard_logs(settings),
+        )
+    metrics = metrics_of(history[best_epoch - 1])
+    run = MaskedLMRun(merged_float32(model), tokenizer, current.metadata(settings), metrics)
+    return run, history, held_out
+
+
+def _announce(texts: Texts, learned: tf.RaggedTensor, held_out: tf.RaggedTensor) -> None:
+    tokens = (part.flat_values.shape[0] for part in (learned, held_out))
+    message = "%d texts, %d tokens to learn from, %d to validate on."
+    logger.info(message, len(texts), *tokens)
+
+
+def _optimizer(settings: PretrainingSettings, total_steps: int) -> keras.optimizers.Optimizer:
+    return bert_optimizer(
+        settings.learning_rate,
+        total_steps,
+        accumulate=settings.accumulate,
+        precision=settings.precision,
+    )
 
 
 def metrics_of(kept: dict[str, float]) -> dict[str, float]:
@@ -131,29 +143,3 @@ def metrics_of(kept: dict[str, float]) -> dict[str, float]:
         "accuracy": kept["val_accuracy"],
         "best_epoch": kept["epoch"],
     }
-
-
-def start(texts: Texts, settings: PretrainingSettings):
-    """Makes a model and learns a vocabulary from the texts, or takes those of a checkpoint."""
-    if settings.checkpoint is None:
-        pieces, vectors = learn_vocabulary(texts.texts, settings.vocabulary_size), None
-        if settings.embeddings is not None:
-            options = texts.texts, pieces, settings.vocabulary_size
-            vectors = find_first_vectors(settings.embeddings, *options)
-            pieces = vectors.pieces
-        tokenizer = WordPieceTokenizer(pieces)
-        sizes = {"max_sequence_length": settings.max_sequence_length, **settings.model_options()}
-        vocabulary_size = len(tokenizer.vocabulary)
-        model = MaskedLanguageModel.from_preset(
-            settings.preset, vocabulary_size=vocabulary_size, **sizes
-        )
-        if vectors is not None:
-            vectors = vectors.begun(model, settings.learning_rate)
-        return model, tokenizer, settings, vectors
-    try:
-        checkpoint, tokenizer = open_checkpoint(settings.checkpoint, "masked_lm")
-        model = MaskedLanguageModel.from_checkpoint(checkpoint, **settings.model_options())
-    except ValueError as error:
-        raise UserError(str(error)) from error
-    width, longest = (checkpoint.arguments[n] for n in ("hidden_dim", "max_sequence_length"))
-    return model, tokenizer, settings.for_checkpoint(width, longest), None

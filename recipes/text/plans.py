@@ -113,20 +113,17 @@ def fit_plan(
     that decides.
     """
     check_batch(max(map(len, plan.plan.in_order())), "--batch-tokens")
-    batches_per_epoch, epochs = whole_steps(
-        plan.batches_per_epoch, settings.epochs, settings.accumulate
-    )
-    optimizer = _optimizer(settings, batches_per_epoch, epochs)
+    steps = whole_steps(plan.batches_per_epoch, settings.epochs, settings.accumulate)
+    optimizer = _optimizer(settings, *steps)
     if settings.teacher:
         compile_student(plan.learner, optimizer, settings.xla)
         best, held_out = None, with_no_evidence(plan.learner, held_out)
     else:
         compile_classifier(plan.learner, optimizer, settings.xla)
         best = best_epoch_of(settings, num_held_out)
-    steps = batches_per_epoch, epochs
     callbacks = [Measured(measure)] if measure else []
     callbacks += tensorboard_logs(settings)
-    history, kept = fit(plan.learner, plan.batches, held_out, *steps, best, resume, callbacks)
+    history, kept = fit(plan.learner, plan.batches, held_out, steps, best, resume, callbacks)
     return history, {"last_epoch" if best is None else "best_epoch": kept}
 
 

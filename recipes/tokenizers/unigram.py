@@ -34,6 +34,10 @@ class Edges(NamedTuple):
     ids: tf.Tensor
     scores: tf.Tensor
 
+    def where(self, kept: tf.Tensor) -> "Edges":
+        """Returns some of them, those that are to be `kept` (E,)."""
+        return Edges(*(tf.boolean_mask(each, kept) for each in self))
+
 
 class Paths(NamedTuple):
     """Holds the best piece that ends in each place: (P,) each; its id is -1 where there is none."""
@@ -82,7 +86,7 @@ class Unigram:
         is_unsure = tf.gather(is_unsure, rows) > 0  # (P,)
         # Where rounding could decide, the whole word is cut again, from its first character on.
         again = tf.gather(is_unsure, edges.starts)
-        whole = _search(Edges(*(tf.boolean_mask(each, again) for each in edges)), first)
+        whole = _search(edges.where(again), first)
         paths = Paths(*(tf.where(is_unsure, a, b) for a, b in zip(whole, paths, strict=True)))
         ids, rows = self._read(paths, rows, last)
         ids = tf.RaggedTensor.from_value_rowids(ids, rows, tf.size(distinct), validate=False)
@@ -110,40 +114,40 @@ class Unigram:
         size = tf.size(flat, tf.int64)
         starts = tf.range(size) + rows  # a word has a place more than characters
         ends = tf.gather(last, rows)
-        dtypes = (tf.int64, tf.int64, tf.int32, tf.float64)
-        arrays = [
-            tf.TensorArray(dtype, 0, dynamic_size=True, infer_shape=False, element_shape=[None])
-            for dtype in dtypes
-        ]
 
         def step(depth, nodes, characters, *arrays):
             """Goes on from nodes of the trie, (A,), by the characters (A,) that come next."""
             children = self._children(nodes * CODES + tf.gather(flat, characters))
             ids, scores = self._pieces_at(children, depth)
             begins = tf.gather(starts, characters - depth)
-            edges = (begins, begins + depth + 1, ids, scores)
-            place, is_piece = tf.cast(depth, tf.int32), ids >= 0
-            arrays = [
-                array.write(place, tf.boolean_mask(each, is_piece))
-                for array, each in zip(arrays, edges, strict=True)
-            ]
+            edges = Edges(begins, begins + depth + 1, ids, scores)
+            arrays = _written(arrays, tf.cast(depth, tf.int32), edges.where(ids >= 0))
             goes_on = (children >= 0) & (begins + depth + 1 < tf.gather(ends, characters))
             nodes = tf.cast(tf.boolean_mask(children, goes_on), tf.int64) + 1
             return depth + 1, nodes, tf.boolean_mask(characters, goes_on) + 1, *arrays
 
-        # The first step is always taken: there must be something to join.
-        state = (tf.constant(0, tf.int64), tf.zeros_like(flat), tf.range(size), *arrays)
+        state = (tf.constant(0, tf.int64), tf.zeros_like(flat), tf.range(size), *_new_arrays())
+        unknown, any_length = tf.TensorShape(None), tf.TensorShape([None])
         _, _, _, *arrays = tf.while_loop(
+            # The first step is always taken: there must be something to join.
             lambda depth, nodes, *_: (depth == 0) | (tf.size(nodes) > 0),
             step,
             state,
-            shape_invariants=(
-                tf.TensorShape([]),
-                *[tf.TensorShape([None])] * 2,
-                *[tf.TensorShape(None)] * len(arrays),
-            ),
+            (tf.TensorShape([]), any_length, any_length, *[unknown] * len(Edges._fields)),
         )
         return Edges(*(array.concat() for array in arrays))
+
+
+def _new_arrays() -> list[tf.TensorArray]:
+    """Makes what collects edges, as many as are found."""
+    return [
+        tf.TensorArray(dtype, 0, dynamic_size=True, infer_shape=False, element_shape=[None])
+        for dtype in (tf.int64, tf.int64, tf.int32, tf.float64)
+    ]
+
+
+def _written(arrays: Sequence[tf.TensorArray], place: tf.Tensor, edges: Edges) -> list:
+    return [array.write(place, each) for array, each in zip(arrays, edges, strict=True)]
 
 
 def _origins(edges: Edges, first: tf.Tensor) -> tf.Tensor:
@@ -192,15 +196,18 @@ def _search(edges: Edges, origins: tf.Tensor) -> Paths:
     state = (tf.constant(1, tf.int64), tf.zeros_like(origins, tf.float64))
     shapes = (tf.TensorShape([]), tf.TensorShape([None]))
     _, best = tf.while_loop(lambda distance, _: distance < count, step, state, shapes)
-    return _best_edges(totals(best, slice(None)), best, Edges(starts, ends, ids, scores), targets)
+    edges = Edges(starts, ends, ids, scores)
+    return _best_edges(edges, totals(best, slice(None)), best, groups, targets)
 
 
-def _best_edges(totals: tf.Tensor, best: tf.Tensor, edges: Edges, targets: tf.Tensor) -> Paths:
+def _best_edges(
+    edges: Edges, totals: tf.Tensor, best: tf.Tensor, groups: tf.Tensor, targets: tf.Tensor
+) -> Paths:
     """Chooses, of edges (E,) with these totals, one for each of the places in which they end.
 
-    Edges that end in one place follow each other, that which begins first before the others.
+    Edges that end in one place are a group (E,). They follow each other, that which begins first
+    before the others.
     """
-    groups = tf.cumsum(tf.cast(shifted(edges.ends, 1, -1) != edges.ends, tf.int32)) - 1
     count = tf.shape(targets)[0]
     highest = tf.gather(best, edges.ends)
     numbers = tf.where(totals == highest, tf.range(tf.size(totals)), tf.size(totals))

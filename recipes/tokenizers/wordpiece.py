@@ -15,7 +15,7 @@ from tokenizers import AddedToken
 
 from ..errors import UserError
 from .backend import write_tokenizer
-from .checkpoint_files import UNLIMITED
+from .checkpoint_files import ANOTHER, UNLIMITED
 from .encoder import EncoderTokenizer, Frame
 from .files import read_tokenizer
 from .normalization import END, START, BertNormalization
@@ -80,8 +80,16 @@ class WordPieceTokenizer(EncoderTokenizer):
         self.special_tokens = special_tokens or SpecialTokens()
         self.max_word_characters = max_word_characters
         self.model_max_length = model_max_length
+        self._take_pieces(vocabulary, added_tokens)
+        ids = {piece: index for index, piece in enumerate(self.vocabulary)}
+        names = self.special_tokens
+        frame = Frame(ids[names.cls], ids[names.sep], num_between, 2 - num_between)
+        super().__init__(self._token_ids, frame, ids[names.pad], ids[names.mask])
+        self._prepare_search(ids)
 
-        added = {token.content: token for token in added_tokens}
+    def _take_pieces(self, vocabulary: Sequence[str], tokens: Iterable[AddedToken]) -> None:
+        """Checks the pieces and the added tokens, and sets the vocabulary that they make up."""
+        added = {token.content: token for token in tokens}
         check_vocabulary(vocabulary, self.special_tokens, added)
         check_added_tokens(added.values())
         for name in self.special_tokens.all:
@@ -90,12 +98,6 @@ class WordPieceTokenizer(EncoderTokenizer):
         self.base_vocabulary = list(vocabulary)
         self.vocabulary = list(dict.fromkeys([*vocabulary, *added]))
         self.is_continuation = np.array([piece.startswith("##") for piece in self.vocabulary])
-
-        ids = {piece: index for index, piece in enumerate(self.vocabulary)}
-        names = self.special_tokens
-        frame = Frame(ids[names.cls], ids[names.sep], num_between, 2 - num_between)
-        super().__init__(self._token_ids, frame, ids[names.pad], ids[names.mask])
-        self._prepare_search(ids)
 
     def _prepare_search(self, ids: dict[str, int]) -> None:
         """Sets the patterns that find special tokens in a text, and the ids of all pieces."""
@@ -161,8 +163,7 @@ class WordPieceTokenizer(EncoderTokenizer):
             raise
         except (AttributeError, LookupError, TypeError, ValueError) as error:
             raise UserError(
-                f"{directory}: the tokenizer cannot be used here: {error}. "
-                "Take a checkpoint with BERT's own tokenizer, saved with `transformers`."
+                f"{directory}: the tokenizer cannot be used here: {error}. {ANOTHER}"
             ) from error
 
 

@@ -4,7 +4,7 @@ import logging
 import math
 from collections.abc import Callable, Sequence
 from contextlib import closing, nullcontext
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -94,12 +94,18 @@ class Measured(keras.callbacks.Callback):
         logs.update(self._figures)
 
 
+class Steps(NamedTuple):
+    """Says how long a training is: the batches of an epoch, and the epochs at most."""
+
+    batches: int
+    epochs: int
+
+
 def fit(
     model: keras.Model,
     batches: Callable[[int, Shard], tf.data.Dataset],
     validation_data: Callable[[Shard], tf.data.Dataset],
-    batches_per_epoch: int,
-    epochs: int,
+    steps: Steps,
     best: BestEpoch | None,
     resume: Resume | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
@@ -112,8 +118,7 @@ def fit(
         model: The model.
         batches: Makes the endless dataset, from a step on, counted from 0, of a shard of batches.
         validation_data: Makes the dataset of a shard of the batches that tell the best epoch.
-        batches_per_epoch: Number of batches in an epoch.
-        epochs: Largest number of epochs.
+        steps: How many batches an epoch has, and how many epochs there are at most.
         best: Tells the best epoch, and when to stop; with None the last epoch is kept.
         resume: Keeps the state of the training, and goes on from an earlier one. Defaults to None.
         callbacks: What comes before all that uses the figures of an epoch, such as `Measured`.
@@ -129,14 +134,14 @@ def fit(
     model.optimizer.build(model.trainable_variables)
     progress = Progress()
     first_epoch, redone = _begin(model, best, resume, progress)
-    first_step = len(progress.history) * batches_per_epoch + redone
+    first_step = len(progress.history) * steps.batches + redone
     keep = None if resume is None else KeepState(resume, best, progress)
     with nullcontext() if keep is None else closing(keep):
         model.fit(
             distributed(lambda shard: batches(first_step, shard)),
-            steps_per_epoch=batches_per_epoch,
+            steps_per_epoch=steps.batches,
             initial_epoch=first_epoch,
-            epochs=epochs,
+            epochs=steps.epochs,
             validation_data=distributed(validation_data),
             callbacks=[*callbacks, *_in_order(model, best, progress, keep)],
             shuffle=False,
@@ -187,7 +192,7 @@ def _warn_of_rise(progress: Progress, kept: int, output_shape) -> None:
         logger.warning(message + "--learning-rate.", first, loss)
 
 
-def whole_steps(batches: int, epochs: int, accumulate: int) -> tuple[int, int]:
+def whole_steps(batches: int, epochs: int, accumulate: int) -> Steps:
     """Returns the batches of an epoch, and the epochs, with which no gradient is left over.
 
     The gradients of `accumulate` batches make a step. An epoch is a whole number of steps, with
@@ -204,11 +209,11 @@ def whole_steps(batches: int, epochs: int, accumulate: int) -> tuple[int, int]:
             "batches."
         )
     if accumulate <= batches:
-        return -(-batches // accumulate) * accumulate, epochs
+        return Steps(-(-batches // accumulate) * accumulate, epochs)
     fewer = -(-batches * epochs // accumulate)
     message = "A step takes %d batches: %d epochs of so many, in place of %d of %d."
     logger.info(message, accumulate, fewer, epochs, batches)
-    return accumulate, fewer
+    return Steps(accumulate, fewer)
 
 
 def check_converged(history: list[dict[str, float]]) -> None:

@@ -21,10 +21,8 @@ import numpy as np
 from ..data.sources import name_of
 from ..declarations import divided, takes
 from ..devices.strategy import check_batch
-from ..errors import UserError
 from ..runs.directories import default_output
-from ..runs.session import session
-from ..tokenizers.sentencepiece import SentencePieceTokenizer
+from ..runs.session import Session, session
 from ..training.fit import Measured, fit, merged_float32, whole_steps
 from ..training.tensorboard import tensorboard_logs
 from .batches import (
@@ -36,10 +34,10 @@ from .batches import (
 )
 from .data import ParallelTexts, read_train_and_validation
 from .evaluation import warn_unless_learned
-from .models import new_translator, translator_of
 from .report import Examined, write_translation_report
-from .run import TranslationRun, open_translator
+from .run import TranslationRun
 from .settings import ParallelReading, TranslationSettings
+from .start import start
 from .training import BestBleu, compile_translator, measure_bleu
 
 logger = logging.getLogger("regard")
@@ -89,61 +87,57 @@ def fit_translation(
     reading, settings = divided(options, ParallelReading, TranslationSettings)
     settings = TranslationSettings(**settings).completed()
     output = Path(output or default_output(name_of(source)))
-    validation_data = (validation, validation_source, validation_target)
-    asked = {
-        "table" if target is None else "source": source,
-        "target": target,
+    to_validate = {
         "validation_source": validation_source,
         "validation_target": validation_target,
         "validation": validation,
-        **options,
     }
+    name = "table" if target is None else "source"
+    asked = {name: source, "target": target, **to_validate, **options}
     with session("translation", output, settings, overwrite, asked) as current:
         train, held_out = read_train_and_validation(
-            source, target, *validation_data, seed=settings.seed, **reading
+            source, target, **to_validate, seed=settings.seed, **reading
         )
-        data = {"train": train.describe(), "validation": held_out.describe()}
-        with current.training(settings, data) as (settings, resume):
-            model, tokenizer, settings = start(train, settings)
-            logger.info("%d pairs to learn from, %d to validate on.", len(train), len(held_out))
-            budget, pad_id = settings.batch_tokens, tokenizer.pad_id
-            encode = encoder_of_epochs(train, tokenizer, settings)
-            validation_pairs = encode_whole(held_out, tokenizer, settings)
-            first_epoch = cut_batches(encode(0), budget, np.arange(len(train)))
-            check_batch(max(map(len, first_epoch)), "--batch-tokens")
-            settings = settings.for_steps(len(first_epoch))
-            steps = whole_steps(len(first_epoch), settings.epochs, settings.accumulate)
-            compile_translator(model, settings, math.prod(steps))
-            measure = measure_bleu(model, tokenizer, held_out, settings.max_sequence_length)
-            history, best_epoch = fit(
-                model,
-                partial(training_batches, encode, budget, settings.seed, pad_id),
-                partial(ordered_batches, validation_pairs, budget, pad_id),
-                *steps,
-                BestBleu(settings.patience),
-                resume,
-                [Measured(measure), *tensorboard_logs(settings)],
-            )
-        run = TranslationRun(merged_float32(model), tokenizer, current.metadata(settings))
-        metrics, translations = run.measure(held_out)
-        run.metrics = {**metrics, "best_epoch": best_epoch}
-        warn_unless_learned(run.metrics)
-        examined = Examined(run, history, train, held_out, translations)
-        seen = (current, examined)
+        run, history, best_epoch = learn(current, train, held_out, settings)
+        translations = measure(run, held_out, best_epoch)
+        seen = (current, Examined(run, history, train, held_out, translations))
         current.write(run, history, lambda directory: write_translation_report(directory, *seen))
     return run
 
 
-def start(train: ParallelTexts, settings: TranslationSettings):
-    """Makes a model and learns pieces from the texts, or takes those of a checkpoint."""
-    if settings.checkpoint is None:
-        texts = train.sources, train.targets
-        tokenizer = SentencePieceTokenizer.learn(*texts, settings.vocabulary_size)
-        return new_translator(tokenizer, settings), tokenizer, settings
-    try:
-        checkpoint, tokenizer = open_translator(settings.checkpoint)
-        model = translator_of(checkpoint, **settings.model_options())
-    except ValueError as error:
-        raise UserError(str(error)) from error
-    longest = checkpoint.arguments["max_sequence_length"]
-    return model, tokenizer, settings.for_checkpoint(longest)
+def learn(
+    current: Session, train: ParallelTexts, held_out: ParallelTexts, settings: TranslationSettings
+) -> tuple[TranslationRun, list[dict[str, float]], int]:
+    """Trains a translator; returns the run, figures of each epoch, and the epoch that was kept."""
+    data = {"train": train.describe(), "validation": held_out.describe()}
+    with current.training(settings, data) as (settings, resume):
+        model, tokenizer, settings = start(train, settings)
+        logger.info("%d pairs to learn from, %d to validate on.", len(train), len(held_out))
+        budget, pad_id = settings.batch_tokens, tokenizer.pad_id
+        encode = encoder_of_epochs(train, tokenizer, settings)
+        validation_pairs = encode_whole(held_out, tokenizer, settings)
+        first_epoch = cut_batches(encode(0), budget, np.arange(len(train)))
+        check_batch(max(map(len, first_epoch)), "--batch-tokens")
+        settings = settings.for_steps(len(first_epoch))
+        steps = whole_steps(len(first_epoch), settings.epochs, settings.accumulate)
+        compile_translator(model, settings, math.prod(steps))
+        bleu = measure_bleu(model, tokenizer, held_out, settings.max_sequence_length)
+        history, best_epoch = fit(
+            model,
+            partial(training_batches, encode, budget, settings.seed, pad_id),
+            partial(ordered_batches, validation_pairs, budget, pad_id),
+            steps,
+            BestBleu(settings.patience),
+            resume,
+            [Measured(bleu), *tensorboard_logs(settings)],
+        )
+    run = TranslationRun(merged_float32(model), tokenizer, current.metadata(settings))
+    return run, history, best_epoch
+
+
+def measure(run: TranslationRun, held_out: ParallelTexts, best_epoch: int) -> list[str]:
+    """Measures a run for its `metrics.json`, and returns its translations."""
+    metrics, translations = run.measure(held_out)
+    run.metrics = {**metrics, "best_epoch": best_epoch}
+    warn_unless_learned(run.metrics)
+    return translations
