@@ -5,15 +5,13 @@ from keras import ops
 
 from ..layers import Dropout, RecurrentDecoder, TiedOutput
 from ..layers.checks import check_positive, check_rate
-from .checkpoints import as_checkpoint
-from .configured_model import ConfiguredModel, own_arguments
-from .presets import translation_preset
+from .configured_model import own_arguments
 from .recurrent_layout import RNNSEARCH
-from .translator import check_ids, translator_inputs
+from .translation_model import TranslationModel, check_ids, translator_inputs
 
 
 @keras.saving.register_keras_serializable("regard")
-class RecurrentTranslator(ConfiguredModel):
+class RecurrentTranslator(TranslationModel):
     """Gated recurrent units both ways over the source, one over the target that attends to them.
 
     It is called, trained and decoded as `Translator` is. What differs from the paper: source and
@@ -54,7 +52,6 @@ class RecurrentTranslator(ConfiguredModel):
     """
 
     layout = RNNSEARCH
-    checkpoint_groups = ("translator",)
     architecture = "RecurrentTranslator"
 
     def __init__(
@@ -86,36 +83,6 @@ class RecurrentTranslator(ConfiguredModel):
         self.decoder = decoder
         self.head = head
 
-    @classmethod
-    def from_preset(cls, preset, *args, **kwargs):
-        """Makes a translator of a named size, with random weights.
-
-        Args:
-            preset: "rnnsearch_small", a key of `regard.models.TRANSLATION_PRESETS`.
-            *args: Further arguments of the constructor, `vocabulary_size` first.
-            **kwargs: Likewise by name; they go before the preset's.
-
-        Raises:
-            ValueError: If there is no such preset; the message names the nearest.
-        """
-        return cls(*args, **{**translation_preset(preset), **kwargs})
-
-    @classmethod
-    def from_checkpoint(cls, checkpoint, **kwargs):
-        """Makes a translator from a checkpoint, the `model/` of a run.
-
-        Args:
-            checkpoint: A directory, or a `Checkpoint`.
-            **kwargs: `dropout`, `name` and `dtype`; the sizes are the checkpoint's.
-
-        Raises:
-            CheckpointError: If it is not a whole checkpoint of this kind.
-        """
-        checkpoint = as_checkpoint(checkpoint, cls.layout)
-        model = cls(**{**checkpoint.arguments, **kwargs})
-        checkpoint.load(model, cls.checkpoint_groups)
-        return model
-
     def encode(self, encoder_token_ids, encoder_padding_mask):
         """Returns the memory (B, S, 2·U) that the decoder reads, given sources (B, S)."""
         return self.encoder(self.embedding(encoder_token_ids), mask=encoder_padding_mask)
@@ -137,18 +104,8 @@ class RecurrentTranslator(ConfiguredModel):
         return ops.cast(logits, "float32"), [cache]
 
     def alignments(self, inputs):
-        """Returns the weights with which each position of a target reads the tokens of its source.
-
-        Args:
-            inputs: As in a call.
-
-        Returns:
-            Float32, (B, 1, 1, T, S): as of one block with one head. Their last axis sums to 1.
-        """
-        mask = inputs["encoder_padding_mask"]
-        memory = self.encode(inputs["encoder_token_ids"], mask)
-        x = self.embedding(inputs["decoder_token_ids"])
-        return self.decoder.attention_weights(x, memory, mask)[:, None, None]
+        """Returns the weights of a call as `Translator` does: (B, 1, 1, T, S), of one head."""
+        return super().alignments(inputs)[:, None, None]
 
 
 def _make_layers(config, dtype):

@@ -5,14 +5,13 @@ from keras import ops
 
 from ..layers import Decoder, Encoder, SinusoidalEmbedding, TiedOutput, new_cache
 from ..layers.checks import check_positive, check_rate
-from .checkpoints import as_checkpoint
-from .configured_model import ConfiguredModel, own_arguments
+from .configured_model import own_arguments
 from .marian_layout import MARIAN
-from .presets import translation_preset
+from .translation_model import TranslationModel, check_ids, translator_inputs
 
 
 @keras.saving.register_keras_serializable("regard")
-class Translator(ConfiguredModel):
+class Translator(TranslationModel):
     """Encoder and decoder around one token embedding: logits of the next token at every position.
 
     An ordinary Keras model: `compile`, `fit`, `evaluate`, `predict`, `.keras` save and load. It
@@ -63,7 +62,6 @@ class Translator(ConfiguredModel):
     """
 
     layout = MARIAN
-    checkpoint_groups = ("translator",)
     architecture = "MarianMTModel"
 
     def __init__(
@@ -95,38 +93,6 @@ class Translator(ConfiguredModel):
         super().__init__(inputs, logits, config, embedding, encoder, **kwargs)
         self.decoder = decoder
         self.head = head
-
-    @classmethod
-    def from_preset(cls, preset, *args, **kwargs):
-        """Makes a translator of a named size, with random weights.
-
-        Args:
-            preset: A key of `regard.models.TRANSLATION_PRESETS`: "transformer_small",
-                "transformer_base" or "transformer_big".
-            *args: Further arguments of the constructor, `vocabulary_size` first.
-            **kwargs: Likewise by name; they go before the preset's.
-
-        Raises:
-            ValueError: If there is no such preset; the message names the nearest.
-        """
-        return cls(*args, **{**translation_preset(preset), **kwargs})
-
-    @classmethod
-    def from_checkpoint(cls, checkpoint, **kwargs):
-        """Makes a translator from a Hugging Face Marian checkpoint, such as those of OPUS-MT.
-
-        Args:
-            checkpoint: A directory, `hf://ORG/NAME[@REVISION]`, or a `Checkpoint`.
-            **kwargs: `dropout`, `attention_dropout`, `name` and `dtype`; the sizes are the
-                checkpoint's.
-
-        Raises:
-            CheckpointError: If it is not a whole Marian checkpoint.
-        """
-        checkpoint = as_checkpoint(checkpoint, cls.layout)
-        model = cls(**{**checkpoint.arguments, **kwargs})
-        checkpoint.load(model, cls.checkpoint_groups)
-        return model
 
     def encode(self, encoder_token_ids, encoder_padding_mask):
         """Returns the memory (B, S, D) that the decoder reads, given sources (B, S)."""
@@ -160,21 +126,6 @@ class Translator(ConfiguredModel):
         logits = self.head.without(self.config["pad_id"], x)  # (B, K, V)
         return ops.cast(logits, "float32"), caches
 
-    def alignments(self, inputs):
-        """Returns the weights with which each position of a target reads the tokens of its source.
-
-        Args:
-            inputs: As in a call.
-
-        Returns:
-            The weights of the cross-attention: float32, (B, L, N, T, S) for L decoder blocks. Their
-            last axis sums to 1.
-        """
-        mask = inputs["encoder_padding_mask"]
-        memory = self.encode(inputs["encoder_token_ids"], mask)
-        x = self.embedding(inputs["decoder_token_ids"])
-        return self.decoder.attention_weights(x, memory, mask)
-
 
 def _completed(config):
     """Checks the arguments, and returns them with defaults for those that were left out."""
@@ -187,16 +138,6 @@ def _completed(config):
     num_decoder_layers = num_layers if num_decoder_layers is None else num_decoder_layers
     check_positive(num_layers=num_layers, num_decoder_layers=num_decoder_layers)
     return {**config, "num_decoder_layers": num_decoder_layers, "pad_id": pad_id}
-
-
-def check_ids(vocabulary_size, end_id, pad_id):
-    """Raises `ValueError` unless the two are different ids of the vocabulary."""
-    is_good = 0 <= end_id < vocabulary_size and 0 <= pad_id < vocabulary_size and end_id != pad_id
-    if not is_good:
-        raise ValueError(
-            "`end_id` and `pad_id` must be two different ids below `vocabulary_size`. Received: "
-            f"end_id={end_id}, pad_id={pad_id}, vocabulary_size={vocabulary_size}"
-        )
 
 
 def _make_layers(config, dtype):
@@ -221,12 +162,3 @@ def _make_layers(config, dtype):
     encoder = Encoder(config["num_layers"], name="encoder", **stack)
     decoder = Decoder(config["num_decoder_layers"], name="decoder", **stack)
     return embedding, encoder, decoder
-
-
-def translator_inputs():
-    """Makes the symbolic inputs of a translator, by name."""
-    return {
-        "encoder_token_ids": keras.Input((None,), dtype="int32", name="encoder_token_ids"),
-        "encoder_padding_mask": keras.Input((None,), dtype="bool", name="encoder_padding_mask"),
-        "decoder_token_ids": keras.Input((None,), dtype="int32", name="decoder_token_ids"),
-    }

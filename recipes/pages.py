@@ -7,25 +7,37 @@ import json
 from string import Template
 from typing import Any
 
+PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="$policy">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>$title</title>
+<style>$style</style>
+</head>
+%s</html>
+"""
 RULES = ("default-src 'none'", "base-uri 'none'", "form-action 'none'", "img-src data:")
 
 
 def fill_page(
-    template: str, title: str, style: str, script: str, data: Any = None, **parts: str
+    body: str, title: str, style: str, script: str, data: Any = None, **parts: str
 ) -> str:
-    """Fills the places of a template: `$policy`, `$title`, `$style`, `$script`, `$data`, and parts.
+    """Makes a page of its body, and fills the places in that: `$script`, `$data`, and parts.
 
     The page's policy lets nothing else run, and nothing load.
 
     Args:
-        template: A page in HTML, with these places.
+        body: The body in HTML, its tags included, with these places.
         title: Its title, as text.
         style, script: All that it has of either.
         data: What its script reads. It stands in one JSON element, in which no markup can begin.
         **parts: Other places by their names: HTML, in which all that comes from data is escaped.
     """
     policy = [*RULES, f"script-src {_digest(script)}", f"style-src {_digest(style)}"]
-    return Template(template).substitute(
+    return Template(PAGE % body).substitute(
         parts,
         policy="; ".join(policy),
         title=html.escape(title),

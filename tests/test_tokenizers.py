@@ -530,7 +530,7 @@ UNUSABLE = {
     ),
     "another template": (
         {"tokenizer": fast(lambda s: s.update(post_processor=None)), "tokenizer_config": GENERIC},
-        "a pair must be encoded as",
+        "a text must be encoded as",
     ),
     "no added tokens": (
         {"tokenizer": fast(lambda s: s["added_tokens"].pop()), "tokenizer_config": GENERIC},

@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from drawing import INK, panels, save
+from drawing import BLUE, ORANGE, label, panels, save
 from PIL import Image
 
 import regard
@@ -64,21 +64,14 @@ print(
 
 figure, axes = panels(3, width=7.6, height=2.5, width_ratios=(2, 1, 1))
 tokens = attention.tokens
-axes[0].barh(
-    range(len(tokens)), contributions, color=np.where(contributions > 0, "#0072B2", "#D55E00")
-)
-axes[0].set_yticks(range(len(tokens)), tokens, fontsize=6)
+axes[0].barh(range(len(tokens)), contributions, color=np.where(contributions > 0, BLUE, ORANGE))
 axes[0].invert_yaxis()
-axes[0].set_title(
-    f"speaks for “{attention.title}”", loc="left", fontsize=9, fontweight="bold", color=INK
-)
-axes[0].spines[["top", "right"]].set_visible(False)
 axes[1].imshow(pixels)
-axes[1].set_title("a picture", loc="left", fontsize=9, fontweight="bold", color=INK)
 axes[2].imshow(speaks, cmap="RdBu", vmin=-abs(speaks).max(), vmax=abs(speaks).max())
-axes[2].set_title(
-    f"speaks for “{seen.title}”", loc="left", fontsize=9, fontweight="bold", color=INK
-)
+titles = f"speaks for “{attention.title}”", "a picture", f"speaks for “{seen.title}”"
+for panel, title in zip(axes, titles, strict=True):
+    label(panel, title)
+axes[0].set_yticks(range(len(tokens)), tokens, fontsize=6)
 for panel in axes[1:]:
     panel.axis("off")
 save(figure, "recipes")

@@ -135,7 +135,7 @@ def _opened(source: Source, stack: ExitStack) -> Served:
         return Served(source, source.version, later)
     if not TASKS[read_metadata(source.path)["task"]].is_served:
         run = load_run(source.path)
-        mask = run.tokenizer.vocabulary[run.tokenizer.mask_id]
+        mask = run.tokenizer.special_tokens.mask
         return Served(source, None, run.attention, mask)
     version, run = stack.enter_context(_exported(source.path))
     return Served(source, version, lambda question: run.attention(question))

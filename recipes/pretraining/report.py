@@ -100,7 +100,7 @@ def _samples(run: MaskedLMRun, held_out: tf.RaggedTensor) -> list[Sample]:
 
 def _sample(run: MaskedLMRun, ids: np.ndarray, is_hidden: np.ndarray) -> Sample:
     tokenizer = run.tokenizer
-    mask = tokenizer.vocabulary[tokenizer.mask_id]
+    mask = tokenizer.special_tokens.mask
     continues = np.asarray(tokenizer.is_continuation)[ids[1:-1]]
     hidden = _first_words(continues, is_hidden[1:-1])
     shown, question = [], []
@@ -145,7 +145,7 @@ def _lengths(run: MaskedLMRun, texts: Texts) -> str:
 
 
 def _steps(current: Session, run: MaskedLMRun) -> str:
-    mask = run.tokenizer.vocabulary[run.tokenizer.mask_id]
+    mask = run.tokenizer.special_tokens.mask
     question = words(example_of([f"This is {mask}."]))
     more = (
         "Train a classifier from it, on labelled texts, say reviews.csv",

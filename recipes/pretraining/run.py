@@ -126,7 +126,7 @@ class MaskedLMRun(LanguageRun):
         token_ids = self.tokenizer.encode(as_bytes([text]), self.max_sequence_length)
         positions, _ = masked_positions(token_ids == self.tokenizer.mask_id)
         if not positions.shape[1]:
-            mask = self.tokenizer.vocabulary[self.tokenizer.mask_id]
+            mask = self.tokenizer.special_tokens.mask
             raise UserError(
                 f"A masked language model says what stands behind {mask}, so every text must hold "
                 f"one in its first {self.max_sequence_length} tokens. Received: {text:.80}"

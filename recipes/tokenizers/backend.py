@@ -10,10 +10,10 @@ from tokenizers.decoders import WordPiece as WordPieceDecoder
 from tokenizers.models import WordPiece
 from tokenizers.normalizers import BertNormalizer
 from tokenizers.pre_tokenizers import BertPreTokenizer
-from tokenizers.processors import TemplateProcessing
 
 from ...models import disk
 from ...models.layout import write_json
+from .frames import set_frame
 from .normalization import BertNormalization
 from .pieces import MAX_WORD_CHARACTERS, SpecialTokens
 
@@ -49,12 +49,7 @@ def make_backend(
     backend.pre_tokenizer = BertPreTokenizer()
     backend.decoder = WordPieceDecoder()
     backend.add_tokens(list(tokens))
-    second = 2 - num_between  # the segment: RoBERTa and MPNet, with two tokens between, have one
-    backend.post_processor = TemplateProcessing(
-        single=[names.cls, "$A", names.sep],
-        pair=[names.cls, "$A", *[names.sep] * num_between, f"$B:{second}", f"{names.sep}:{second}"],
-        special_tokens=[(name, backend.token_to_id(name)) for name in (names.cls, names.sep)],
-    )
+    set_frame(backend, names, num_between)
     return backend
 
 

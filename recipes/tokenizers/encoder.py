@@ -1,34 +1,13 @@
 """Makes an encoder's inputs of token ids, whichever tokenizer they come from."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 
 import tensorflow as tf
 
+from .frames import Frame
 from .portions import tokenize_in_portions
 from .ragged import cut_rows, is_pairs, part_lengths
 from .strings import Text, in_chunks
-
-
-@dataclass(frozen=True)
-class Frame:
-    """Holds the special tokens that go around a text, and around two.
-
-    Attributes:
-        start_id: The token before the first text.
-        end_id: The token after each text.
-        num_between: How many of the latter stand between two texts: 1 as in BERT, 2 as in RoBERTa.
-        second_segment: The segment of a second text: 1 as in BERT, 0 as in RoBERTa.
-    """
-
-    start_id: int
-    end_id: int
-    num_between: int = 1
-    second_segment: int = 1
-
-    def num_special(self, num_texts: int) -> int:
-        """Returns the number of these tokens around a text, or around two."""
-        return 2 if num_texts == 1 else 2 + self.num_between
 
 
 class EncoderTokenizer:

@@ -20,6 +20,7 @@ from tokenizers import AddedToken, Tokenizer
 
 from .backend import MPNET_CLASSES, make_backend
 from .checkpoint_files import ANOTHER, CheckpointFiles, find_class, require
+from .frames import read_frame
 from .normalization import BertNormalization
 from .pieces import SpecialTokens
 
@@ -41,7 +42,10 @@ def read_tokenizer(directory: Path) -> dict[str, Any]:
             files.base_ids, names, tokens, files.normalization(), num_between=files.NUM_BETWEEN
         )
         files.tell_difference(backend)
-    num_between = _check_backend(backend, names, directory)
+    _check_backend(backend, names, directory)
+    frame = read_frame(backend, names)
+    rule = f"{directory}: a second text must be a segment of its own, or two {names.sep} before it"
+    require(frame.second_segment == 2 - frame.num_between, rule, frame, ANOTHER)
     vocabulary = _pieces(files.base_ids, directory)
     return {
         "vocabulary": vocabulary,
@@ -55,7 +59,7 @@ def read_tokenizer(directory: Path) -> dict[str, Any]:
         "added_tokens": _added_tokens(backend, vocabulary, directory),
         "max_word_characters": backend.model.max_input_chars_per_word,
         "model_max_length": files.model_max_length(),
-        "num_between": num_between,
+        "num_between": frame.num_between,
     }
 
 
@@ -80,8 +84,8 @@ class MPNetFiles(CheckpointFiles):
         ]
 
 
-def _check_backend(backend: Tokenizer, names: SpecialTokens, directory: Path) -> int:
-    """Returns how many [SEP] stand between texts, unless it does not work as BERT's does."""
+def _check_backend(backend: Tokenizer, names: SpecialTokens, directory: Path) -> None:
+    """Raises `UserError` unless a tokenizer works as BERT's does."""
     parts = (type(backend.normalizer).__name__, type(backend.pre_tokenizer).__name__)
     rule = f"{directory}: tokenizer.json must have a BertNormalizer and a BertPreTokenizer"
     require(parts == ("BertNormalizer", "BertPreTokenizer"), rule, parts, ANOTHER)
@@ -91,20 +95,6 @@ def _check_backend(backend: Tokenizer, names: SpecialTokens, directory: Path) ->
     found = {token.content for token in backend.get_added_tokens_decoder().values()}
     rule = f"{directory}: tokenizer.json must have {', '.join(names.all)} as added tokens"
     require(found >= set(names.all), rule, sorted(found))
-
-    backend.no_truncation()
-    backend.no_padding()
-    pair = backend.encode(names.mask, names.mask)
-    num_between = 2 if len(pair.tokens) == 6 else 1
-    second = [*[names.sep] * (num_between - 1), names.mask, names.sep]
-    tokens = [names.cls, names.mask, names.sep, *second]
-    segments = [0] * 6 if num_between == 2 else [0, 0, 0, 1, 1]
-    rule = f"{directory}: a pair must be encoded as {tokens}, with segments {segments}"
-    is_usual = pair.tokens == tokens and pair.type_ids == segments
-    require(is_usual, rule, (pair.tokens, pair.type_ids), ANOTHER)
-    single = backend.encode(names.mask).tokens
-    require(single == tokens[:3], f"{directory}: a text must be encoded as {tokens[:3]}", single)
-    return num_between
 
 
 def _pieces(ids: Mapping[str, int], directory: Path) -> list[str]:

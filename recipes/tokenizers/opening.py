@@ -5,7 +5,6 @@ import logging
 from pathlib import Path
 
 from tokenizers import AddedToken, Tokenizer
-from tokenizers.processors import TemplateProcessing
 
 from ..errors import UserError
 from .backend import BERT_CLASSES, GENERIC_CLASSES, MPNET_CLASSES
@@ -20,6 +19,7 @@ from .checkpoint_files import (
 )
 from .encoder import EncoderTokenizer
 from .families import FAMILIES, Family, read_pieces
+from .frames import set_frame
 from .pieces import SpecialTokens
 from .pipeline import PipelineTokenizer
 from .wordpiece import WordPieceTokenizer
@@ -117,13 +117,7 @@ def _make(files: FamilyFiles, names: SpecialTokens, tokens: list) -> Tokenizer:
     pieces = read_pieces(files, family, names)
     backend = family.make(files, pieces, names)
     backend.add_tokens([*tokens, *pieces.added])
-    between = [names.sep] * family.num_between
-    second = 1 if family.num_between == 1 else 0
-    backend.post_processor = TemplateProcessing(
-        single=[names.cls, "$A", names.sep],
-        pair=[names.cls, "$A", *between, f"$B:{second}", f"{names.sep}:{second}"],
-        special_tokens=[(name, backend.token_to_id(name)) for name in (names.cls, names.sep)],
-    )
+    set_frame(backend, names, family.num_between)
     _tell_difference(files, backend)
     return backend
 

@@ -14,12 +14,12 @@ import tensorflow as tf
 from tokenizers import Tokenizer
 
 from ...models import disk
-from ..errors import UserError
 from .added_tokens import AddedTokens, Parts
 from .bpe import BytePairs
 from .byte_level import byte_numbers
 from .checkpoint_files import UNLIMITED
-from .encoder import EncoderTokenizer, Frame
+from .encoder import EncoderTokenizer
+from .frames import read_frame
 from .normalizers import make_normalizer
 from .pieces import SpecialTokens
 from .regex import SPACE
@@ -140,28 +140,3 @@ class PipelineTokenizer(EncoderTokenizer):
         """
         for name, content in self.files.items():
             disk.write_bytes(directory / name, content)
-
-
-def read_frame(backend: Tokenizer, names: SpecialTokens) -> Frame:
-    """Reads the special tokens around texts from what a tokenizer makes of its mask.
-
-    Raises:
-        UserError: If there are others than [CLS] text [SEP] and one or two [SEP] between texts.
-    """
-    backend.no_truncation()
-    backend.no_padding()
-    pair = backend.encode(names.mask, names.mask)
-    num_between = len(pair.tokens) - 4
-    single = [names.cls, names.mask, names.sep]
-    second = [*[names.sep] * (num_between - 1), names.mask, names.sep]
-    segments = [0] * len(pair.tokens)
-    if 1 in pair.type_ids:
-        segments = [0] * 3 + [1] * len(second)
-    received = (backend.encode(names.mask).tokens, pair.tokens, pair.type_ids)
-    if received != (single, single + second, segments) or num_between not in (1, 2):
-        raise UserError(
-            f"A text must be encoded as {single}, and two with one or two {names.sep} between "
-            f"them. Received: {received}"
-        )
-    ids = [backend.token_to_id(name) for name in (names.cls, names.sep)]
-    return Frame(*ids, num_between, segments[-1])

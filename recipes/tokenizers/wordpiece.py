@@ -16,8 +16,9 @@ from tokenizers import AddedToken
 from ..errors import UserError
 from .backend import write_tokenizer
 from .checkpoint_files import ANOTHER, UNLIMITED
-from .encoder import EncoderTokenizer, Frame
+from .encoder import EncoderTokenizer
 from .files import read_tokenizer
+from .frames import Frame
 from .normalization import END, START, BertNormalization
 from .pieces import (
     MAX_WORD_CHARACTERS,
