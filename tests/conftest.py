@@ -119,3 +119,15 @@ def plain_export(once, plain_run):
         assert first.startswith("Next") and last.strip().endswith(":predict")
 
     return lambda task: once(f"export of {task}", lambda path: export(task, path)) / "1"
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Writes a file in the test's folder and returns its path."""
+
+    def write_file(name: str, content: str | bytes):
+        path = tmp_path / name
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return path
+
+    return write_file
