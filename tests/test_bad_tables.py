@@ -7,9 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from regard.recipes.errors import UserError
-from regard.recipes.text.data import (
-    read_labelled_texts,
-)
+from regard.recipes.text.data import read_labelled_texts
 
 
 def test_missing_file(tmp_path):

@@ -9,10 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from regard.recipes.errors import UserError
-from regard.recipes.text.data import (
-    LabelledTexts,
-    read_labelled_texts,
-)
+from regard.recipes.text.data import LabelledTexts, read_labelled_texts
 
 ROWS = [("good film", "pos"), ("bad film", "neg"), ("好片", "pos")]
 

@@ -13,11 +13,7 @@ from regard.recipes.tokenizers.wordpiece import WordPieceTokenizer
 from tokenizer_lines import peer_of
 
 PIECES = (*SPECIAL_TOKENS, "a", "É", "##b")
-
-
 VOCABULARY = "\n".join(PIECES)
-
-
 GENERIC = {"tokenizer_class": "PreTrainedTokenizerFast"}
 
 

@@ -82,8 +82,6 @@ def user_errors():
 
 
 _WORDS = ("tokenizer.json", "tokenizer_config.json", "vocab.txt", "special_tokens_map.json")
-
-
 PARSERS = {
     "csv": Parser(delimited, read_table, user_errors),
     "json": Parser(json_files, read_table, user_errors),

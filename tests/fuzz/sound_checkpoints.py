@@ -130,6 +130,3 @@ def read_sentence_pieces(path):
 
     tokenizer = SentencePieceTokenizer.load(path.parent)
     tokenizer.encode_pairs(["A fine room", ""], ["Ein 好", "x"], 8)
-
-
-# Images.

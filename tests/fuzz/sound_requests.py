@@ -122,6 +122,3 @@ def ask(path):
         if sent[0]["status"] >= 500:
             raise AssertionError(sent[1]["body"][:300])
         json.loads(sent[1]["body"].decode("utf-8", "replace"))
-
-
-# Checkpoints.

@@ -149,6 +149,3 @@ def read_word_vectors(path):
     from regard.recipes.tokenizers.whole_words import Words
 
     read_vectors(str(path), Words().token_of, {"the", "paris"}, num_others=2)
-
-
-# Settings.
