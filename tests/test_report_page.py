@@ -186,7 +186,7 @@ def test_what_cannot_be_drawn_is_said_and_stops_nothing(tmp_path, caplog):
     broken = examined()
     broken.run.metadata.pop("settings")
     page = Read(write(tmp_path, broken, fail))
-    assert page.text.count("This could not be drawn.") == 1
+    assert page.text.count("This could not be drawn.") == 2  # the settings, and the lengths
     assert "How to go on" in page.text and SAID in page.text
     assert "A part of the report could not be drawn: no lengths" in caplog.messages
 
@@ -207,7 +207,7 @@ def test_samples_that_fail_do_not_hide_mistakes(tmp_path, monkeypatch):
 
     monkeypatch.setattr("test_report_page.verdict", fail)
     page = Read(write(tmp_path, examined()))
-    assert "are recognized" not in page.text
+    assert "of the validation data are recognized" not in page.text
     assert "examples are taken for another class. This could not be drawn." in page.text
 
 
