@@ -43,9 +43,6 @@ def read_tokenizer(directory: Path) -> dict[str, Any]:
         )
         files.tell_difference(backend)
     _check_backend(backend, names, directory)
-    frame = read_frame(backend, names)
-    rule = f"{directory}: a second text must be a segment of its own, or two {names.sep} before it"
-    require(frame.second_segment == 2 - frame.num_between, rule, frame, ANOTHER)
     vocabulary = _pieces(files.base_ids, directory)
     return {
         "vocabulary": vocabulary,
@@ -59,7 +56,7 @@ def read_tokenizer(directory: Path) -> dict[str, Any]:
         "added_tokens": _added_tokens(backend, vocabulary, directory),
         "max_word_characters": backend.model.max_input_chars_per_word,
         "model_max_length": files.model_max_length(),
-        "num_between": frame.num_between,
+        "num_between": _read_num_between(backend, names, directory),
     }
 
 
@@ -95,6 +92,14 @@ def _check_backend(backend: Tokenizer, names: SpecialTokens, directory: Path) ->
     found = {token.content for token in backend.get_added_tokens_decoder().values()}
     rule = f"{directory}: tokenizer.json must have {', '.join(names.all)} as added tokens"
     require(found >= set(names.all), rule, sorted(found))
+
+
+def _read_num_between(backend: Tokenizer, names: SpecialTokens, directory: Path) -> int:
+    """Returns how many [SEP] stand between texts, 1 as in BERT or 2 as in MPNet."""
+    frame = read_frame(backend, names)
+    rule = f"{directory}: a second text must be a segment of its own, or two {names.sep} before it"
+    require(frame.second_segment == 2 - frame.num_between, rule, frame, ANOTHER)
+    return frame.num_between
 
 
 def _pieces(ids: Mapping[str, int], directory: Path) -> list[str]:
