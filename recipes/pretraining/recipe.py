@@ -4,7 +4,7 @@
 
 With the 6,920 sentences of SST-2 and seed 0, 6 minutes on two cores, the perplexity of the hidden
 words of held-out sentences is 225. That is little text: a classifier that goes on from there has an
-accuracy on dev of 0.815 in place of 0.810.
+accuracy on dev of 0.815, and 0.810 without it at the time, with a standard error of 0.013.
 
 References:
     Devlin et al., "BERT", section 3.1 and appendix A.1, https://arxiv.org/abs/1810.04805
