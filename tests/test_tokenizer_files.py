@@ -120,7 +120,7 @@ def with_token(**flags):
 
 
 UNUSABLE = {
-    "nothing": ({"vocabulary": None, "merges": {}}, r"must hold a tokenizer.json or BERT's vocab"),
+    "nothing": ({"vocabulary": None, "merges": {}}, r"must hold a tokenizer.json or a vocab"),
     "no special token": ({"vocabulary": "[PAD]\n[UNK]\n[CLS]\n[SEP]\n"}, r"without \[MASK\]"),
     "another class": ({"tokenizer_config": {"tokenizer_class": "XLMRobertaTokenizer"}}, "XLMRob"),
     "another class in config.json": ({"config": {"tokenizer_class": "BertJapanese"}}, "BertJapan"),
