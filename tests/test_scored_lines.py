@@ -197,3 +197,14 @@ def test_texts_that_are_no_names_of_files(run, tmp_path, monkeypatch, text):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "new.csv").write_text("review\ngood\n")
     assert regard_here("predict", run, text).stdout == guess(text).to_line() + "\n"
+
+
+def test_lines_that_are_cut_are_counted_too(run, tmp_path):
+    (tmp_path / "new.txt").write_text(f"a\n{'b' * 501}\n{'c' * 600}\n")
+    done = regard_here("predict", run, "--input", tmp_path / "new.txt")
+    assert "new.txt: longer than the model reads, cut there: 2, first line 2\n" in done.stderr
+    assert done.stdout.count("\n") == 3
+    done = regard_here("predict", run, "a", "b" * 502, "--json")
+    assert done.stderr == (
+        "the command line: longer than the model reads, cut there: 1, first text 2\n"
+    )

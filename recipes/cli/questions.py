@@ -23,7 +23,7 @@ from ..data.suffixes import ARCHIVES, COMPRESSED, TABLE_FORMATS, TABLE_SUFFIXES,
 from ..data.writing import SHEETS, format_of
 from ..errors import UserError
 from ..runs.metadata import takes_pairs
-from ..runs.scoring import Asked, NewColumn, Tally, answered, new_columns
+from ..runs.scoring import CUT, Asked, NewColumn, Tally, answered, new_columns
 from ..runs.workspaces import workspace
 from ..tasks import Task
 from .support import load_tfds
@@ -34,6 +34,7 @@ ADVICE = (
     "Pass --input {} to ask about what is in it, or --input - to ask about such words, one text a "
     "line of standard input"
 )
+COMMAND_LINE = "the command line"
 LINES_AT_ONCE = 1024  # so that long input is answered as it is read
 
 
@@ -98,7 +99,7 @@ def find_questions(
         rows = iter([(*texts, pair)])
     table = Table(names, lambda _: ((row, "", cells) for row, cells in enumerate(rows, start=1)))
     columns = {name: name for name in names}
-    return Asked(named or "the command line", table, columns, is_table=False)
+    return Asked(named or COMMAND_LINE, table, columns, is_table=False)
 
 
 def _kept_table(reading: Mapping[str, Any]) -> str | None:
@@ -221,10 +222,8 @@ def answer_lines(
     Of a table, a row without an answer is an empty line, or JSON's null for each of `empty`.
     """
     if not asked.is_table:
-        rows = (asked.question(cells) for _, _, cells in asked.table.read(asked.table.columns))
-        while some := list(islice(rows, LINES_AT_ONCE)):
-            for answer in run.predict(some, **choices):
-                yield answer.to_json() if as_json else answer.to_line()
+        for answer in _answers_of_lines(asked, run, choices):
+            yield answer.to_json() if as_json else answer.to_line()
         return
     tally = Tally(asked.source)
     nothing = json.dumps(dict.fromkeys(empty)) if as_json else ""
@@ -234,4 +233,18 @@ def answer_lines(
                 yield nothing
             else:
                 yield answer.to_json() if as_json else answer.to_line()
+    tally.say()
+
+
+def _answers_of_lines(asked: Asked, run: Any, choices: Mapping[str, Any]) -> Iterator[Any]:
+    """Yields the answer to each line or text, and says in the end how many were cut."""
+    tally = Tally(asked.source, "line" if asked.source != COMMAND_LINE else "text")
+    rows = (asked.question(cells) for _, _, cells in asked.table.read(asked.table.columns))
+    number = 0
+    while some := list(islice(rows, LINES_AT_ONCE)):
+        for answer in run.predict(some, **choices):
+            number += 1
+            if getattr(answer, "truncated", None):
+                tally.note(CUT, number)
+            yield answer
     tally.say()

@@ -57,17 +57,22 @@ class Part(NamedTuple):
 
 
 class Tally:
-    """Counts the rows of a table, and those that something is to be said of."""
+    """Counts the rows of a table, and those that something is to be said of.
 
-    def __init__(self, source: str):
-        self.source = source
+    Args:
+        source: What the user named.
+        unit: What a row is called.
+    """
+
+    def __init__(self, source: str, unit: str = "row"):
+        self.source, self.unit = source, unit
         self.rows = 0
         self.counts: Counter[str] = Counter()
         self.first: dict[str, str] = {}
 
     def note(self, what: str, row: int, problem: str = "") -> None:
         self.counts[what] += 1
-        self.first.setdefault(what, f"row {row}: {problem}".removesuffix(": "))
+        self.first.setdefault(what, f"{self.unit} {row}: {problem}".removesuffix(": "))
 
     def say(self) -> None:
         """Says what was noted, in a line for each kind.
