@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from commands import mistake, regard_here
+from regard.recipes.runs.description import MOST_IN_MATRIX, read_metrics, write_metrics
 
 SETTINGS = {"epochs": 7, "preset": "scratch", "max_sequence_length": 256, "learning_rate": 0.001}
 TRAINED = {"source": "reviews.csv", "text_column": "t", "label_column": "l", "num_examples": 1200}
@@ -42,6 +43,18 @@ def write_run(directory, metadata=METADATA, metrics=METRICS):
     (directory / "history.csv").write_text("epoch,loss\n1,0.5\n2,0.25\n3,0.3\n")
     (directory / "model/model.safetensors").write_bytes(bytes(1_500_000))
     return directory
+
+
+@pytest.mark.parametrize("count", [2, MOST_IN_MATRIX, MOST_IN_MATRIX + 1])
+def test_metrics_of_many_classes_can_be_read_again(tmp_path, count):
+    matrix = [[row % 7 if row == column else 0 for column in range(count)] for row in range(count)]
+    metrics = {**METRICS, "class_names": ['"confusion_matrix": []'], "confusion_matrix": matrix}
+    write_metrics(tmp_path, metrics)
+    if count > MOST_IN_MATRIX:
+        del metrics["confusion_matrix"]
+    assert read_metrics(tmp_path) == metrics
+    text = (tmp_path / "metrics.json").read_text()
+    assert count > 2 or '"confusion_matrix": [\n    [0, 0],\n    [0, 1]\n  ]\n}\n' in text
 
 
 def test_info(tmp_path):

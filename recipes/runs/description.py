@@ -1,17 +1,22 @@
 """Tells what a run is from the files in its directory, without TensorFlow."""
 
 import csv
+import json
 from collections.abc import Mapping
 from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from ...models import disk
 from ...models.digests import check_file, check_run
 from ...models.json_files import CheckpointError, read_json
 from ..errors import UserError
 from ..tasks import TASKS
 from .metadata import read_metadata
+
+MATRIX = "confusion_matrix"
+MOST_IN_MATRIX = 1000  # classes
 
 
 def data_name(metadata: Mapping[str, Any]) -> str:
@@ -67,6 +72,22 @@ def read_metrics(directory: Path) -> dict[str, Any]:
                 f"{path} cannot be read: `{name}` must be a number. Received: {value!r:.40}"
             )
     return metrics
+
+
+def write_metrics(directory: Path, metrics: Mapping[str, Any]) -> None:
+    """Writes a run's `metrics.json`, each row of the confusion matrix on a line.
+
+    Of more classes than `MOST_IN_MATRIX` the matrix is left out, for its file would be too long to
+    be read again.
+    """
+    matrix = metrics.get(MATRIX, ())
+    is_kept = 0 < len(matrix) <= MOST_IN_MATRIX
+    others = {name: value for name, value in metrics.items() if name != MATRIX}
+    kept = {**metrics, MATRIX: []} if is_kept else others
+    text = json.dumps(kept, indent=2, ensure_ascii=False)
+    rows = ",\n".join(f"    {json.dumps(row)}" for row in matrix) if is_kept else ""
+    text = text.replace(f'"{MATRIX}": []', f'"{MATRIX}": [\n{rows}\n  ]')
+    disk.write_text(directory / "metrics.json", text + "\n")
 
 
 def finished(directory: Path, metadata: Mapping[str, Any]) -> datetime:

@@ -97,7 +97,8 @@ def format_description(described: dict[str, Any]) -> str:
     task, data, metrics = described["task"], described["data"], described["metrics"]
     files = described["files"].items()
     kept = metrics.get("best_epoch", metrics.get("last_epoch"))
-    of_epochs = f"{described['epochs']} epochs" + (f", epoch {kept} kept" if kept else "")
+    count = described["epochs"]
+    of_epochs = f"{count} epoch{'s' * (count != 1)}" + (f", epoch {kept} kept" if kept else "")
     seconds = f", in {described['seconds']:,.0f} s" if described["seconds"] is not None else ""
     date, renew = datetime.fromisoformat(described["finished"]), renewal(described["run"])
     rows = [

@@ -21,11 +21,10 @@ import keras
 from ...models import disk
 from ...models.checkpoints import save_checkpoint
 from ...models.digests import RUN_RECORD, make_record
-from ...models.layout import write_json
 from ..errors import UserError
 from ..tasks import TASKS
 from .checkpoints import tell_segments
-from .description import data_name, read_history, read_metrics, shown_scores
+from .description import data_name, read_history, read_metrics, shown_scores, write_metrics
 from .metadata import check_class_names, read_metadata
 
 SAMPLE_LENGTHS = (3, 8, 12, 16, 20, 28, 40, 60, 120, 240)  # words
@@ -153,7 +152,7 @@ class Run:
         model_directory = directory / "model"
         model_directory.mkdir()
         self.save_model(model_directory)
-        write_json(directory / "metrics.json", self.metrics)
+        write_metrics(directory, self.metrics)
         record = make_record(directory, RUN_RECORD, self.metadata)
         disk.write_bytes(directory / RUN_RECORD, record)
 
