@@ -71,7 +71,7 @@ def test_ids_are_those_of_auto_tokenizer(name, tmp_path):
 NEUTRAL = {
     "extra_special_tokens": {},
     "additional_special_tokens": [],
-    "auto_map": {"AutoTokenizer": [None, None]},
+    "auto_map": {},
     "sp_model_kwargs": {},
     "clean_up_tokenization_spaces": False,
     "chat_template": None,
