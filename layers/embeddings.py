@@ -167,6 +167,8 @@ class SinusoidalEmbedding(keras.layers.Layer):
         dropout: Probability in [0, 1) of dropping a unit in training. Defaults to 0.
         pad_id: Token id whose vector is zero and stays so in training. In Marian it is that of
             padding, which also starts a target. Defaults to none.
+        first_position: Position of the first token, as for `sinusoids`. Defaults to 0.
+        endpoint: As for `sinusoids`. Defaults to False.
         **kwargs: `name`, `dtype` and the like, for `keras.layers.Layer`.
 
     Call arguments:
@@ -189,7 +191,15 @@ class SinusoidalEmbedding(keras.layers.Layer):
     """
 
     def __init__(
-        self, vocabulary_size, hidden_dim, max_sequence_length, dropout=0.0, pad_id=None, **kwargs
+        self,
+        vocabulary_size,
+        hidden_dim,
+        max_sequence_length,
+        dropout=0.0,
+        pad_id=None,
+        first_position=0,
+        endpoint=False,
+        **kwargs,
     ):
         super().__init__(**kwargs)
         self.supports_masking = True
@@ -205,7 +215,11 @@ class SinusoidalEmbedding(keras.layers.Layer):
         self.dropout = dropout
         self.pad_id = pad_id
         self.position_embedding = SinusoidalPositionEmbedding(
-            max_sequence_length, dtype="float32", name="position_embedding"
+            max_sequence_length,
+            first_position,
+            endpoint,
+            dtype="float32",
+            name="position_embedding",
         )
         self.position_embedding.build((None, None, hidden_dim))
 
@@ -247,6 +261,8 @@ class SinusoidalEmbedding(keras.layers.Layer):
             "max_sequence_length": self.max_sequence_length,
             "dropout": self.dropout,
             "pad_id": self.pad_id,
+            "first_position": self.position_embedding.first_position,
+            "endpoint": self.position_embedding.endpoint,
         }
 
     def _scaled(self, token_ids):

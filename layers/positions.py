@@ -8,7 +8,7 @@ from .checks import check_positive
 from .initializers import clone_initializer
 
 
-def sinusoids(length, hidden_dim):
+def sinusoids(length, hidden_dim, first_position=0, endpoint=False):
     """Computes the paper's sinusoids, laid out in two halves: sines, then cosines.
 
     Position p and frequency i give sin and cos of p / 10000^(2i / D). The paper interleaves the
@@ -22,6 +22,9 @@ def sinusoids(length, hidden_dim):
     Args:
         length: Number of positions T.
         hidden_dim: Width D, even.
+        first_position: Position of the first row. Defaults to 0.
+        endpoint: Whether the last frequency is 1 / 10000 itself, as in Tensor2Tensor and fairseq:
+            p / 10000^(2i / (D - 2)). Defaults to False, as in the paper.
 
     Returns:
         A float32 NumPy array of shape (T, D).
@@ -34,8 +37,9 @@ def sinusoids(length, hidden_dim):
     """
     if hidden_dim % 2:
         raise ValueError(f"`hidden_dim` must be even. Received: hidden_dim={hidden_dim}")
-    frequencies = 10000.0 ** (-np.arange(0, hidden_dim, 2) / hidden_dim)  # (D/2,)
-    angles = np.arange(length)[:, None] * frequencies[None, :]  # (T, D/2)
+    last = hidden_dim - 2 if endpoint else hidden_dim
+    frequencies = 10000.0 ** (-np.arange(0, hidden_dim, 2) / max(last, 1))  # (D/2,)
+    angles = (first_position + np.arange(length))[:, None] * frequencies[None, :]  # (T, D/2)
     return np.concatenate([np.sin(angles), np.cos(angles)], axis=1).astype("float32")  # (T, D)
 
 
@@ -45,6 +49,8 @@ class SinusoidalPositionEmbedding(keras.layers.Layer):
 
     Args:
         max_sequence_length: Largest number of positions, in tokens.
+        first_position: Position of the first token, as for `sinusoids`. Defaults to 0.
+        endpoint: As for `sinusoids`. Defaults to False.
         **kwargs: `name`, `dtype` and the like, for `keras.layers.Layer`.
 
     Call arguments:
@@ -65,13 +71,17 @@ class SinusoidalPositionEmbedding(keras.layers.Layer):
         See `sinusoids`.
     """
 
-    def __init__(self, max_sequence_length, **kwargs):
+    def __init__(self, max_sequence_length, first_position=0, endpoint=False, **kwargs):
         super().__init__(**kwargs)
         check_positive(max_sequence_length=max_sequence_length)
         self.max_sequence_length = max_sequence_length
+        self.first_position = first_position
+        self.endpoint = endpoint
 
     def build(self, input_shape):
-        self.table = sinusoids(self.max_sequence_length, input_shape[-1])  # (max T, D)
+        self.table = sinusoids(  # (max T, D)
+            self.max_sequence_length, input_shape[-1], self.first_position, self.endpoint
+        )
 
     def call(self, inputs):
         check_length(inputs.shape[1], self.max_sequence_length)
@@ -84,7 +94,12 @@ class SinusoidalPositionEmbedding(keras.layers.Layer):
         return None  # positions are the same for all sequences, long or short
 
     def get_config(self):
-        return {**super().get_config(), "max_sequence_length": self.max_sequence_length}
+        return {
+            **super().get_config(),
+            "max_sequence_length": self.max_sequence_length,
+            "first_position": self.first_position,
+            "endpoint": self.endpoint,
+        }
 
 
 @keras.saving.register_keras_serializable("regard")

@@ -9,7 +9,7 @@ from .ties import layers_before
 
 @keras.saving.register_keras_serializable("regard")
 class TiedOutput(keras.layers.Layer):
-    """Scores every token: the dot product with its embedding, plus a bias.
+    """Scores every token: the dot product with its embedding, plus a bias of its own.
 
     In a copy of a functional model, loaded from a file or made by `keras.models.clone_model`, it
     shares the table of the copy, found by its path among the layers that the inputs come from.
@@ -17,6 +17,7 @@ class TiedOutput(keras.layers.Layer):
     Args:
         token_embedding: The `keras.layers.Embedding` that the model reads tokens with, built: its
             table (V, D) is shared, not copied.
+        use_bias: Whether there is a bias to add. Defaults to True.
         **kwargs: `name`, `dtype` and the like, for `keras.layers.Layer`.
 
     Call arguments:
@@ -39,9 +40,10 @@ class TiedOutput(keras.layers.Layer):
         https://arxiv.org/abs/1608.05859
     """
 
-    def __init__(self, token_embedding, **kwargs):
+    def __init__(self, token_embedding, use_bias=True, **kwargs):
         super().__init__(**kwargs)
         self.supports_masking = True
+        self.use_bias = use_bias
         self._table_path = None  # in a copy: where the table was
         self._is_tied = not isinstance(token_embedding, dict)
         if not self._is_tied:
@@ -63,9 +65,10 @@ class TiedOutput(keras.layers.Layer):
             )
         if not self.token_embedding.built:
             self.token_embedding.build()
-        self.bias = self.add_weight(
-            (self.token_embedding.input_dim,), initializer="zeros", name="bias"
-        )
+        self.bias = None
+        if self.use_bias:
+            size = self.token_embedding.input_dim
+            self.bias = self.add_weight((size,), initializer="zeros", name="bias")
 
     def call(self, inputs):
         return self._score(inputs, self.bias)  # (B, T, V)
@@ -73,7 +76,8 @@ class TiedOutput(keras.layers.Layer):
     def without(self, token_id, inputs):
         """Returns the outputs of `call`, with one token made as good as impossible."""
         is_out = ops.arange(self.token_embedding.input_dim) == token_id
-        bias = ops.where(is_out, -1e9, ops.convert_to_tensor(self.bias))
+        bias = 0.0 if self.bias is None else ops.convert_to_tensor(self.bias)
+        bias = ops.where(is_out, -1e9, bias)
         return self._score(inputs, bias)  # (B, T, V)
 
     def compute_output_shape(self, inputs_shape):
@@ -84,7 +88,8 @@ class TiedOutput(keras.layers.Layer):
         path = self._table_path or self._path_now()
         if path not in (None, self.token_embedding.name):  # it is inside another layer
             token_embedding["path"] = path
-        return {**super().get_config(), "token_embedding": token_embedding}
+        own = {"token_embedding": token_embedding, "use_bias": self.use_bias}
+        return {**super().get_config(), **own}
 
     def _path_now(self):
         tensors = self._inbound_nodes[0].input_tensors if self._inbound_nodes else []
@@ -118,5 +123,7 @@ class TiedOutput(keras.layers.Layer):
     def _score(self, inputs, bias):
         table = ops.cast(self.token_embedding.embeddings, inputs.dtype)  # (V, D)
         rows = ops.reshape(inputs, (-1, inputs.shape[-1]))
-        logits = ops.matmul(rows, ops.transpose(table)) + ops.cast(bias, inputs.dtype)  # (B·T, V)
+        logits = ops.matmul(rows, ops.transpose(table))  # (B·T, V)
+        if bias is not None:
+            logits = logits + ops.cast(bias, inputs.dtype)
         return reshape(logits, (*ops.shape(inputs)[:-1], self.token_embedding.input_dim))

@@ -28,15 +28,15 @@ from .digests import check_model
 from .hub import checkpoint_directory
 from .kinds import joined, unread
 from .layout import Layout
-from .marian_layout import MARIAN
 from .recurrent_layout import RNNSEARCH
 from .tensor_file import write_tensors
 from .tensors import Tensor, count_blocks, tensors_of
 from .text_families import TEXT_LAYOUTS
+from .translation_families import TRANSLATION_LAYOUTS
 
 LAYOUTS = {
     layout.model_type: layout
-    for layout in (*TEXT_LAYOUTS, MARIAN, *vit_layout.LAYOUTS.values(), RNNSEARCH)
+    for layout in (*TEXT_LAYOUTS, *TRANSLATION_LAYOUTS, *vit_layout.LAYOUTS.values(), RNNSEARCH)
 }
 
 logger = logging.getLogger("regard")

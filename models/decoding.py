@@ -14,7 +14,7 @@ from .writer import Writer
 __all__ = ["Translations", "beam_search", "greedy", "sample"]
 
 
-def greedy(translator, encoder_token_ids, encoder_padding_mask, max_length):
+def greedy(translator, encoder_token_ids, encoder_padding_mask, max_length, first_id=None):
     """Writes the most probable token each time.
 
     Args:
@@ -23,11 +23,14 @@ def greedy(translator, encoder_token_ids, encoder_padding_mask, max_length):
         encoder_padding_mask: (B, S), True at real tokens.
         max_length: Largest number of tokens to write, an integer or a tensor: a scalar, or (B,)
             with a number for each source. The model's `max_sequence_length` bounds it.
+        first_id: The token that every translation begins with, such as that of its language. Its
+            probability counts as 1. Defaults to none.
 
     Returns:
         `Translations`, one of each source.
     """
-    return beam_search(translator, encoder_token_ids, encoder_padding_mask, max_length, num_beams=1)
+    sources = encoder_token_ids, encoder_padding_mask
+    return beam_search(translator, *sources, max_length, num_beams=1, first_id=first_id)
 
 
 def sample(
@@ -40,6 +43,7 @@ def sample(
     top_k=None,
     top_p=1.0,
     seed=None,
+    first_id=None,
 ):
     """Draws translations at random, with the probabilities that the model gives them.
 
@@ -55,6 +59,7 @@ def sample(
         top_p: Probability in (0, 1] that the tokens to draw from, the most probable ones, must
             have together. Defaults to 1.
         seed: An integer or a `keras.random.SeedGenerator`. Defaults to another one in each call.
+        first_id: As for `greedy`. Defaults to none.
 
     Returns:
         `Translations`, in the order in which they were drawn. Their scores are those of the model,
@@ -71,7 +76,8 @@ def sample(
     top_k = vocabulary_size if top_k is None else top_k
     check_positive(num_samples=num_samples, top_k=top_k)
     _check_sampling(temperature, top_k, top_p, vocabulary_size)
-    writer = Writer(translator, encoder_token_ids, encoder_padding_mask, num_samples, max_length)
+    sources = encoder_token_ids, encoder_padding_mask
+    writer = Writer(translator, *sources, num_samples, max_length, first_id)
     shape = (writer.batch_size, num_samples, writer.length)
     chances = keras.random.uniform(shape, seed=seed)  # (B, K, L)
 
@@ -114,6 +120,7 @@ def beam_search(
     num_beams=4,
     length_penalty=1.0,
     early_stopping=False,
+    first_id=None,
 ):
     """Keeps the K best beginnings at every length, and the K best translations found so far.
 
@@ -129,6 +136,7 @@ def beam_search(
             translations. Defaults to 1.
         early_stopping: Whether to stop once K translations are found. Defaults to False: search
             goes on while the best beginning, at its length, scores above the worst of the K.
+        first_id: As for `greedy`. Defaults to none.
 
     Returns:
         `Translations`, the best first.
@@ -142,7 +150,8 @@ def beam_search(
         section 7, https://arxiv.org/abs/1609.08144
     """
     check_positive(num_beams=num_beams)
-    writer = Writer(translator, encoder_token_ids, encoder_padding_mask, num_beams, max_length)
+    sources = encoder_token_ids, encoder_padding_mask
+    writer = Writer(translator, *sources, num_beams, max_length, first_id)
     if num_beams == 1:
         return writer.write(lambda logits, position: ops.argmax(logits, axis=-1), length_penalty)
     beams = writer.nothing_written()

@@ -26,10 +26,13 @@ _FEED_FORWARD = [
 ]
 _ENCODER = [*_ATTENTION, *_FEED_FORWARD]
 _DECODER = [*_ATTENTION, *_CROSS_ATTENTION, *_FEED_FORWARD]
-_TRANSLATOR = [
-    embedding("model.shared", "embedding/token_embedding", "VD"),
+BLOCKS = [
     *blocks("model.encoder.layers.*.", "encoder/block_*/", "num_layers", _ENCODER),
     *blocks("model.decoder.layers.*.", "decoder/block_*/", "num_decoder_layers", _DECODER),
+]
+_TRANSLATOR = [
+    embedding("model.shared", "embedding/token_embedding", "VD"),
+    *BLOCKS,
     bare("final_logits_bias", "head/bias", "1V", is_row=True),
 ]
 
@@ -68,6 +71,7 @@ MARIAN = Layout(
     rates={"dropout": "dropout", "attention_dropout": "attention_dropout"},
     token_ids={"end_id": "eos_token_id", "pad_id": "pad_token_id"},
     activation="activation_function",
+    constants={"family": "marian"},
     dimensions=lambda arguments: {"V": arguments["vocabulary_size"]},
     defaults={  # MarianConfig's
         "dropout": 0.1,

@@ -52,6 +52,7 @@ class RecurrentTranslator(TranslationModel):
     """
 
     layout = RNNSEARCH
+    layouts = (RNNSEARCH,)
     architecture = "RecurrentTranslator"
 
     def __init__(

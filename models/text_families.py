@@ -5,7 +5,6 @@ differs from one to another is a `variation`: arguments of their layers, which t
 """
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -13,6 +12,7 @@ from .albert_layout import ALBERT
 from .bert_layout import BERT
 from .distilbert_layout import DISTILBERT
 from .electra_layout import ELECTRA
+from .families import find_family
 from .layout import Layout
 from .mpnet_layout import MPNET, NUM_BUCKETS
 from .roberta_layout import CAMEMBERT, ROBERTA, XLM_ROBERTA
@@ -63,13 +63,7 @@ def text_family(name: str) -> TextFamily:
     Raises:
         ValueError: If there is none; the message names the nearest.
     """
-    if name in TEXT_FAMILIES:
-        return TEXT_FAMILIES[name]
-    nearest = get_close_matches(str(name).lower(), TEXT_FAMILIES, n=1)
-    hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
-    raise ValueError(
-        f"`family` must be one of {', '.join(TEXT_FAMILIES)}.{hint} Received: family={name!r}"
-    )
+    return find_family(name, TEXT_FAMILIES)
 
 
 def whole_variation(

@@ -11,11 +11,17 @@ class TranslationModel(ConfiguredModel):
     """An encoder of sources and a decoder of targets, the base of `Translator` and the like.
 
     A subclass has a `decoder`, and the `encode`, `new_caches` and `step` by which
-    `regard.models.decoding` writes translations. It names in `layout` how its checkpoints are
-    written down, and in `architecture` its class in Hugging Face's `transformers`.
+    `regard.models.decoding` writes translations. It names in `layouts` how checkpoints are
+    written down that it reads, in `layout` how its own are, and in `architecture` its class in
+    Hugging Face's `transformers`.
     """
 
     checkpoint_groups = ("translator",)
+
+    @property
+    def start_id(self):
+        """Returns the id of the token that a target is read after."""
+        return self.config["pad_id"]
 
     @classmethod
     def from_preset(cls, preset, *args, **kwargs):
@@ -37,7 +43,7 @@ class TranslationModel(ConfiguredModel):
     def from_checkpoint(cls, checkpoint, **kwargs):
         """Makes a translator from a checkpoint.
 
-        For `Translator` that is a Hugging Face Marian checkpoint, such as those of OPUS-MT; for
+        For `Translator` that is a Hugging Face checkpoint, such as those of OPUS-MT or NLLB; for
         `RecurrentTranslator` the `model/` of a run.
 
         Args:
@@ -47,7 +53,7 @@ class TranslationModel(ConfiguredModel):
         Raises:
             CheckpointError: If it is not a whole checkpoint of this kind.
         """
-        checkpoint = as_checkpoint(checkpoint, cls.layout)
+        checkpoint = as_checkpoint(checkpoint, *cls.layouts)
         model = cls(**{**checkpoint.arguments, **kwargs})
         checkpoint.load(model, cls.checkpoint_groups)
         return model

@@ -6,7 +6,7 @@ from keras import ops
 from ..layers import Decoder, Encoder, SinusoidalEmbedding, TiedOutput, new_cache
 from ..layers.checks import check_positive, check_rate
 from .configured_model import own_arguments
-from .marian_layout import MARIAN
+from .translation_families import TRANSLATION_LAYOUTS, translation_family
 from .translation_model import TranslationModel, check_ids, translator_inputs
 
 
@@ -15,10 +15,12 @@ class Translator(TranslationModel):
     """Encoder and decoder around one token embedding: logits of the next token at every position.
 
     An ordinary Keras model: `compile`, `fit`, `evaluate`, `predict`, `.keras` save and load. It
-    computes what Marian does. `regard.models.decoding` writes translations with it.
+    computes what Marian does, or another family. `regard.models.decoding` writes translations with
+    it.
 
     Source and target share one vocabulary, and one table embeds both and scores the output (section
-    3.4). A target is read with a `pad_id` before it and written with an `end_id` after it.
+    3.4). A target is read with a start before it, `pad_id` in Marian, and written with an `end_id`
+    after it.
 
     Args:
         vocabulary_size: Number of token ids V.
@@ -34,7 +36,10 @@ class Translator(TranslationModel):
             to 0.
         activation: Activation of the feed-forward layers. Defaults to "relu".
         end_id: Token id of the end of a sequence. Defaults to 0, as in Marian.
-        pad_id: Token id of padding, and of the start of a target. Defaults to V - 1, as in Marian.
+        pad_id: Token id of padding, and in Marian of the start of a target. Defaults to V - 1, as
+            in Marian.
+        family: "marian"; or "m2m_100", as of NLLB: pre-norm, with fairseq's sinusoids, without a
+            bias of the output, and an `end_id` starts a target. Defaults to "marian".
         **kwargs: `name` and `dtype`, for `keras.Model`.
 
     Call arguments:
@@ -58,11 +63,11 @@ class Translator(TranslationModel):
 
     References:
         Vaswani et al., "Attention Is All You Need", https://arxiv.org/abs/1706.03762;
-        Junczys-Dowmunt et al., "Marian", https://arxiv.org/abs/1804.00344
+        Junczys-Dowmunt et al., "Marian", https://arxiv.org/abs/1804.00344; Fan et al., "Beyond
+        English-Centric Multilingual Machine Translation", https://arxiv.org/abs/2010.11125
     """
 
-    layout = MARIAN
-    architecture = "MarianMTModel"
+    layouts = TRANSLATION_LAYOUTS
 
     def __init__(
         self,
@@ -78,6 +83,7 @@ class Translator(TranslationModel):
         activation="relu",
         end_id=0,
         pad_id=None,
+        family="marian",
         dtype=None,
         **kwargs,
     ):
@@ -88,11 +94,26 @@ class Translator(TranslationModel):
         memory = encoder(embedding(inputs["encoder_token_ids"]), padding_mask=mask)  # (B, S, D)
         x = embedding(inputs["decoder_token_ids"])  # (B, T, D)
         x = decoder(x, memory, memory_padding_mask=mask)  # (B, T, D)
-        head = TiedOutput(embedding.token_embedding, dtype=dtype, name="head")
+        options = translation_family(family).head
+        head = TiedOutput(embedding.token_embedding, **options, dtype=dtype, name="head")
         logits = ops.cast(head(x), "float32")  # (B, T, V)
         super().__init__(inputs, logits, config, embedding, encoder, **kwargs)
         self.decoder = decoder
         self.head = head
+
+    @property
+    def layout(self):
+        """Returns the layout of its checkpoints."""
+        return translation_family(self.config["family"]).layout
+
+    @property
+    def architecture(self):
+        """Returns the name of its class in `transformers`."""
+        return next(iter(self.layout.architectures))
+
+    @property
+    def start_id(self):
+        return self.config[translation_family(self.config["family"]).start]
 
     def encode(self, encoder_token_ids, encoder_padding_mask):
         """Returns the memory (B, S, D) that the decoder reads, given sources (B, S)."""
@@ -141,12 +162,14 @@ def _completed(config):
 
 
 def _make_layers(config, dtype):
+    family = translation_family(config["family"])
     embedding = SinusoidalEmbedding(
         config["vocabulary_size"],
         config["hidden_dim"],
         config["max_sequence_length"],
         config["dropout"],
         config["pad_id"],
+        **family.embedding,
         dtype=dtype,
         name="embedding",
     )
@@ -157,6 +180,7 @@ def _make_layers(config, dtype):
         "attention_dropout": config["attention_dropout"],
         "activation": config["activation"],
         "layer_norm_epsilon": 1e-5,  # as in Marian
+        **family.stack,
         "dtype": dtype,
     }
     encoder = Encoder(config["num_layers"], name="encoder", **stack)

@@ -30,12 +30,20 @@ class Writer:
         encoder_padding_mask: (B, S), True at real tokens.
         num_sequences: Number of sequences K of each source.
         max_length: Largest number of tokens to write, as in `regard.models.decoding.greedy`.
+        first_id: Likewise.
     """
 
     def __init__(
-        self, translator, encoder_token_ids, encoder_padding_mask, num_sequences, max_length
+        self,
+        translator,
+        encoder_token_ids,
+        encoder_padding_mask,
+        num_sequences,
+        max_length,
+        first_id=None,
     ):
         self.translator = translator
+        self.first_id = first_id
         self.num_sequences = num_sequences
         self.batch_size = ops.shape(encoder_token_ids)[0]
         longest = translator.config["max_sequence_length"]
@@ -62,7 +70,7 @@ class Writer:
         pad_id = self.translator.config["pad_id"]
         order = ops.arange(self.num_sequences)
         return Sequences(
-            ops.full(shape, pad_id, "int32"),
+            ops.full(shape, self.translator.start_id, "int32"),
             ops.full((*shape, self.length), pad_id, "int32"),
             ops.broadcast_to(order[:, None], (*shape, self.length)),
             ops.broadcast_to(ops.where(order == 0, 0.0, NEVER), shape),
@@ -75,7 +83,7 @@ class Writer:
         if not GROWS:
             sees = ops.logical_and(sees, ops.arange(self.length)[:, None] <= position)
         shape = (ops.shape(sees)[0], self.num_sequences, -1)
-        return self.translator.step(
+        logits, caches = self.translator.step(
             sequences.newest,
             caches,
             position,
@@ -83,6 +91,11 @@ class Writer:
             sources.memory,
             sources.padding_mask,
         )
+        if self.first_id is None:
+            return logits, caches
+        is_other = ops.arange(logits.shape[-1]) != self.first_id
+        is_out = ops.logical_and(is_other, position == 0)  # (V,)
+        return ops.where(is_out, NEVER, logits), caches
 
     def is_over(self, sources, newest, position):
         """Tells which sequences end with the newest token, or have no room for another."""

@@ -131,7 +131,7 @@ def test_first_scaled_tokens_have_unit_variance():
 
 def test_sinusoidal_embedding_keeps_the_layer_checks():
     sizes = {"vocabulary_size": V, "hidden_dim": 6, "max_sequence_length": MAX_T}
-    config = {**sizes, "dropout": 0.3, "pad_id": 2}
+    config = {**sizes, "dropout": 0.3, "pad_id": 2, "first_position": 2, "endpoint": True}
     check_layer(SinusoidalEmbedding, config, {"token_ids": TOKEN_IDS})
 
 
@@ -160,7 +160,7 @@ def test_tied_output_keeps_the_layer_checks():
         keras.layers.Embedding(V, D, dtype="float32", name="token_embedding")
     )
     layer_class, inputs = TiedOutput, {"inputs": floats(B, T, D)}
-    check_layer(layer_class, {"token_embedding": embedding}, inputs)
+    check_layer(layer_class, {"token_embedding": embedding, "use_bias": False}, inputs)
 
 
 def test_tied_output_wants_the_width_of_the_table():
@@ -191,8 +191,9 @@ def test_segments_left_out_are_the_first():
     assert layer.compute_output_shape((B, T)) == (B, T, D)
 
 
-def test_a_token_that_is_not_to_be_written():
-    layer = TiedOutput(keras.layers.Embedding(V, D))
+@pytest.mark.parametrize("use_bias", [True, False])
+def test_a_token_that_is_not_to_be_written(use_bias):
+    layer = TiedOutput(keras.layers.Embedding(V, D), use_bias=use_bias)
     logits, without = layer(floats(B, T, D)), np.array(layer.without(3, floats(B, T, D)))
     assert (without[..., 3] < -1e8).all()
     np.testing.assert_array_equal(np.delete(without, 3, axis=-1), np.delete(logits, 3, axis=-1))

@@ -82,9 +82,16 @@ def test_siblings_of_one_initializer_do_not_start_equal():
 
 
 def test_sinusoidal_layer_keeps_the_layer_checks():
-    check_layer(
-        SinusoidalPositionEmbedding, {"max_sequence_length": MAX_T}, {"inputs": floats(B, T, D)}
-    )
+    config = {"max_sequence_length": MAX_T, "first_position": 2, "endpoint": True}
+    check_layer(SinusoidalPositionEmbedding, config, {"inputs": floats(B, T, D)})
+
+
+def test_sinusoids_of_fairseq_by_hand():
+    """Positions from 2 on, and a last frequency of 1 / 10000."""
+    rows = sinusoids(2, 6, first_position=2, endpoint=True)
+    angles = np.array([[2, 0.02, 0.0002], [3, 0.03, 0.0003]])
+    expected = np.concatenate([np.sin(angles), np.cos(angles)], axis=1)
+    np.testing.assert_allclose(rows, expected, rtol=1e-6)
 
 
 def test_learned_layer_keeps_the_layer_checks():

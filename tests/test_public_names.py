@@ -76,6 +76,7 @@ WORDS = {
         --source --target --source-column --target-column --encoding
         --delimiter --header --no-header --sheet --skip-bad-rows
         --validation-source --validation-target --validation --checkpoint --preset
+        --source-language --target-language
         --num-layers --num-decoder-layers --hidden-dim --units --num-heads --intermediate-dim
         --vocabulary-size --epochs --patience --learning-rate --warmup-steps
         --batch-tokens --max-sequence-length --long-texts --dropout --label-smoothing

@@ -57,6 +57,7 @@ def test_keeps_the_layer_checks():
         "activation": "gelu",
         "end_id": 3,
         "pad_id": 5,
+        "family": "m2m_100",
     }
     check_layer(Translator, config, make_inputs())
 

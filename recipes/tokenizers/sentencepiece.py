@@ -10,18 +10,17 @@ References:
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
 from pathlib import Path
+from typing import Self
 
 import sentencepiece
 import tensorflow as tf
 
-from ...models import disk
-from ...models.json_files import parse_json
-from ...models.layout import write_json
 from ..errors import UserError
 from .beginnings import tokenize_beginnings
-from .checkpoint_files import check_size
+from .languages import LANGUAGE_CODE, Languages
 from .regex import SPACE
 from .sentencepiece_models import (
     GraphModel,
@@ -30,21 +29,29 @@ from .sentencepiece_models import (
     with_normalization,
 )
 from .spelling import BYTE_PIECES, choose_spelled
-
-END, UNKNOWN, PAD = "</s>", "<unk>", "<pad>"
-LANGUAGE_CODE = "(?s)^>>.*?<<"  # of the language to translate into, as Marian's models read it
+from .translation_files import (
+    END,
+    PAD,
+    UNKNOWN,
+    damaged,
+    read_parts,
+    write_marian,
+    write_multilingual,
+)
 
 
 class SentencePieceTokenizer:
     """Turns texts into token ids and back, in a graph as well.
 
     If the vocabulary has codes of languages, such as ">>fr<<", a code at the beginning of a source
-    is a piece by itself.
+    is a piece by itself, and comes before that of the language chosen.
 
     Args:
         source_model: A SentencePiece model for sources, serialized.
         target_model: A SentencePiece model for targets, serialized.
         vocabulary: The id of each piece of both, and of "</s>", "<unk>" and "<pad>".
+        languages: What tokens of languages there are. Defaults to the vocabulary's codes, if any.
+        files: The files to save, by name, in place of Marian's. Defaults to Marian's.
 
     Raises:
         ValueError: If a model is not one, or the vocabulary lacks a special piece.
@@ -55,7 +62,14 @@ class SentencePieceTokenizer:
         >>> tokenizer.decode(ids.to_tensor(tokenizer.pad_id))
     """
 
-    def __init__(self, source_model: bytes, target_model: bytes, vocabulary: dict[str, int]):
+    def __init__(
+        self,
+        source_model: bytes,
+        target_model: bytes,
+        vocabulary: dict[str, int],
+        languages: Languages | None = None,
+        files: Mapping[str, bytes] | None = None,
+    ):
         missing = [piece for piece in (END, UNKNOWN, PAD) if piece not in vocabulary]
         if missing:
             raise ValueError(
@@ -67,18 +81,61 @@ class SentencePieceTokenizer:
         self.end_id, self.unknown_id, self.pad_id = (vocabulary[p] for p in (END, UNKNOWN, PAD))
         self._source, self._target = (open_model(m) for m in (source_model, target_model))
         self._has_bytes = vocabulary.keys() >= {*BYTE_PIECES}
-        special = dict.fromkeys((END, UNKNOWN, PAD), b"")
-        if self._has_bytes:
-            special |= {piece: bytes([byte]) for byte, piece in enumerate(BYTE_PIECES)}
-        self._pieces = [b""] * (max(vocabulary.values()) + 1)
-        for piece, index in vocabulary.items():
-            self._pieces[index] = special.get(piece, piece.encode())
-        self._has_codes = any(p.startswith(">>") and p.endswith("<<") for p in vocabulary)
+        codes = {p[2:-2]: i for p, i in vocabulary.items() if re.fullmatch(LANGUAGE_CODE, p)}
+        self._has_codes = languages is None and bool(codes)
+        self.languages = Languages(codes, are_both_told=False) if self._has_codes else languages
+        self.files = files
+        self._pieces = self._surfaces()
         self._graph_source = GraphModel(source_model)
         entries = tf.lookup.KeyValueTensorInitializer(
             list(vocabulary), list(vocabulary.values()), tf.string, tf.int32
         )
         self._graph_table = tf.lookup.StaticHashTable(entries, self.unknown_id)
+
+    def _surfaces(self) -> list[bytes]:
+        """Returns what is written for each token id."""
+        surfaces = {piece: piece.encode() for piece in self.vocabulary}
+        surfaces |= dict.fromkeys((END, UNKNOWN, PAD), b"")
+        if self._has_bytes:
+            surfaces |= {piece: bytes([byte]) for byte, piece in enumerate(BYTE_PIECES)}
+        written = [b""] * (max(self.vocabulary.values()) + 1)
+        for piece, index in self.vocabulary.items():
+            written[index] = surfaces[piece]
+        for index in self.languages.ids.values() if self.languages else ():
+            written[index] = b""
+        return written
+
+    def cover(self, num_ids: int) -> None:
+        """Lets a model write ids, below `num_ids`, that no piece has: they are nothing."""
+        self._pieces += [b""] * (num_ids - len(self._pieces))
+
+    def speaking(self, source: str | None, target: str | None) -> Self:
+        """Returns the same with languages chosen, where they are given.
+
+        Raises:
+            UserError: If the checkpoint has no such language, or tells none by tokens.
+        """
+        if source is target is None:
+            return self
+        if self.languages is None:
+            raise UserError(
+                "The checkpoint has no tokens of languages: leave out `source_language` and "
+                f"`target_language`. Received: source_language={source!r}, "
+                f"target_language={target!r}"
+            )
+        chosen = copy(self)
+        chosen.languages = self.languages.choose(source, target)
+        return chosen
+
+    @property
+    def source_ids(self) -> list[int]:
+        """Returns the token ids that a source begins with: those of languages."""
+        return self.languages.source_ids if self.languages else []
+
+    @property
+    def target_ids(self) -> list[int]:
+        """Returns the token ids that a translation begins with, likewise."""
+        return self.languages.target_ids if self.languages else []
 
     @classmethod
     def learn(
@@ -114,15 +171,20 @@ class SentencePieceTokenizer:
         `tokenize_beginnings`.
         """
         if not self._has_codes:
-            return tokenize_beginnings(self._numbered, texts, length)
+            ids = tokenize_beginnings(self._numbered, texts, length)
+            return self._with_first(ids) if self.source_ids else ids
         rest = tf.strings.regex_replace(texts, LANGUAGE_CODE, "")
         code_length = tf.strings.length(texts) - tf.strings.length(rest)
         codes = tf.strings.substr(texts, tf.zeros_like(code_length), code_length)
-        codes = self._graph_table.lookup(codes)[:, tf.newaxis]
-        has_code = tf.cast(code_length > 0, tf.int64)
-        codes = tf.RaggedTensor.from_tensor(codes, lengths=has_code)
-        ids = tokenize_beginnings(self._numbered, rest, length)
-        return tf.concat([codes, ids], axis=1)
+        codes, has_code = self._graph_table.lookup(codes), code_length > 0
+        if self.source_ids:
+            codes, has_code = tf.where(has_code, codes, self.source_ids), tf.ones_like(has_code)
+        codes = tf.RaggedTensor.from_tensor(codes[:, tf.newaxis], tf.cast(has_code, tf.int64))
+        return tf.concat([codes, tokenize_beginnings(self._numbered, rest, length)], axis=1)
+
+    def _with_first(self, ids: tf.RaggedTensor) -> tf.RaggedTensor:
+        first = tf.tile([self.source_ids], [ids.nrows(), 1])
+        return tf.concat([tf.cast(first, tf.int32), ids], axis=1)
 
     def _numbered(self, texts: tf.Tensor) -> tf.RaggedTensor:
         """Returns the token ids (B, None) of whole texts (B,)."""
@@ -162,18 +224,21 @@ class SentencePieceTokenizer:
             found = [re.match(LANGUAGE_CODE, text) for text in texts]
             codes = [match[0] if match else "" for match in found]
             texts = [text[len(code) :] for text, code in zip(texts, codes, strict=True)]
-        rows = self._encode(self._source, texts, dropout, seed)
-        find, unknown = self.vocabulary.get, self.unknown_id
-        return [
-            [find(code, unknown), *row] if code else row
-            for code, row in zip(codes, rows, strict=True)
-        ]
+        rows, usual = self._encode(self._source, texts, dropout, seed), self.source_ids
+        first = [[self.vocabulary.get(c, self.unknown_id)] if c else usual for c in codes]
+        return [[*before, *row] for before, row in zip(first, rows, strict=True)]
+
+    def check_sources(self, texts: Iterable[str]) -> None:
+        """Raises `UserError` unless it is known which language each is to be translated into."""
+        if self.languages:
+            self.languages.check_sources(texts)
 
     def encode_targets(
         self, texts: Sequence[str], dropout: float = 0.0, seed: int = 0
     ) -> list[list[int]]:
         """Encodes targets, each with an end. The arguments are those of `encode_sources`."""
-        return self._encode(self._target, texts, dropout, seed)
+        rows, first = self._encode(self._target, texts, dropout, seed), self.target_ids
+        return [[*first, *row] for row in rows] if first else rows
 
     def encode_pairs(
         self,
@@ -213,46 +278,23 @@ class SentencePieceTokenizer:
         return [self._graph_source, self._graph_table]
 
     def save(self, directory: Path, max_sequence_length: int) -> None:
-        """Writes `source.spm`, `target.spm`, `vocab.json` and `tokenizer_config.json`."""
-        disk.write_bytes(directory / "source.spm", self.source_model)
-        disk.write_bytes(directory / "target.spm", self.target_model)
-        write_json(directory / "vocab.json", self.vocabulary)
-        # fmt: off
-        config = {
-            "tokenizer_class": "MarianTokenizer",
-            "eos_token": END, "unk_token": UNKNOWN, "pad_token": PAD,
-            "model_max_length": max_sequence_length,
-            "separate_vocabs": False, "source_lang": None, "target_lang": None,
-        }
-        # fmt: on
-        write_json(directory / "tokenizer_config.json", config)
+        """Writes the files of Marian's tokenizer, or those that it was read from."""
+        if self.files is None:
+            models = {"source.spm": self.source_model, "target.spm": self.target_model}
+            chosen = self.languages and self.languages.target
+            write_marian(directory, models, self.vocabulary, max_sequence_length, chosen)
+        else:
+            write_multilingual(directory, self.files, self.languages, max_sequence_length)
 
     @classmethod
     def load(cls, directory: Path) -> "SentencePieceTokenizer":
-        """Opens the tokenizer of a Marian checkpoint.
+        """Opens the tokenizer of a checkpoint of Marian, M2M100 or NLLB.
 
         Raises:
             UserError: If a file is missing or damaged.
         """
+        parts, chosen = read_parts(directory)
         try:
-            for name in ("vocab.json", "source.spm", "target.spm"):
-                check_size(directory / name)
-            vocabulary = parse_json((directory / "vocab.json").read_bytes())
-            if not isinstance(vocabulary, dict) or not all(
-                type(index) is int and 0 <= index < 2 * len(vocabulary)
-                for index in vocabulary.values()
-            ):
-                raise ValueError("vocab.json must hold the id of each piece, a number")
-            models = [(directory / name).read_bytes() for name in ("source.spm", "target.spm")]
-            return cls(*models, vocabulary)
-        except FileNotFoundError as error:
-            raise UserError(
-                f"{directory} must hold Marian's source.spm, target.spm and vocab.json. "
-                f"Received: no {Path(error.filename).name}"
-            ) from error
-        except UserError:
-            raise
-        except (OSError, ValueError) as error:
-            raise UserError(
-                f"{directory}: the tokenizer is damaged: {error}. Fetch it again."
-            ) from error
+            return cls(**parts).speaking(*chosen)
+        except ValueError as error:
+            raise damaged(directory, error) from error

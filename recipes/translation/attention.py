@@ -12,7 +12,6 @@ from ..attention.attention import Attention
 from ..attention.gradients import gradient_times_input
 from ..attention.tokens import of_sentence_pieces
 from ..tokenizers.sentencepiece import END, PAD
-from .batches import pack
 
 START = Token("[start]", is_special=True)
 
@@ -40,7 +39,7 @@ def _attend(run, prediction, alternative, note: str) -> Attention:
     tokenizer, model = run.tokenizer, run.model
     texts = [prediction.text], [alternative.translation]
     pairs = tokenizer.encode_pairs(*texts, run.max_sequence_length)
-    inputs, targets, _ = pack(pairs, np.array([0]), tokenizer.pad_id)
+    inputs, targets, _ = run.pack(pairs, np.array([0]))
     sources, words = (of_sentence_pieces(tokenizer.pieces(ids[0]), {END, PAD}) for ids in pairs)
     return Attention(
         subject=run.described,

@@ -100,13 +100,14 @@ def training_batches(
     pad_id: int,
     first_step: int = 0,
     shard: Shard = WHOLE,
+    start_id: int | None = None,
 ) -> tf.data.Dataset:
     """Returns the endless stream of batches to train on, as (inputs, targets, weights).
 
     Each epoch, counted from 0, encodes the pairs anew, shuffles those of equal lengths, and
     shuffles the batches: a pure function of the seed and the epoch. Inputs are a `Translator`'s,
-    targets are (B, T), and weights (B, T) are 1 at real tokens. A target starts with `pad_id`.
-    Steps are counted from 0.
+    targets are (B, T), and weights (B, T) are 1 at real tokens. A target is read after `start_id`,
+    by default `pad_id`. Steps are counted from 0.
     """
 
     def batches() -> Iterator:
@@ -115,18 +116,26 @@ def training_batches(
             pairs, random = encode(epoch), np.random.default_rng([seed, epoch])
             cut = cut_batches(pairs, batch_tokens, random.permutation(len(pairs[0])))
             for index in random.permutation(len(cut))[skipped:]:
-                yield pack(pairs, cut[index], pad_id, shard)
+                yield pack(pairs, cut[index], pad_id, shard, start_id)
             epoch, skipped = epoch + 1, max(0, skipped - len(cut))
 
     return _dataset(batches, tf.data.INFINITE_CARDINALITY)
 
 
 def ordered_batches(
-    pairs: Pairs, batch_tokens: int, pad_id: int, shard: Shard = WHOLE
+    pairs: Pairs,
+    batch_tokens: int,
+    pad_id: int,
+    shard: Shard = WHOLE,
+    start_id: int | None = None,
 ) -> tf.data.Dataset:
     """Returns one pass over all pairs, the shortest first, in the form of `training_batches`."""
     cut = cut_in_order(pairs, batch_tokens)
-    return _dataset(lambda: (pack(pairs, batch, pad_id, shard) for batch in cut), len(cut))
+
+    def batches() -> Iterator:
+        return (pack(pairs, batch, pad_id, shard, start_id) for batch in cut)
+
+    return _dataset(batches, len(cut))
 
 
 def cut_in_order(pairs: Pairs, batch_tokens: int) -> list[np.ndarray]:
@@ -135,14 +144,18 @@ def cut_in_order(pairs: Pairs, batch_tokens: int) -> list[np.ndarray]:
 
 
 def pack(
-    pairs: Pairs, batch: np.ndarray, pad_id: int, shard: Shard = WHOLE
+    pairs: Pairs,
+    batch: np.ndarray,
+    pad_id: int,
+    shard: Shard = WHOLE,
+    start_id: int | None = None,
 ) -> tuple[dict, np.ndarray, np.ndarray]:
     """Returns inputs, targets and weights of some pairs, or of a shard of them, as NumPy arrays."""
     batch = batch[shard.rows(len(batch))]
     sources, targets = ([side[index] for index in batch] for side in pairs)
     encoder_token_ids = pad(sources, pad_id)  # (B, S)
     target_ids = pad(targets, pad_id)  # (B, T)
-    starts = np.full((len(batch), 1), pad_id, "int32")
+    starts = np.full((len(batch), 1), pad_id if start_id is None else start_id, "int32")
     inputs = {
         "encoder_token_ids": encoder_token_ids,
         "encoder_padding_mask": _is_real(sources),

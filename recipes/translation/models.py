@@ -7,8 +7,6 @@ from ...models.checkpoints import Checkpoint
 from ..tokenizers.sentencepiece import SentencePieceTokenizer
 from .settings import TranslationSettings
 
-MODELS = (Translator, RecurrentTranslator)
-
 AnyTranslator = Translator | RecurrentTranslator
 
 
@@ -33,6 +31,6 @@ def translator_of(checkpoint: Checkpoint, **options: Any) -> AnyTranslator:
     Raises:
         CheckpointError: If it is of another kind.
     """
-    kinds = {model_class.layout.model_type: model_class for model_class in MODELS}
-    model_class = kinds.get(checkpoint.layout.model_type, Translator)
+    is_recurrent = checkpoint.layout is RecurrentTranslator.layout
+    model_class = RecurrentTranslator if is_recurrent else Translator
     return model_class.from_checkpoint(checkpoint, **options)

@@ -113,7 +113,7 @@ def learn(
     with current.training(settings, data) as (settings, resume):
         model, tokenizer, settings = start(train, settings)
         logger.info("%d pairs to learn from, %d to validate on.", len(train), len(held_out))
-        budget, pad_id = settings.batch_tokens, tokenizer.pad_id
+        budget, ids = settings.batch_tokens, (tokenizer.pad_id, model.start_id)
         encode = encoder_of_epochs(train, tokenizer, settings)
         validation_pairs = encode_whole(held_out, tokenizer, settings)
         first_epoch = cut_batches(encode(0), budget, np.arange(len(train)))
@@ -124,8 +124,8 @@ def learn(
         bleu = measure_bleu(model, tokenizer, held_out, settings.max_sequence_length)
         history, best_epoch = fit(
             model,
-            partial(training_batches, encode, budget, settings.seed, pad_id),
-            partial(ordered_batches, validation_pairs, budget, pad_id),
+            partial(training_batches, encode, budget, settings.seed, ids[0], start_id=ids[1]),
+            partial(ordered_batches, validation_pairs, budget, ids[0], start_id=ids[1]),
             steps,
             BestBleu(settings.patience),
             resume,

@@ -35,6 +35,8 @@ def fit_translation(
     batch_tokens: int | None = None,
     max_sequence_length: int = 256,
     vocabulary_size: int | None = None,
+    source_language: str | None = None,
+    target_language: str | None = None,
     num_layers: int | None = None,
     num_decoder_layers: int | None = None,
     hidden_dim: int | None = None,

@@ -29,7 +29,7 @@ from ..tokenizers.sentencepiece import SPACE, SentencePieceTokenizer
 from ..tokenizers.strings import Text
 from ..training.losses import TokenCrossentropy
 from .attention import attend_to_translations
-from .batches import BATCH, cut_in_order, pack
+from .batches import BATCH, Pairs, cut_in_order, pack
 from .data import ParallelTexts, read_parallel_texts
 from .evaluation import format_translation_metrics, translation_metrics
 from .models import translator_of
@@ -60,6 +60,7 @@ def open_translator(source: str | Path) -> tuple[Checkpoint, SentencePieceTokeni
             f"{checkpoint.directory}: the tokenizer must have the model's ids, below {size} and "
             f"with {expected}. Received: ids up to {largest}, with {ids}"
         )
+    tokenizer.cover(size)
     return checkpoint, tokenizer
 
 
@@ -139,6 +140,7 @@ class TranslationRun(LanguageRun):
             UserError: If one is no text, or fewer beams are asked for than translations.
         """
         texts = texts_of(texts, (self.metadata["data"]["train"].get("columns") or ())[:1])
+        self.tokenizer.check_sources(texts)
         if not texts:
             return []
         search = self._search()
@@ -180,7 +182,7 @@ class TranslationRun(LanguageRun):
             3.1, https://arxiv.org/abs/1909.02074
         """
         pairs = self.tokenizer.encode_pairs([text], [translation], self.max_sequence_length)
-        inputs, targets, _ = pack(pairs, np.array([0]), self.tokenizer.pad_id)
+        inputs, targets, _ = self.pack(pairs, np.array([0]))
         weights = np.mean(self.model.alignments(inputs)[0], axis=1)  # (L, T, S)
         return Alignment(
             self.tokenizer.pieces(pairs[0][0]),
@@ -255,9 +257,13 @@ class TranslationRun(LanguageRun):
         pairs = self.tokenizer.encode_pairs(data.sources, data.targets, self.max_sequence_length)
         cross_entropy = TokenCrossentropy()
         for batch in cut_in_order(pairs, EVALUATION_BATCH_TOKENS):
-            inputs, targets, weights = pack(pairs, batch, self.tokenizer.pad_id)
+            inputs, targets, weights = self.pack(pairs, batch)
             cross_entropy.update_state(targets, self._logits(inputs), weights)
         return math.exp(float(cross_entropy.result()))
+
+    def pack(self, pairs: Pairs, batch: np.ndarray) -> tuple[dict, np.ndarray, np.ndarray]:
+        """Returns what the model is given of some pairs, the targets, and their weights."""
+        return pack(pairs, batch, self.tokenizer.pad_id, start_id=self.model.start_id)
 
     @cached_property
     def _logits(self) -> Callable[[dict], tf.Tensor]:
@@ -275,14 +281,15 @@ class TranslationRun(LanguageRun):
 
     def save_model(self, directory: Path) -> None:
         super().save_model(directory)
-        pad_id = self.tokenizer.pad_id
+        pad_id, first = self.tokenizer.pad_id, self.tokenizer.target_ids
         config = {  # makes `transformers` search as we do
             **self._search(),
             "max_length": self.max_sequence_length,
             "bad_words_ids": [[pad_id]],
             "renormalize_logits": True,
-            "decoder_start_token_id": pad_id,
+            "decoder_start_token_id": self.model.start_id,
             "pad_token_id": pad_id,
             "eos_token_id": self.tokenizer.end_id,
+            **({"forced_bos_token_id": first[0]} if first else {}),
         }
         write_json(directory / "generation_config.json", config)

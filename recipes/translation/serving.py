@@ -113,6 +113,8 @@ def n_best_function(
 
 def _translate_n_best(model, tokenizer, max_sequence_length, num_beams, length_penalty, n_best):
     of_nothing = tf.constant([0.0] + [NEVER] * (n_best - 1))  # scores
+    length_of_nothing = len(tokenizer.source_ids) + 1  # its language, and an end
+    first_id = next(iter(tokenizer.target_ids), None)
 
     def search(token_ids: tf.RaggedTensor) -> tuple[tf.Tensor, tf.Tensor]:
         longest = MAX_LENGTH_FACTOR * tf.cast(token_ids.row_lengths(), tf.int32) + MAX_LENGTH_EXTRA
@@ -122,8 +124,9 @@ def _translate_n_best(model, tokenizer, max_sequence_length, num_beams, length_p
             tf.minimum(longest, max_sequence_length),
             num_beams,
             length_penalty,
+            first_id=first_id,
         )
-        is_empty = token_ids.row_lengths()[:, tf.newaxis] == 1  # an end and no more
+        is_empty = token_ids.row_lengths()[:, tf.newaxis] == length_of_nothing
         translations = tokenizer.decode(found.token_ids[:, :n_best])  # (B, N)
         scores = tf.where(is_empty, of_nothing, found.scores[:, :n_best])
         return tf.where(is_empty, "", translations), scores

@@ -40,7 +40,10 @@ def _size(help: str, default_is: str = "the preset's"):
 
 
 @declared(
-    checkpoint={"help": "Start from a Marian model in Hugging Face's layout, or from a run."},
+    checkpoint={
+        "help": "Start from a Marian model in Hugging Face's layout, from M2M100 or NLLB, or from "
+        "a run."
+    },
     preset={
         "help": "Model from scratch: transformer_small, transformer_base or transformer_big; or "
         "rnnsearch_small, the recurrent network with attention that came before.",
@@ -71,6 +74,16 @@ def _size(help: str, default_is: str = "the preset's"):
 class TranslationSettings(TokenSettings):
     """Decides a training of a translator."""
 
+    source_language: str | None = setting(
+        "Language of the texts, as the checkpoint names it, such as en or eng_Latn.",
+        default_is="the checkpoint's",
+        metavar="NAME",
+    )
+    target_language: str | None = setting(
+        "Language to translate into, likewise; of an OPUS-MT model of several, that of >>NAME<<.",
+        default_is="the checkpoint's",
+        metavar="NAME",
+    )
     num_layers: int | None = _size("Blocks of the encoder, and of the decoder.")
     num_decoder_layers: int | None = _size(
         "Blocks of the decoder, if it has others.", "the encoder's"
@@ -107,6 +120,12 @@ class TranslationSettings(TokenSettings):
         super()._check_together()
         if self.hidden_dim is not None and self.hidden_dim % 2:
             raise UserError(f"`hidden_dim` must be even. Received: hidden_dim={self.hidden_dim}")
+        languages = (self.source_language, self.target_language)
+        if self.checkpoint is None and any(languages):
+            raise UserError(
+                "A model from scratch has no tokens of languages: leave out `source_language` and "
+                f"`target_language`, or give a checkpoint. Received: {languages}"
+            )
         if self.checkpoint is not None and any(getattr(self, name) is not None for name in SIZES):
             raise UserError(f"A checkpoint has its own sizes: leave out {', '.join(SIZES)}.")
 

@@ -1,5 +1,7 @@
 """Makes the model that a training of a translator starts from, with its tokenizer."""
 
+import logging
+
 import keras
 
 from ..errors import UserError
@@ -8,6 +10,8 @@ from .data import ParallelTexts
 from .models import new_translator, translator_of
 from .run import open_translator
 from .settings import TranslationSettings
+
+logger = logging.getLogger("regard")
 
 
 def start(
@@ -20,8 +24,12 @@ def start(
         return new_translator(tokenizer, settings), tokenizer, settings
     try:
         checkpoint, tokenizer = open_translator(settings.checkpoint)
+        tokenizer = tokenizer.speaking(settings.source_language, settings.target_language)
+        tokenizer.check_sources(train.sources)
         model = translator_of(checkpoint, **settings.model_options())
     except ValueError as error:
         raise UserError(str(error)) from error
+    if tokenizer.languages:
+        logger.info("Languages: %s.", tokenizer.languages)
     longest = checkpoint.arguments["max_sequence_length"]
     return model, tokenizer, settings.for_checkpoint(longest)

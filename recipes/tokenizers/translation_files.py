@@ -1,0 +1,194 @@
+"""Reads and writes the files of a translator's tokenizer: Marian's, M2M100's and NLLB's."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ...models import disk
+from ...models.json_files import parse_json
+from ...models.layout import write_json
+from ..errors import UserError
+from .checkpoint_files import LARGEST_BACKEND, LARGEST_FILE, check_size, find_class
+from .languages import Languages
+from .sentencepiece_models import open_model
+
+END, UNKNOWN, PAD = "</s>", "<unk>", "<pad>"
+CHOSEN_TARGET = "regard_target_language"  # in Marian's tokenizer_config.json
+MODEL = "sentencepiece.bpe.model"
+# Files that M2M100's tokenizer and NLLB's may have, to be kept as they are.
+KEPT = (MODEL, "vocab.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
+        "added_tokens.json")  # fmt: skip
+# How the tokens of languages are written: M2M100's, and NLLB's and mBART's.
+M2M100_CODE, CODE = re.compile("__([a-z]+)__"), re.compile("([a-z]{2,3}_[A-Z][A-Za-z]{1,3})")
+# The languages of M2M100 and WMT21 in the order of their ids, which its files need not name: the
+# lists of fairseq's examples/m2m_100 and examples/wmt21, which `transformers` has in its code.
+LISTED = {
+    "m2m100": (
+        "af am ar ast az ba be bg bn br bs ca ceb cs cy da de el en es et fa ff fi fr fy ga gd gl "
+        "gu ha he hi hr ht hu hy id ig ilo is it ja jv ka kk km kn ko lb lg ln lo lt lv mg mk ml "
+        "mn mr ms my ne nl no ns oc or pa pl ps pt ro ru sd si sk sl so sq sr ss su sv sw ta th tl "
+        "tn tr uk ur uz vi wo xh yi yo zh zu"
+    ),
+    "wmt21": "en ha is ja cs ru zh de",
+}
+SPECIAL = ("<s>", PAD, END, UNKNOWN)  # NLLB's first ids; its model has <unk>, <s> and </s>
+
+Parts = tuple[dict[str, Any], tuple[str | None, str | None]]
+
+
+def read_parts(directory: Path) -> Parts:
+    """Reads the arguments of a `SentencePieceTokenizer`, and the languages chosen.
+
+    Raises:
+        UserError: If a file is missing or damaged.
+    """
+    is_multilingual = (directory / MODEL).is_file() and not (directory / "source.spm").is_file()
+    read = _read_multilingual if is_multilingual else _read_marian
+    try:
+        return read(directory)
+    except FileNotFoundError as error:
+        raise UserError(
+            f"{directory} must hold Marian's source.spm, target.spm and vocab.json; or {MODEL}, "
+            f"as M2M100 and NLLB have it. Received: no {Path(error.filename).name}"
+        ) from error
+    except UserError:
+        raise
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise damaged(directory, error) from error
+
+
+def damaged(directory: Path, error: Exception) -> UserError:
+    """Returns the error of a tokenizer that cannot be read."""
+    return UserError(f"{directory}: the tokenizer is damaged: {error}. Fetch it again.")
+
+
+def _read_marian(directory: Path) -> Parts:
+    for name in ("vocab.json", "source.spm", "target.spm"):
+        check_size(directory / name)
+    models = {
+        f"{side}_model": (directory / f"{side}.spm").read_bytes() for side in ("source", "target")
+    }
+    target = _config(directory).get(CHOSEN_TARGET)
+    return {**models, "vocabulary": _vocabulary(directory)}, (None, target)
+
+
+def _vocabulary(directory: Path) -> dict[str, int]:
+    vocabulary = parse_json((directory / "vocab.json").read_bytes())
+    if not isinstance(vocabulary, dict) or not all(
+        type(index) is int and 0 <= index < 2 * len(vocabulary) for index in vocabulary.values()
+    ):
+        raise ValueError("vocab.json must hold the id of each piece, a number")
+    return vocabulary
+
+
+def _config(directory: Path) -> dict[str, Any]:
+    path = directory / "tokenizer_config.json"
+    if not path.is_file():
+        return {}
+    check_size(path)
+    config = parse_json(path.read_bytes())
+    if not isinstance(config, dict):
+        raise ValueError("tokenizer_config.json must hold an object")
+    return config
+
+
+def write_marian(
+    directory: Path,
+    models: Mapping[str, bytes],
+    vocabulary: Mapping[str, int],
+    max_sequence_length: int,
+    target: str | None,
+) -> None:
+    """Writes `source.spm`, `target.spm`, `vocab.json` and `tokenizer_config.json`."""
+    for name, model in models.items():
+        disk.write_bytes(directory / name, model)
+    write_json(directory / "vocab.json", vocabulary)
+    # fmt: off
+    config = {
+        "tokenizer_class": "MarianTokenizer",
+        "eos_token": END, "unk_token": UNKNOWN, "pad_token": PAD,
+        "model_max_length": max_sequence_length,
+        "separate_vocabs": False, "source_lang": None, "target_lang": None,
+    }
+    # fmt: on
+    if target is not None:
+        config[CHOSEN_TARGET] = target
+    write_json(directory / "tokenizer_config.json", config)
+
+
+def _read_multilingual(directory: Path) -> Parts:
+    """Reads the parts of a tokenizer with one model of pieces, and a token for each language."""
+    files = {name: directory / name for name in KEPT if (directory / name).is_file()}
+    for name, path in files.items():
+        check_size(path, LARGEST_BACKEND if name == "tokenizer.json" else LARGEST_FILE)
+    files = {name: path.read_bytes() for name, path in files.items()}
+    model, config = files[MODEL], _config(directory)
+    has_own_ids = find_class(directory).startswith("M2M100") or "vocab.json" in files
+    vocabulary = _vocabulary(directory) if has_own_ids else _shifted(model)
+    tokens = _added_tokens(files, config, len(vocabulary))
+    found = _languages(tokens, M2M100_CODE if has_own_ids else CODE)
+    if has_own_ids and not found:
+        names = LISTED.get(config.get("language_codes", "m2m100"), "").split()
+        tokens |= {f"__{name}__": len(vocabulary) + number for number, name in enumerate(names)}
+        found = _languages(tokens, M2M100_CODE)
+    if not found:
+        raise ValueError("it lists no tokens of languages")
+    parts = {
+        "source_model": model,
+        "target_model": model,
+        "vocabulary": vocabulary | tokens,
+        "languages": Languages(found, are_both_told=True),
+        "files": files,
+    }
+    return parts, (config.get("src_lang"), config.get("tgt_lang"))
+
+
+def _shifted(model: bytes) -> dict[str, int]:
+    """Returns NLLB's ids of the pieces of a model: fairseq's, which begin with other tokens."""
+    processor = open_model(model)
+    first = {token: index for index, token in enumerate(SPECIAL)}
+    size = processor.get_piece_size()
+    return {processor.id_to_piece(index): index + 1 for index in range(size)} | first
+
+
+def _added_tokens(
+    files: Mapping[str, bytes], config: Mapping[str, Any], next_id: int
+) -> dict[str, int]:
+    """Returns the ids of tokens beside the pieces, as any of the files tells them."""
+    backend = parse_json(files.get("tokenizer.json", b"{}"))
+    by_id = [
+        *((token, int(index)) for index, token in config.get("added_tokens_decoder", {}).items()),
+        *((token, token["id"]) for token in backend.get("added_tokens", ())),
+        *parse_json(files.get("added_tokens.json", b"{}")).items(),
+    ]
+    if by_id:
+        return {_content(token): index for token, index in by_id}
+    settings = {**parse_json(files.get("special_tokens_map.json", b"{}")), **config}
+    names = settings.get("extra_special_tokens") or settings.get("additional_special_tokens") or ()
+    return {_content(token): next_id + number for number, token in enumerate(names)}
+
+
+def _languages(tokens: Mapping[str, int], code: re.Pattern) -> dict[str, int]:
+    """Returns the ids of those tokens that are codes of languages, by the languages' names."""
+    matches = {code.fullmatch(token): index for token, index in tokens.items()}
+    return {match[1]: index for match, index in matches.items() if match}
+
+
+def _content(token: Any) -> str:
+    content = token["content"] if isinstance(token, dict) else token
+    if not isinstance(content, str):
+        raise ValueError(f"a token must be a string, or its content and flags, not {token!r:.40}")
+    return content
+
+
+def write_multilingual(
+    directory: Path, files: Mapping[str, bytes], languages: Languages, max_sequence_length: int
+) -> None:
+    """Writes files as they were read, but for the languages that are translated."""
+    for name, contents in files.items():
+        disk.write_bytes(directory / name, contents)
+    config = parse_json(files.get("tokenizer_config.json", b"{}"))
+    chosen = {"src_lang": languages.source, "tgt_lang": languages.target}
+    config = {**config, **chosen, "model_max_length": max_sequence_length}
+    write_json(directory / "tokenizer_config.json", config)
