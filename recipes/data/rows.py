@@ -91,10 +91,7 @@ def read_rows(
         for kept, cell in zip(good.values(), cells, strict=True):
             kept.append(cell)
     if bad_rows and not skip_bad_rows:
-        others = f" Bad rows in all: {len(bad_rows):,}." if len(bad_rows) > 1 else ""
-        raise UserError(
-            f"{source}, {bad_rows[0]}. Correct it, or pass {flag} to leave such rows out.{others}"
-        )
+        raise _bad(source, bad_rows, flag)
     labels.say_merged(source)
     if gaps:
         message = "%s: units without one of the languages, passed over: %d, first unit %s"
@@ -104,6 +101,13 @@ def read_rows(
     if bad_rows:
         logger.warning("%s: bad rows left out: %d, first %s", source, len(bad_rows), bad_rows[0])
     return good, len(bad_rows) + len(gaps)
+
+
+def _bad(source: str, bad_rows: Sequence[str], flag: str) -> UserError:
+    others = f" Bad rows in all: {len(bad_rows):,}." if len(bad_rows) > 1 else ""
+    return UserError(
+        f"{source}, {bad_rows[0]}. Correct it, or pass {flag} to leave such rows out.{others}"
+    )
 
 
 def _nothing_good(source: str, columns: dict[str, str], bad_rows: Sequence[str]) -> UserError:

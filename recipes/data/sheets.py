@@ -56,33 +56,47 @@ def open_sheet(source: str, layout: TableLayout) -> Table:
     has_header = has_header_of(source, first, [cells for _, cells in others], layout)
     width = len(first) if has_header else max(len(cells) for _, cells in (((0, first), *others)))
     columns = [name.strip() for name in first] if has_header else numbers(width)
-    skipped -= not has_header
-    beside: dict[int, None] = {}  # rows, however often they are read
+    sheet = _Sheet(source, name, columns, skipped - (not has_header))
+    return Table(columns, sheet.read, typed=sheet.typed, has_header=has_header)
 
-    def rows(values_only: bool = True) -> Iterator[tuple[int, list[Any]]]:
-        with _workbook(source) as book:
-            found = enumerate(book[name].iter_rows(values_only=values_only), start=1)
-            for row, cells in islice(found, skipped, None):
-                values = cells if values_only else [cell.value for cell in cells]
-                if any(value is not None for value in values[len(columns) :]):
-                    beside[row] = None
-                if any(value is not None for value in values):
-                    yield row, [*cells, *[None] * (len(columns) - len(cells))]
 
-    def read(wanted: Sequence[str]) -> Iterator[Row]:
-        indices = [columns.index(name) for name in wanted]
-        known = len(beside)
-        for row, cells in rows():
+class _Sheet:
+    """Reads the rows of a sheet, each time from the first on.
+
+    Args:
+        source: The workbook.
+        name: The name of the sheet.
+        columns: The names of its columns.
+        skipped: Rows before the first that is read.
+    """
+
+    def __init__(self, source: str, name: str, columns: list[str], skipped: int):
+        self.source, self.name, self.columns, self.skipped = source, name, columns, skipped
+        self.beside: dict[int, None] = {}  # rows with more cells, however often they are read
+
+    def read(self, wanted: Sequence[str]) -> Iterator[Row]:
+        indices = [self.columns.index(name) for name in wanted]
+        known = len(self.beside)
+        for row, cells in self._rows():
             yield row, "", [_as_text(cells[index]) for index in indices]
-        if len(beside) > known:
+        if len(self.beside) > known:
             message = "%s: rows with cells beside the named columns, passed over: %d, first row %d"
-            logger.warning(message, source, len(beside), next(iter(beside)))
+            logger.warning(message, self.source, len(self.beside), next(iter(self.beside)))
 
-    def typed() -> Iterator[list[Any]]:
-        for _, cells in rows(values_only=False):
-            yield [_value(cell) for cell in cells[: len(columns)]]
+    def typed(self) -> Iterator[list[Any]]:
+        for _, cells in self._rows(values_only=False):
+            yield [_value(cell) for cell in cells[: len(self.columns)]]
 
-    return Table(columns, read, typed=typed, has_header=has_header)
+    def _rows(self, values_only: bool = True) -> Iterator[tuple[int, list[Any]]]:
+        width = len(self.columns)
+        with _workbook(self.source) as book:
+            found = enumerate(book[self.name].iter_rows(values_only=values_only), start=1)
+            for row, cells in islice(found, self.skipped, None):
+                values = cells if values_only else [cell.value for cell in cells]
+                if any(value is not None for value in values[width:]):
+                    self.beside[row] = None
+                if any(value is not None for value in values):
+                    yield row, [*cells, *[None] * (width - len(cells))]
 
 
 def _choose_sheet(source: str, book: openpyxl.Workbook, layout: TableLayout) -> str:
