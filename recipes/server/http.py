@@ -22,6 +22,7 @@ from .json_answers import write_error
 
 MOST_BYTES = 64 * 2**20  # of a body, unpacked: dozens of photographs as base64
 SHUTDOWN_SECONDS = 10  # for requests that are being answered
+IDLE_SECONDS = 30  # for the next request of a connection: TF Serving's rest_api_timeout_in_ms
 _GZIP = 16 + zlib.MAX_WBITS  # zlib's sign for its header
 
 logger = logging.getLogger("regard")
@@ -149,6 +150,7 @@ def serve(answer: Answerer, taken: socket.socket, tell: Callable[[], Any]) -> No
         access_log=False,
         lifespan="off",
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+        timeout_keep_alive=IDLE_SECONDS,
     )
     with _said_clearly(*taken.getsockname()[:2]):
         taken.listen(config.backlog)
