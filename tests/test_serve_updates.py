@@ -114,7 +114,7 @@ def test_what_cannot_be_loaded_is_said_once_and_tried_again_when_it_changes(fold
     server.look(6)
     assert (server.version(), server.tried, server.closed) == (1, [1, 2], [])
     (said,) = caplog.messages
-    assert said == "m: version 1 goes on, for version 2 cannot be served: it is damaged"
+    assert said == "m: version 1 goes on, not version 2: it is damaged"
     write(folder, 2, "good")
     server.look()
     assert (server.version(), server.closed) == (2, [1])

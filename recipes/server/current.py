@@ -121,7 +121,7 @@ class Watch:
             self._load(newest)
         except Exception as error:  # whatever it is, the version before goes on
             self._failed = files
-            message = "%s: version %d goes on, for version %d cannot be served: %s"
+            message = "%s: version %d goes on, not version %d: %s"
             problem = " ".join(str(error).split())
             logger.warning(message, self._name, self._served.number, newest.number, problem)
             return
