@@ -60,6 +60,7 @@ class Checkpoint:
         groups: The groups of tensors that it holds, of those of its layout.
         class_names: The names of its classes in the order of its classifier's rows; empty if it
             has no classifier.
+        problem_type: What its config says that a classifier's answers are; None if it does not.
         left_out: The names of the tensors of heads of other tasks.
 
     Raises:
@@ -79,6 +80,7 @@ class Checkpoint:
             raise CheckpointError(f"{path}: {unread(config, LAYOUTS.values())}.")
         self.layout = LAYOUTS[kind]
         self.arguments, self.class_names, required = self.layout.read_config(config, path)
+        self.problem_type = config.get("problem_type")
         self._has_other_head = bool(self.layout.other_heads(config))
         self.left_out: list[str] = []
         self._stored, doubles = self._read_stored()
@@ -253,7 +255,10 @@ def load_checkpoint(
 
 
 def save_checkpoint(
-    model: keras.Model, directory: Path, class_names: Sequence[str] | None = None
+    model: keras.Model,
+    directory: Path,
+    class_names: Sequence[str] | None = None,
+    problem_type: str | None = None,
 ) -> None:
     """Writes `config.json` and `model.safetensors` into an existing directory.
 
@@ -261,8 +266,10 @@ def save_checkpoint(
         model: One of `regard.models`.
         directory: Where to write.
         class_names: The names of a classifier's classes, in the order of the logits.
+        problem_type: What its answers are, by `transformers`' word. Defaults to not saying it,
+            which is one label.
     """
-    model.layout.write_config(model, directory / "config.json", class_names)
+    model.layout.write_config(model, directory / "config.json", class_names, problem_type)
     values = {variable.path: keras.ops.convert_to_numpy(variable) for variable in model.variables}
     tensors = {
         tensor.name: tensor.from_keras(values[tensor.path])

@@ -179,7 +179,11 @@ class Layout:
             yield f"{width} must be a multiple of {heads}, not {sizes[0]} of {sizes[1]}"
 
     def write_config(
-        self, model: keras.Model, path: Path, class_names: Sequence[str] | None
+        self,
+        model: keras.Model,
+        path: Path,
+        class_names: Sequence[str] | None,
+        problem_type: str | None = None,
     ) -> None:
         """Writes the `config.json` of a model.
 
@@ -187,6 +191,7 @@ class Layout:
             model: A model of this kind.
             path: The file.
             class_names: The names of a classifier's classes, in the order of the logits.
+            problem_type: What its answers are, by `transformers`' word. Defaults to not saying it.
 
         Raises:
             CheckpointError: If the format cannot express an argument of the model or the names.
@@ -210,6 +215,7 @@ class Layout:
             names = _checked_class_names(class_names, arguments["num_classes"])
             config["id2label"] = {str(index): name for index, name in enumerate(names)}
             config["label2id"] = {name: index for index, name in enumerate(names)}
+            config |= {} if problem_type is None else {"problem_type": problem_type}
         write_json(path, config)
 
     def _check_plain(self, arguments: Mapping[str, Any]) -> None:

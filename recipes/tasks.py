@@ -32,7 +32,7 @@ class Task(NamedTuple):
         questions: The class there that says how a table of what a run is asked is read.
         asking: The class there of the other options of `regard predict`; empty if there are none.
         answers: The columns of a run's answers in a table, with their types; none if there are
-            none for it.
+            none for it. Of a classifier, those of one label; see `problem_types` for others.
         lists: The function of its `folders.py` that lists files, where runs are asked about these
             by their names; empty where they are asked about texts.
         needs: What `run.json` must hold beside what all do, with the types.
@@ -60,7 +60,13 @@ class Task(NamedTuple):
     lists: str = ""
     needs: Mapping[str, type] = MappingProxyType({})
     scores: Mapping[str, str] = MappingProxyType(
-        {"accuracy": "accuracy {:.4f}", "macro_f1": "macro-F1 {:.4f}"}
+        {
+            "accuracy": "accuracy {:.4f}",
+            "macro_f1": "macro-F1 {:.4f}",
+            "micro_f1": "micro-F1 {:.4f}",
+            "spearman": "Spearman {:.4f}",
+            "pearson": "Pearson {:.4f}",
+        }
     )
     output: str = "runs/ and the name of TRAIN"
     prefix: str = ""
@@ -94,7 +100,7 @@ _TEXT = Task(
     needs={
         "settings.max_sequence_length": int,
         "data.train.text_column": str | list,
-        "data.train.label_column": str,
+        "data.train.label_column": str | list,
     },
     demo=frozenset(["reviews.csv", "held_out.csv", "run", "served"]),
     demo_help="Train, evaluate, predict and export on generated reviews, in English and Chinese.",

@@ -9,6 +9,7 @@ import json
 import os
 import sys
 from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import replace
 from pathlib import Path
 from shutil import rmtree
 from unittest import mock
@@ -16,9 +17,10 @@ from unittest import mock
 import numpy as np
 from safetensors.numpy import load_file
 
-from image_files import write_folder
+from image_files import encode, picture, write_folder
 
 COLOURS = {"green": 24, "red": 32, "Ünïcödé 蓝": 24}  # a quarter of them is even
+CHANNELS = ["red", "green", "blue"]
 COLUMNS = ("review", "sentiment")
 AWKWARD = [  # texts, each of which must have an answer
     "",
@@ -86,13 +88,51 @@ def _reviews(count, seed=0):
     return LabelledTexts("reviews", *generate_reviews(count, seed, held_out=False), *COLUMNS)
 
 
-def fit_text(output, **settings):
+def fit_text(output, parts=None, **settings):
     from regard import fit_text
 
     small = {"preset": "small_run", "teacher": False, "token_dropout": 0.0}
     small |= {"batch_tokens": 256, "vocabulary_size": 300, "learning_rate": 5e-4}
     settings = {**small, "epochs": 2, "patience": 10, **settings}
-    return fit_text(_reviews(220), _reviews(30, seed=1), output=output, **settings)
+    parts = parts or (_reviews(220), _reviews(30, seed=1))
+    return fit_text(*parts, output=output, **settings)
+
+
+def sources_of_several(count, seed=0):
+    """Reviews with several labels, and none: what they say, if they say it at length."""
+    reviews = _reviews(count, seed)
+    labels = [
+        tuple(
+            name
+            for name, holds in zip((label, "long"), (len(text) > 25, len(text) > 45), strict=True)
+            if holds
+        )
+        for text, label in zip(reviews.texts, reviews.labels, strict=True)
+    ]
+    return replace(reviews, labels=labels, problem_type="multi_label_classification")
+
+
+def fit_several(output, **settings):
+    """Texts with several labels each."""
+    settings = {"epochs": 4, "learning_rate": 3e-3, **settings}
+    parts = sources_of_several(220), sources_of_several(60, seed=1)
+    return fit_text(output, parts, **settings)
+
+
+def sources_of_values(count, seed=0):
+    """Reviews with a number: far from 0, and far from 1."""
+    reviews = _reviews(count, seed)
+    signs = [1 if label == max(reviews.labels) else -1 for label in reviews.labels]
+    labels = [
+        1000 + sign * 50 + len(text) / 10 for sign, text in zip(signs, reviews.texts, strict=True)
+    ]
+    return replace(reviews, labels=labels, problem_type="regression")
+
+
+def fit_values(output, **settings):
+    """Texts with a number each."""
+    settings = {"epochs": 12, "learning_rate": 3e-3, **settings}
+    return fit_text(output, (sources_of_values(220), sources_of_values(60, seed=1)), **settings)
 
 
 def fit_taught(output, **settings):
@@ -155,7 +195,29 @@ def fit_images(output, **settings):
     return fit_images(folder, 0.25, output=output, **settings)
 
 
+def fit_several_images(output, **settings):
+    """Images with several labels each, of a table: the channels that are bright."""
+    from regard import fit_images
+
+    folder = output.parent / "bright"
+    folder.mkdir(exist_ok=True)
+    lines = []
+    for number in range(90):
+        pixels = picture(16, 16, seed=number) // 4
+        names = [name for place, name in enumerate(CHANNELS) if number >> place & 1]
+        pixels[..., [CHANNELS.index(name) for name in names]] += 150
+        (folder / f"{number}.png").write_bytes(encode(pixels))
+        lines.append(json.dumps({"image": f"{number}.png", "labels": names}))
+    (folder / "table.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    small = {"preset": "small_run", "batch_size": 9, "epochs": 6, "learning_rate": 0.01}
+    small |= {"augmentation": "light", "stochastic_depth": 0.0, "patience": 10}
+    return fit_images(folder / "table.jsonl", 0.3, output=output, **{**small, **settings})
+
+
 _FITS = {
+    "several_images": fit_several_images,
+    "several": fit_several,
+    "values": fit_values,
     "text": fit_text,
     "taught": fit_taught,
     "adversarial": fit_adversarial,

@@ -13,7 +13,14 @@ HOUSE = ("layers", "models", "recipes")
 # own; rooms of one floor, the tasks among them, do not import each other. A row is a module, or a
 # room with all that is in it; `recipes` by itself is the front door, `recipes/__init__.py`.
 FLOORS = (
-    ("recipes.errors", "recipes.names", "recipes.declarations", "recipes.pages", "recipes.tasks"),
+    (
+        "recipes.errors",
+        "recipes.names",
+        "recipes.declarations",
+        "recipes.pages",
+        "recipes.problem_types",
+        "recipes.tasks",
+    ),
     ("recipes.log",),
     ("layers",),
     ("models",),

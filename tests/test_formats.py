@@ -274,8 +274,10 @@ def test_files_that_are_no_workbooks(write, content, message):
 def test_fasttext(write, name):
     content = "".join(f"__label__{label} {text}\n" for text, label in ROWS)
     assert rows_of(write(name, content)) == ROWS
-    with pytest.raises(UserError, match="row 4: it must begin with one __label__, not 2"):
-        read_labelled_texts(write(name, content + "__label__a __label__b text\n"))
+    with pytest.raises(UserError, match="row 4: it must begin with __label__, at least once"):
+        read_labelled_texts(write(name, content + "text\n"))
+    several = read_labelled_texts(write(name, content + "__label__a __label__b text\n"))
+    assert several.labels == [*((label,) for _, label in ROWS), ("a", "b")]
 
 
 # Pairs of texts

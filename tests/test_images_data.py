@@ -106,7 +106,7 @@ def test_an_empty_class_is_named_or_left_out(folder, caplog):
 
 def test_one_class_is_nothing_to_tell_apart(tmp_path):
     write_folder(tmp_path / "pets", {"cat": 3})
-    with pytest.raises(UserError, match=r"at least two classes.*only 'cat'"):
+    with pytest.raises(UserError, match=r"at least two labels.*only 'cat'"):
         read_train_and_validation(tmp_path / "pets", 0.5, seed=0)
 
 

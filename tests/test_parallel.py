@@ -344,7 +344,7 @@ def test_a_share_that_is_none(fraction):
 
 
 def test_one_pair_cannot_be_split():
-    with pytest.raises(UserError, match=r"x\.en: there must be at least two pairs\. Received: 1"):
+    with pytest.raises(UserError, match=r"x\.en: there must be at least two sources\. Received: 1"):
         split(made(1), 0.5, seed=0)
 
 

@@ -64,7 +64,8 @@ WORDS = {
         images text translation
     """,
     "fit text": """
-        --validation --text-column --pair-column --label-column --encoding
+        --validation --text-column --pair-column --label-column --label-columns --label-separator
+        --problem-type --encoding
         --delimiter --header --no-header --sheet --skip-bad-rows
         --checkpoint --embeddings --preset --epochs --patience --learning-rate --batch-tokens
         --max-sequence-length --long-texts --dropout --precision --strategy
@@ -85,7 +86,8 @@ WORDS = {
         --config --json --tensorboard
     """,
     "fit images": """
-        --validation --image-column --label-column --image-folder --encoding
+        --validation --image-column --label-column --label-columns --label-separator
+        --problem-type --image-folder --encoding
         --delimiter --header --no-header --sheet --skip-bad-files
         --checkpoint --preset --image-size --patch-size --epochs --patience
         --learning-rate --batch-size --augmentation --mirror --no-mirror --label-smoothing --dropout
@@ -105,7 +107,8 @@ WORDS = {
         --config --json --tensorboard
     """,
     "evaluate": """
-        --text-column --pair-column --label-column --source --target --source-column
+        --text-column --pair-column --label-column --label-columns --label-separator
+        --problem-type --source --target --source-column
         --target-column --image-column --image-folder --encoding
         --delimiter --header --no-header --sheet --skip-bad-rows --skip-bad-files
         --json

@@ -12,6 +12,7 @@ from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
 
 from regard.models import TextClassifier, disk
 from regard.recipes.errors import UserError
+from regard.recipes.runs.single_label import SingleLabel
 from regard.recipes.serving import export as serving
 from regard.recipes.serving import verify_export
 from regard.recipes.serving.classifier import STRINGS, promise, ranked_promise
@@ -24,6 +25,7 @@ from regard.recipes.tokenizers.vocabulary import learn_vocabulary
 from regard.recipes.tokenizers.wordpiece import WordPieceTokenizer
 
 CLASS_NAMES = ["negative", "néutral", "positive"]
+PROBLEM = SingleLabel(CLASS_NAMES)
 MAX_SEQUENCE_LENGTH = 23
 EXAMPLES = ["a good hotel", "not at all good, and far too loud for us", "房间很干净", "bad food!"]
 
@@ -95,7 +97,7 @@ def unverified(monkeypatch):
 
 def export(model, tokenizer, destination, precision="float32"):
     encoder = TextEncoder(tokenizer, MAX_SEQUENCE_LENGTH)
-    return export_text_classifier(model, encoder, CLASS_NAMES, destination, EXAMPLES, precision)
+    return export_text_classifier(model, encoder, PROBLEM, destination, EXAMPLES, precision)
 
 
 def many_texts() -> list[bytes]:
@@ -367,10 +369,10 @@ def test_check_of_signatures_wants_the_batch_first(exported):
     meta_graph = read_graph(exported).meta_graphs[0]
     three, two = (
         {
-            "serving_default": promise({"texts": STRINGS}, CLASS_NAMES[:count]),
-            "classify": ["classify", {"inputs": STRINGS}, ranked_promise(CLASS_NAMES[:count])],
+            "serving_default": promise({"texts": STRINGS}, some),
+            "classify": ["classify", {"inputs": STRINGS}, ranked_promise(some)],
         }
-        for count in (3, 2)
+        for some in (SingleLabel(CLASS_NAMES[:count]) for count in (3, 2))
     )
     verify_export.check_signatures(meta_graph, three)
     with pytest.raises(ValueError, match="serving_default is not as promised"):
@@ -500,7 +502,7 @@ def test_line_breaks_in_labels_do_not_break_labels_txt(tmp_path):
 
 def test_an_export_needs_an_example(model, tokenizer, tmp_path):
     with pytest.raises(ValueError, match="at least one example"):
-        export_text_classifier(model, TextEncoder(tokenizer, 9), CLASS_NAMES, tmp_path, [])
+        export_text_classifier(model, TextEncoder(tokenizer, 9), PROBLEM, tmp_path, [])
 
 
 def read_graph(export: Path) -> saved_model_pb2.SavedModel:

@@ -61,7 +61,7 @@ class AttentionArrays:
         subject: What model it is, in words.
         prediction: The run's answer, as from `predict`.
         title: The answer in short.
-        score: Its probability, or what a translation is ranked by.
+        score: Its probability, what a translation is ranked by, or the value that is told.
         heads: The weights by what attends: "encoder", and of a translator "decoder" and "cross"; of
             a recurrent one "cross" alone.
         outcomes: What the model says or may say: classes, the most probable first; the best tokens
@@ -72,6 +72,7 @@ class AttentionArrays:
         note: What was not read, in words; empty if nothing was cut off.
         picture: An image as the model reads it: uint8 (H, W, 3).
         grid: Its number of rows and of columns of patches.
+        is_value: Whether the answer is a number, and no class with a probability.
         alternatives: The same for the other translations of an n-best list.
     """
 
@@ -86,6 +87,7 @@ class AttentionArrays:
     note: str = ""
     picture: np.ndarray | None = None
     grid: tuple[int, int] | None = None
+    is_value: bool = False
     alternatives: Sequence["AttentionArrays"] = ()
 
     @property

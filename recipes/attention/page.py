@@ -82,6 +82,7 @@ def _variant(attention: AttentionArrays, stacks: list[int]) -> dict[str, Any]:
     return {
         "label": attention.title,
         "score": round(float(attention.score), 6),
+        "isValue": attention.is_value,
         "parts": {name: stacks.index(id(heads)) for name, heads in attention.heads.items()},
         "outcomes": [each._asdict() for each in attention.outcomes],
         "contributions": pack_signed(attention.contributions),

@@ -63,7 +63,8 @@ def draw_picture(path: Path, attention: AttentionArrays) -> None:
         _draw_where(where, heads, names, style)
     _draw_why(why, attention, heads, names, style)
     _draw_all(all_heads, attention, heads)
-    heading = f"{with_codes(title, drawable)}   {attention.score:.3f}"
+    score = "" if attention.is_value else f"   {attention.score:.3f}"  # the title has a value
+    heading = f"{with_codes(title, drawable)}{score}"
     figure.suptitle(
         heading, x=0.01, ha="left", color=INK, fontsize=13, family=families, parse_math=False
     )

@@ -149,7 +149,8 @@ def predict(run, texts, pair, source, output, overwrite, as_json, **choices) -> 
         answer = partial(trained.answer, **choices)
         score_table(asked, answer, output, columns, overwrite, escape)
         return
-    for line in questions.answer_lines(asked, trained, choices, task.answers, as_json):
+    empty = questions.answers_of(task, metadata)
+    for line in questions.answer_lines(asked, trained, choices, empty, as_json):
         give(line)
 
 

@@ -22,6 +22,7 @@ from ..data.streams import file_lines, head_of_stream, keep, only_text, stream_l
 from ..data.suffixes import ARCHIVES, COMPRESSED, TABLE_FORMATS, TABLE_SUFFIXES, suffix_of
 from ..data.writing import SHEETS, format_of
 from ..errors import UserError
+from ..problem_types import ANSWERS, REGRESSION
 from ..runs.metadata import takes_pairs
 from ..runs.scoring import CUT, Asked, NewColumn, Tally, answered, new_columns
 from ..runs.workspaces import workspace
@@ -203,15 +204,22 @@ def answer_columns(task: Task, metadata: dict[str, Any], scores: bool) -> list[N
     Raises:
         UserError: If it has none for a table, or no classes to write the `scores` of.
     """
-    if not task.answers:
+    answers = answers_of(task, metadata)
+    if not answers:
         raise UserError(
             f"{task.noun.capitalize()} has no column for a table: leave out --output, and take "
             "what is printed, or --json."
         )
     classes = metadata.get("class_names", ())
-    if scores and not classes:
-        raise UserError(f"--scores are of classes, and {task.noun} has none.")
-    return new_columns(task.answers, classes if scores else ())
+    if scores and (not classes or metadata.get("problem_type") == REGRESSION):
+        what = task.noun if not classes else "a run that tells numbers"
+        raise UserError(f"--scores are of classes, and {what} has none.")
+    return new_columns(answers, classes if scores else ())
+
+
+def answers_of(task: Task, metadata: Mapping[str, Any]) -> Mapping[str, type]:
+    """Returns the columns of a run's answers in a table, with their types."""
+    return ANSWERS.get(metadata.get("problem_type"), task.answers)
 
 
 def answer_lines(

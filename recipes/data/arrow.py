@@ -188,7 +188,7 @@ def _cells(array: pa.Array, names: dict[int, str] | None) -> list[Any]:
         return [known[-1 if index is None else index] for index in array.indices.to_pylist()]
     values = array.to_pylist()
     if names is not None:
-        return [names.get(value) for value in values]
+        return [_named(value, names) for value in values]
     if pa.types.is_float32(array.type):
         return [None if value is None else float(str(np.float32(value))) for value in values]
     return values
@@ -205,12 +205,22 @@ def _without_nanoseconds(array: pa.Array) -> pa.Array:
         return array.cast(pa.string())
 
 
+def _named(value: Any, names: dict[int, str]) -> Any:
+    """Returns the name of a number, or those of a list of numbers."""
+    if isinstance(value, list):
+        return [names.get(each) for each in value]
+    return names.get(value)
+
+
 def _class_names(schema: pa.Schema, column: str, kind: pa.DataType) -> dict[int, str] | None:
     """Returns the names for the numbers in a column, if the file holds any."""
-    if not pa.types.is_integer(kind):
+    is_list = pa.types.is_list(kind) or pa.types.is_large_list(kind)
+    if not pa.types.is_integer(kind.value_type if is_list else kind):
         return None
     try:
         feature = json.loads(schema.metadata[b"huggingface"])["info"]["features"][column]
+        if is_list:  # a list of its own, or one that says so
+            feature = feature[0] if isinstance(feature, list) else feature["feature"]
         return dict(enumerate(feature["names"])) if feature["_type"] == "ClassLabel" else None
     except (KeyError, TypeError, ValueError):  # no such metadata, or nothing of use in it
         return None

@@ -55,11 +55,20 @@ def is_text(values: Sequence[Any], shortest: float = SHORTEST_TEXT) -> bool:
 
 
 def is_label(values: Sequence[Any]) -> bool:
-    """Returns whether cells are labels: at least two, each, in the mean, four times, and short."""
-    labels = [normal_label(value) for value in _filled(values)]
+    """Returns whether cells are labels: at least two, each, in the mean, four times, and short.
+
+    A cell may be a list of some.
+    """
+    labels = [normal_label(value) for value in _unpacked(_filled(values))]
     if len(labels) < FEWEST or not all(isinstance(label, str) for label in labels):
         return False
     return 2 <= len(set(labels)) <= len(labels) / 4 and max(map(len, labels)) <= LONGEST_LABEL
+
+
+def _unpacked(values: Sequence[Any]) -> list[Any]:
+    """Returns the values of cells, of lists each of their own."""
+    cells = (value if isinstance(value, list | tuple) else [value] for value in values)
+    return [each for cell in cells for each in cell]
 
 
 def _filled(values: Sequence[Any]) -> list[Any]:

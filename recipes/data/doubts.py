@@ -5,9 +5,11 @@ Each finding is one line, with a count and the first case.
 
 import logging
 from collections.abc import Iterable
+from typing import Any
 
 from ..names import display_name
-from .examples import Examples, LabelledExamples, folded, group_rows
+from ..problem_types import REGRESSION
+from .examples import Examples, LabelledExamples, folded, group_rows, names_in, show_label
 
 MOST_LABELS = 5  # that a line names
 
@@ -28,7 +30,8 @@ def warn_of_labels(examples: Examples) -> None:
 
 def _warn_of_contradictions(examples: LabelledExamples) -> None:
     labels = examples.labels
-    names = [(rows[0], {labels[row] for row in rows}) for rows in group_rows(examples.keys())]
+    groups = group_rows(examples.keys())
+    names = [(rows[0], {_plain(labels[row]) for row in rows}) for rows in groups]
     doubtful = [(row, several) for row, several in names if len(several) > 1]
     if doubtful:
         row, several = doubtful[0]
@@ -61,13 +64,20 @@ def warn_of_missing_classes(train: Examples, validation: Examples) -> None:
     """Warns of classes without an example to validate on."""
     if not isinstance(train, LabelledExamples):
         return
-    seen = set(validation.labels)
+    if train.problem_type == REGRESSION:
+        return
+    seen = {name for label in validation.labels for name in names_in(label)}
     missing = [name for name in train.class_names() if name not in seen]
     if missing:
         message = "%s: classes with no validation example, which macro-F1 leaves out: %d (%s)"
         logger.warning(message, validation.source, len(missing), _listed(missing))
 
 
-def _listed(names: Iterable[str]) -> str:
-    shown = [display_name(name) for name in names]
+def _plain(label: Any) -> Any:
+    """Returns a label that equals others whatever the order of its names."""
+    return tuple(sorted(label)) if isinstance(label, tuple) else label
+
+
+def _listed(names: Iterable[Any]) -> str:
+    shown = [show_label(name) for name in names]
     return ", ".join(shown[:MOST_LABELS]) + (", ..." if len(shown) > MOST_LABELS else "")

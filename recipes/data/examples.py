@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Self
 from ..errors import UserError
 from ..log import heard
 from ..names import display_name
+from ..problem_types import MULTI_LABEL, REGRESSION, SINGLE_LABEL, VALUE
 
 SHOWN_WIDTH = 60  # terminal columns of an example in a message
 # Soft hyphen, zero-width spaces and joiners, byte order mark: nobody sees them.
@@ -80,15 +81,26 @@ class Examples:
 
 
 class LabelledExamples(Examples):
-    """Holds examples with `labels`, one each, always strings."""
+    """Holds examples with `labels`: a string each, or by their `problem_type` a tuple or a number.
+
+    A task's dataclass has, beside them, the `problem_type`, and the `label_separator` that stood
+    between labels, if one did.
+    """
+
+    problem_type = SINGLE_LABEL
+    label_separator = None
 
     def class_names(self) -> list[str]:
         """Returns the distinct labels: in order as numbers if all are integers, else as text.
 
+        Where the labels are numbers to tell, there is one name, that of their value.
+
         Raises:
             UserError: If one cannot be written in UTF-8, in which a run has it.
         """
-        names = sorted(set(self.labels))
+        if self.problem_type == REGRESSION:
+            return [VALUE]
+        names = sorted({name for label in self.labels for name in names_in(label)})
         for name in names:
             if name != name.encode(errors="replace").decode():
                 raise UserError(
@@ -99,9 +111,31 @@ class LabelledExamples(Examples):
         return sorted(names, key=int) if all_integers else names
 
     def describe(self) -> dict[str, Any]:
-        counts = Counter(self.labels)
+        described = super().describe()
+        if self.problem_type != SINGLE_LABEL:
+            described["problem_type"] = self.problem_type
+        if self.label_separator is not None:
+            described["label_separator"] = self.label_separator
+        if self.problem_type == REGRESSION:
+            values = self.labels
+            return {**described, "values": {"lowest": min(values), "highest": max(values)}}
+        counts = Counter(name for label in self.labels for name in names_in(label))
         class_counts = {name: counts[name] for name in self.class_names()}
-        return {**super().describe(), "class_counts": class_counts}
+        if self.problem_type == MULTI_LABEL:
+            described["num_without_label"] = sum(not label for label in self.labels)
+        return {**described, "class_counts": class_counts}
+
+
+def names_in(label: Any) -> tuple[Any, ...]:
+    """Returns the classes that a label names: it may be a tuple of some."""
+    return label if isinstance(label, tuple) else (label,)
+
+
+def show_label(label: Any) -> str:
+    """Returns a label as messages show it."""
+    if isinstance(label, tuple):
+        return " + ".join(map(display_name, label)) or "(none)"
+    return display_name(str(label))
 
 
 def noting(read: Callable) -> Callable:

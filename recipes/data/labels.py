@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from ..problem_types import SINGLE_LABEL
+
 _NUMBER = re.compile(r"([-+]?)(0|[1-9]\d*|(?=\.))(\.\d+)?")
 _THOUSANDS = re.compile(r"[-+]?\d{1,3}(\.\d{3})+")  # where fractions follow a comma
 _TIME = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[-+]\d\d:\d\d)?)?")
@@ -27,12 +29,17 @@ class Labels:
         decimal: What numbers in strings have before their fraction.
     """
 
+    problem_type = SINGLE_LABEL
+
     def __init__(self, decimal: str = "."):
         self.decimal = decimal
         self._forms: dict[str, set[str]] = defaultdict(set)
 
     def normal(self, value: Any) -> Any:
-        """Returns a string of a label; what is none, such as NaN or a list, as it is."""
+        """Returns a string of a label; what is none, such as NaN or a list, as it is.
+
+        Other kinds raise `ValueError` with what is wrong.
+        """
         label = normal_label(value, self.decimal)
         if isinstance(value, str):
             self._forms[label].add(value.strip())
@@ -67,7 +74,7 @@ def normal_label(value: Any, decimal: str = ".") -> Any:
         return str(int(value)) if value == int(value) else str(value)
     if isinstance(value, date | time) and value == value:  # but for pandas' NaT
         return _normal_time(value)
-    return value
+    return list(value) if isinstance(value, tuple) else value  # a tuple is what several become
 
 
 def _normal_string(label: str, decimal: str) -> str:

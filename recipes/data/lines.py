@@ -43,7 +43,8 @@ def _read_fasttext(table: Table, names: Sequence[str]) -> Iterator[Row]:
     for row, problem, (line,) in table.read(table.columns):
         found = _LABELS.match(line)
         labels = found[1].replace(LABEL, "").split()
-        if len(labels) != 1:
-            problem = f"it must begin with one {LABEL}, not {len(labels)}"
-        cells = {"text": line[found.end() :], "label": "".join(labels)}
+        if not labels:
+            problem = f"it must begin with {LABEL}, at least once"
+        label = labels[0] if len(labels) == 1 else labels
+        cells = {"text": line[found.end() :], "label": label}
         yield row, problem, [cells[name] for name in names]

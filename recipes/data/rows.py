@@ -65,26 +65,25 @@ def read_rows(
     columns: dict[str, str],
     skip_bad_rows: bool,
     flag: str = "--skip-bad-rows",
-) -> tuple[dict[str, list[str]], int]:
+    labels: Labels | None = None,
+) -> tuple[dict[str, list[Any]], int]:
     """Returns the cells of the good rows by what they hold, and the number of bad rows.
 
     `columns` has the name of each column by what it holds: "text", "second text" and "label", or
     "source" and "target". Where columns have no names, it is "". The `flag` is what people pass to
-    leave bad rows out.
+    leave bad rows out. The `labels` give labels their form, by default one string each.
 
     Raises:
         UserError: If a row is bad, or none is good.
     """
-    good: dict[str, list[str]] = {what: [] for what in columns}
-    bad_rows, gaps, labels = [], [], Labels(table.decimal)
+    good: dict[str, list[Any]] = {what: [] for what in columns}
+    bad_rows, gaps, labels = [], [], labels or Labels(table.decimal)
     for row, problem, cells in table.read(list(columns.values())):
         if table.has_gaps and not problem and any(cell is None for cell in cells):
             gaps.append(row)
             continue
         if not problem:
-            named = zip(columns, cells, strict=True)
-            cells = [labels.normal(cell) if what == "label" else cell for what, cell in named]
-            problem = first_problem(columns, cells)
+            cells, problem = _normal(columns, cells, labels)
         if problem:
             bad_rows.append(f"row {row}: {problem}")
             continue
@@ -108,6 +107,18 @@ def _bad(source: str, bad_rows: Sequence[str], flag: str) -> UserError:
     return UserError(
         f"{source}, {bad_rows[0]}. Correct it, or pass {flag} to leave such rows out.{others}"
     )
+
+
+def _normal(
+    columns: dict[str, str], cells: Sequence[Any], labels: Labels
+) -> tuple[Sequence[Any], str]:
+    """Returns the cells of a row with its label in one form, and what is wrong with them."""
+    named = zip(columns, cells, strict=True)
+    try:
+        cells = [labels.normal(cell) if what == "label" else cell for what, cell in named]
+    except ValueError as error:
+        return cells, f"the label in column {columns['label']!r} {error}"
+    return cells, first_problem(columns, cells)
 
 
 def _nothing_good(source: str, columns: dict[str, str], bad_rows: Sequence[str]) -> UserError:
@@ -141,8 +152,15 @@ def _problem(what: str, value: Any) -> str:
         return "holds a NUL byte" if found[0] == "\0" else "holds half a character (a surrogate)"
     if is_missing(value):
         return "is missing"
+    if what == "label" and _is_normal(value):
+        return ""
     allowed = "a string, a number or a boolean" if what == "label" else "a string"
     return f"must be {allowed}, not {reprlib.repr(value)}"
+
+
+def _is_normal(value: Any) -> bool:
+    """Returns whether it is a tuple of labels, or a finite number."""
+    return isinstance(value, tuple) or (isinstance(value, float) and math.isfinite(value))
 
 
 def flattened(record: dict[str, Any], prefix: str = "") -> dict[str, Any]:

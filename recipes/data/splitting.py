@@ -7,13 +7,14 @@ would be known from training.
 import logging
 import random
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
 from ..errors import UserError
+from ..problem_types import REGRESSION
 from .doubts import warn_of_labels, warn_of_missing_classes, warn_of_overlap
-from .examples import group_rows
+from .examples import group_rows, names_in
 
 SomeExamples = TypeVar("SomeExamples")
 
@@ -75,7 +76,7 @@ def _candidates(
     examples: SomeExamples, groups: list[list[int]], count: int, rng: random.Random
 ) -> list[list[int]]:
     """Returns the groups of rows that may be held out, in the order in which they are to be."""
-    if hasattr(examples, "labels"):
+    if getattr(examples, "problem_type", REGRESSION) != REGRESSION:
         candidates = _spread_by_label(groups, examples.labels, rng)
         if not candidates:
             raise UserError(
@@ -85,8 +86,8 @@ def _candidates(
         return candidates
     if len(groups) < 2:
         raise UserError(
-            f"{examples.source}: there must be at least two pairs. Received: {len(groups)}, "
-            "counting equal sources once."
+            f"{examples.source}: there must be at least two {examples.NOUN}. Received: "
+            f"{len(groups)}, counting equal ones once."
         )
     return rng.sample(groups, min(count, len(groups) - 1))
 
@@ -115,23 +116,26 @@ def take_whole(groups: Sequence[Sequence[int]], count: int) -> list[int]:
 
 
 def _spread_by_label(
-    groups: list[list[int]], labels: Sequence[str], rng: random.Random
+    groups: list[list[int]], labels: Sequence[Any], rng: random.Random
 ) -> list[list[int]]:
     """Returns groups of rows, ordered so that any first part is stratified.
 
-    A group goes by the label of most of its rows. Of each label one is left out.
+    A group goes by the label of most of its rows; of several labels by the rarest in the data, for
+    that is the one that chance would spread worst. Of each label one is left out.
 
     scikit-learn's `train_test_split(stratify=...)` will not do: it refuses a label with one row,
     and a part with fewer rows than there are labels. `StratifiedGroupKFold` fixes the part.
     """
     groups_by_label = defaultdict(list)
+    counts = Counter(name for label in labels for name in names_in(label))
     for group in groups:
-        [(label, _)] = Counter(labels[row] for row in group).most_common(1)
+        own = (_rarest(labels[row], counts) for row in group)
+        [(label, _)] = Counter(own).most_common(1)
         groups_by_label[label].append(group)
     ranked, kept = [], set()
     for those in groups_by_label.values():
         those.sort(key=lambda _: rng.random())
-        kept |= {labels[row] for row in those[0]}
+        kept |= {name for row in those[0] for name in names_in(labels[row])}
         total, before = sum(map(len, those)), 0
         for group in those[1:]:
             # Ranks lie evenly in (0, 1), so that every label is taken at the pace of its size.
@@ -139,8 +143,13 @@ def _spread_by_label(
             before += len(group)
     candidates = []
     for _, _, group in sorted(ranked):
-        own = {labels[row] for row in group}
+        own = {name for row in group for name in names_in(labels[row])}
         if own <= kept:
             candidates.append(group)
         kept |= own  # a label that is never that of most rows stays with its first group
     return candidates
+
+
+def _rarest(label: Any, counts: Mapping[str, int]) -> str | None:
+    """Returns the name of a label that is in fewest others; None if it has none."""
+    return min(names_in(label), key=lambda name: (counts[name], name), default=None)

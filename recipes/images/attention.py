@@ -21,7 +21,7 @@ def attend_to_image(run, pixels: np.ndarray, prediction) -> Attention:
     model = run.model
     embedded = model.embedding(run.preprocessor.normalize(pixels[np.newaxis]))  # (1, T, D)
     weights = np.array(model.encoder.attention_weights(embedded)[0])  # (L, N, T, T)
-    ranked = sorted(prediction.scores, key=prediction.scores.get, reverse=True)[:MOST_CLASSES]
+    ranked = prediction.ranked(MOST_CLASSES)
     classes = tf.constant([run.class_names.index(name) for name in ranked])
     logits_of = after_embedding(model, {})  # (A', T, D) to (A', C)
 
@@ -32,14 +32,15 @@ def attend_to_image(run, pixels: np.ndarray, prediction) -> Attention:
     return Attention(
         subject=run.described,
         prediction=prediction,
-        title=prediction.label,
-        score=prediction.score,
+        title=prediction.title,
+        score=max(ranked.values()),
         heads={"encoder": self_attention(_tokens(weights.shape[-1], *grid), weights)},
-        outcomes=[Outcome(name, prediction.scores[name]) for name in ranked],
+        outcomes=[Outcome(*each) for each in ranked.items()],
         contributions=gradient_times_input(outputs_of, embedded, len(ranked)),
         reader=0 if model.config["pooling"] == "class" else None,
         picture=pixels,
         grid=grid,
+        is_value=prediction.value is not None,
     )
 
 

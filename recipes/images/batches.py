@@ -31,8 +31,12 @@ def training_batches(
     batch_size: int,
     first_step: int = 0,
     shard: Shard = WHOLE,
+    weights: np.ndarray | None = None,
 ) -> tf.data.Dataset:
     """Returns the endless stream of batches to train on: images (B, H, W, 3), targets (B, C).
+
+    Where classes have weights (C,), each image has that of its class in the loss (B,); of a mixed
+    one it is the mean of its classes'.
 
     The order is a pure function of the augmentation's seed and the epoch. Batches are all of one
     size: one may hold the last images of an epoch and the first of the next. Where the shard is not
@@ -48,7 +52,8 @@ def training_batches(
 
     def finish(step, batch):
         x, y = augmentation.change(step, *batch, shard.index)
-        return preprocessing.normalize(x), y
+        batch = preprocessing.normalize(x), y
+        return batch if weights is None else (*batch, tf.linalg.matvec(y, weights))
 
     steps = tf.data.Dataset.range(first_step, LAST_STEP)
     numbers = steps.flat_map(

@@ -3,21 +3,24 @@
 import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
 
+from ..data.checks import check_labels
 from ..data.doubts import warn_of_labels
 from ..data.examples import noting
+from ..data.label_reading import labels_like
 from ..data.splitting import with_validation
 from ..errors import UserError
 from .batches import DECODERS_AT_ONCE
 from .data import LabelledImages, find_images, with_digests
 from .decoding import decoder
 from .other_formats import as_bmp, large_alone
+from .settings import ImageReading
 from .splits import has_validation
 
 HELD_OUT = 0.1  # of the training images, where there is nothing else to validate on
@@ -60,20 +63,37 @@ def read_train_and_validation(
     splits, else a tenth. The seed decides what is held out.
 
     Raises:
-        UserError: As `read_labelled_images` and `split`, or if there are fewer than two classes.
+        UserError: As `read_labelled_images` and `split`, or if there are fewer than two labels.
     """
     if validation is None:
         has_own = not isinstance(train, LabelledImages) and has_validation(train)
         validation = train if has_own else HELD_OUT
     if not isinstance(train, LabelledImages):
         train = read_labelled_images(train, "train", **reading)
-    if len(train.class_names()) < 2:
-        raise UserError(
-            f"{train.source}: a classifier needs at least two classes to tell apart, but there is "
-            f"only {train.labels[0]!r}."
-        )
+    check_labels(train)
+    like = labels_like(_flags(train.describe()), ImageReading(**reading))
+    reading = asdict(ImageReading(**reading).with_defaults(**like))
     read = partial(read_labelled_images, which="validation", **reading)
     return with_validation(train, validation, seed, read)
+
+
+def read_like(trained: dict[str, Any], source: str | Path, **reading: Any) -> LabelledImages:
+    """Reads images to test on, with labels that are read as those of the training data.
+
+    `trained` has what `describe` gives of that; the rest are attributes of `ImageReading`.
+    """
+    reading = ImageReading(**reading)
+    reading = reading.with_defaults(**labels_like(_flags(trained), reading))
+    return read_labelled_images(source, "test", **asdict(reading))
+
+
+def _flags(trained: dict[str, Any]) -> dict[str, Any]:
+    """Returns what is known of labels, with their columns where they stood in several.
+
+    One column is looked for anew in each table, as that of the images is.
+    """
+    _, *labels = trained.get("columns") or [None]
+    return {**trained, "label_column": labels if len(labels) > 1 else None}
 
 
 def read_images(images: LabelledImages, skip_bad_files: bool) -> LabelledImages:

@@ -13,8 +13,10 @@ from typing import Any
 from ..data.columns import choose_columns
 from ..data.examples import LabelledExamples
 from ..data.formats import TABLE_SUFFIXES, holds_table
+from ..data.label_kinds import label_kind
 from ..data.sources import is_pattern, is_saved
 from ..errors import UserError
+from ..problem_types import SINGLE_LABEL
 from .folders import read_folder
 from .settings import ImageReading
 from .splits import choose_folder
@@ -32,13 +34,15 @@ class LabelledImages(LabelledExamples):
     Attributes:
         source: What the user named, for messages.
         files: The files, or what to call the images in messages.
-        labels: One label per image, always a string.
+        labels: One label per image: a string, or by the problem's type a tuple or a number.
         digests: The SHA-256 of each file, in hexadecimal; empty before they are read.
         columns: The columns of paths and labels that they came from, if it was a table.
         num_skipped: Bad files, or rows of the table, that were left out.
         contents: The encoded images, where no files hold them, or else None for each of a file.
         others: The format, by Pillow's name, of each that Pillow has to read, and "" of those that
             the graph of a server decodes; None before they are read, or if it decodes all.
+        problem_type: What the labels are, by `transformers`' word.
+        label_separator: What stood between the labels of a cell; None if nothing did.
     """
 
     COLUMNS = ("files", "labels", "digests", "contents", "others")
@@ -48,12 +52,14 @@ class LabelledImages(LabelledExamples):
 
     source: str
     files: list[str]
-    labels: list[str]
+    labels: list[Any]
     digests: list[str]
-    columns: tuple[str, str] | None = None
+    columns: tuple[str, ...] | None = None
     num_skipped: int = 0
     contents: list[bytes | None] | None = None
     others: list[str] | None = None
+    problem_type: str = SINGLE_LABEL
+    label_separator: str | None = None
 
     def describe(self) -> dict[str, Any]:
         counts = Counter(filter(None, self.others or ()))
@@ -102,10 +108,23 @@ def find_images(source: str | Path, split: str = "train", **reading: Any) -> Lab
     if _is_table(name):
         found = read_tables(name, reading, *{"test": ("test", "validation")}.get(split, (split,)))
         return LabelledImages(
-            name, found.files, found.labels, [], found.columns, found.num_skipped, found.contents
+            name,
+            found.files,
+            found.labels,
+            [],
+            found.columns,
+            found.num_skipped,
+            found.contents,
+            problem_type=found.problem_type,
+            label_separator=reading.label_separator,
         )
     if reading.image_folder is not None:
         logger.warning("%s is no table of paths: --image-folder changes nothing there.", name)
+    if reading.problem_type not in (None, SINGLE_LABEL) or reading.label_columns:
+        raise UserError(
+            f"{name}: folders give an image one label. For several, or for numbers, name a table "
+            f"of paths and labels ({TABLE_SUFFIXES})."
+        )
     folder = choose_folder(name, split)
     return LabelledImages(str(folder), *read_folder(folder, reading.skip_bad_files), [])
 
@@ -141,13 +160,16 @@ def _read_tfds(source: str, reading: ImageReading) -> LabelledImages:
     table = open_tfds(source, as_encoded=True)
     given = {"image": reading.image_column, "label": reading.label_column}
     columns = tuple(choose_columns(source, table, given).values())
+    kind = label_kind(source, table, columns[1], reading)
     rows = list(table.read(columns))
     for row, _, (image, label) in rows:
         if not isinstance(image, bytes) or label is None:
             raise UserError(f"{source}, row {row}: there must be an image and a label.")
     files = [f"{source}, row {row}" for row, _, _ in rows]
     images, labels = ([cells[i] for _, _, cells in rows] for i in (0, 1))
-    return LabelledImages(source, files, list(map(str, labels)), [], columns, 0, images)
+    normal = str if kind.problem_type == SINGLE_LABEL else kind.normal
+    found = LabelledImages(source, files, list(map(normal, labels)), [], columns, 0, images)
+    return replace(found, problem_type=kind.problem_type)
 
 
 def with_digests(images: LabelledImages) -> LabelledImages:

@@ -1,6 +1,6 @@
 """Looks at some of the images, so that what is not given follows from them."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -9,6 +9,7 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from ..problem_types import MULTI_LABEL, REGRESSION
 from ..training.token_budget import mapped
 from .batches import DECODERS_AT_ONCE, user_of
 from .data import LabelledImages
@@ -52,8 +53,16 @@ def look_at(images: LabelledImages, seed: int) -> Look:
         deterministic=True,
     )
     sides, pixels = seen.batch(len(rows)).get_single_element()
-    labels = np.array([images.labels[row] for row in np.sort(rows)])
+    labels = _as_classes([images.labels[row] for row in np.sort(rows)], images.problem_type)
     return Look(len(images), int(np.median(sides)), may_mirror(pixels.numpy(), labels, seed))
+
+
+def _as_classes(labels: list[Any], problem_type: str) -> np.ndarray:
+    """Returns one class for each image: of several labels all together, of a number its half."""
+    if problem_type == REGRESSION:
+        return np.array(labels) > np.median(labels)
+    several = problem_type == MULTI_LABEL
+    return np.array([" | ".join(sorted(each)) if several else each for each in labels])
 
 
 def may_mirror(pixels: np.ndarray, labels: np.ndarray, seed: int) -> bool:

@@ -10,22 +10,18 @@ References:
     Touvron et al., "DeiT", https://arxiv.org/abs/2012.12877 (how to train one on little data)
 """
 
-from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ..declarations import divided, takes
 from ..devices.strategy import check_batch
 from ..report.classifier import Examined
 from ..runs.directories import default_output
-from ..runs.evaluation import encode_labels
+from ..runs.problems import encoded_for_training
 from ..runs.session import Session, session
 from ..training.fit import best_epoch_of, fit, merged_float32, whole_steps
-from ..training.losses import smooth
 from ..training.tensorboard import tensorboard_logs
 from .augmentation import Augmentation
 from .batches import ordered_batches, training_batches
@@ -34,8 +30,9 @@ from .data import LabelledImages
 from .looking import look_at
 from .report import write_image_report
 from .run import ImageRun
-from .settings import ImageReading, ImageSettings
+from .settings import SMOOTHING, ImageReading, ImageSettings
 from .start import start
+from .targets import targets_of
 from .training import announce, compile_image_classifier
 
 
@@ -83,7 +80,7 @@ def fit_images(
         train, validation = read_train_and_validation(train, validation, settings.seed, **reading)
         settings = settings.for_images(*look_at(train, settings.seed))
         run, history, kept = learn(current, train, validation, settings)
-        labels = encode_labels(validation.labels, run.class_names, validation.source)
+        labels = run.problem.encode(validation.labels, validation.source)
         probabilities = run.report(validation, labels, kept)
         seen = (current, Examined(run, history, labels, probabilities, run), validation)
         current.write(run, history, lambda directory: write_image_report(directory, *seen))
@@ -96,33 +93,33 @@ def learn(
     """Trains a classifier; returns the run, figures of each epoch, and the epoch that was kept."""
     data = {"train": train.describe(), "validation": validation.describe()}
     with current.training(settings, data, one_shape=True) as (settings, resume):
-        model, preprocessing, class_names = start(train, settings)
-        targets, validation_targets = (
-            one_hot(images, class_names) for images in (train, validation)
-        )
-        targets = np.asarray(smooth(targets, settings.label_smoothing))
+        model, preprocessing, class_names, knows = start(train, settings)
+        problem, labels = encoded_for_training(train, validation, class_names)
+        if knows:
+            problem.begin(model.head)
+        settings = settings.with_defaults(**{"label_smoothing": SMOOTHING, **problem.adjusted})
         size = preprocessing.height, preprocessing.width
         check_batch(batch_size := settings.batch_size, "--batch-size")
         steps = whole_steps(len(train) // batch_size, settings.epochs, settings.accumulate)
-        counts = len(train), len(validation), len(class_names)
+        counts = len(train), len(validation), problem.outputs
         announce(settings, counts, size[::-1], *steps)
-        compile_image_classifier(model, settings, *steps)
+        compile_image_classifier(model, settings, *steps, train.problem_type)
+        targets, weights = targets_of(labels[0], len(class_names), settings.label_smoothing)
+        held_out, _ = targets_of(labels[1], len(class_names))
         augmentation = Augmentation(settings.augmentation, settings.mirror, *size, settings.seed)
+        of_batches = train, targets, preprocessing, augmentation, batch_size
         history, kept = fit(
             model,
-            partial(training_batches, train, targets, preprocessing, augmentation, batch_size),
-            partial(ordered_batches, validation, preprocessing, validation_targets),
+            partial(training_batches, *of_batches, weights=weights),
+            partial(ordered_batches, validation, preprocessing, held_out),
             steps,
             best := best_epoch_of(settings, len(validation)),
             resume,
             tensorboard_logs(settings),
         )
-    metadata = current.metadata(replace(settings, image_size=size), class_names=class_names)
-    run = ImageRun(merged_float32(model), preprocessing, metadata)
+    about = {"class_names": class_names, **problem.described()}
+    model = merged_float32(model)
+    problem.end(model.head)
+    metadata = current.metadata(replace(settings, image_size=size), **about)
+    run = ImageRun(model, preprocessing, metadata)
     return run, history, {"last_epoch" if best is None else "best_epoch": kept}
-
-
-def one_hot(images: LabelledImages, class_names: Sequence[str]) -> np.ndarray:
-    """Returns a row for each image, 1 at its class: float32, (B, C)."""
-    labels = encode_labels(images.labels, class_names, images.source)
-    return np.eye(len(class_names), dtype="float32")[labels]

@@ -16,7 +16,8 @@ from ..names import display_name
 from ..report.classifier import Examined, Parts, write_classifier_page
 from ..report.going_on import evaluation, example_of, go_on, words
 from ..report.markup import name, paragraph, picture
-from ..report.samples import MISTAKES_SHOWN, Sample, confident_mistakes, verdict
+from ..report.problems import view_of
+from ..report.samples import MISTAKES_SHOWN, Sample
 from ..runs.drawing import (
     INK,
     drawable_names,
@@ -25,7 +26,7 @@ from ..runs.drawing import (
     save_figure,
     with_codes,
 )
-from ..runs.report import write_report
+from ..runs.report import write_pictures
 from ..runs.session import Session
 from ..tasks import TASKS
 from ..training.token_budget import mapped
@@ -43,19 +44,21 @@ def write_image_report(
 ) -> None:
     """Writes what every classifier's report has, and a sheet of the most confident mistakes."""
     run, history, labels, probabilities, _ = examined
-    write_report(directory, history, run.metrics, labels, probabilities)
-    worst = confident_mistakes(labels, probabilities, MISTAKES_SHOWN)
+    view = view_of(run.metadata)
+    write_pictures(directory, history, run.metrics, labels, probabilities)
+    worst = [int(row) for row in view.worst(run.metrics, labels, probabilities)[:MISTAKES_SHOWN]]
     mistakes, pictures = validation.take(worst), []
     if worst:
         pictures = originals(mistakes)
-        titles = labels[worst], probabilities[worst]
-        figure = _mistakes(mistakes, pictures, *titles, run.class_names)
-        save_figure(figure, directory / "mistakes.png")
+        if labels.ndim == 1:  # what several labels or a number should be stands on the page
+            titles = labels[worst], probabilities[worst]
+            figure = _mistakes(mistakes, pictures, *titles, run.class_names)
+            save_figure(figure, directory / "mistakes.png")
 
     def samples(rows: list[int]) -> list[Sample]:
         return [
             Sample(
-                verdict(labels[row], probabilities[row], run.class_names)
+                view.verdict(run.metrics, labels[row], probabilities[row])
                 + _thumbnail(picture, validation.files[row]),
                 validation.read(row),
             )

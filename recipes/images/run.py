@@ -16,11 +16,10 @@ from ..data.memory import has_columns, texts_of, values_of
 from ..declarations import takes
 from ..errors import UserError
 from ..runs.checkpoints import open_model
-from ..runs.classifier import ClassifierRun
-from ..runs.run import Answer
+from ..runs.classifier import Classified, ClassifierRun
 from .attention import attend_to_image
 from .batches import decoded, prediction_batches
-from .checks import look_at, read_images, read_labelled_images
+from .checks import look_at, read_images, read_like
 from .data import LabelledImages
 from .folders import list_images
 from .preprocessing import ImagePreprocessing
@@ -43,18 +42,23 @@ _BREAKS = re.compile(r"[\t\n\v\f\r\x1c-\x1e\x85\u2028\u2029]")  # where a name o
 
 
 @dataclass(frozen=True)
-class ImagePrediction(Answer):
-    """An image, by its file, with its most probable class, and the probability of every class."""
+class ImagePrediction(Classified):
+    """An image, by its file, with what a classifier says of it.
+
+    That is its most probable class, with the probability of every class; or all its labels, the
+    most probable first, where it may have several; or the `value` that is told. The rest is None.
+    """
 
     image: str
-    label: str
-    score: float
-    scores: dict[str, float]
+    label: str | None = None
+    score: float | None = None
+    scores: dict[str, float] | None = None
+    labels: list[str] | None = None
+    value: float | None = None
 
     def to_line(self) -> str:
-        """Returns label, score and file, with tabs between."""
-        label = " ".join(self.label.split())
-        return "\t".join([label, f"{self.score:.4f}", _BREAKS.sub(" ", self.image)])
+        """Returns label, score and file, with tabs between; several labels have | between them."""
+        return "\t".join([*self.columns(), _BREAKS.sub(" ", self.image)])
 
 
 class ImageRun(ClassifierRun):
@@ -72,8 +76,9 @@ class ImageRun(ClassifierRun):
     example = "IMAGE"
 
     def classify(self, images: LabelledImages) -> np.ndarray:
-        """Returns the probability of every class for images: float32, (number of images, C)."""
-        return self.probabilities_of(prediction_batches(images, self.preprocessor))
+        """Returns the scores of every class for images: float32, (number of images, C)."""
+        logits = self.logits_of(prediction_batches(images, self.preprocessor))
+        return self.problem.scores(logits).numpy()
 
     def predict(
         self, images: Sequence[str | Path | bytes], skip_bad_files: bool = False
@@ -94,8 +99,8 @@ class ImageRun(ClassifierRun):
         if not images:
             return []
         found = read_images(_unlabelled(images), skip_bad_files)
-        ranked = zip(found.files, self.rank(found), strict=True)
-        return [ImagePrediction(name, *answer) for name, answer in ranked]
+        answers = zip(found.files, self.answers_of(found), strict=True)
+        return [ImagePrediction(name, **answer) for name, answer in answers]
 
     def predict_probabilities(
         self, examples: Sequence[str | Path | bytes] | LabelledImages
@@ -153,9 +158,9 @@ class ImageRun(ClassifierRun):
         found = read_images(_unlabelled([image]), skip_bad_files=False)
         if len(found) != 1:
             raise UserError(f"Attention is that of one image. Received: {image}, with {len(found)}")
-        (answer,) = self.rank(found)
+        (answer,) = self.answers_of(found)
         pixels = decoded(found, self.preprocessor)[0]  # (H, W, 3)
-        return attend_to_image(self, pixels, ImagePrediction(found.files[0], *answer))
+        return attend_to_image(self, pixels, ImagePrediction(found.files[0], **answer))
 
     def answer(self, questions: list[str | bytes], **_: Any) -> list[ImagePrediction | str]:
         """Classifies files, or images as bytes; says what is wrong with one that cannot be read."""
@@ -168,8 +173,8 @@ class ImageRun(ClassifierRun):
         files, bad = look_at(found)
         problems = {index: f"{names[index]}: {said}" for index, said in bad.items()}
         good = [index for index in range(len(questions)) if index not in problems]
-        ranked = zip(good, self.rank(files.take(good)), strict=True)
-        answers = {index: ImagePrediction(names[index], *answer) for index, answer in ranked}
+        ranked = zip(good, self.answers_of(files.take(good)), strict=True)
+        answers = {index: ImagePrediction(names[index], **answer) for index, answer in ranked}
         return [answers.get(index) or problems[index] for index in range(len(questions))]
 
     @takes(ImageReading)
@@ -182,20 +187,21 @@ class ImageRun(ClassifierRun):
             **reading: Attributes of `ImageReading`.
 
         Returns:
-            What `classification_metrics` gives, and `examples_per_second` from the files.
+            The problem's figures, such as those of `classification_metrics`, and
+            `examples_per_second` from the files.
 
         Raises:
             UserError: If the data cannot be read, or holds a label that training never saw.
         """
         if not isinstance(data, LabelledImages):
-            data = read_labelled_images(data, "test", **reading)
+            data = read_like(self.metadata["data"]["train"], data, **reading)
         self.predict_probabilities(data.take([0]))  # traced before the clock starts
-        return self.measure(data, data.labels, data.source)
+        return self.measure(data, data)
 
     def export(self, destination: str | Path, precision: str = "float32") -> Path:
         warn_of_other_formats(self.metadata)
         return export_image_classifier(
-            self.model, self.preprocessor, self.class_names, Path(destination), precision
+            self.model, self.preprocessor, self.problem, Path(destination), precision
         )
 
 

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from ..serving.classifier import STRINGS, labelled, promise, signature, strings, write_classifier
+from ..runs.problem import Problem
+from ..serving.classifier import STRINGS, answer, promise, signature, strings, write_classifier
 from ..serving.export import in_precision
 from ..serving.warmup_requests import predict_request
 from .decoding import FORMATS, decode_batch
@@ -25,7 +26,7 @@ logger = logging.getLogger("regard")
 def export_image_classifier(
     model,
     preprocessing: ImagePreprocessing,
-    class_names: Sequence[str],
+    problem: Problem,
     destination: Path,
     precision: str = "float32",
 ) -> Path:
@@ -38,21 +39,25 @@ def export_image_classifier(
       as they come. Where one cannot be decoded, the error says which element it is.
     - `images`: `images` (B, H, W, 3), float32 from 0 to 255, of any one size.
 
-    The model is in float32; what is returned and raised is as for `write_export`.
+    Where an image may have several labels, `chosen` (B, C) says in place of label and score which
+    classes are from their thresholds on; where a number is told, there is its `value` (B,) alone.
+
+    The model is in float32, and the problem says what its logits are; what is returned and raised
+    is as for `write_export`.
     """
     exported = in_precision(model, precision)
     samples = sample_images()
     pixels = {"images": ["float32", [None, None, None, 3]]}
     return write_classifier(
         destination,
-        class_names,
-        _ask_model(model, preprocessing, samples),
+        problem,
+        _ask_model(model, preprocessing, problem, samples),
         precision,
         model=exported,
-        signatures=_signatures(exported, preprocessing, class_names),
+        signatures=_signatures(exported, preprocessing, problem),
         promises={
-            "serving_default": promise({"image_bytes": STRINGS}, class_names),
-            "images": promise(pixels, class_names),
+            "serving_default": promise({"image_bytes": STRINGS}, problem),
+            "images": promise(pixels, problem),
         },
         columns={"image_bytes": samples},
         requests=[
@@ -90,22 +95,21 @@ def warn_of_other_formats(metadata: dict[str, Any]) -> None:
 GIF = "R0lGODlhAwACAPAAAAAAAP///yH5BAAKAAAALAAAAAADAAIAAAIDhI8VADs="
 
 
-def _signatures(model, preprocessing: ImagePreprocessing, class_names: Sequence[str]) -> dict:
+def _signatures(model, preprocessing: ImagePreprocessing, problem: Problem) -> dict:
     """Returns the functions that a server calls, by name."""
-    names = tf.constant(class_names)  # (C,)
 
-    def answer(inputs):
-        scores = tf.nn.softmax(tf.cast(model(inputs, training=False), tf.float32))  # (B, C)
-        return labelled(scores, names)
+    def answer_to(inputs):
+        logits = tf.cast(model(inputs, training=False), tf.float32)  # (B, C)
+        return answer(problem.scores(logits), problem)
 
     def predict(image_bytes):
         shape = (preprocessing.height, preprocessing.width, 3)
-        return answer(decode_batch(image_bytes, preprocessing, shape))
+        return answer_to(decode_batch(image_bytes, preprocessing, shape))
 
     def predict_pixels(images):
         pixels = tf.saturate_cast(tf.round(images), tf.uint8)
         inputs = tf.map_fn(preprocessing, pixels, fn_output_signature=tf.float32)
-        return answer(inputs)
+        return answer_to(inputs)
 
     pixels = tf.TensorSpec([None, None, None, 3], tf.float32, "images")
     return {
@@ -114,11 +118,13 @@ def _signatures(model, preprocessing: ImagePreprocessing, class_names: Sequence[
     }
 
 
-def _ask_model(model, preprocessing: ImagePreprocessing, samples: Sequence[bytes]) -> list:
+def _ask_model(
+    model, preprocessing: ImagePreprocessing, problem: Problem, samples: Sequence[bytes]
+) -> list:
     """Asks the live model, an image at a time."""
     shape = (preprocessing.height, preprocessing.width, 3)
     with tf.device("CPU"):  # where the export is tried: an accelerator may round otherwise
         logits = [
             model(decode_batch(tf.constant([image]), preprocessing, shape)) for image in samples
         ]
-        return tf.nn.softmax(tf.concat(logits, axis=0)).numpy().tolist()
+        return problem.scores(tf.concat(logits, axis=0)).numpy().tolist()

@@ -6,9 +6,17 @@ from pathlib import Path
 from typing import Any, Self
 
 from ...models.presets import IMAGE_PRESETS, image_preset
+from ..data.label_reading import LabelReading
 from ..declarations import Declared, declared, setting
 from ..errors import UserError
-from ..settings import SHARE, Settings, TableLayout, file_or_fraction, find_preset, preset_name
+from ..settings import (
+    SHARE,
+    Settings,
+    TableLayout,
+    file_or_fraction,
+    find_preset,
+    preset_name,
+)
 
 STRENGTHS = ("none", "light", "medium", "strong")  # of augmentation
 
@@ -29,6 +37,7 @@ FROM_CHECKPOINT = {
     "learning_rate": 1e-4, "augmentation": "light", "stochastic_depth": 0.0, "layer_decay": 0.75,
 }
 # fmt: on
+SMOOTHING = 0.1  # of labels
 LARGEST_BATCH, LARGEST_BATCH_FROM_CHECKPOINT = 128, 32
 SIZES = (32, 48, 64)  # pixels, from scratch: the largest that images have; more learn slower
 OF_ANY_SIZE = ("vit_mini_conv", "vit_compact", "vit_compact_conv")  # presets
@@ -94,8 +103,10 @@ class ImageSettings(Settings):
         "Mirror images left and right in training, where they are changed at all.",
         default_is="where a linear model of pixels knows mirrored images as well as others",
     )
-    label_smoothing: float = setting(
-        "Share of a target that is spread over all classes.", 0.1, at_least=0, below=1
+    label_smoothing: float | None = setting(
+        "Share of a target that is spread over all classes.",
+        default_is=f"{SMOOTHING}, but 0 where an image has several labels or a number",
+        **SHARE,
     )
     stochastic_depth: float | None = setting(
         "Probability of leaving out a sub-layer of an example in the last block, less before.",
@@ -198,12 +209,8 @@ class ImageQuestions(TableLayout):
 
 
 @declared()
-class ImageReading(ImageQuestions):
+class ImageReading(LabelReading, ImageQuestions):
     """Says how labelled images are read."""
-
-    label_column: str | None = setting(
-        "Column of the labels.", default_is="guessed", metavar="NAME"
-    )
 
 
 @declared()

@@ -10,11 +10,11 @@ from .settings import ImageSettings
 
 def start(
     train: LabelledImages, settings: ImageSettings
-) -> tuple[VisionTransformer, ImagePreprocessing, list[str]]:
+) -> tuple[VisionTransformer, ImagePreprocessing, list[str], bool]:
     """Makes a model of random weights, or takes that of a checkpoint; with its preprocessing.
 
     Both are for the size of images that is asked for. The class names are in the order of the
-    model's logits.
+    model's logits; the last is whether its head has learned these labels before.
     """
     class_names, options = train.class_names(), settings.model_options()
     try:
@@ -22,12 +22,13 @@ def start(
             sizes = {"num_classes": len(class_names), **options}
             model = VisionTransformer.from_preset(settings.preset, **sizes)
             height, width, _ = model.config["image_shape"]
-            return model, ImagePreprocessing.for_shape(height, width), class_names
+            return model, ImagePreprocessing.for_shape(height, width), class_names, False
         checkpoint, preprocessing = open_image_checkpoint(settings.checkpoint)
-        if set(checkpoint.class_names) == set(class_names):
+        knows = set(checkpoint.class_names) == set(class_names)
+        if knows:
             class_names = checkpoint.class_names  # in the order of the checkpoint's classifier
         model = VisionTransformer.from_checkpoint(checkpoint, class_names=class_names, **options)
     except ValueError as error:
         raise UserError(str(error)) from error
     height, width, _ = model.config["image_shape"]
-    return model, preprocessing.resized(height, width), class_names
+    return model, preprocessing.resized(height, width), class_names, knows

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..data.columns import INDEX_COLUMNS, choose_columns
-from ..data.rows import Table, read_rows
+from ..data.label_kinds import label_kind, with_flags
+from ..data.rows import Table, names_of, read_rows
 from ..data.sources import list_tables, open_together
 from ..errors import UserError
 from .embedded import with_embedded
@@ -35,17 +36,19 @@ class Found(NamedTuple):
 
     Attributes:
         files: The files.
-        labels: One label per image, always a string.
+        labels: One label per image: a string, or by the problem's type a tuple or a number.
         contents: The encoded images, where they lie in the table; else None.
         columns: The columns of paths and labels.
         num_skipped: Rows that were left out.
+        problem_type: What the labels are, by `transformers`' word.
     """
 
     files: list[str]
-    labels: list[str]
+    labels: list[Any]
     contents: list[bytes] | None
-    columns: tuple[str, str]
+    columns: tuple[str, ...]
     num_skipped: int
+    problem_type: str
 
 
 def read_tables(source: str, reading: ImageReading, *splits: str) -> Found:
@@ -57,8 +60,10 @@ def read_tables(source: str, reading: ImageReading, *splits: str) -> Found:
     """
     first, *others = list_tables(source, splits)
     found = _read_table(first, reading)
-    image_column, label_column = found.columns
-    reading = replace(reading, image_column=image_column, label_column=label_column)
+    image_column, *labels = found.columns
+    if reading.label_columns is None:
+        reading = replace(reading, label_column=labels[0])
+    reading = replace(reading, image_column=image_column, problem_type=found.problem_type)
     for name in others:
         found = _joined(found, _read_table(name, reading))
     return found
@@ -71,31 +76,37 @@ def _joined(first: Found, second: Found) -> Found:
     contents = None if first.contents is None else [*first.contents, *second.contents]
     files, labels = [*first.files, *second.files], [*first.labels, *second.labels]
     skipped = first.num_skipped + second.num_skipped
-    return Found(files, labels, contents, first.columns, skipped)
+    return first._replace(files=files, labels=labels, contents=contents, num_skipped=skipped)
 
 
 def _read_table(source: str, reading: ImageReading) -> Found:
     folder = reading.image_folder
     files = Files(os.path.dirname(source) if folder is None else folder)
-    table, _ = open_with_ids(source, reading)
-    guessed = _guessed(source, reading, files, table)
+    plain, _ = with_embedded(open_together(source, reading))
+    table, flags = with_flags(source, plain, reading.label_columns)
+    table = _with_ids(table)
+    guessed = _guessed(source, (reading.image_column, flags or reading.label_column), files, table)
     columns = choose_columns(source, table, guessed)
+    kind = label_kind(source, table, columns["label"], reading)
     cells, num_skipped = read_rows(
-        source, table, columns, reading.skip_bad_files, "--skip-bad-files"
+        source, table, columns, reading.skip_bad_files, "--skip-bad-files", kind
     )
+    used = (columns["image"], *names_of(reading.label_columns or columns["label"]))
     if any(isinstance(cell, bytes) for cell in cells["image"]):
-        return _contents(source, files, cells, tuple(columns.values()), num_skipped)
+        found = Found([], [], None, used, num_skipped, kind.problem_type)
+        return _contents(source, files, cells, found)
     found = [files.find(path) for path in cells["image"]]
     missing = [row for row, file in enumerate(found) if file is None]
     if missing:
         _leave_out(source, files, [cells["image"][row] for row in missing], len(found), reading)
     kept = [(file, label) for file, label in zip(found, cells["label"], strict=True) if file]
     names, labels = map(list, zip(*kept, strict=True))
-    return Found(names, labels, None, tuple(columns.values()), num_skipped + len(missing))
+    skipped = num_skipped + len(missing)
+    return Found(names, labels, None, used, skipped, kind.problem_type)
 
 
-def _contents(source: str, files: "Files", cells: dict, columns: tuple, num_skipped: int) -> Found:
-    """Returns the images that a table holds."""
+def _contents(source: str, files: "Files", cells: dict, found: Found) -> Found:
+    """Returns the images that a table holds, with what else is known of them."""
     names, contents = [], []
     for number, cell in enumerate(cells["image"], start=1):
         if isinstance(cell, bytes):
@@ -104,7 +115,7 @@ def _contents(source: str, files: "Files", cells: dict, columns: tuple, num_skip
             name, content = files.find(cell) or cell, files.read(cell)
         names.append(name or f"{source}, image {number}")
         contents.append(content)
-    return Found(names, cells["label"], contents, columns, num_skipped)
+    return found._replace(files=names, labels=cells["label"], contents=contents)
 
 
 class Files:
@@ -160,21 +171,24 @@ def open_with_ids(source: str, reading: ImageQuestions) -> tuple[Table, Table | 
     It comes twice, as from `with_embedded`.
     """
     table, with_paths = with_embedded(open_together(source, reading))
+    return _with_ids(table), with_paths
 
+
+def _with_ids(table: Table) -> Table:
     def read(columns: Sequence[str]):
         for row, problem, cells in table.read(columns):
             is_number = cells and isinstance(cells[0], int) and not isinstance(cells[0], bool)
             yield row, problem, [str(cells[0]), *cells[1:]] if is_number else cells
 
-    return table._replace(read=read), with_paths
+    return table._replace(read=read)
 
 
 def _guessed(
-    source: str, reading: ImageReading, files: Files, table: Table
+    source: str, named: tuple[str | None, str | None], files: Files, table: Table
 ) -> dict[str, str | None]:
-    """Returns the columns that are given, and those that names and files tell."""
+    """Returns the columns that are named, of images and labels, and those that can be told."""
     columns = table.plain_columns
-    given = {"image": reading.image_column, "label": reading.label_column}
+    given = dict(zip(("image", "label"), named, strict=True))
     free = [name for name in columns if name not in given.values() and columns.count(name) == 1]
     guessed = dict(given)
     if given["image"] is None:

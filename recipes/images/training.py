@@ -5,6 +5,7 @@ import logging
 import keras
 
 from ...models.presets import image_preset
+from ..problem_types import SINGLE_LABEL
 from ..training.losses import compile_classifier
 from ..training.optimizers import UNDECAYED, make_optimizer, mean_momentum, spacing
 from .settings import ImageSettings
@@ -17,7 +18,7 @@ logger = logging.getLogger("regard")
 
 def announce(
     settings: ImageSettings,
-    counts: tuple[int, int, int],
+    counts: tuple[int, int, str],
     size: tuple[int, int],
     batches_per_epoch: int,
     epochs: int,
@@ -26,11 +27,11 @@ def announce(
 
     Args:
         settings: Complete settings.
-        counts: Numbers of images to learn from, to validate on, and of classes.
+        counts: Numbers of images to learn from and to validate on, and what is told, in words.
         size: Width and height that images are read as, in pixels.
         batches_per_epoch, epochs: As in `compile_image_classifier`.
     """
-    message = "%d images to learn from, %d to validate on, %d classes, read as %d x %d pixels."
+    message = "%d images to learn from, %d to validate on, %s; read as %d x %d pixels."
     logger.info(message, *counts, *size)
     mirrored = "mirrored" if settings.mirror and settings.augmentation != "none" else "not mirrored"
     logger.info(
@@ -43,7 +44,11 @@ def announce(
 
 
 def compile_image_classifier(
-    model: keras.Model, settings: ImageSettings, batches_per_epoch: int, epochs: int
+    model: keras.Model,
+    settings: ImageSettings,
+    batches_per_epoch: int,
+    epochs: int,
+    problem_type: str = SINGLE_LABEL,
 ) -> None:
     """Compiles a classifier with AdamW, warm-up, a cosine, and the mean of the last weights.
 
@@ -70,4 +75,4 @@ def compile_image_classifier(
         weight_decay=settings.weight_decay,
         global_clipnorm=1.0,
     )
-    compile_classifier(model, optimizer, bool(settings.xla))
+    compile_classifier(model, optimizer, bool(settings.xla), problem_type)

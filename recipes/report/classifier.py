@@ -8,22 +8,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..runs.chance import is_no_better_than_guessing
+from ..problem_types import SINGLE_LABEL
 from ..runs.classifier import ClassifierRun
+from ..runs.problems import kind_of
 from ..runs.session import Session
-from .calibration import calibration
-from .classes import classes, confusion, pointed
 from .data import data
 from .page import LOST, Section, made, write_page
-from .samples import MISTAKES_SHOWN, Sample, attention_pages, confident_mistakes, mistakes
+from .problems import view_of
+from .samples import MISTAKES_SHOWN, Sample, attention_pages, mistakes
 from .training import curves, result, settings
-
-FIGURES = {
-    "accuracy": "Accuracy",
-    "macro_f1": "Macro-F1",
-    "log_loss": "Log loss, nats",
-    "expected_calibration_error": "Calibration error",
-}
 
 
 class Examined(NamedTuple):
@@ -32,8 +25,8 @@ class Examined(NamedTuple):
     Attributes:
         run: The run.
         history: Figures of each epoch.
-        labels: The true classes (B,).
-        probabilities: Those of all classes (B, C).
+        labels: The true classes (B,), or targets (B, C): what the problem makes of labels.
+        probabilities: Those of all classes (B, C); or values.
         measured: The run that these are of, where it has learned once more since.
     """
 
@@ -65,36 +58,38 @@ def write_classifier_page(
 ) -> None:
     """Writes `index.html`, and beside it what the model looks at where it is surely wrong."""
     run, history, labels, probabilities, measured = examined
-    worst = confident_mistakes(labels, probabilities, MISTAKES_SHOWN)
-    samples = made(partial(parts.samples, worst), None)
+    view = view_of(run.metadata)
+    worst = [int(row) for row in view.worst(run.metrics, labels, probabilities)]
+    samples = made(partial(parts.samples, worst[:MISTAKES_SHOWN]), None)
     questions = [each.question for each in samples or ()]
     pages = attention_pages(directory, measured, questions, measured.attention)
-    wrong = int(np.sum(probabilities.argmax(axis=1) != labels))
     metrics, read = run.metrics, measured.metadata["data"]
     learned = read["train"].get("class_counts", {})
 
     def of_data() -> str:
         return data(read, current.said, parts.is_held_out) + made(parts.lengths, LOST)
 
+    title, what = view.mistakes
     sections = [
-        Section("Result", partial(_result, metrics, measured is not run)),
+        Section("Result", partial(_result, run.metadata, metrics, measured is not run)),
         Section("Settings", partial(settings, run.metadata)),
         Section("Data", of_data),
         Section("Curves", partial(curves, history, metrics)),
-        Section("Classes", partial(classes, metrics, learned)),
-        Section("Confusion", partial(confusion, metrics)),
-        Section("Calibration", partial(calibration, metrics, labels, probabilities)),
-        Section("Surest mistakes", partial(mistakes, samples, wrong, len(labels), pages)),
+        *view.sections(examined, learned),
+        Section(title, partial(mistakes, samples, len(worst), len(labels), pages, what)),
         Section("How to go on", parts.steps),
     ]
-    write_page(directory, run.metadata, sections, partial(pointed, metrics))
+    write_page(directory, run.metadata, sections, partial(view.pointed, metrics))
 
 
-def _result(metrics: dict[str, Any], learned_again: bool) -> str:
-    shown = {title: f"{metrics[key]:.4f}" for key, title in FIGURES.items()}
+def _result(metadata: dict[str, Any], metrics: dict[str, Any], learned_again: bool) -> str:
+    view = view_of(metadata)
+    problem = kind_of(metadata.get("problem_type", SINGLE_LABEL))(metrics.get("class_names", ()))
+    shown = {title: f"{metrics[key]:.4f}" for key, title in view.figures.items()}
     shown["Validation examples"] = f"{metrics['num_examples']:,}"
     notes = ["All figures of this page are of the validation data, at the end of the training."]
-    if is_no_better_than_guessing(metrics):
+    notes += view.notes(metrics)
+    if not problem.has_learned(metrics):
         notes.append("<strong>It has learned nothing that shows: guessing does as well.</strong>")
     if learned_again:
         notes.append(
@@ -102,7 +97,9 @@ def _result(metrics: dict[str, Any], learned_again: bool) -> str:
             "here is of the model before that."
         )
     if "seeds" in metrics:
-        values = [each["accuracy"] for each in metrics["seeds"]]
+        key = problem.figures[0]
+        values = [each[key] for each in metrics["seeds"]]
         spread = f"{mean(values):.4f} ± {stdev(values):.4f}"
-        notes.append(f"It is the best of {len(values)} seeds, whose accuracy is {spread}.")
+        what = view.figures[key][0].lower() + view.figures[key][1:]
+        notes.append(f"It is the best of {len(values)} seeds, whose {what} is {spread}.")
     return result(shown, notes)

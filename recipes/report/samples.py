@@ -51,7 +51,11 @@ def verdict(label: int, probabilities: np.ndarray, class_names: Sequence[str]) -
 
 
 def mistakes(
-    samples: Sequence[Sample] | None, wrong: int, total: int, pages: Sequence[str | None]
+    samples: Sequence[Sample] | None,
+    wrong: int,
+    total: int,
+    pages: Sequence[str | None],
+    what: str = "are taken for another class",
 ) -> str:
     """Returns the mistakes that a classifier is surest of, each with a link to its attention.
 
@@ -59,14 +63,15 @@ def mistakes(
         samples: The mistakes, the surest first; None if they could not be drawn.
         wrong, total: The number of all mistakes, and of all examples.
         pages: What `attention_pages` gives.
+        what: What is wrong with them, in words.
     """
     if not wrong:
         return paragraph(f"All {total:,} examples of the validation data are recognized.")
     if samples is None:
-        return paragraph(f"{wrong:,} of {total:,} examples are taken for another class.") + LOST
+        return paragraph(f"{wrong:,} of {total:,} examples {what}.") + LOST
     some = f"the {len(samples):,} it is surest of" if len(samples) < wrong else "all of them"
     intro = paragraph(
-        f"{wrong:,} of {total:,} examples are taken for another class; here are {some}. They may "
+        f"{wrong:,} of {total:,} examples {what}; here are {some}. They may "
         "be hard, or have a wrong label."
     )
     return intro + listed(samples, pages)

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from typing import Any
 
@@ -10,22 +10,50 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from .chance import is_no_better_than_guessing
-from .display import format_metrics
-from .evaluation import classification_metrics, encode_labels
-from .run import Run
+from ..data.examples import LabelledExamples
+from ..problem_types import VALUE
+from .problem import Problem
+from .problems import check_problem, problem_of
+from .run import Answer, Run
 
 logger = logging.getLogger("regard")
+
+
+class Classified(Answer):
+    """What a classifier says of an example.
+
+    A task's dataclass has `label`, `score`, `scores`, `labels` and `value`, of which those are None
+    that the run's problem does not answer with.
+    """
+
+    @property
+    def title(self) -> str:
+        """Returns the answer in short: a label, several, or a number."""
+        if self.value is not None:
+            return f"{self.value:.4f}"
+        return self.label if self.labels is None else "|".join(self.labels) or "(none)"
+
+    def columns(self) -> list[str]:
+        """Returns what a line of it begins with."""
+        score = [] if self.score is None else [f"{self.score:.4f}"]
+        return [" ".join(self.title.split()), *score]
+
+    def ranked(self, most: int) -> dict[str, float]:
+        """Returns the scores of the most probable classes; or the value, by its name."""
+        scores = self.scores or {VALUE: self.value}
+        best = sorted(scores, key=scores.get, reverse=True)[:most]
+        return {name: scores[name] for name in best}
 
 
 class ClassifierRun(Run):
     """A trained classifier with what stands before it.
 
-    A task's class has `classify`, which gives the probabilities (B, C) of at least one example, and
+    A task's class has `classify`, which gives the scores (B, C) of at least one example, and
     `embed`.
-    """
 
-    format_metrics = staticmethod(format_metrics)
+    Attributes:
+        problem: What its answers are; see `problem.py`.
+    """
 
     def __init__(self, model, preprocessor, metadata, metrics=None):
         super().__init__(model, preprocessor, metadata, metrics)
@@ -33,11 +61,20 @@ class ClassifierRun(Run):
         names, count = metadata["class_names"], model.config["num_classes"]
         if len(names) != count:
             raise ValueError(f"run.json must name {count} classes. Received: class_names={names}")
-        self.class_names = list(names)
+        self.problem = problem_of(metadata)
 
-    def probabilities_of(self, batches: Iterable) -> np.ndarray:
-        """Returns the probability of every class for batches of the model's inputs: (number, C)."""
-        return tf.nn.softmax(self._outputs(self.model, batches)).numpy()
+    @property
+    def class_names(self) -> list[str]:
+        """Returns the names of the classes, in the order of the logits."""
+        return self.problem.class_names
+
+    def format_metrics(self, metrics: dict[str, Any]) -> str:
+        """Lays out metrics for a terminal."""
+        return self.problem.layout(metrics)
+
+    def logits_of(self, batches: Iterable) -> np.ndarray:
+        """Returns the logits of batches of the model's inputs: (number, C)."""
+        return self._outputs(self.model, batches)
 
     def vectors_of(self, batches: Iterable) -> np.ndarray:
         """Returns what the classifier's last layer reads, for batches likewise: (number, D)."""
@@ -65,6 +102,8 @@ class ClassifierRun(Run):
     def predict_probabilities(self, examples) -> np.ndarray:
         """Returns the probability of every class for every example: float32, (number, C).
 
+        Of a run that tells numbers, they are the values: (number, 1).
+
         Raises:
             UserError: If an example cannot be read; the message names it.
         """
@@ -72,38 +111,44 @@ class ClassifierRun(Run):
             return np.zeros((0, len(self.class_names)), "float32")
         return self.classify(examples)
 
-    def rank(self, examples) -> Iterator[tuple[str, float, dict[str, float]]]:
-        """Yields the most probable class of each example, its probability, and those of all."""
-        for row in self.predict_probabilities(examples):
-            best = int(np.argmax(row))
-            scores = dict(zip(self.class_names, row.tolist(), strict=True))
-            yield self.class_names[best], float(row[best]), scores
+    def answers_of(self, examples) -> Iterator[dict[str, Any]]:
+        """Yields what an answer to each example has, by the names of its fields."""
+        return self.problem.answers(self.predict_probabilities(examples))
 
-    def measure(self, examples, labels: Sequence[str], source: str) -> dict[str, Any]:
-        """Returns what `classification_metrics` gives, and `examples_per_second`.
+    def measure(self, examples, labelled: LabelledExamples) -> dict[str, Any]:
+        """Returns the problem's figures of labelled examples, and `examples_per_second`.
 
         Raises:
-            UserError: If there is a label that training never saw.
+            UserError: If there is a label that training never saw, or one of another kind.
         """
-        numbers = encode_labels(labels, self.class_names, source)
+        check_problem(labelled, self.problem)
+        encoded = self.problem.encode(labelled.labels, labelled.source)
         began = time.perf_counter()
-        probabilities = self.predict_probabilities(examples)
+        scores = self.predict_probabilities(examples)
         seconds = time.perf_counter() - began
-        metrics = classification_metrics(numbers, probabilities, self.class_names)
+        metrics = self.problem.measure(encoded, scores)
         return {**metrics, "examples_per_second": round(len(examples) / seconds, 1)}
 
     def report(self, examples, labels: np.ndarray, kept: dict[str, int]) -> np.ndarray:
-        """Measures the validation data, labels (B,), for `metrics.json`, with the epoch kept.
+        """Measures the validation data, encoded labels, for `metrics.json`, with the epoch kept.
+
+        What is chosen on validation data, such as thresholds, is chosen here.
 
         Returns:
-            The probabilities (B, C), for the pictures.
+            The scores (B, C), for the pictures.
         """
-        probabilities = self.predict_probabilities(examples)
-        metrics = classification_metrics(labels, probabilities, self.class_names)
+        scores = self.predict_probabilities(examples)
+        self.go_by(self.problem.tuned(labels, scores))
+        metrics = self.problem.measure(labels, scores)
         self.metrics = {**metrics, **kept}
-        if is_no_better_than_guessing(metrics):
+        if not self.problem.has_learned(metrics):
             logger.warning(
                 "It has learned nothing that shows: on the validation data it is no better than "
                 "guessing. Try more epochs, more data, or a pretrained model (--checkpoint)."
             )
-        return probabilities
+        return scores
+
+    def go_by(self, problem: Problem) -> None:
+        """Makes its answers those of a problem with what was chosen on validation data."""
+        self.problem = problem
+        self.metadata = {**self.metadata, **problem.described()}

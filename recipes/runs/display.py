@@ -1,7 +1,7 @@
 """Lays figures out for a terminal."""
 
 import heapq
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from statistics import mean, stdev
 from typing import Any
 
@@ -36,10 +36,17 @@ def _headline(metrics: dict[str, Any]) -> str:
         rows.append((name, f"{metrics[key]:.4f}"))
     if "examples_per_second" in metrics:
         rows.append(("examples per second", f"{metrics['examples_per_second']:,.1f}"))
-    for name, key in HEADLINES[:2] if "seeds" in metrics else ():
+    rows += of_seeds(metrics, HEADLINES[:2])
+    return "\n".join([aligned(rows), *_left_out(metrics)])
+
+
+def of_seeds(metrics: Mapping[str, Any], named: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Returns mean and spread of some figures over all seeds, if there were several."""
+    rows = []
+    for name, key in named if "seeds" in metrics else ():
         values = [run[key] for run in metrics["seeds"]]
         rows.append((f"{name} of {len(values)} seeds", f"{mean(values):.4f} ± {stdev(values):.4f}"))
-    return "\n".join([aligned(rows), *_left_out(metrics)])
+    return rows
 
 
 def _left_out(metrics: dict[str, Any]) -> list[str]:

@@ -145,14 +145,19 @@ def _checked(labels: np.ndarray, probabilities: np.ndarray) -> tuple[np.ndarray,
     return labels, probabilities
 
 
-def _check_probabilities(probabilities: np.ndarray) -> None:
-    broken = int(np.sum(~np.isfinite(probabilities).all(axis=1)))
+def check_finite(scores: np.ndarray, what: str = "scores") -> None:
+    """Raises `UserError` if a score is none, as after training that diverged."""
+    broken = int(np.sum(~np.isfinite(scores).all(axis=1)))
     if broken:
         raise UserError(
-            f"The model's probabilities must be finite. Received: NaN or infinity for {broken:,} "
-            f"of {len(probabilities):,} examples, so its weights have diverged. "
+            f"The model's {what} must be finite. Received: NaN or infinity for {broken:,} "
+            f"of {len(scores):,} examples, so its weights have diverged. "
             "Train again with a lower --learning-rate."
         )
+
+
+def _check_probabilities(probabilities: np.ndarray) -> None:
+    check_finite(probabilities, "probabilities")
     sums = probabilities.sum(axis=1)
     # 1e-3 is far above what a float32 softmax is off by and far below what logits would be.
     if probabilities.min() < 0 or np.abs(sums - 1).max() > 1e-3:

@@ -13,6 +13,7 @@ from ...models.digests import RUN_RECORD, DigestError, Record
 from ...models.json_files import CheckpointError
 from ..declarations import check_stored
 from ..errors import UserError
+from ..problem_types import PROBLEM_TYPES, SINGLE_LABEL
 from ..tasks import TASKS, Task
 from .directories import holds_run
 
@@ -20,6 +21,8 @@ from .directories import holds_run
 KNOWN: Mapping[str, Any] = {
     "data": dict,
     "class_names": list | NoneType,
+    "problem_type": str,
+    "thresholds": dict,
     "given": dict,
     "seconds": int | float | NoneType,
     "finished": str,
@@ -113,6 +116,13 @@ def _problems(metadata: Mapping[str, Any], task: Task) -> Iterator[str]:
     for name in ("class_names", "data.sources", "data.train.sources"):
         if not _are_names(_at(metadata, name), name == "class_names"):
             yield f"`{name}` must be names. Received: {_at(metadata, name)!r:.80}"
+    problem_type = metadata.get("problem_type", SINGLE_LABEL)
+    if problem_type not in PROBLEM_TYPES:
+        known = ", ".join(PROBLEM_TYPES)
+        yield f"`problem_type` must be one of {known}. Received: {problem_type!r:.80}"
+    thresholds = metadata.get("thresholds", {})
+    if not all(type(each) is float and 0 <= each <= 1 for each in thresholds.values()):
+        yield f"`thresholds` must be probabilities. Received: {thresholds!r:.200}"
     if not _is_date(metadata.get("finished")):
         yield f"`finished` must be a date and time. Received: {metadata['finished']!r:.80}"
 
@@ -148,6 +158,20 @@ def check_class_names(metadata: Mapping[str, Any], names: Sequence[str]) -> None
         raise UserError(
             "`class_names` in run.json and `id2label` in model/config.json must name the same "
             f"classes in the same order. Received: {said!r:.200}, and {list(names)!r:.200}"
+        )
+
+
+def check_problem_type(metadata: Mapping[str, Any], problem_type: str | None) -> None:
+    """Makes sure that a run's problem is that of its checkpoint, where that says one.
+
+    Raises:
+        UserError: If it is not.
+    """
+    said = metadata.get("problem_type", SINGLE_LABEL)
+    if (problem_type or SINGLE_LABEL) != said:
+        raise UserError(
+            "`problem_type` must be the same in run.json and model/config.json. "
+            f"Received: {said!r:.80}, and {problem_type!r:.80}"
         )
 
 

@@ -39,6 +39,7 @@ SCORES = (
     ("accuracy", "training accuracy", BLUE, "o"),
     ("val_accuracy", "validation accuracy", VERMILION, "s"),
     ("val_macro_f1", "validation macro-F1", GREEN, "^"),
+    ("val_micro_f1", "validation micro-F1", SKY, "D"),
 )
 BLEU = (("val_bleu", "validation", GREEN, "^"),)
 KEPT = {"best_epoch": "best epoch, kept", "last_epoch": "last epoch, kept"}
@@ -65,6 +66,28 @@ def write_report(
     write_learning_curves(directory, history, metrics)
     save_figure(confusion, directory / "confusion_matrix.png")
     save_figure(reliability, directory / "reliability.png")
+
+
+def write_pictures(
+    directory: Path,
+    history: Sequence[dict[str, Any]],
+    metrics: dict[str, Any],
+    labels: np.ndarray,
+    scores: np.ndarray,
+) -> None:
+    """Writes what `write_report` does where an example has one label, else what there is of it.
+
+    Of several labels (B, C) that is the reliability of every decision; of values (B, 1) only the
+    curves.
+    """
+    if labels.ndim == 1:
+        write_report(directory, history, metrics, labels, scores)
+        return
+    write_learning_curves(directory, history, metrics)
+    if "classes" in metrics:
+        sides = np.stack([1 - scores.ravel(), scores.ravel()], axis=1)
+        reliability = _reliability(metrics, labels.ravel().astype(int), sides)
+        save_figure(reliability, directory / "reliability.png")
 
 
 def write_learning_curves(

@@ -25,7 +25,7 @@ from ..errors import UserError
 from ..tasks import TASKS
 from .checkpoints import tell_segments
 from .description import data_name, read_history, read_metrics, shown_scores, write_metrics
-from .metadata import check_class_names, read_metadata
+from .metadata import check_class_names, check_problem_type, read_metadata
 
 SAMPLE_LENGTHS = (3, 8, 12, 16, 20, 28, 40, 60, 120, 240)  # words
 
@@ -105,6 +105,7 @@ class Run:
             metrics = read_metrics(directory)
             checkpoint, preprocessor = cls.open(directory)
             check_class_names(metadata, checkpoint.class_names)
+            check_problem_type(metadata, checkpoint.problem_type)
             model = cls.model_of(checkpoint)
             run = cls(model, preprocessor, metadata, metrics)
         except (OSError, ValueError, KeyError, TypeError) as error:
@@ -156,9 +157,14 @@ class Run:
         record = make_record(directory, RUN_RECORD, self.metadata)
         disk.write_bytes(directory / RUN_RECORD, record)
 
+    def save_weights(self, directory: Path) -> None:
+        """Writes config and weights into an existing directory."""
+        known = (self.metadata.get(name) for name in ("class_names", "problem_type"))
+        save_checkpoint(self.model, directory, *known)
+
     def save_model(self, directory: Path) -> None:
         """Writes what `model/` holds: a checkpoint that `transformers` opens."""
-        save_checkpoint(self.model, directory, self.metadata.get("class_names"))
+        self.save_weights(directory)
         self.preprocessor.save(directory)
 
 
@@ -185,7 +191,7 @@ class LanguageRun(Run):
         return self.metadata["settings"]["max_sequence_length"]
 
     def save_model(self, directory: Path) -> None:
-        save_checkpoint(self.model, directory, self.metadata.get("class_names"))
+        self.save_weights(directory)
         self.tokenizer.save(directory, self.max_sequence_length)
         tell_segments(self.model, directory)
 

@@ -108,12 +108,16 @@ class NewColumn(NamedTuple):
 
 def new_columns(answers: Mapping[str, type], classes: Sequence[str] = ()) -> list[NewColumn]:
     """Returns columns for attributes of answers, then for the scores of some classes."""
-
-    def score_of(name: str) -> Callable[[Any], float]:
-        return lambda answer: answer.scores[name]
-
-    named = [NewColumn(name, kind, attrgetter(name)) for name, kind in answers.items()]
-    return named + [NewColumn(f"score_{name}", float, score_of(name)) for name in classes]
+    named = [
+        NewColumn(name, str, lambda answer, name=name: "|".join(getattr(answer, name)))
+        if kind is list
+        else NewColumn(name, kind, attrgetter(name))
+        for name, kind in answers.items()
+    ]
+    return named + [
+        NewColumn(f"score_{name}", float, lambda answer, name=name: answer.scores[name])
+        for name in classes
+    ]
 
 
 def answered(

@@ -7,7 +7,7 @@ from ...models import disk
 from ...models.digests import MODEL, RUN_RECORD, Record, make_record, used_of, without_digests
 from ...models.json_files import listed, read_json
 from .directories import file_written_aside
-from .metadata import check_class_names, check_metadata
+from .metadata import check_class_names, check_metadata, check_problem_type
 
 logger = logging.getLogger("regard")
 
@@ -50,6 +50,8 @@ def renew_run(run: Path) -> None:
 def _check(run: Path, record: Record) -> None:
     check_metadata(run / RUN_RECORD, record.content)
     if record.content.get("class_names") is not None:
-        labels = read_json(run / MODEL / "config.json").get("id2label")
+        config = read_json(run / MODEL / "config.json")
+        labels = config.get("id2label")
         labels = labels if isinstance(labels, dict) else {}
+        check_problem_type(record.content, config.get("problem_type"))
         check_class_names(record.content, [labels.get(str(index)) for index in range(len(labels))])

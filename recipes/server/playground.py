@@ -45,10 +45,13 @@ HEADERS = {
 }
 JSON = "application/json"
 # What a model is asked, by the names of its inputs, and which of its outputs tells more.
+CLASSIFIED = {("texts",): "text", ("pairs", "texts"): "pair", ("image_bytes",): "image"}
 KINDS = {
-    (("texts",), "label"): "text",
-    (("pairs", "texts"), "label"): "pair",
-    (("image_bytes",), "label"): "image",
+    **{
+        (inputs, output): kind
+        for inputs, kind in CLASSIFIED.items()
+        for output in ("label", "chosen", "value")  # one label, several, or a number
+    },
     (("texts",), "translations"): "translation",
 }
 

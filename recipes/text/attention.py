@@ -27,7 +27,7 @@ def attend_to_text(run, text, prediction) -> Attention:
     inputs = run.tokenizer.pack(encoded.token_ids[:1])  # of windows the first
     embedded = run.model.embedding(inputs["token_ids"], inputs["segment_ids"])  # (1, T, D)
     weights = run.model.encoder.attention_weights(embedded, inputs["padding_mask"])
-    ranked = sorted(prediction.scores, key=prediction.scores.get, reverse=True)[:MOST_CLASSES]
+    ranked = prediction.ranked(MOST_CLASSES)
     classes = tf.constant([run.class_names.index(name) for name in ranked])
     logits_of = after_embedding(run.model, inputs)  # (A', T, D) to (A', C)
 
@@ -37,13 +37,14 @@ def attend_to_text(run, text, prediction) -> Attention:
     return Attention(
         subject=run.described,
         prediction=prediction,
-        title=prediction.label,
-        score=prediction.score,
+        title=prediction.title,
+        score=max(ranked.values()),
         heads={"encoder": self_attention(tokens_of(run, inputs), np.array(weights[0]))},
-        outcomes=[Outcome(name, prediction.scores[name]) for name in ranked],
+        outcomes=[Outcome(*each) for each in ranked.items()],
         contributions=gradient_times_input(outputs_of, embedded, len(ranked)),
         reader=0 if isinstance(run.model.pooler, FirstTokenPooling) else None,
         note=note,
+        is_value=prediction.value is not None,
     )
 
 

@@ -81,7 +81,7 @@ def validation_batches(
 ) -> Callable[[Shard], tf.data.Dataset]:
     """Makes a function that gives one pass over a shard of the validation data, row by row."""
     plan = prediction_plan(texts)
-    target_of = one_hot_targets(labels[texts.owners], num_classes)
+    target_of = targets_by_index(labels[texts.owners], num_classes)
 
     def batches(shard: Shard) -> tf.data.Dataset:
         batches = ordered_batches(plan, texts.token_ids, tokenizer, shard)
@@ -90,14 +90,23 @@ def validation_batches(
     return batches
 
 
-def one_hot_targets(
+def targets_by_index(
     labels: np.ndarray, num_classes: int, label_smoothing: float = 0.0
 ) -> Callable[[tf.Tensor], tf.Tensor]:
-    """Makes a function that turns indices (B,) into one-hot targets (B, C)."""
-    labels = tf.constant(labels)
-    return lambda indices: smooth(
-        tf.one_hot(tf.gather(labels, indices), num_classes), label_smoothing
-    )
+    """Makes a function that turns indices (B,) into targets (B, C).
+
+    The labels are class numbers (N,), or targets (N, C) already, each of which is smoothed by
+    itself, between yes and no.
+    """
+    known = tf.constant(labels)
+
+    def targets(indices: tf.Tensor) -> tf.Tensor:
+        found = tf.gather(known, indices)
+        if labels.ndim == 1:
+            return smooth(tf.one_hot(found, num_classes), label_smoothing)
+        return (1 - label_smoothing) * found + label_smoothing / 2 if label_smoothing else found
+
+    return targets
 
 
 def hide_tokens(

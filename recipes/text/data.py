@@ -5,17 +5,21 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ..data.checks import check_labels
 from ..data.columns import choose_columns
 from ..data.doubts import warn_of_labels
 from ..data.examples import LabelledExamples, folded, noting
+from ..data.label_kinds import label_kind, with_flags
+from ..data.label_reading import labels_like
 from ..data.rows import Table, names_of, read_rows, with_joined
 from ..data.sources import open_tables
 from ..data.splitting import with_validation
 from ..declarations import takes
 from ..errors import UserError
-from ..names import display_name
+from ..problem_types import SINGLE_LABEL
 from .settings import TextReading
 
+COLUMNS = ("_column", "_columns")  # what names of settings end in, that name some
 MOST_LABELS = 0.8  # of the number of texts: with more, the column is likely another one
 
 logger = logging.getLogger("regard")
@@ -28,12 +32,15 @@ class LabelledTexts(LabelledExamples):
     Attributes:
         source: The name that the user gave, for messages.
         texts: The texts, as they stand in the source.
-        labels: One label per text, always a string.
+        labels: One label per text: a string, or by the problem's type a tuple of strings, or a
+            number.
         text_column: The column that the texts came from, or those that were joined.
-        label_column: The column that the labels came from.
+        label_column: The column that the labels came from, or several of 0 and 1.
         num_skipped: Bad rows of the source that were left out.
         pairs: The second text of each example; None where the examples are single texts.
         pair_column: The column that the second texts came from; None likewise.
+        problem_type: What the labels are, by `transformers`' word.
+        label_separator: What stood between the labels of a cell; None if nothing did.
     """
 
     COLUMNS = ("texts", "labels", "pairs")
@@ -42,12 +49,14 @@ class LabelledTexts(LabelledExamples):
 
     source: str
     texts: list[str]
-    labels: list[str]
+    labels: list[Any]
     text_column: str | Sequence[str]
-    label_column: str
+    label_column: str | Sequence[str]
     num_skipped: int = 0
     pairs: list[str] | None = None
     pair_column: str | None = None
+    problem_type: str = SINGLE_LABEL
+    label_separator: str | None = None
 
     def __post_init__(self):
         if (self.pairs is None) != (self.pair_column is None):
@@ -102,8 +111,11 @@ def _read_tables(tables: list[tuple[str, Table]], reading: TextReading) -> Label
     """Reads tables as one; the columns of the first are those of all."""
     data = _read_table(*tables[0], reading)
     if len(tables) > 1:
-        names = ("text_column", "label_column", "pair_column")
-        reading = replace(reading, **{name: getattr(data, name) for name in names})
+        names = ("text_column", "pair_column", "problem_type")
+        given = {name: getattr(data, name) for name in names}
+        if reading.label_columns is None:
+            given["label_column"] = data.label_column
+        reading = replace(reading, **given)
         data = data.joined(*(_read_table(*table, reading) for table in tables[1:]))
         data = replace(data, source=f"{data.source} and {len(tables) - 1} more")
     warn_of_labels(data)
@@ -112,19 +124,24 @@ def _read_tables(tables: list[tuple[str, Table]], reading: TextReading) -> Label
 
 def _read_table(source: str, table: Table, reading: TextReading) -> LabelledTexts:
     table, text_column = with_joined(table, reading.text_column)
-    given = {"text": text_column, "label": reading.label_column, "pair": reading.pair_column}
+    table, flags = with_flags(source, table, reading.label_columns)
+    label_column = flags or reading.label_column
+    given = {"text": text_column, "label": label_column, "pair": reading.pair_column}
     columns = choose_columns(source, table, given)
     roles = {"second text" if role == "pair" else role: each for role, each in columns.items()}
-    cells, num_skipped = read_rows(source, table, roles, reading.skip_bad_rows)
+    kind = label_kind(source, table, columns["label"], reading)
+    cells, num_skipped = read_rows(source, table, roles, reading.skip_bad_rows, labels=kind)
     return LabelledTexts(
         source,
         cells["text"],
         cells["label"],
         columns["text"] if reading.text_column is None else reading.text_column,
-        columns["label"],
+        columns["label"] if flags is None else reading.label_columns,
         num_skipped,
         cells.get("second text"),
         columns.get("pair"),
+        kind.problem_type,
+        reading.label_separator,
     )
 
 
@@ -142,7 +159,9 @@ def read_train_and_validation(
     """
     if not isinstance(train, LabelledTexts):
         train = read_labelled_texts(train, **reading)
-    _check_labels(train)
+    check_labels(train)
+    if train.problem_type == SINGLE_LABEL:
+        _check_number(train)
     train, validation = with_validation(
         train,
         validation,
@@ -153,13 +172,8 @@ def read_train_and_validation(
     return train, validation
 
 
-def _check_labels(train: LabelledTexts) -> None:
+def _check_number(train: LabelledTexts) -> None:
     num_classes = len(set(train.labels))
-    if num_classes < 2:
-        raise UserError(
-            f"{train.source}: a classifier needs at least two labels to tell apart, but column "
-            f"{train.label_column!r} holds only {display_name(train.labels[0])!r}."
-        )
     if num_classes > max(2, MOST_LABELS * len(train)):
         raise UserError(
             f"{train.source}: a classifier needs several texts for most labels, but column "
@@ -171,9 +185,9 @@ def _check_labels(train: LabelledTexts) -> None:
 def read_like(trained: dict[str, Any], source: Any, *splits: str, **reading: Any) -> LabelledTexts:
     """Reads data that goes with the training data: its columns are the first guess.
 
-    `trained` has the `text_column`, `label_column` and, unless it is None, `pair_column` of the
-    training data. The last is not a guess: the data must have it, or name another. The rest are
-    attributes of `TextReading`.
+    `trained` has what `describe` gives of the training data: columns, and what the labels are. The
+    `pair_column` is not a guess: the data must have it, or name another. The rest are attributes of
+    `TextReading`.
 
     Raises:
         UserError: As `read_labelled_texts`, or if only one of the two holds pairs of texts.
@@ -181,8 +195,12 @@ def read_like(trained: dict[str, Any], source: Any, *splits: str, **reading: Any
     reading, pair_column = TextReading(**reading), trained.get("pair_column")
     tables = open_tables(source, reading, *splits)
     there = set(tables[0][1].columns)
-    trained_on = {name: trained[name] for name in ("text_column", "label_column")}
-    known = {name: each for name, each in trained_on.items() if there.issuperset(names_of(each))}
+    trained_on = {"text_column": trained["text_column"]} | labels_like(trained, reading)
+    known = {
+        name: each
+        for name, each in trained_on.items()
+        if not name.endswith(COLUMNS) or there.issuperset(names_of(each))
+    }
     reading = reading.with_defaults(**known, pair_column=pair_column)
     data = _read_tables(tables, reading)
     check_pairs(data, trained_on_pairs=pair_column is not None)

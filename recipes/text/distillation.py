@@ -23,6 +23,7 @@ from scipy import sparse
 
 from ...models import TextClassifier
 from ..devices.shards import WHOLE, Shard
+from ..problem_types import SINGLE_LABEL
 from ..tokenizers.ragged import sequence_lengths
 from ..tokenizers.wordpiece import WordPieceTokenizer
 from ..training.token_budget import TokenBudget, mapped, read_ahead
@@ -62,14 +63,17 @@ class Lesson(NamedTuple):
 def can_teach(texts: LabelledTexts) -> bool:
     """Returns whether a teacher pays; says why, where it does not.
 
-    N-grams do not see what one text of a pair has to do with another. Many texts teach a
-    transformer by themselves, and of many long ones in many classes the lesson would take too long.
+    It tells one label a text. N-grams do not see what one text of a pair has to do with another.
+    Many texts teach a transformer by themselves, and of many long ones in many classes the lesson
+    would take too long.
     """
-    num_classes = len(set(texts.labels))
+    num_classes = len(texts.class_names())
     tokens = sum(len(text.encode("utf-8", "replace")) for text in texts.texts) // 4  # about
     lesson = tokens * num_columns(num_classes)
     why = None
-    if texts.pairs is not None:
+    if texts.problem_type != SINGLE_LABEL:
+        why = "the linear model of n-grams tells one label a text"
+    elif texts.pairs is not None:
         why = "a linear model of n-grams cannot compare two texts"
     elif len(texts) > LARGEST_DATA:
         why = f"{len(texts)} texts are enough to learn from alone"

@@ -12,16 +12,17 @@ import tensorflow as tf
 from ...models import TextClassifier
 from ..devices.shards import Shard
 from ..devices.strategy import check_batch
+from ..problem_types import SINGLE_LABEL
 from ..tokenizers.ragged import sequence_lengths
 from ..tokenizers.wordpiece import WordPieceTokenizer
 from ..training.fit import Measured, best_epoch_of, fit, whole_steps
-from ..training.losses import class_weights, classifier_metrics, compile_classifier
+from ..training.losses import classifier_metrics, compile_classifier, example_weights
 from ..training.optimizers import bert_optimizer, spacing
 from ..training.resuming import Resume
 from ..training.tensorboard import tensorboard_logs
 from ..training.token_budget import TokenBudget
 from .adversarial import AdversarialClassifier
-from .batches import one_hot_targets, training_batches
+from .batches import targets_by_index, training_batches
 from .distillation import distill, lesson_batches, with_evidence, with_no_evidence
 from .encoding import Encoded, row_weights
 from .settings import TextSettings
@@ -40,6 +41,7 @@ class TrainingPlan(NamedTuple):
     plan: TokenBudget  # the texts of each batch
     batches: Callable[[int, Shard], tf.data.Dataset]  # endless, from a step on, of a shard
     batches_per_epoch: int
+    problem_type: str = SINGLE_LABEL
 
 
 def labelled_plan(
@@ -51,13 +53,14 @@ def labelled_plan(
 ) -> TrainingPlan:
     """Plans to learn the texts and their labels, with adversarial training if asked for.
 
+    The labels are class numbers (B,), or targets (B, C).
     Every row of a text is an example with its label; all of them together weigh as much as one.
     """
     num_classes, owners = model.config["num_classes"], texts.owners
     lengths = sequence_lengths(texts.token_ids).numpy()
     plan = TokenBudget(lengths, settings.batch_tokens, settings.seed)
-    target_of = one_hot_targets(labels[owners], num_classes, settings.label_smoothing)
-    weights = class_weights(labels, num_classes)[labels[owners]] * row_weights(owners)
+    target_of = targets_by_index(labels[owners], num_classes, settings.label_smoothing)
+    weights = example_weights(labels, num_classes)[owners] * row_weights(owners)
     weights = tf.constant(weights, tf.float32)
     batches = partial(
         training_batches,
@@ -81,7 +84,7 @@ def taught_plan(
 ) -> TrainingPlan:
     """Plans to learn what a teacher says of the texts and of synthetic ones."""
     logger.info("Asking linear models of n-grams to teach.")
-    target_of = one_hot_targets(labels, model.config["num_classes"], settings.label_smoothing)
+    target_of = targets_by_index(labels, model.config["num_classes"], settings.label_smoothing)
     lesson = distill(
         [row[1:-1] for row in texts.token_ids.numpy()],  # without [CLS] and [SEP]
         labels,
@@ -119,7 +122,7 @@ def fit_plan(
         compile_student(plan.learner, optimizer, settings.xla)
         best, held_out = None, with_no_evidence(plan.learner, held_out)
     else:
-        compile_classifier(plan.learner, optimizer, settings.xla)
+        compile_classifier(plan.learner, optimizer, settings.xla, plan.problem_type)
         best = best_epoch_of(settings, num_held_out)
     callbacks = [Measured(measure)] if measure else []
     callbacks += tensorboard_logs(settings)

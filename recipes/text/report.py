@@ -9,8 +9,9 @@ from ..report.classifier import Parts, write_classifier_page
 from ..report.data import lengths, some_rows
 from ..report.going_on import evaluation, example_of, go_on, words
 from ..report.markup import name
-from ..report.samples import Sample, verdict
-from ..runs.report import write_report
+from ..report.problems import view_of
+from ..report.samples import Sample
+from ..runs.report import write_pictures
 from ..runs.session import Session
 from ..tasks import TASKS
 from ..tokenizers.strings import in_chunks
@@ -27,13 +28,14 @@ def write_text_report(
 ) -> None:
     """Writes what every classifier's report has, with the surest mistakes as texts."""
     run, history, labels, probabilities, measured = training
-    write_report(directory, history, run.metrics, labels, probabilities)
+    view = view_of(run.metadata)
+    write_pictures(directory, history, run.metrics, labels, probabilities)
     examples = validation.examples()
 
     def samples(rows: list[int]) -> list[Sample]:
         return [
             Sample(
-                verdict(labels[row], probabilities[row], run.class_names) + _shown(examples[row]),
+                view.verdict(run.metrics, labels[row], probabilities[row]) + _shown(examples[row]),
                 examples[row],
             )
             for row in rows

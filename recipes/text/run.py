@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from ...models import TextClassifier
 from ..attention.attention import Attention
@@ -14,9 +13,9 @@ from ..data.memory import texts_of
 from ..declarations import takes
 from ..errors import UserError
 from ..runs.checkpoints import open_checkpoint
-from ..runs.classifier import ClassifierRun
+from ..runs.classifier import Classified, ClassifierRun
 from ..runs.metadata import takes_pairs
-from ..runs.run import Answer, LanguageRun, sample_texts
+from ..runs.run import LanguageRun, sample_texts
 from ..tokenizers.strings import Text
 from .attention import attend_to_text
 from .batches import prediction_batches
@@ -27,30 +26,37 @@ from .settings import TextReading
 
 
 @dataclass(frozen=True)
-class Prediction(Answer):
-    """Holds a text with the label that a classifier gives it.
+class Prediction(Classified):
+    """Holds a text with what a classifier says of it; what its run does not answer with is None.
 
     Attributes:
         text: The text.
-        label: The most probable class.
+        label: The most probable class, where a text has one.
         score: Its probability.
         scores: The probability of every class.
         pair: The second text, where pairs of texts are classified.
         truncated: True where the text was too long to be read as a whole, else None.
+        labels: The classes from their thresholds on, the most probable first, where a text may
+            have several.
+        value: The number that is told, where it is one.
     """
 
     text: str
-    label: str
-    score: float
-    scores: dict[str, float]
+    label: str | None = None
+    score: float | None = None
+    scores: dict[str, float] | None = None
     pair: str | None = None
     truncated: bool | None = None
+    labels: list[str] | None = None
+    value: float | None = None
 
     def to_line(self) -> str:
-        """Returns label, score and texts, with tabs between, and no line breaks or tabs within."""
+        """Returns label, score and texts, with tabs between, and no line breaks or tabs within.
+
+        Several labels have | between them, and no score; a number stands by itself.
+        """
         texts = [self.text] if self.pair is None else [self.text, self.pair]
-        label, *texts = (" ".join(part.split()) for part in (self.label, *texts))
-        return "\t".join([label, f"{self.score:.4f}", *texts])
+        return "\t".join([*self.columns(), *(" ".join(text.split()) for text in texts)])
 
 
 class TextRun(ClassifierRun, LanguageRun):
@@ -86,9 +92,14 @@ class TextRun(ClassifierRun, LanguageRun):
         return super().predict_probabilities(examples)
 
     def classify(self, texts: Encoded) -> np.ndarray:
-        """Returns the probability of every class for texts or pairs: float32, (number, C)."""
-        probabilities = self._by_row(texts, self.probabilities_of)
-        return probabilities if len(probabilities) == len(texts) else _joined(probabilities, texts)
+        """Returns the scores of every class for texts or pairs: float32, (number, C).
+
+        Those of a text in windows are made of the mean of their logits.
+        """
+        logits = self._by_row(texts, self.logits_of)
+        if len(logits) > len(texts):
+            logits = texts.means(logits.astype("float64")).astype("float32")
+        return self.problem.scores(logits).numpy()
 
     def embed(self, texts: Sequence[Text] | Sequence[tuple[Text, Text]]) -> np.ndarray:
         """Returns the vector that the classifier's last layer reads of each text.
@@ -144,8 +155,11 @@ class TextRun(ClassifierRun, LanguageRun):
             return []
         encoded = self.encoder.encode_all(texts)
         truncated = self.encoder.truncates(encoded).tolist()
-        rows = zip(pairs, self.rank(encoded), truncated, strict=True)
-        return [Prediction(text, *answer, pair, cut or None) for (text, pair), answer, cut in rows]
+        rows = zip(pairs, self.answers_of(encoded), truncated, strict=True)
+        return [
+            Prediction(text, pair=pair, truncated=cut or None, **answer)
+            for (text, pair), answer, cut in rows
+        ]
 
     def attention(self, text: str | tuple[str, str]) -> Attention:
         """Tells what the classifier attends to in a text, or in a pair of texts.
@@ -184,7 +198,8 @@ class TextRun(ClassifierRun, LanguageRun):
                 if they are there; else they are guessed.
 
         Returns:
-            What `classification_metrics` gives, and `examples_per_second` from raw text.
+            The problem's figures, such as those of `classification_metrics`, and
+            `examples_per_second` from raw text.
 
         Raises:
             UserError: If the data cannot be read, or holds a label that training never saw.
@@ -194,24 +209,15 @@ class TextRun(ClassifierRun, LanguageRun):
         check_pairs(data, trained_on_pairs=self.is_pair)
         self.encoder.tell_long(self.encoder.encode_all(data.examples()))
         self.predict_probabilities(data.examples()[:1])  # traced before the clock starts
-        return self.measure(data.examples(), data.labels, data.source)
+        return self.measure(data.examples(), data)
 
     def export(self, destination: str | Path, precision: str = "float32") -> Path:
         texts = sample_texts(self.tokenizer.vocabulary)  # to try and warm it up with
         return export_text_classifier(
             self.model,
             self.encoder,
-            self.class_names,
+            self.problem,
             Path(destination),
             list(zip(texts, reversed(texts), strict=True)) if self.is_pair else texts,
             precision,
         )
-
-
-def _joined(probabilities: np.ndarray, texts: Encoded) -> np.ndarray:
-    """Makes probabilities of windows (R, C) those of their texts, by the mean of the logits.
-
-    A logarithm is a logit less a number that all classes share, which softmax takes away again.
-    """
-    logits = np.log(np.maximum(probabilities, np.finfo("float32").tiny), dtype="float64")
-    return tf.nn.softmax(texts.means(logits)).numpy().astype("float32")

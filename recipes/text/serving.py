@@ -9,9 +9,11 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from ..runs.problem import Problem
 from ..serving.classifier import (
     STRINGS,
-    labelled,
+    answer,
+    has_classes,
     promise,
     ranked,
     ranked_promise,
@@ -36,47 +38,52 @@ from .encoding import TextEncoder
 def export_text_classifier(
     model,
     encoder: TextEncoder,
-    class_names: Sequence[str],
+    problem: Problem,
     destination: Path,
     examples: Sequence[Text] | Sequence[tuple[Text, Text]],
     precision: str = "float32",
 ) -> Path:
     """Writes the next version of a classifier that TensorFlow Serving's stock server can load.
 
-    The SavedModel has two signatures; the classes are always in the order of `class_names`:
+    The SavedModel has two signatures; the classes are always in the order of the logits:
 
     - `serving_default`, for the Predict API: `texts` (B,), UTF-8 strings, give `label` (B,), its
       probability `score` (B,), and all `classes` (B, C) with their `scores` (B, C).
     - `classify`, for the Classify API: `inputs` (B,), serialized `tf.Example`s with the text as
       the bytes feature "text", give `classes` (B, C) and `scores` (B, C).
 
+    Where a text may have several labels, `chosen` (B, C) says in place of label and score which
+    classes are from their thresholds on. Where a number is told, it is `value` (B,), there are no
+    classes, and no `classify`.
+
     For pairs of texts, the second ones are `pairs` (B,) in the one and the bytes feature "pair" in
     the other. Bytes that are not UTF-8 are taken as BERT takes them, and of texts that are too long
     is read what the encoder says; no text is an error.
 
-    The model is a `TextClassifier` in float32, and its `class_names` are in the order of the
-    logits. The examples are a few texts, or tuples of two texts, at least one, of the kind that
-    will be asked: the export is tried with them, and they become its warm-up requests. The
-    destination, what is returned and the errors are those of `write_export`.
+    The model is a `TextClassifier` in float32, and the problem says what its logits are. The
+    examples are a few texts, or tuples of two texts, at least one, of the kind that will be asked:
+    the export is tried with them, and they become its warm-up requests. The destination, what is
+    returned and the errors are those of `write_export`.
     """
     if not examples:
         raise ValueError("An export needs at least one example to warm up with. Received: none")
     examples = _as_columns(examples)
     exported = in_precision(model, precision)
     columns = _with_awkward_texts(examples)
-    signatures = _signatures(exported, encoder, class_names, list(columns))
-    makers = (predict_request, classify_request)
+    signatures = _signatures(exported, encoder, problem, list(columns))
+    promises = {"serving_default": promise(dict.fromkeys(columns, STRINGS), problem)}
+    makers = [predict_request]
+    if has_classes(problem):
+        promises["classify"] = ["classify", {"inputs": STRINGS}, ranked_promise(problem)]
+        makers.append(classify_request)
     return write_classifier(
         destination,
-        class_names,
-        _ask_model(model, encoder, columns),
+        problem,
+        _ask_model(model, encoder, problem, columns),
         precision,
         model=exported,
         signatures=signatures,
-        promises={
-            "serving_default": promise(dict.fromkeys(columns, STRINGS), class_names),
-            "classify": ["classify", {"inputs": STRINGS}, ranked_promise(class_names)],
-        },
+        promises=promises,
         columns=columns,
         requests=[make(batch) for batch in warmup_batches(examples) for make in makers],
         assets={"vocab.txt": encoder.tokenizer.vocabulary},
@@ -95,27 +102,28 @@ def _with_awkward_texts(examples: Columns) -> Columns:
     return {name: [*awkward[i], *texts] for i, (name, texts) in enumerate(examples.items())}
 
 
-def _signatures(
-    model, encoder: TextEncoder, class_names: Sequence[str], columns: Sequence[str]
-) -> dict:
+def _signatures(model, encoder: TextEncoder, problem: Problem, columns: Sequence[str]) -> dict:
     """Returns the functions that a server calls, by name."""
-    names = tf.constant(class_names)  # (C,)
+    names = tf.constant(problem.class_names)  # (C,)
     features = {FEATURES[name]: tf.io.FixedLenFeature([], tf.string) for name in columns}
 
     def scores_of(texts: dict[str, tf.Tensor]) -> tf.Tensor:
-        return _probabilities(model, encoder, texts)  # (B, C)
+        return problem.scores(_logits(model, encoder, texts))  # (B, C)
 
     def predict(**texts: tf.Tensor) -> dict[str, tf.Tensor]:
         with tf.control_dependencies(_checked_to_be_even(texts)):
             texts = {name: tf.identity(column) for name, column in texts.items()}
-        return labelled(scores_of(texts), names)
+        return answer(scores_of(texts), problem)
 
     def classify(inputs: tf.Tensor) -> dict[str, tf.Tensor]:
         parsed = tf.io.parse_example(inputs, features)
         return ranked(scores_of({name: parsed[FEATURES[name]] for name in columns}), names)
 
+    default = signature(predict, **{name: strings(name) for name in columns})
+    if not has_classes(problem):
+        return {"serving_default": default}
     return {
-        "serving_default": signature(predict, **{name: strings(name) for name in columns}),
+        "serving_default": default,
         "classify": signature(classify, inputs=strings("inputs")),
     }
 
@@ -131,8 +139,8 @@ def _checked_to_be_even(texts: dict[str, tf.Tensor]) -> list[tf.Operation]:
     return [tf.debugging.Assert(tf.equal(*sizes), said)]
 
 
-def _probabilities(model, encoder: TextEncoder, texts: dict[str, tf.Tensor]) -> tf.Tensor:
-    """Returns class probabilities (B, C), float32, of columns of texts (B,).
+def _logits(model, encoder: TextEncoder, texts: dict[str, tf.Tensor]) -> tf.Tensor:
+    """Returns logits (B, C), float32, of columns of texts (B,).
 
     Rows of like length go through the model together, a few at a time, so that the model takes no
     more memory for a thousand than for a few, and short texts wait for no long one.
@@ -150,14 +158,14 @@ def _probabilities(model, encoder: TextEncoder, texts: dict[str, tf.Tensor]) -> 
         # In float64, as sums of thousands are inexact in float32.
         means = tf.math.segment_mean(tf.cast(logits, tf.float64), encoded.owners)  # (B, C)
         logits = tf.cast(means, tf.float32)
-    return tf.nn.softmax(logits)
+    return logits
 
 
-def _ask_model(model, encoder: TextEncoder, columns: Columns) -> list:
+def _ask_model(model, encoder: TextEncoder, problem: Problem, columns: Columns) -> list:
     """Asks the live model a row at a time: no padding, and no company in the batch."""
     scores = []
     with tf.device("CPU"):  # where the export is tried: an accelerator may round otherwise
         for row in zip(*columns.values(), strict=True):
             texts = {name: tf.constant([text]) for name, text in zip(columns, row, strict=True)}
-            scores.append(_probabilities(model, encoder, texts))
+            scores.append(problem.scores(_logits(model, encoder, texts)))
     return tf.concat(scores, axis=0).numpy().tolist()  # (number of rows, C)

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Self
 
+from ..data.label_reading import LabelReading
 from ..declarations import declared, setting
 from ..errors import UserError
 from ..settings import (
@@ -178,12 +179,8 @@ class TextQuestions(TableReading):
 
 
 @declared()
-class TextReading(TextQuestions):
+class TextReading(LabelReading, TextQuestions):
     """Decides how labelled texts are read."""
-
-    label_column: str | None = setting(
-        "Column of the labels.", default_is="guessed", metavar="NAME"
-    )
 
 
 @declared()

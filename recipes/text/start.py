@@ -23,6 +23,7 @@ class Start(NamedTuple):
         class_names: The class names in the order of its logits.
         settings: The settings, with what a checkpoint decides.
         vectors: The first vectors of its tokens, if words have some.
+        knows: Whether its head has learned these labels before.
     """
 
     model: TextClassifier
@@ -30,6 +31,7 @@ class Start(NamedTuple):
     class_names: list[str]
     settings: TextSettings
     vectors: FirstVectors | None = None
+    knows: bool = False
 
 
 def start(train: LabelledTexts, settings: TextSettings) -> Start:
@@ -85,7 +87,8 @@ def from_checkpoint(train: LabelledTexts, settings: TextSettings) -> Start:
     class_names = train.class_names()
     try:
         checkpoint, tokenizer = open_checkpoint(settings.checkpoint)
-        if set(checkpoint.class_names) == set(class_names):
+        knows = set(checkpoint.class_names) == set(class_names)
+        if knows:
             class_names = checkpoint.class_names  # in the order of the checkpoint's classifier
         model = TextClassifier.from_checkpoint(
             checkpoint, class_names=class_names, **settings.model_options()
@@ -96,7 +99,8 @@ def from_checkpoint(train: LabelledTexts, settings: TextSettings) -> Start:
     if settings.lora:
         add_lora(model, settings.lora)
     width, longest = (checkpoint.arguments[n] for n in ("hidden_dim", "max_sequence_length"))
-    return Start(model, tokenizer, class_names, settings.for_checkpoint(width, longest))
+    settings = settings.for_checkpoint(width, longest)
+    return Start(model, tokenizer, class_names, settings, knows=knows)
 
 
 def freeze(model: TextClassifier, num_layers: int) -> None:

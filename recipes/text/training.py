@@ -6,8 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..names import display_name
-from ..runs.evaluation import encode_labels
+from ..runs.problems import encoded_for_training, kind_of
 from ..runs.session import Session
 from ..training.fit import merged_float32
 from .batches import validation_batches
@@ -46,8 +45,10 @@ def train_best(
             own = replace(own, tensorboard=f"{settings.tensorboard}/seed-{seed}")
         training = train_classifier(current, train, validation, own)
         metrics = training.run.metrics
-        figures.append({"seed": seed, **{name: metrics[name] for name in ("accuracy", "macro_f1")}})
-        if best is None or metrics["macro_f1"] > best.run.metrics["macro_f1"]:
+        problem = training.run.problem
+        figures.append({"seed": seed, **{name: metrics[name] for name in problem.figures}})
+        goodness = problem.goodness
+        if best is None or goodness(metrics) > goodness(best.run.metrics):
             best = training
     if len(seeds) > 1:
         best.run.metrics["seeds"] = figures
@@ -66,6 +67,7 @@ def refit(
         len(whole),
     )
     run, *_ = learn(current, whole, validation, settings)
+    run.go_by(measured.run.problem)
     run.metrics = measured.run.metrics
     return measured._replace(run=run)
 
@@ -75,7 +77,7 @@ def train_classifier(
 ) -> Training:
     """Trains a classifier with one seed, and measures it on the validation texts."""
     run, history, kept = learn(current, train, validation, settings)
-    labels = encode_labels(validation.labels, run.class_names, validation.source)
+    labels = run.problem.encode(validation.labels, validation.source)
     probabilities = run.report(validation.examples(), labels, kept)
     return Training(run, history, labels, probabilities, run)
 
@@ -89,14 +91,19 @@ def learn(
         The run, figures of each epoch, and the epoch that was kept, as `fit_plan` gives it.
     """
     has_teacher = settings.teacher and can_teach(train)
+    settings = settings.with_defaults(**kind_of(train.problem_type).adjusted)
     settings = settings.for_lesson(has_teacher)
     data = {"train": train.describe(), "validation": validation.describe()}
     with current.training(settings, data) as (settings, resume):
-        model, tokenizer, class_names, settings, vectors = start(train, settings)
+        model, tokenizer, class_names, settings, vectors, knows = start(train, settings)
         tables = (train, validation)
-        classes = [encode_labels(each.labels, class_names, each.source) for each in tables]
-        _announce(train, validation, class_names)
-        under_way = TextRun(model, tokenizer, current.metadata(settings, class_names=class_names))
+        problem, labels = encoded_for_training(*tables, class_names)
+        if knows:
+            problem.begin(model.head)
+        counts = len(train), len(validation), problem.outputs
+        logger.info("%d texts to learn from, %d to validate on, %s", *counts)
+        about = {"class_names": class_names, **problem.described()}
+        under_way = TextRun(model, tokenizer, current.metadata(settings, **about))
         encoder = under_way.encoder
         texts, held_out = (encoder.encode_all(table.examples()) for table in tables)
         encoder.tell_long(texts, held_out)
@@ -105,17 +112,12 @@ def learn(
             vectors.tell(
                 texts.token_ids.flat_values.numpy(), (tokenizer.start_id, tokenizer.end_id)
             )
-        plan = make_plan(model, texts, classes[0], tokenizer, settings)
+        plan = make_plan(model, texts, labels[0], tokenizer, settings)
+        plan = plan._replace(problem_type=train.problem_type)
         settings = settings.for_steps(plan.batches_per_epoch)
-        batches = validation_batches(held_out, classes[1], len(class_names), tokenizer)
-        measure = measure_windows(under_way, held_out, classes[1])
+        batches = validation_batches(held_out, labels[1], len(class_names), tokenizer)
+        measure = measure_windows(under_way, held_out, labels[1])
         history, kept = fit_plan(plan, batches, settings, resume, len(validation), measure)
-    metadata = current.metadata(settings, class_names=class_names)
-    return TextRun(merged_float32(model), tokenizer, metadata), history, kept
-
-
-def _announce(train: LabelledTexts, validation: LabelledTexts, class_names: list[str]) -> None:
-    shown = ", ".join(display_name(name) for name in class_names[:10])
-    more = ", ..." if len(class_names) > 10 else ""
-    counts = len(train), len(validation), len(class_names)
-    logger.info("%d texts to learn from, %d to validate on, %d classes: %s%s", *counts, shown, more)
+    model = merged_float32(model)
+    problem.end(model.head)
+    return TextRun(model, tokenizer, current.metadata(settings, **about)), history, kept

@@ -67,6 +67,18 @@ def test_pipeline_gives_the_runs_labels_and_probabilities(kind, request):
             assert score == pytest.approx(theirs[name], abs=1e-5)
 
 
+@pytest.mark.parametrize("kind", ["several", "values"])
+def test_pipeline_gives_several_labels_and_numbers(kind, small_run):
+    """By `problem_type`: the sigmoid of every class, or the number itself."""
+    directory = small_run(kind, drawn=True)
+    run = regard.TextRun.load(directory)
+    pipeline = transformers.pipeline("text-classification", str(directory / "model"), top_k=None)
+    for text, ours in zip(TEXTS, run.predict(TEXTS), strict=True):
+        theirs = {each["label"]: each["score"] for each in pipeline([text], truncation=True)[0]}
+        expected = ours.scores or {"value": ours.value}
+        assert theirs == pytest.approx(expected, abs=1e-5 if ours.scores else 1e-2)
+
+
 def test_fill_mask_gives_the_runs_guesses(plain_run):
     directory = plain_run("pretraining")
     run = regard.MaskedLMRun.load(directory)

@@ -132,15 +132,19 @@ function answerView(root) {
     let [list, position] = [null, undefined];
     variant().outcomes.forEach((outcome, at) => {
       if (outcome.position !== position || !list) {
-        list = group(fills() ? `Behind [MASK] at token ${outcome.position}` : "Classes");
+        list = group(fills() ? `Behind [MASK] at token ${outcome.position}` : kindOfOutcome());
       }
       position = outcome.position;
       const isChosen = at === state.outcome;
-      answer(list, outcome.label, percent(outcome.score), outcome.score, isChosen, () => {
+      const { isValue } = variant();
+      const said = isValue ? number(outcome.score) : percent(outcome.score);
+      answer(list, outcome.label, said, isValue ? 1 : outcome.score, isChosen, () => {
         choose({ outcome: at, mode: "contributions", focus: null, pinned: false });
       });
     });
   }
+
+  const kindOfOutcome = () => (variant().isValue ? "Value" : "Classes");
 
   let before = "";
   listeners.push(() => {

@@ -3,6 +3,7 @@
 const MOST_SHOWN = 10; // classes; the others are found by a search
 const LONG_LABEL = 60; // characters
 const SCORES = "Scores are logarithms of probabilities, by length: the nearer to 0, the surer.";
+const NONE = "(none)"; // of several labels
 const NEAR = 0.02; // by how much the score of an export in bfloat16 may be another
 
 // What an answer is in short, for the list of tries.
@@ -11,7 +12,19 @@ function inShort({ model, prediction, attention, problem }) {
   if (model.kind === "mask") return attention ? firstGuesses(attention) : "…";
   if (model.kind === "other") return "answered";
   if (model.kind === "translation") return prediction.translations;
-  return `${prediction.label} ${percent(prediction.score)}`;
+  return titleOf(prediction);
+}
+
+// What a classifier says in short: a label with its probability, several labels, or a number.
+function titleOf(prediction) {
+  if ("value" in prediction) return number(prediction.value);
+  if (!("chosen" in prediction)) return `${prediction.label} ${percent(prediction.score)}`;
+  return chosenOf(prediction).join(", ") || NONE;
+}
+
+function chosenOf({ chosen, classes, scores }) {
+  const order = scores.map((_, index) => index).sort((a, b) => scores[b] - scores[a]);
+  return order.filter((index) => chosen[index]).map((index) => classes[index]);
 }
 
 function firstGuesses(attention) {
@@ -27,6 +40,7 @@ function answerOf(root, entry) {
   const { kind } = entry.model;
   if (kind === "other") root.append(make("pre", "", JSON.stringify(entry.prediction, null, 2)));
   else if (kind === "translation") translationView(root, entry.prediction);
+  else if ("value" in (entry.prediction || {})) verdict(root, titleOf(entry.prediction), "");
   else if (kind !== "mask") classesView(root, entry.prediction);
 }
 
@@ -44,8 +58,10 @@ function verdict(root, label, score) {
   if (score) line.append(make("span", "", score));
 }
 
-function classesView(root, { label, score, classes, scores }) {
-  verdict(root, label, percent(score));
+function classesView(root, prediction) {
+  const { label, score, classes, scores, chosen } = prediction;
+  if (chosen) verdict(root, titleOf(prediction), "");
+  else verdict(root, label, percent(score));
   const order = scores.map((_, index) => index).sort((a, b) => scores[b] - scores[a]);
   const search = make("input");
   const list = make("ol", "bars");
@@ -126,10 +142,18 @@ function differenceOf({ model, prediction }) {
     translation: () => label !== prediction.translations,
     mask: () => false,
   }[model.kind];
-  const differs = isOther
-    ? isOther()
-    : label !== prediction.label || Math.abs(score - prediction.score) > NEAR;
+  const differs = isOther ? isOther() : differsFrom(prediction, label, score);
   if (!differs) return "";
-  const said = model.kind === "translation" ? label : `${label}, ${percent(score)}`;
+  const hasScore = model.kind !== "translation" && "label" in prediction;
+  const said = hasScore ? `${label}, ${percent(score)}` : label;
   return `The run answers otherwise: ${said}. It may have been trained again since this export.`;
+}
+
+// Several labels are compared by the surest of them, as one near its threshold may go either way.
+function differsFrom(prediction, label, score) {
+  if ("value" in prediction) {
+    return Math.abs(score - prediction.value) > NEAR * Math.max(1, Math.abs(score));
+  }
+  const best = prediction.score ?? Math.max(...prediction.scores);
+  return ("label" in prediction && label !== prediction.label) || Math.abs(score - best) > NEAR;
 }

@@ -61,7 +61,9 @@ async function predict(model, question, signal) {
         : "The server's answer is not JSON.",
     );
   }
-  return model.kind === "other" ? found : found.predictions[0];
+  if (model.kind === "other") return found;
+  const [row] = found.predictions;
+  return typeof row === "number" ? { value: row } : row; // an only output stands by itself
 }
 
 // Returns, as text, what the attention's views read.
