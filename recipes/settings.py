@@ -15,6 +15,7 @@ SHARE = {"at_least": 0, "below": 1}
 PRECISIONS = ("float32", "bfloat16", "float16")
 
 FEWEST_TO_TELL = 100  # examples to validate on, to tell the best epoch
+FEWEST_TO_CALIBRATE = 200  # likewise to fit a temperature: of fewer it does harm as often as good
 EPOCHS, FEWEST_STEPS = 20, 1000  # of a BERT from scratch
 EPOCHS_FROM_CHECKPOINT, FEWEST_STEPS_FROM_CHECKPOINT = 3, 200
 EPOCHS_HELP = (
@@ -126,6 +127,25 @@ def preset_name(find):
         return name
 
     return parse
+
+
+@declared()
+class ClassifierSettings(Declared):
+    """Settings of what is chosen on the validation data of a classifier."""
+
+    calibrate: bool | None = setting(
+        "Divide the logits by a temperature that is fitted on the validation data, so that scores "
+        "are as high as they are right.",
+        default_is=f"where there are at least {FEWEST_TO_CALIBRATE} examples to validate on",
+    )
+    abstain_below: float | None = setting(
+        "Leave the label empty where the score is too low, so that at most that share of the other "
+        "labels is wrong on new data, with a probability of 95%.",
+        default_is="all have a label",
+        above=0,
+        below=1,
+        metavar="ERROR",
+    )
 
 
 @declared()

@@ -70,7 +70,8 @@ WORDS = {
         --checkpoint --embeddings --preset --epochs --patience --learning-rate --batch-tokens
         --max-sequence-length --long-texts --dropout --precision --strategy
         --workers --xla --no-xla --accumulate --seed --seeds --layer-decay --adversarial
-        --freeze --lora --teacher --no-teacher --refit --no-refit --output --overwrite
+        --freeze --lora --teacher --no-teacher --refit --no-refit --calibrate --no-calibrate
+        --abstain-below --output --overwrite
         --config --json --tensorboard
     """,
     "fit translation": """
@@ -91,8 +92,8 @@ WORDS = {
         --delimiter --header --no-header --sheet --skip-bad-files
         --checkpoint --preset --image-size --patch-size --epochs --patience
         --learning-rate --batch-size --augmentation --mirror --no-mirror --label-smoothing --dropout
-        --stochastic-depth --layer-decay --weight-decay --precision --strategy --workers
-        --xla --no-xla --accumulate --seed --output --overwrite
+        --stochastic-depth --layer-decay --weight-decay --calibrate --no-calibrate --abstain-below
+        --precision --strategy --workers --xla --no-xla --accumulate --seed --output --overwrite
         --config --json --tensorboard
     """,
     "pretrain": """

@@ -18,6 +18,7 @@ from typing import Any
 from ..declarations import divided, takes
 from ..devices.strategy import check_batch
 from ..report.classifier import Examined
+from ..runs.abstention import check_abstention
 from ..runs.directories import default_output
 from ..runs.problems import encoded_for_training
 from ..runs.session import Session, session
@@ -78,10 +79,11 @@ def fit_images(
     asked = {"train": train, "validation": validation, **options}
     with session("images", output, settings, overwrite, asked) as current:
         train, validation = read_train_and_validation(train, validation, settings.seed, **reading)
+        check_abstention(validation, settings)
         settings = settings.for_images(*look_at(train, settings.seed))
         run, history, kept = learn(current, train, validation, settings)
         labels = run.problem.encode(validation.labels, validation.source)
-        probabilities = run.report(validation, labels, kept)
+        probabilities = run.report(validation, labels, kept, len(history))
         seen = (current, Examined(run, history, labels, probabilities, run), validation)
         current.write(run, history, lambda directory: write_image_report(directory, *seen))
     return run

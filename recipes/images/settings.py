@@ -11,6 +11,7 @@ from ..declarations import Declared, declared, setting
 from ..errors import UserError
 from ..settings import (
     SHARE,
+    ClassifierSettings,
     Settings,
     TableLayout,
     file_or_fraction,
@@ -72,7 +73,7 @@ def image_size(text: str) -> int | tuple[int, int]:
     },
     patience={"help": "Epochs without a better macro-F1 after which training stops."},
 )
-class ImageSettings(Settings):
+class ImageSettings(Settings, ClassifierSettings):
     """Decides a training of a classifier of images."""
 
     image_size: tuple[int, int] | int | None = setting(

@@ -23,6 +23,17 @@ def calibration(metrics: dict[str, Any], labels: np.ndarray, probabilities: np.n
         f"{_tendency(confidence, metrics['accuracy'])}. The expected "
         f"calibration error is <strong>{error:.3f}</strong>; 0 would be perfect."
     )
+    if "temperature" in metrics:
+        sentence += (
+            f" The logits are divided by {metrics['temperature']:.3f}, the temperature with the "
+            "least log loss on these examples; without it the error would be "
+            f"{metrics['uncalibrated_error']:.3f}."
+        )
+    if metrics.get("coverage"):
+        sentence += (
+            f" Below a certain score the label is empty: {metrics['coverage']:.1%} are answered, "
+            f"{metrics['selective_error']:.1%} of these wrongly."
+        )
     note = (
         f"Each bar is a fifteenth of the range of confidence. Bars of fewer than {FEW} examples "
         "are faint: they tell little. Where a bar ends below the dashed line, it is too sure."

@@ -12,9 +12,10 @@ import tensorflow as tf
 
 from ..data.examples import LabelledExamples
 from ..problem_types import VALUE
-from .problem import Problem
+from .problem import Choosing, Problem
 from .problems import check_problem, problem_of
 from .run import Answer, Run
+from .temperature import with_temperature
 
 logger = logging.getLogger("regard")
 
@@ -129,16 +130,22 @@ class ClassifierRun(Run):
         metrics = self.problem.measure(encoded, scores)
         return {**metrics, "examples_per_second": round(len(examples) / seconds, 1)}
 
-    def report(self, examples, labels: np.ndarray, kept: dict[str, int]) -> np.ndarray:
+    def report(
+        self, examples, labels: np.ndarray, kept: dict[str, int], num_epochs: int = 1
+    ) -> np.ndarray:
         """Measures the validation data, encoded labels, for `metrics.json`, with the epoch kept.
 
-        What is chosen on validation data, such as thresholds, is chosen here.
+        What is chosen on validation data, such as thresholds, is chosen here. The epoch that is
+        kept may be the best of `num_epochs`.
 
         Returns:
             The scores (B, C), for the pictures.
         """
         scores = self.predict_probabilities(examples)
-        self.go_by(self.problem.tuned(labels, scores))
+        chosen = self.problem.tuned(labels, scores, self._choosing(kept, num_epochs))
+        self.go_by(chosen)
+        if chosen.temperature is not None:
+            scores = with_temperature(scores, chosen.temperature)
         metrics = self.problem.measure(labels, scores)
         self.metrics = {**metrics, **kept}
         if not self.problem.has_learned(metrics):
@@ -148,7 +155,18 @@ class ClassifierRun(Run):
             )
         return scores
 
+    def _choosing(self, kept: dict[str, int], num_epochs: int) -> Choosing:
+        settings = self.metadata["settings"]
+        choices = (num_epochs if "best_epoch" in kept else 1) * settings.get("seeds", 1)
+        return Choosing(settings.get("calibrate"), settings.get("abstain_below"), choices)
+
     def go_by(self, problem: Problem) -> None:
-        """Makes its answers those of a problem with what was chosen on validation data."""
+        """Makes its answers those of a problem with what was chosen on validation data.
+
+        A temperature goes into the weights of the last layer.
+        """
+        if problem.temperature is not None:
+            for variable in self.model.head.weights:
+                variable.assign(variable / problem.temperature)
         self.problem = problem
         self.metadata = {**self.metadata, **problem.described()}

@@ -17,6 +17,12 @@ HEADLINES = (
     ("log loss", "log_loss"),
     ("expected calibration error", "expected_calibration_error"),
 )
+# Where a temperature was fitted, or some labels are left empty.
+OF_CHOSEN = (
+    ("without its temperature", "uncalibrated_error"),
+    ("share that is answered", "coverage"),
+    ("error of what is answered", "selective_error"),
+)
 
 
 def format_metrics(metrics: dict[str, Any]) -> str:
@@ -34,6 +40,9 @@ def _headline(metrics: dict[str, Any]) -> str:
     rows = [("examples", f"{metrics['num_examples']:,}")]
     for name, key in HEADLINES:
         rows.append((name, f"{metrics[key]:.4f}"))
+    for name, key in OF_CHOSEN:
+        if key in metrics:
+            rows.append((name, "–" if metrics[key] is None else f"{metrics[key]:.4f}"))
     if "examples_per_second" in metrics:
         rows.append(("examples per second", f"{metrics['examples_per_second']:,.1f}"))
     rows += of_seeds(metrics, HEADLINES[:2])

@@ -13,7 +13,7 @@ from ..problem_types import MULTI_LABEL
 from .display import aligned, of_seeds
 from .evaluation import encode_labels
 from .multi_label_metrics import HALF, best_thresholds, multi_label_metrics
-from .problem import NOT_SMOOTHED, Problem
+from .problem import NOT_SMOOTHED, Choosing, Problem
 
 HEADLINES = (
     ("macro-F1", "macro_f1"),
@@ -91,7 +91,7 @@ class MultiLabel(Problem):
         )
         return mean(each["roc_auc"] for each in known) > HALF + sqrt(variance) / len(known)
 
-    def tuned(self, labels: np.ndarray, scores: np.ndarray) -> "MultiLabel":
+    def tuned(self, labels: np.ndarray, scores: np.ndarray, choosing: Choosing) -> "MultiLabel":
         found = best_thresholds(labels, scores)
         return MultiLabel(self.class_names, dict(zip(self.class_names, found, strict=True)))
 

@@ -6,7 +6,7 @@ how good it is. A run, a recipe, an export and a report ask it, and need not kno
 
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import keras
 import numpy as np
@@ -16,6 +16,20 @@ from ..names import display_name
 
 NAMES_SHOWN = 10  # of classes, in a line
 NOT_SMOOTHED = MappingProxyType({"label_smoothing": 0.0})  # which is of one class among several
+
+
+class Choosing(NamedTuple):
+    """Says what is to be chosen on validation data.
+
+    Attributes:
+        calibrate: Whether to fit a temperature; None where there are enough examples.
+        abstain_below: The share of wrong answers not to be passed; None if all are answered.
+        choices: The number of models that the same data has chosen this one from.
+    """
+
+    calibrate: bool | None = None
+    abstain_below: float | None = None
+    choices: int = 1
 
 
 class Problem:
@@ -32,6 +46,8 @@ class Problem:
     adjusted: ClassVar[Mapping[str, Any]] = MappingProxyType(
         {}
     )  # settings that are otherwise than in general
+    temperature: float | None = None  # that the logits have been divided by, if one was fitted
+    least_score: float = 0.0  # of an answer
 
     def __init__(self, class_names: Sequence[str], thresholds: Mapping[str, float] | None = None):
         self.class_names = list(class_names)
@@ -93,6 +109,11 @@ class Problem:
         """Returns whether the answers are better than guessing, beyond a standard error."""
         raise NotImplementedError
 
-    def tuned(self, labels: np.ndarray, scores: np.ndarray) -> Self:
+    def tuned(self, labels: np.ndarray, scores: np.ndarray, choosing: Choosing) -> Self:
         """Returns the same with what is chosen on validation data, if something is."""
         return self
+
+    @classmethod
+    def from_metadata(cls, metadata: Mapping[str, Any]) -> Self:
+        """Makes the problem of a run, by what `run.json` holds."""
+        return cls(metadata["class_names"], metadata.get("thresholds"))

@@ -48,4 +48,4 @@ def kind_of(problem_type: str) -> type[Problem]:
 def problem_of(metadata: Mapping[str, Any]) -> Problem:
     """Returns the problem of a run, by what `run.json` holds."""
     problem_type = metadata.get("problem_type", SINGLE_LABEL)
-    return kind_of(problem_type)(metadata["class_names"], metadata.get("thresholds"))
+    return kind_of(problem_type).from_metadata(metadata)

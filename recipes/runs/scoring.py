@@ -93,6 +93,7 @@ class Tally:
 
 UNANSWERED = "rows without an answer"
 LEFT_OUT = "bad rows left out"
+UNSURE = "labels left empty, for the score is below that of the run's --abstain-below"
 CUT = "longer than the model reads, cut there"
 
 Ask = Callable[[list], Sequence[Any]]  # from questions to answers, or to what is wrong with one
@@ -202,8 +203,10 @@ def _note(tally: Tally, part: Part, problems: list[str], answers: list[Any]) -> 
     for (row, _, _), problem, answer in zip(part.rows, problems, answers, strict=True):
         if problem:
             tally.note(UNANSWERED, row, problem)
-        elif getattr(answer, "truncated", None):
+        if getattr(answer, "truncated", None):
             tally.note(CUT, row)
+        if getattr(answer, "label", None) == "":
+            tally.note(UNSURE, row)
 
 
 def score_table(

@@ -26,10 +26,15 @@ def ranked(scores: tf.Tensor, names: tf.Tensor) -> dict[str, tf.Tensor]:
 
 
 def labelled(scores: tf.Tensor, problem: Problem) -> dict[str, tf.Tensor]:
-    """Returns the best `label` (B,) and its `score` (B,), and what `ranked` gives."""
+    """Returns the best `label` (B,) and its `score` (B,), and what `ranked` gives.
+
+    The label is empty where the score is below the least of an answer.
+    """
     names = tf.constant(problem.class_names)  # (C,)
-    label = tf.gather(names, tf.argmax(scores, axis=1))
-    best = {"label": label, "score": tf.reduce_max(scores, axis=1)}
+    label, score = tf.gather(names, tf.argmax(scores, axis=1)), tf.reduce_max(scores, axis=1)
+    if problem.least_score:
+        label = tf.where(score >= problem.least_score, label, "")
+    best = {"label": label, "score": score}
     return {**best, **ranked(scores, names)}
 
 
@@ -116,14 +121,14 @@ def write_classifier(
     The scores are those that the live model gives for each row of the columns. The rest are
     attributes of an `Export`.
     """
-    tolerances = TOLERANCES[precision]
+    tolerances = {**TOLERANCES[precision], "least_score": problem.least_score}
     if has_classes(problem):
         answers = {"classes": [problem.class_names] * len(scores), "scores": scores}
         assets = {"labels.txt": problem.class_names}
     else:
         answers, assets = {"value": [value for (value,) in scores]}, {}
         largest = max(1.0, *map(abs, answers["value"]))
-        tolerances = {name: each * largest for name, each in tolerances.items()}
+        tolerances = {name: each * largest for name, each in TOLERANCES[precision].items()}
     export["assets"] = {**assets, **export.get("assets", {})}
     whole = Export(answers=answers, tolerances=tolerances, **export)
     return write_export(destination, whole, precision)

@@ -10,7 +10,8 @@ Keras. EXPECTED is a JSON file with
     features    what a tf.Example calls the inputs
     answers     what the live model answers to the columns, by the name of the output
     tolerances  how far numbers may be from those of the "model"; how much padding and "company" in
-                a batch may change them; in what share of rows other texts are as good, as "ties"
+                a batch may change them; in what share of rows other texts are as good, as "ties";
+                and the "least_score" of a label
 
 Exits with status 0 if all is well; else writes what is wrong as one line of JSON.
 """
@@ -211,7 +212,7 @@ def check_answer(answer: Answer, expected: Answer, tolerances: dict, where: str)
         else:
             check_numbers(answer[name], values, tolerances["model"], f"{where}: the model's {name}")
     if "label" in answer:
-        check_label(answer)
+        check_label(answer, tolerances.get("least_score", 0.0))
 
 
 def check_company(
@@ -239,16 +240,15 @@ def check_texts(found: np.ndarray, expected: np.ndarray, share: float, where: st
 
 def check_numbers(found: np.ndarray, expected: np.ndarray, tolerance: float, whose: str) -> None:
     """Checks that numbers are the expected ones, to within a tolerance."""
-    difference = np.abs(found - expected).max()
-    if not difference <= tolerance:  # so written that NaN fails
+    if not (difference := np.abs(found - expected).max()) <= tolerance:  # so written that NaN fails
         raise ValueError(f"scores differ by up to {difference:.1e} from {whose}")
 
 
-def check_label(answer: dict) -> None:
-    """Checks that label and score are those of the class with the highest score."""
-    rows = np.arange(len(answer["score"]))
-    best = answer["scores"].argmax(axis=1)
-    if (answer["label"] != answer["classes"][rows, best]).any():
+def check_label(answer: dict, least_score: float = 0.0) -> None:
+    """Checks that label and score are of the highest score, the label empty below the least."""
+    rows, best = np.arange(len(answer["score"])), answer["scores"].argmax(axis=1)
+    labels = np.where(answer["score"] >= least_score, answer["classes"][rows, best], b"")
+    if (answer["label"] != labels).any():
         raise ValueError("a label is not the class with the highest score")
     if (answer["score"] != answer["scores"][rows, best]).any():
         raise ValueError("a score is not the highest of the scores")

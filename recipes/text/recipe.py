@@ -18,6 +18,7 @@ from typing import Any
 
 from ..data.sources import name_of
 from ..declarations import divided, takes
+from ..runs.abstention import check_abstention
 from ..runs.directories import default_output
 from ..runs.session import session
 from ..settings import FEWEST_TO_TELL
@@ -72,7 +73,10 @@ def fit_text(
     with session("text", output, settings, overwrite, asked) as current:
         train, validation = read_train_and_validation(train, validation, settings.seed, **reading)
         check_long_texts(train, settings)
+        check_abstention(validation, settings)
         is_little = validation.is_held_out and len(validation) < FEWEST_TO_TELL
+        if settings.abstain_below is not None:  # a promise is of the model that was measured
+            is_little = False
         settings = settings.with_defaults(refit=is_little)
         training = train_best(current, train, validation, settings)
         if settings.refit:

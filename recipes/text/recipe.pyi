@@ -21,6 +21,8 @@ def fit_text(
     label_columns: str | tuple[str, ...] | None = None,
     label_separator: str | None = None,
     problem_type: str | None = None,
+    calibrate: bool | None = None,
+    abstain_below: float | None = None,
     checkpoint: str | None = None,
     preset: str | None = None,
     epochs: int | None = None,

@@ -12,6 +12,7 @@ from ..settings import (
     FEWEST_TO_TELL,
     SHARE,
     BertSettings,
+    ClassifierSettings,
     TableReading,
     file_or_fraction,
 )
@@ -47,7 +48,7 @@ WITH_TEACHER = {
         "kind, or from a run.",
     },
 )
-class TextSettings(BertSettings):
+class TextSettings(BertSettings, ClassifierSettings):
     """Decides how a text classifier is trained."""
 
     long_texts: str = setting(
@@ -120,6 +121,11 @@ class TextSettings(BertSettings):
             )
         if self.freeze and self.lora:
             raise UserError(f"LoRA keeps all layers: give freeze or lora, not both. {received}")
+        if self.refit and self.abstain_below is not None:
+            raise UserError(
+                "What is promised of answers holds for the model that was measured: leave out "
+                f"refit. Received: refit=True, abstain_below={self.abstain_below}"
+            )
         if self.teacher and self.embeddings is not None:
             raise UserError(
                 "A teacher gives the embeddings first weights of its own: give one of the two. "

@@ -78,7 +78,7 @@ def train_classifier(
     """Trains a classifier with one seed, and measures it on the validation texts."""
     run, history, kept = learn(current, train, validation, settings)
     labels = run.problem.encode(validation.labels, validation.source)
-    probabilities = run.report(validation.examples(), labels, kept)
+    probabilities = run.report(validation.examples(), labels, kept, len(history))
     return Training(run, history, labels, probabilities, run)
 
 

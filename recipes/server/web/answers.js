@@ -3,7 +3,7 @@
 const MOST_SHOWN = 10; // classes; the others are found by a search
 const LONG_LABEL = 60; // characters
 const SCORES = "Scores are logarithms of probabilities, by length: the nearer to 0, the surer.";
-const NONE = "(none)"; // of several labels
+const NONE = "(none)"; // of several labels, or where none is sure enough
 const NEAR = 0.02; // by how much the score of an export in bfloat16 may be another
 
 // What an answer is in short, for the list of tries.
@@ -18,7 +18,7 @@ function inShort({ model, prediction, attention, problem }) {
 // What a classifier says in short: a label with its probability, several labels, or a number.
 function titleOf(prediction) {
   if ("value" in prediction) return number(prediction.value);
-  if (!("chosen" in prediction)) return `${prediction.label} ${percent(prediction.score)}`;
+  if (!("chosen" in prediction)) return `${prediction.label || NONE} ${percent(prediction.score)}`;
   return chosenOf(prediction).join(", ") || NONE;
 }
 
