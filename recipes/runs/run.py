@@ -157,14 +157,14 @@ class Run:
         record = make_record(directory, RUN_RECORD, self.metadata)
         disk.write_bytes(directory / RUN_RECORD, record)
 
-    def save_weights(self, directory: Path) -> None:
+    def save_tensors(self, directory: Path) -> None:
         """Writes config and weights into an existing directory."""
         known = (self.metadata.get(name) for name in ("class_names", "problem_type"))
         save_checkpoint(self.model, directory, *known)
 
     def save_model(self, directory: Path) -> None:
         """Writes what `model/` holds: a checkpoint that `transformers` opens."""
-        self.save_weights(directory)
+        self.save_tensors(directory)
         self.preprocessor.save(directory)
 
 
@@ -191,7 +191,7 @@ class LanguageRun(Run):
         return self.metadata["settings"]["max_sequence_length"]
 
     def save_model(self, directory: Path) -> None:
-        self.save_weights(directory)
+        self.save_tensors(directory)
         self.tokenizer.save(directory, self.max_sequence_length)
         tell_segments(self.model, directory)
 
