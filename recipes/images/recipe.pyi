@@ -1,7 +1,6 @@
 # Written by tests/make_stubs.py.
 
 from pathlib import Path
-
 from .data import LabelledImages
 from .run import ImageRun
 
@@ -14,6 +13,7 @@ def fit_images(
     encoding: str | None = None,
     delimiter: str | None = None,
     header: bool | None = None,
+    sheet: str | None = None,
     image_column: str | None = None,
     image_folder: str | None = None,
     skip_bad_files: bool = False,
@@ -29,7 +29,7 @@ def fit_images(
     learning_rate: float | None = None,
     dropout: float | None = None,
     precision: str | None = None,
-    strategy: str = "auto",
+    strategy: str = 'auto',
     xla: bool | None = None,
     accumulate: int = 1,
     patience: int | None = None,

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 from typing import Any
-
 from .run import MaskedLMRun
 
 def pretrain_text(
@@ -13,6 +12,7 @@ def pretrain_text(
     encoding: str | None = None,
     delimiter: str | None = None,
     header: bool | None = None,
+    sheet: str | None = None,
     skip_bad_rows: bool = False,
     text_column: str | tuple[str, ...] | None = None,
     checkpoint: str | None = None,
@@ -21,7 +21,7 @@ def pretrain_text(
     learning_rate: float | None = None,
     dropout: float | None = None,
     precision: str | None = None,
-    strategy: str = "auto",
+    strategy: str = 'auto',
     xla: bool | None = None,
     accumulate: int = 1,
     patience: int | None = None,

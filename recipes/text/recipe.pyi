@@ -2,7 +2,6 @@
 
 from pathlib import Path
 from typing import Any
-
 from .run import TextRun
 
 def fit_text(
@@ -14,6 +13,7 @@ def fit_text(
     encoding: str | None = None,
     delimiter: str | None = None,
     header: bool | None = None,
+    sheet: str | None = None,
     skip_bad_rows: bool = False,
     text_column: str | tuple[str, ...] | None = None,
     pair_column: str | None = None,
@@ -29,7 +29,7 @@ def fit_text(
     learning_rate: float | None = None,
     dropout: float | None = None,
     precision: str | None = None,
-    strategy: str = "auto",
+    strategy: str = 'auto',
     xla: bool | None = None,
     accumulate: int = 1,
     patience: int | None = None,
@@ -39,7 +39,7 @@ def fit_text(
     max_sequence_length: int = 256,
     vocabulary_size: int | None = 16000,
     embeddings: str | None = None,
-    long_texts: str = "cut",
+    long_texts: str = 'cut',
     seeds: int = 1,
     refit: bool | None = None,
     label_smoothing: float | None = None,

@@ -1,7 +1,6 @@
 # Written by tests/make_stubs.py.
 
 from pathlib import Path
-
 from .data import ParallelTexts
 from .run import TranslationRun
 
@@ -17,6 +16,7 @@ def fit_translation(
     encoding: str | None = None,
     delimiter: str | None = None,
     header: bool | None = None,
+    sheet: str | None = None,
     skip_bad_rows: bool = False,
     source_column: str | None = None,
     target_column: str | None = None,
@@ -26,7 +26,7 @@ def fit_translation(
     learning_rate: float | None = None,
     dropout: float | None = None,
     precision: str | None = None,
-    strategy: str = "auto",
+    strategy: str = 'auto',
     xla: bool | None = None,
     accumulate: int = 1,
     patience: int | None = None,
@@ -46,7 +46,7 @@ def fit_translation(
     warmup_steps: int | None = None,
     label_smoothing: float = 0.1,
     subword_dropout: float = 0.0,
-    long_texts: str = "cut",
+    long_texts: str = 'cut',
     num_beams: int = 4,
     length_penalty: float = 1.0,
 ) -> TranslationRun: ...
