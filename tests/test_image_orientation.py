@@ -6,9 +6,11 @@ import struct
 import numpy as np
 import pytest
 from PIL import Image, ImageOps
+from PIL.PngImagePlugin import PngInfo
 
 from image_files import encode, picture, png_chunk, with_orientation
 from regard.recipes.images.decoding import decode_image
+from regard.recipes.images.other_formats import as_bmp
 
 PIXELS = picture(40, 60)
 
@@ -94,3 +96,37 @@ def test_the_graph_stays_small():
     assert sum(map(len, nodes)) < 800
     loops = [node.op for each in nodes for node in each if node.op in ("While", "StatelessWhile")]
     assert len(loops) == 2  # over the parts of a JPEG, and of a GIF
+
+
+def xmp(said):
+    return (
+        f'<x:xmpmeta><rdf:Description xmlns:tiff="t" {said}</rdf:Description></x:xmpmeta>'.encode()
+    )
+
+
+ATTRIBUTE = xmp('tiff:Orientation="6">')
+WITH_XMP = {
+    "attribute": (ATTRIBUTE, None),
+    "element": (xmp("><tiff:Orientation>8</tiff:Orientation>"), None),
+    "upright": (xmp('tiff:Orientation="1">'), None),
+    "none": (xmp(">"), None),
+    "in single quotes": (xmp("tiff:Orientation='6'>"), None),
+    "beside exif": (ATTRIBUTE, tiff(3)),
+    "beside upright exif": (ATTRIBUTE, tiff(1)),
+}
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP"])
+@pytest.mark.parametrize("name", WITH_XMP)
+def test_xmp_turns_where_exif_does_not(name, format):
+    tags, exif = WITH_XMP[name]
+    options = {} if exif is None else {"exif": b"Exif\0\0" + exif}
+    if format == "PNG":
+        info = PngInfo()
+        info.add_itxt("XML:com.adobe.xmp", tags.decode())
+        contents = encode(PIXELS, "PNG", pnginfo=info, **options)
+    else:
+        contents = encode(PIXELS, format, xmp=tags, **options)
+    expected = np.array(ImageOps.exif_transpose(Image.open(io.BytesIO(contents))))
+    decodable = as_bmp(contents)[1] if format == "WEBP" else contents
+    np.testing.assert_array_equal(decode_image(decodable), expected)

@@ -214,3 +214,61 @@ def test_texts_to_classify():
         texts_of(["a", "b", 7])
     with pytest.raises(UserError, match="has columns: give one of them"):
         texts_of(frame)
+
+
+# Folders of texts, a file each
+
+
+def write_texts(folder, names, content="text of {}\n"):
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content.format(name).encode("latin-1"))
+    return folder
+
+
+def test_folders_of_texts_by_label(tmp_path, caplog):
+    """As IMDb's reviews come: aclImdb/train/pos/0_9.txt."""
+    names = [
+        f"{split}/{label}/{number}_7.txt"
+        for split in ("test", "train")
+        for label in ("neg", "pos")
+        for number in range(2)
+    ]
+    data = write_texts(tmp_path / "aclImdb", names)
+    write_texts(data, ["train/unsup/0_0.txt", "train/urls_pos.txt", "train/x.feat", "README"])
+    with caplog.at_level("INFO", "regard"):
+        found = read_labelled_texts(data)
+    assert (found.labels, found.texts[0]) == (["neg", "neg", "pos", "pos"], f"text of {names[4]}")
+    assert "train: texts, a file each: 4, in folders by label: 2; passed over: unsup" in caplog.text
+    assert "files beside the folders, passed over: 1" in caplog.text
+    assert read_like(found.describe(), data, "test", "validation").texts[0] == f"text of {names[0]}"
+    assert read_labelled_texts(data / "test").texts[0] == f"text of {names[0]}"
+
+
+def test_folders_of_texts_without_suffix(tmp_path):
+    """As 20 Newsgroups comes, in Latin-1."""
+    data = write_texts(tmp_path, ["sci.space/1001", "rec.autos/2001"], "Subject: café {}")
+    with pytest.raises(UserError, match=r"rec\.autos/2001, line 1: byte .*such as cp1252"):
+        read_labelled_texts(data)
+    found = read_labelled_texts(data, encoding="latin-1")
+    assert (found.labels, found.texts[1]) == (
+        ["rec.autos", "sci.space"],
+        "Subject: café sci.space/1001",
+    )
+    write_texts(data, ["sci.space/1002"], "")
+    with pytest.raises(UserError, match=r"row sci\.space/1002: the text in column 'text' is empty"):
+        read_labelled_texts(data, encoding="latin-1")
+    (tmp_path / "one" / "a").mkdir(parents=True)
+    with pytest.raises(UserError, match="one holds no table"):
+        read_labelled_texts(tmp_path / "one")
+
+
+def test_test_sets_of_wmt(tmp_path):
+    segments = '<seg id="1">Tom &amp; Ann</seg>\n<seg id="2"> gone </seg>\n</doc>\n'
+    for kind in ("src", "ref"):
+        text = f'<{kind}set setid="x" srclang="en">\n<doc docid="a">\n{segments}</{kind}set>\n'
+        (tmp_path / f"{kind}.sgm").write_text(text.replace("gone", f"gone {kind}"))
+    pairs = read_parallel_texts(tmp_path / "src.sgm", tmp_path / "ref.sgm")
+    assert pairs.sources == ["Tom & Ann", "gone src"]
+    assert pairs.targets == ["Tom & Ann", "gone ref"]

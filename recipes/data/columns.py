@@ -91,6 +91,9 @@ def _best_named(columns: list[str], role: str) -> list[str]:
     """Returns the columns with the best of the names that a role has; none if none has any."""
     ranks = {column: _rank(column, role) for column in columns}
     best = min((rank for rank in ranks.values() if rank is not None), default=None)
+    exact = [column for column in columns if column.casefold() in KNOWN[role]]
+    if exact:  # rather than a plural, such as "Comments" beside "text"
+        return exact
     return [column for column in columns if ranks[column] == best is not None]
 
 

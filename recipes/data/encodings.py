@@ -79,6 +79,8 @@ def _by_letters(data: bytes) -> str | None:
     hebrew = data.decode("cp1255", "replace")
     if _HEBREW.search(hebrew) and not _MIXED.search(hebrew) and _is_of(hebrew, _HEBREW.match):
         return "cp1255"
+    if _MARKS.issuperset(each for each in data.decode("cp1252", "replace") if each > "\x7f"):
+        return "cp1252"
     for alphabet, encodings in _ALPHABETS:
         for encoding in encodings:
             if _is_of(data.decode(encoding, "replace").lower(), alphabet.__contains__):

@@ -5,7 +5,7 @@ import logging
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from .formats import TABLE_SUFFIXES, is_table, open_table
 from .memory import table_of
 from .rows import Table
 from .suffixes import suffix_of
+from .text_folders import open_text_folder
 from .together import together
 
 # What splits are called in the names of files and folders, the one to read first.
@@ -69,8 +70,20 @@ def open_tables(source: Any, layout: TableLayout, *splits: str) -> list[tuple[st
     if not is_named(source):
         return [table_of(source)]
     splits = splits or ("train",)
-    names = [name for each in names_in(source) for name in list_tables(each, splits)]
-    return [(name, open_table(name, layout)) for name in names]
+    return [each for name in names_in(source) for each in _open_all(name, layout, splits)]
+
+
+def _open_all(source: str, layout: TableLayout, splits: Sequence[str]) -> list[tuple[str, Table]]:
+    """Opens the tables that a name stands for; a folder of texts by label is one."""
+    if os.path.isdir(source) and not any(map(is_table, _files_below(source))):
+        texts = open_text_folder(source, splits, _split_of, layout.encoding)
+        if texts is not None:
+            return [(source, texts)]
+    return [(name, open_table(name, layout)) for name in list_tables(source, splits)]
+
+
+def _files_below(folder: str) -> Iterator[str]:
+    return (name for _, _, names in os.walk(folder) for name in names)
 
 
 def open_together(source: str, layout: TableLayout) -> Table:
@@ -79,7 +92,7 @@ def open_together(source: str, layout: TableLayout) -> Table:
     Raises:
         UserError: If one cannot be opened, there is none, or they have other columns.
     """
-    opened = [(name, open_table(name, layout)) for name in list_tables(source, ())]
+    opened = _open_all(source, layout, ())
     (first, table), *others = opened
     if not others:
         return table

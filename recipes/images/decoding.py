@@ -22,7 +22,13 @@ from .headers import (
     png_size,
     refuse_unless,
 )
-from .orientation import jpeg_exif, orientation_of, png_exif, upright
+from .orientation import (
+    jpeg_exif,
+    orientation_of,
+    png_exif,
+    upright,
+    xmp_orientation,
+)
 from .other_formats import MOST_MEMORY, MOST_PIXELS
 
 FORMATS = "JPEG, PNG, GIF or BMP"
@@ -114,11 +120,19 @@ def examine(contents: tf.Tensor) -> Found:
         refuse,
     ]
     height, width, memory, end, exif = tf.switch_case(kind, branches)
-    orientation = orientation_of(exif)
+    orientation = _orientation(contents, kind, exif)
     is_turned = tf.cast(orientation > 1, tf.int64)
     memory = tf.maximum(memory, is_turned * _TURNED * height * width)
     with tf.control_dependencies([_check(height, width, memory)]):
         return Found(tf.identity(memory), kind, orientation, end)
+
+
+def _orientation(contents, kind, exif):
+    """Returns how an image is turned, 1 to 8: as EXIF says, else XMP."""
+    in_exif = orientation_of(exif)
+    may_have_xmp = (in_exif == 0) & (kind <= 1)
+    other = tf.maximum(in_exif, 1)
+    return tf.cond(may_have_xmp, lambda: xmp_orientation(contents), lambda: other)
 
 
 def _check(height, width, memory):

@@ -1,11 +1,13 @@
-"""Turns an image upright in a graph, as its EXIF says: in JPEG and in PNG.
+"""Turns an image upright in a graph, as its EXIF says, else its XMP: in JPEG and in PNG.
 
 EXIF is a small TIFF file. Its first directory may have the orientation: 1 upright, 3 upside down,
-6 and 8 on a side, the others mirrored.
+6 and 8 on a side, the others mirrored. Of XMP, which is XML, `tiff:Orientation` alone is read, and
+that where EXIF has no orientation, as Pillow's `exif_transpose` does.
 
 References:
     JEITA CP-3451, "Exif", sections 4.5.2 (where it lies in a JPEG) and 4.6 (the orientation);
-    "PNG Specification", third edition, section 11.3.4.5 (its chunk)
+    "PNG Specification", third edition, section 11.3.4.5 (its chunk);
+    Adobe, "XMP Specification Part 3", sections 1.1.3 (JPEG) and 1.1.5 (PNG)
 """
 
 import tensorflow as tf
@@ -38,6 +40,19 @@ def png_exif(contents: tf.Tensor) -> tf.Tensor:
     return tf.strings.regex_replace(_after(IN_PNG, searched), r"^Exif\x00\x00", "", False)
 
 
+def xmp_orientation(contents: tf.Tensor) -> tf.Tensor:
+    """Returns the orientation that XMP tells, 1 to 8, int32; 1 where there is none.
+
+    References:
+        Pillow, `Image.getexif`, for the two ways in which it is written
+    """
+    xmp = _after(b"tiff:Orientation", tf.strings.substr(contents, 0, SEARCHED))
+    said = tf.strings.substr(xmp, 0, 3)
+    found = tf.strings.regex_replace(said, r'(?s)^(?:="|>)([1-8])\C*$', r"\1")
+    value = tf.cast(tf.io.decode_raw(found, tf.uint8, fixed_length=1)[0], tf.int32) - ord("0")
+    return tf.where(tf.strings.length(found) == 1, value, 1)
+
+
 def _after(mark, searched):
     # What `tf.strings.split` is made of, without its ragged tensors.
     found = tf.raw_ops.StringSplitV2(input=[searched], sep=mark, maxsplit=1).values
@@ -50,12 +65,12 @@ def upright(image: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
 
 
 def orientation_of(exif: tf.Tensor) -> tf.Tensor:
-    """Returns the orientation that EXIF tells, 1 to 8, int32; 1 where there is none."""
-    return tf.cond(tf.strings.length(exif) > 0, lambda: _orientation(exif), lambda: 1)
+    """Returns the orientation that EXIF tells, 1 to 8, int32; 0 where there is none."""
+    return tf.cond(tf.strings.length(exif) > 0, lambda: _orientation(exif), lambda: 0)
 
 
 def _orientation(exif):
-    """Returns the orientation in a TIFF file, 1 to 8; 1 if it has none."""
+    """Returns the orientation in a TIFF file, 1 to 8; 0 if it has none."""
     first = _either_order(exif, tf.int32, 8)  # what it is, and where its first directory begins
     is_big = first[1, 0] == _BIG_ENDIAN
     start = tf.where(is_big, first[1, 1], first[0, 1])
@@ -66,7 +81,7 @@ def _orientation(exif):
     entries = tf.strings.substr(tf.strings.join([directory, b"\0\0"]), 2, 12 * count)
     found = tf.strings.regex_replace(entries, _ORIENTATION, r"\1\2")
     value = tf.cast(tf.io.decode_raw(found, tf.uint8, fixed_length=1)[0], tf.int32)
-    return tf.where(tf.strings.length(found) == 1, value, 1)
+    return tf.where(tf.strings.length(found) == 1, value, 0)
 
 
 def _either_order(contents, dtype, length):

@@ -1,6 +1,7 @@
 # Written by tests/make_stubs.py.
 
 from pathlib import Path
+
 from .data import LabelledImages
 from .run import ImageRun
 
@@ -29,7 +30,7 @@ def fit_images(
     learning_rate: float | None = None,
     dropout: float | None = None,
     precision: str | None = None,
-    strategy: str = 'auto',
+    strategy: str = "auto",
     xla: bool | None = None,
     accumulate: int = 1,
     patience: int | None = None,

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Any
+
 from .run import MaskedLMRun
 
 def pretrain_text(
@@ -21,7 +22,7 @@ def pretrain_text(
     learning_rate: float | None = None,
     dropout: float | None = None,
     precision: str | None = None,
-    strategy: str = 'auto',
+    strategy: str = "auto",
     xla: bool | None = None,
     accumulate: int = 1,
     patience: int | None = None,

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Any
+
 from .run import TextRun
 
 def fit_text(
@@ -29,7 +30,7 @@ def fit_text(
     learning_rate: float | None = None,
     dropout: float | None = None,
     precision: str | None = None,
-    strategy: str = 'auto',
+    strategy: str = "auto",
     xla: bool | None = None,
     accumulate: int = 1,
     patience: int | None = None,
@@ -39,7 +40,7 @@ def fit_text(
     max_sequence_length: int = 256,
     vocabulary_size: int | None = 16000,
     embeddings: str | None = None,
-    long_texts: str = 'cut',
+    long_texts: str = "cut",
     seeds: int = 1,
     refit: bool | None = None,
     label_smoothing: float | None = None,

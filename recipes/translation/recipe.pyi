@@ -1,6 +1,7 @@
 # Written by tests/make_stubs.py.
 
 from pathlib import Path
+
 from .data import ParallelTexts
 from .run import TranslationRun
 
@@ -26,7 +27,7 @@ def fit_translation(
     learning_rate: float | None = None,
     dropout: float | None = None,
     precision: str | None = None,
-    strategy: str = 'auto',
+    strategy: str = "auto",
     xla: bool | None = None,
     accumulate: int = 1,
     patience: int | None = None,
@@ -46,7 +47,7 @@ def fit_translation(
     warmup_steps: int | None = None,
     label_smoothing: float = 0.1,
     subword_dropout: float = 0.0,
-    long_texts: str = 'cut',
+    long_texts: str = "cut",
     num_beams: int = 4,
     length_penalty: float = 1.0,
 ) -> TranslationRun: ...
