@@ -1,6 +1,6 @@
 """Provides transformer layers on `keras` and `keras.ops` alone, for any backend."""
 
-from .activations import gelu_tanh
+from .activations import gelu_tanh, quick_gelu
 from .attention import MultiHeadAttention
 from .attention_pooling import AttentionPooling
 from .cache import new_cache
@@ -13,7 +13,9 @@ from .embeddings import SinusoidalEmbedding, TextEmbedding
 from .encoder import Encoder
 from .encoder_block import EncoderBlock
 from .feed_forward import FeedForward
+from .grid_position_bias import GridPositionBias
 from .hard_attention import HardAttention, Reinforce
+from .heads import QueryValueDense
 from .hierarchical_attention import HierarchicalAttention
 from .image_embedding import ImageEmbedding
 from .kernel_pooling import KernelPooling, NadarayaWatson, kernel_scores
@@ -22,7 +24,7 @@ from .masks import causal_mask, combine_masks
 from .memory_read import MemoryRead
 from .normalization import LayerNorm
 from .patches import PatchEmbedding
-from .pooling import AveragePooling, FirstTokenPooling
+from .pooling import AveragePooling, FirstTokenPooling, PatchPooling
 from .positions import (
     PositionEmbedding,
     SinusoidalPositionEmbedding,
@@ -32,6 +34,7 @@ from .positions import (
 from .predictive_attention import PredictiveAttention
 from .recurrent_decoder import RecurrentDecoder
 from .relative_positions import RelativePositionBias
+from .rotary_attention import RotaryAttention
 from .scores import (
     additive_scores,
     attention_weights,
@@ -43,6 +46,7 @@ from .scores import (
     weighted_sum,
 )
 from .tied_output import TiedOutput
+from .twin_head import TwinHead
 
 __all__ = [
     "AttentionPooling",
@@ -56,6 +60,7 @@ __all__ = [
     "EncoderBlock",
     "FeedForward",
     "FirstTokenPooling",
+    "GridPositionBias",
     "HardAttention",
     "HierarchicalAttention",
     "ImageEmbedding",
@@ -66,16 +71,20 @@ __all__ = [
     "MultiHeadAttention",
     "NadarayaWatson",
     "PatchEmbedding",
+    "PatchPooling",
     "PositionEmbedding",
     "PredictiveAttention",
+    "QueryValueDense",
     "RecurrentDecoder",
     "Reinforce",
     "RelativePositionBias",
+    "RotaryAttention",
     "SinusoidalEmbedding",
     "SinusoidalPositionEmbedding",
     "StochasticDepth",
     "TextEmbedding",
     "TiedOutput",
+    "TwinHead",
     "additive_scores",
     "attention_weights",
     "causal_mask",
@@ -87,6 +96,7 @@ __all__ = [
     "kernel_scores",
     "masked_softmax",
     "new_cache",
+    "quick_gelu",
     "resize_positions",
     "scaled_dot_product_scores",
     "sinusoids",

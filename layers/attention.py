@@ -6,7 +6,7 @@ from keras import ops
 from .cache import write_cache
 from .checks import check_positive, check_rate
 from .dropout import Dropout
-from .heads import ProjectedHeads, merge_heads, split_heads
+from .heads import ProjectedHeads, check_qkv_bias, merge_heads, split_heads
 from .initializers import clone_initializer
 from .masks import all_of, combine_masks
 from .scores import FIRST_STRENGTH, SCORES, check_score, masked_softmax, weighted_sum
@@ -32,6 +32,8 @@ class MultiHeadAttention(ProjectedHeads):
             "additive" or "cosine", the functions of `regard.layers.scores`. The last three learn a
             weight for each head. Defaults to "scaled_dot_product".
         value_dim: Size V of the values of each head. Defaults to `key_dim`.
+        qkv_bias: Whether queries, keys and values of self-attention have biases; "query_value" if
+            all but the keys have. Defaults to `use_bias`.
         window: Number of positions r on either side of its own that a query sees: restricted
             self-attention, or monotonic local attention to the keys of another sequence (Luong's
             local-m). Time and memory then grow in proportion to T, not to T·S. Defaults to all
@@ -80,6 +82,7 @@ class MultiHeadAttention(ProjectedHeads):
         score="scaled_dot_product",
         value_dim=None,
         window=None,
+        qkv_bias=None,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -89,6 +92,7 @@ class MultiHeadAttention(ProjectedHeads):
             check_positive(window=window)
         check_rate(dropout=dropout)
         check_score(score)
+        check_qkv_bias(qkv_bias)
         self.num_heads = num_heads
         self.key_dim = key_dim
         self.dropout = dropout
@@ -97,6 +101,7 @@ class MultiHeadAttention(ProjectedHeads):
         self.score = score
         self.value_dim = value_dim
         self.window = window
+        self.qkv_bias = qkv_bias
 
     def build(self, query_shape, key_shape=None, value_shape=None):
         self.build_projections(query_shape, key_shape, value_shape)
@@ -282,6 +287,7 @@ class MultiHeadAttention(ProjectedHeads):
             "score": self.score,
             "value_dim": self.value_dim,
             "window": self.window,
+            "qkv_bias": self.qkv_bias,
         }
 
     def within_window(self, mask, query_length, key_length):

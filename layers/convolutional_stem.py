@@ -22,6 +22,7 @@ class ConvolutionalStem(keras.layers.Layer):
         patch_size: Height and width, in pixels, of the part of an image that becomes one vector:
             even, at least 4.
         kernel_initializer: Initializer of all kernels. Defaults to "he_normal".
+        use_bias: Whether the last convolution has a bias. Defaults to True.
         **kwargs: `name`, `dtype` and the like, for `keras.layers.Layer`.
 
     Call arguments:
@@ -43,7 +44,9 @@ class ConvolutionalStem(keras.layers.Layer):
         https://arxiv.org/abs/2106.14881
     """
 
-    def __init__(self, hidden_dim, patch_size, kernel_initializer="he_normal", **kwargs):
+    def __init__(
+        self, hidden_dim, patch_size, kernel_initializer="he_normal", use_bias=True, **kwargs
+    ):
         super().__init__(**kwargs)
         check_positive(hidden_dim=hidden_dim, patch_size=patch_size)
         if hidden_dim % 4 or patch_size % 2 or patch_size < 4:
@@ -54,6 +57,7 @@ class ConvolutionalStem(keras.layers.Layer):
         self.hidden_dim = hidden_dim
         self.patch_size = patch_size
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.use_bias = use_bias
 
     def build(self, images_shape):
         first, second, third = stem_strides(self.patch_size)
@@ -61,7 +65,7 @@ class ConvolutionalStem(keras.layers.Layer):
         self.first_norm = LayerNorm(1e-6, dtype=self.dtype_policy, name="first_norm")
         self.second = self._convolution("second", self.hidden_dim // 2, second)
         self.second_norm = LayerNorm(1e-6, dtype=self.dtype_policy, name="second_norm")
-        self.third = self._convolution("third", self.hidden_dim, third)
+        self.third = self._convolution("third", self.hidden_dim, third, self.use_bias)
         shape = images_shape
         for layer in (self.first, self.first_norm, self.second, self.second_norm, self.third):
             layer.build(shape)
@@ -82,14 +86,16 @@ class ConvolutionalStem(keras.layers.Layer):
             "hidden_dim": self.hidden_dim,
             "patch_size": self.patch_size,
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+            "use_bias": self.use_bias,
         }
 
-    def _convolution(self, name, filters, stride):
+    def _convolution(self, name, filters, stride, use_bias=True):
         return keras.layers.Conv2D(
             filters,
             max(3, stride + 1),  # so that neighbours overlap
             stride,
             padding="same",
+            use_bias=use_bias,
             kernel_initializer=clone_initializer(self.kernel_initializer),
             dtype=self.dtype_policy,
             name=name,

@@ -4,9 +4,12 @@ import keras
 
 from .checks import check_positive, check_positive_or_none
 from .encoder_block import EncoderBlock
+from .grid_position_bias import GridPositionBias
 from .normalization import LayerNorm
 from .relative_positions import RelativePositionBias
 from .sequence_layer import SequenceLayer
+
+_OF_BLOCKS = ("qkv_bias", "gated", "layer_scale", "grid", "rotary")  # what `block` may name
 
 
 @keras.saving.register_keras_serializable("regard")
@@ -33,6 +36,12 @@ class Encoder(SequenceLayer):
         group_size: Number of blocks, one after the other, that a layer consists of. Defaults to 1.
         num_buckets: Number of distances that attention tells apart: its scores then depend on how
             far away a key is, as in MPNet, by a `RelativePositionBias`. Defaults to none.
+        block: Further arguments of each `EncoderBlock`, by name: `qkv_bias`, `gated`,
+            `layer_scale`, `grid` and `rotary`. Defaults to none.
+        normalize_output: Whether a pre-norm stack ends with that normalization. Else
+            `final_norm` is left to the caller, as in BEiT, which pools first. Defaults to True.
+        grid: Rows and columns of patches, whose distances count in the scores of all blocks by one
+            `GridPositionBias`. Defaults to none.
         **kwargs: `name`, `dtype` and the like, for `keras.layers.Layer`.
 
     Call arguments:
@@ -75,6 +84,9 @@ class Encoder(SequenceLayer):
         num_groups=None,
         group_size=1,
         num_buckets=None,
+        block=None,
+        normalize_output=True,
+        grid=None,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -84,6 +96,9 @@ class Encoder(SequenceLayer):
         self.num_groups = num_groups
         self.group_size = group_size
         self.num_buckets = num_buckets
+        self.block = dict(block or {})
+        self.normalize_output = normalize_output
+        self.grid = grid
         num_blocks = group_size * (num_groups or num_layers)
         self.blocks = [
             EncoderBlock(
@@ -97,6 +112,7 @@ class Encoder(SequenceLayer):
                 kernel_initializer,
                 stochastic_depth * (index + 1) / num_blocks,
                 window,
+                **self.block,
                 dtype=self.dtype_policy,
                 name=f"block_{index}",
             )
@@ -112,6 +128,10 @@ class Encoder(SequenceLayer):
         if num_buckets:
             self.position_bias = RelativePositionBias(
                 num_buckets, num_heads, dtype="float32", name="position_bias"
+            )
+        elif grid is not None:
+            self.position_bias = GridPositionBias(
+                grid, num_heads, dtype="float32", name="position_bias"
             )
 
     def steps(self):
@@ -136,7 +156,8 @@ class Encoder(SequenceLayer):
         for block in others:
             x = block(x, **given, training=training)  # (B, T, D)
         x = last(x, **given, first_only=first_only, training=training)
-        return x if self.final_norm is None else self.final_norm(x)
+        has_norm = self.final_norm is not None and self.normalize_output
+        return self.final_norm(x) if has_norm else x
 
     def given(self, inputs, padding_mask=None, attention_mask=None):
         """Returns what every block is called with, beside its inputs, by name."""
@@ -162,6 +183,8 @@ class Encoder(SequenceLayer):
 
     def get_config(self):
         block = self.blocks[-1].get_config()
-        inherited = {name: block[name] for name in block if name not in ("name", "dtype")}
-        own = ("num_layers", "num_groups", "group_size", "num_buckets")
+        others = ("name", "dtype", *_OF_BLOCKS)
+        inherited = {name: block[name] for name in block if name not in others}
+        own = ("num_layers", "num_groups", "group_size", "num_buckets", "block")
+        own += ("normalize_output", "grid")
         return {**inherited, **super().get_config(), **{name: getattr(self, name) for name in own}}

@@ -6,7 +6,9 @@ from .attention import MultiHeadAttention
 from .checks import check_divisible, check_positive, check_rate
 from .dropout import Dropout, StochasticDepth
 from .feed_forward import FeedForward
+from .grid_position_bias import GridPositionBias
 from .normalization import LayerNorm
+from .rotary_attention import RotaryAttention
 from .sequence_layer import SequenceLayer
 
 
@@ -31,6 +33,14 @@ class EncoderBlock(SequenceLayer):
             each example. Defaults to 0.
         window: Number of positions on either side of its own that each attends to, as in
             `MultiHeadAttention`. Defaults to all positions.
+        qkv_bias: Whether queries, keys and values have biases, likewise. Defaults to True.
+        gated: Whether the feed-forward layer has a gate, as in `FeedForward`. Defaults to False.
+        layer_scale: What each unit of a sub-layer's output is multiplied by at first, by a factor
+            that is learned. Defaults to no factors.
+        grid: Rows and columns of patches, whose distances count in the scores by a
+            `GridPositionBias`. Defaults to none.
+        rotary: Arguments of a `RotaryAttention`, by name: `grid`, `num_first` and `theta`. Defaults
+            to attention without.
         **kwargs: `name`, `dtype` and the like, for `keras.layers.Layer`.
 
     Call arguments:
@@ -55,7 +65,8 @@ class EncoderBlock(SequenceLayer):
     References:
         Vaswani et al., "Attention Is All You Need", section 3.1, https://arxiv.org/abs/1706.03762;
         Xiong et al., "On Layer Normalization in the Transformer Architecture", figure 1,
-        https://arxiv.org/abs/2002.04745
+        https://arxiv.org/abs/2002.04745; Touvron et al., "Going deeper with Image Transformers",
+        section 2 (the factors), https://arxiv.org/abs/2103.17239
     """
 
     def __init__(
@@ -70,6 +81,11 @@ class EncoderBlock(SequenceLayer):
         kernel_initializer="glorot_uniform",
         stochastic_depth=0.0,
         window=None,
+        qkv_bias=True,
+        gated=False,
+        layer_scale=None,
+        grid=None,
+        rotary=None,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -87,16 +103,24 @@ class EncoderBlock(SequenceLayer):
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.stochastic_depth = stochastic_depth
         self.window = window
+        self.qkv_bias = qkv_bias
+        self.gated = gated
+        self.layer_scale = layer_scale
+        self.grid = grid
+        self.rotary = rotary
 
     def build(self, input_shape):
         hidden_dim = input_shape[-1]
         check_divisible(hidden_dim, self.num_heads)
-        self.attention = MultiHeadAttention(
+        make_attention = MultiHeadAttention if self.rotary is None else RotaryAttention
+        self.attention = make_attention(
             self.num_heads,
             hidden_dim // self.num_heads,
-            self.attention_dropout,
+            dropout=self.attention_dropout,
+            **(self.rotary or {}),
             kernel_initializer=self.kernel_initializer,
             window=self.window,
+            qkv_bias=self.qkv_bias,
             dtype=self.dtype_policy,
             name="attention",
         )
@@ -105,6 +129,7 @@ class EncoderBlock(SequenceLayer):
             self.intermediate_dim,
             self.activation,
             self.kernel_initializer,
+            self.gated,
             dtype=self.dtype_policy,
             name="feed_forward",
         )
@@ -112,6 +137,13 @@ class EncoderBlock(SequenceLayer):
         sublayers = (self.attention, self.attention_norm, self.feed_forward, self.feed_forward_norm)
         for layer in sublayers:
             layer.build(input_shape)
+        self._make_scales(hidden_dim)
+        self.position_bias = None
+        if self.grid is not None:
+            self.position_bias = GridPositionBias(
+                self.grid, self.num_heads, dtype="float32", name="position_bias"
+            )
+            self.position_bias.build()
         self._make_dropouts()
 
     @property
@@ -133,6 +165,8 @@ class EncoderBlock(SequenceLayer):
         training=None,
         attention_bias=None,
     ):
+        attention_bias = self._with_distances(attention_bias, inputs)
+
         def attend(x):
             x = self.attention(
                 x,
@@ -142,11 +176,12 @@ class EncoderBlock(SequenceLayer):
                 first_only=first_only,
                 training=training,
             )
-            return self._sometimes(self.attention_output_dropout(x, training=training), training)
+            x = self.attention_output_dropout(x, training=training)
+            return self._sometimes(self._scaled(x, self.attention_scale), training)
 
         def feed(x):
             x = self.feed_forward_dropout(self.feed_forward(x), training=training)
-            return self._sometimes(x, training)
+            return self._sometimes(self._scaled(x, self.feed_forward_scale), training)
 
         residual = inputs[:, :1] if first_only else inputs
         if self.normalize_first:
@@ -160,12 +195,17 @@ class EncoderBlock(SequenceLayer):
     ):
         """Returns `call`'s outputs, and the attention's weights: float32, (B, N, T, T)."""
         x = self.attention_norm(inputs) if self.normalize_first else inputs
-        given = {
-            "padding_mask": padding_mask,
-            "attention_mask": attention_mask,
-            "attention_bias": attention_bias,
-        }
-        return self(inputs, **given), self.attention.attention_weights(x, **given)
+        given = {"padding_mask": padding_mask, "attention_mask": attention_mask}
+        outputs = self(inputs, **given, attention_bias=attention_bias)
+        bias = self._with_distances(attention_bias, inputs)
+        return outputs, self.attention.attention_weights(x, **given, attention_bias=bias)
+
+    def _with_distances(self, attention_bias, inputs):
+        """Returns a bias of the scores with that of the patches' distances, if there is one."""
+        if self.position_bias is None:
+            return attention_bias
+        own = self.position_bias(inputs)  # (N, T, T)
+        return own if attention_bias is None else own + attention_bias
 
     def get_config(self):
         return {
@@ -180,10 +220,27 @@ class EncoderBlock(SequenceLayer):
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
             "stochastic_depth": self.stochastic_depth,
             "window": self.window,
+            "qkv_bias": self.qkv_bias,
+            "gated": self.gated,
+            "layer_scale": self.layer_scale,
+            "grid": self.grid,
+            "rotary": self.rotary,
         }
 
     def _norm(self, name):
         return LayerNorm(self.layer_norm_epsilon, dtype=self.dtype_policy, name=name)
+
+    def _make_scales(self, hidden_dim):
+        self.attention_scale = self.feed_forward_scale = None
+        if self.layer_scale is not None:
+            initializer = keras.initializers.Constant(self.layer_scale)
+            self.attention_scale, self.feed_forward_scale = (
+                self.add_weight((hidden_dim,), initializer, name=f"{name}_scale")
+                for name in ("attention", "feed_forward")
+            )
+
+    def _scaled(self, x, scale):
+        return x if scale is None else x * keras.ops.cast(scale, x.dtype)
 
     def _make_dropouts(self):
         self.attention_output_dropout = Dropout(self.dropout, dtype=self.dtype_policy)

@@ -18,6 +18,9 @@ class FeedForward(keras.layers.Layer):
         activation: Activation between them; the paper has "relu". Defaults to "gelu", the exact
             one, as in BERT.
         kernel_initializer: Initializer of both kernels. Defaults to "glorot_uniform".
+        gated: Whether what the activation gives, as a gate, is multiplied by as many units without
+            one, as in SwiGLU: the first layer then has 2 F units, those of the gate first. Defaults
+            to False.
         **kwargs: `name`, `dtype` and the like, for `keras.layers.Layer`.
 
     Call arguments:
@@ -35,7 +38,8 @@ class FeedForward(keras.layers.Layer):
         (2, 5, 8)
 
     References:
-        Vaswani et al., "Attention Is All You Need", section 3.3, https://arxiv.org/abs/1706.03762
+        Vaswani et al., "Attention Is All You Need", section 3.3, https://arxiv.org/abs/1706.03762;
+        Shazeer, "GLU Variants Improve Transformer", https://arxiv.org/abs/2002.05202
     """
 
     def __init__(
@@ -43,6 +47,7 @@ class FeedForward(keras.layers.Layer):
         intermediate_dim,
         activation="gelu",
         kernel_initializer="glorot_uniform",
+        gated=False,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -51,11 +56,13 @@ class FeedForward(keras.layers.Layer):
         self.intermediate_dim = intermediate_dim
         self.activation = keras.activations.get(activation)
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.gated = gated
 
     def build(self, input_shape):
+        self.fused = _gelu if self.activation is keras.activations.gelu else self.activation
         self.intermediate = Dense(
-            self.intermediate_dim,
-            activation=_gelu if self.activation is keras.activations.gelu else self.activation,
+            2 * self.intermediate_dim if self.gated else self.intermediate_dim,
+            activation=None if self.gated else self.fused,
             kernel_initializer=clone_initializer(self.kernel_initializer),
             dtype=self.dtype_policy,
             name="intermediate",
@@ -70,7 +77,11 @@ class FeedForward(keras.layers.Layer):
         self.output_dense.build((*input_shape[:-1], self.intermediate_dim))
 
     def call(self, inputs):
-        return self.output_dense(self.intermediate(inputs))  # (B, T, F), then (B, T, D)
+        x = self.intermediate(inputs)  # (B, T, F), or (B, T, 2F)
+        if self.gated:
+            gate, x = ops.split(x, 2, axis=-1)
+            x = self.fused(gate) * x  # (B, T, F)
+        return self.output_dense(x)  # (B, T, D)
 
     def compute_output_shape(self, input_shape):
         return input_shape
@@ -81,6 +92,7 @@ class FeedForward(keras.layers.Layer):
             "intermediate_dim": self.intermediate_dim,
             "activation": keras.activations.serialize(self.activation),
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+            "gated": self.gated,
         }
 
 

@@ -1,5 +1,6 @@
 """Projects queries, keys and values into heads, and puts the heads together again."""
 
+import keras
 from keras import ops
 
 from .dense import Dense
@@ -23,10 +24,62 @@ def merge_heads(heads):
     return reshape(heads, (batch_size, length, num_heads * key_dim))  # (B, T, N·H)
 
 
+QKV_BIASES = (True, False, "query_value", None)
+
+
+def check_qkv_bias(qkv_bias):
+    """Raises `ValueError` for a `qkv_bias` that is none."""
+    if qkv_bias not in QKV_BIASES:
+        raise ValueError(
+            '`qkv_bias` must be True, False, "query_value", or None for the same as `use_bias`. '
+            f"Received: qkv_bias={qkv_bias!r}"
+        )
+
+
+@keras.saving.register_keras_serializable("regard")
+class QueryValueDense(Dense):
+    """Projects to queries, keys and values, of which the keys have no bias, as in BEiT.
+
+    A bias of the keys would add the same to all scores of a query, which changes no weight.
+
+    Args:
+        units: Width of all three together, which are equally wide.
+        **kwargs: As for `Dense`.
+
+    Call arguments:
+        inputs: (..., D).
+
+    Returns:
+        A tensor of shape (..., units).
+
+    Example:
+        >>> keras.ops.shape(QueryValueDense(6)(keras.ops.ones((2, 5, 8))))
+        (2, 5, 6)
+
+    References:
+        Bao et al., "BEiT", https://arxiv.org/abs/2106.08254
+    """
+
+    def __init__(self, units, use_bias=False, **kwargs):
+        super().__init__(units, use_bias=False, **kwargs)
+
+    def build(self, input_shape):
+        super().build(input_shape)
+        self.query_bias, self.value_bias = (
+            self.add_weight((self.units // 3,), "zeros", name=f"{name}_bias")
+            for name in ("query", "value")
+        )
+
+    def call(self, inputs, training=None):
+        parts = self.query_bias, ops.zeros_like(self.query_bias), self.value_bias
+        return super().call(inputs, training=training) + ops.concatenate(parts)
+
+
 class ProjectedHeads(SequenceLayer):
     """The projections of multi-head attention, which is a subclass.
 
-    The subclass has `num_heads` N, `key_dim` H, `value_dim` V, `use_bias` and `kernel_initializer`.
+    The subclass has `num_heads` N, `key_dim` H, `value_dim` V, `use_bias` and `kernel_initializer`,
+    and may have a `qkv_bias` for the projections of self-attention that differs from `use_bias`.
     It is built for self-attention, with one product for queries, keys and values, or for
     cross-attention, with a projection for each.
 
@@ -40,17 +93,25 @@ class ProjectedHeads(SequenceLayer):
         self.is_self_attention = key_shape is None
         if self.is_self_attention:
             units = 2 * keys_dim + values_dim
-            self.query_key_value = self.dense("query_key_value", query_shape, units)
+            bias = getattr(self, "qkv_bias", None)
+            if bias == "query_value" and self.value_dim != self.key_dim:
+                raise ValueError(
+                    "For biases of queries and values `value_dim` must be `key_dim`. Received: "
+                    f"key_dim={self.key_dim}, value_dim={self.value_dim}"
+                )
+            self.query_key_value = self.dense("query_key_value", query_shape, units, bias)
         else:
             self.query = self.dense("query", query_shape, keys_dim)
             self.key = self.dense("key", key_shape, keys_dim)
             self.value = self.dense("value", value_shape or key_shape, values_dim)
 
-    def dense(self, name, input_shape, units):
+    def dense(self, name, input_shape, units, use_bias=None):
         """Makes and builds a projection."""
-        dense = Dense(
+        use_bias = self.use_bias if use_bias is None else use_bias
+        make = QueryValueDense if use_bias == "query_value" else Dense
+        dense = make(
             units,
-            use_bias=self.use_bias,
+            use_bias=use_bias,
             kernel_initializer=clone_initializer(self.kernel_initializer),
             dtype=self.dtype_policy,
             name=name,

@@ -6,6 +6,7 @@ from keras import ops
 from .checks import check_positive, check_rate
 from .convolutional_stem import ConvolutionalStem
 from .dropout import Dropout
+from .normalization import LayerNorm
 from .patches import PatchEmbedding, num_patches
 from .positions import PositionEmbedding
 
@@ -24,13 +25,22 @@ class ImageEmbedding(keras.layers.Layer):
         class_token: Whether a learned vector stands before the patches. Defaults to True.
         stem: "patches", or "convolutions" for a `ConvolutionalStem`. Defaults to "patches".
         dropout: Probability in [0, 1) of dropping a unit in training. Defaults to 0.
+        distillation_token: Whether a second learned vector follows the class token, as in DeiT.
+            Defaults to False.
+        num_registers: Number of learned vectors without positions between those and the patches, as
+            in DINOv2 with registers. Defaults to 0.
+        positions: Whether positions are added. Defaults to True.
+        patch_bias: Whether the patches have a bias; CLIP's have none. Defaults to True.
+        norm_epsilon: Added to the variance in a normalization of the result, before dropout, as in
+            CLIP. Defaults to no normalization.
         **kwargs: `name`, `dtype` and the like, for `keras.layers.Layer`.
 
     Call arguments:
         images: (B, H, W, C).
 
     Returns:
-        A tensor of shape (B, 1 + P, D), or (B, P, D) without a class token.
+        A tensor of shape (B, K + P, D), for K tokens before the patches: 1 by default, 0 without a
+        class token.
 
     Raises:
         ValueError: If an argument is out of range.
@@ -42,7 +52,9 @@ class ImageEmbedding(keras.layers.Layer):
 
     References:
         Dosovitskiy et al., "An Image is Worth 16x16 Words", section 3.1 and appendix D.4,
-        https://arxiv.org/abs/2010.11929
+        https://arxiv.org/abs/2010.11929; Touvron et al., "DeiT", section 4,
+        https://arxiv.org/abs/2012.12877; Darcet et al., "Vision Transformers Need Registers",
+        https://arxiv.org/abs/2309.16588
     """
 
     def __init__(
@@ -53,6 +65,11 @@ class ImageEmbedding(keras.layers.Layer):
         class_token=True,
         stem="patches",
         dropout=0.0,
+        distillation_token=False,
+        num_registers=0,
+        positions=True,
+        patch_bias=True,
+        norm_epsilon=None,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -66,35 +83,74 @@ class ImageEmbedding(keras.layers.Layer):
         self.has_class_token = class_token
         self.stem = stem
         self.dropout = dropout
+        self.has_distillation_token = distillation_token
+        self.num_registers = num_registers
+        self.has_positions = positions
+        self.patch_bias = patch_bias
+        self.norm_epsilon = norm_epsilon
         make_patches = PatchEmbedding if stem == "patches" else ConvolutionalStem
-        self.patches = make_patches(hidden_dim, patch_size, dtype=self.dtype_policy, name=stem)
+        self.patches = make_patches(
+            hidden_dim, patch_size, use_bias=patch_bias, dtype=self.dtype_policy, name=stem
+        )
+
+    @property
+    def num_first(self):
+        """Returns the number of tokens before the patches."""
+        return self.has_class_token + self.has_distillation_token + self.num_registers
 
     def build(self, images_shape=None):
         self.patches.build((None, *self.image_shape))
-        num_tokens = num_patches((None, *self.image_shape), self.patch_size)
         initializer = keras.initializers.TruncatedNormal(stddev=0.02)  # vision_transformer, vit.py
-        if self.has_class_token:
-            num_tokens += 1
-            self.class_token = self.add_weight(
-                (1, 1, self.hidden_dim), initializer="zeros", name="class_token"
+        self._make_tokens(initializer)
+        if self.has_positions:
+            num_tokens = num_patches((None, *self.image_shape), self.patch_size)
+            num_tokens += self.has_class_token + self.has_distillation_token
+            self.position_embedding = PositionEmbedding(
+                num_tokens, initializer, dtype=self.dtype_policy, name="position_embedding"
             )
-        self.position_embedding = PositionEmbedding(
-            num_tokens, initializer, dtype=self.dtype_policy, name="position_embedding"
-        )
-        self.position_embedding.build((None, num_tokens, self.hidden_dim))
+            self.position_embedding.build((None, num_tokens, self.hidden_dim))
+        if self.norm_epsilon is not None:
+            self.norm = LayerNorm(self.norm_epsilon, dtype=self.dtype_policy, name="norm")
+            self.norm.build((None, None, self.hidden_dim))
         self.embedding_dropout = Dropout(self.dropout, dtype=self.dtype_policy)
 
     def call(self, images, training=None):
         x = self.patches(images)  # (B, P, D)
+        if self.has_distillation_token:
+            x = self._after(self.distillation_token, x)  # (B, 1 + P, D)
         if self.has_class_token:
-            token = ops.cast(self.class_token, x.dtype)
-            token = ops.broadcast_to(token, (ops.shape(x)[0], 1, self.hidden_dim))
-            x = ops.concatenate([token, x], axis=1)  # (B, 1 + P, D)
-        return self.embedding_dropout(x + self.position_embedding(x), training=training)
+            x = self._after(self.class_token, x)  # (B, 1 + P, D), or (B, 2 + P, D)
+        if self.has_positions:
+            x = x + self.position_embedding(x)
+        if self.num_registers:
+            own = self.num_first - self.num_registers
+            x = ops.concatenate([x[:, :own], self._after(self.registers, x[:, own:])], axis=1)
+        if self.norm_epsilon is not None:
+            x = self.norm(x)
+        return self.embedding_dropout(x, training=training)  # (B, K + P, D)
+
+    def _make_tokens(self, initializer):
+        """Makes the vectors before the patches. A class token begins at zero, as in the paper."""
+        sizes = {"distillation_token": int(self.has_distillation_token)}
+        sizes["registers"] = self.num_registers
+        if self.has_class_token:
+            self.class_token = self.add_weight(
+                (1, 1, self.hidden_dim), initializer="zeros", name="class_token"
+            )
+        for name, size in sizes.items():
+            if size:
+                shape = (1, size, self.hidden_dim)
+                setattr(self, name, self.add_weight(shape, initializer=initializer, name=name))
+
+    def _after(self, tokens, x):
+        """Puts learned vectors (1, K, D) before those of each image (B, T, D): (B, K + T, D)."""
+        tokens = ops.cast(tokens, x.dtype)
+        shape = (ops.shape(x)[0], tokens.shape[1], self.hidden_dim)
+        return ops.concatenate([ops.broadcast_to(tokens, shape), x], axis=1)
 
     def compute_output_shape(self, images_shape):
         num_tokens = num_patches((None, *self.image_shape), self.patch_size)
-        return (images_shape[0], num_tokens + self.has_class_token, self.hidden_dim)
+        return (images_shape[0], num_tokens + self.num_first, self.hidden_dim)
 
     def get_config(self):
         return {
@@ -105,6 +161,11 @@ class ImageEmbedding(keras.layers.Layer):
             "class_token": self.has_class_token,
             "stem": self.stem,
             "dropout": self.dropout,
+            "distillation_token": self.has_distillation_token,
+            "num_registers": self.num_registers,
+            "positions": self.has_positions,
+            "patch_bias": self.patch_bias,
+            "norm_epsilon": self.norm_epsilon,
         }
 
 

@@ -17,6 +17,7 @@ class PatchEmbedding(keras.layers.Layer):
         hidden_dim: Width D.
         patch_size: Height and width of a patch, in pixels.
         kernel_initializer: Initializer of the kernel. Defaults to "lecun_normal".
+        use_bias: Whether a bias is added. Defaults to True.
         **kwargs: `name`, `dtype` and the like, for `keras.layers.Layer`.
 
     Call arguments:
@@ -38,12 +39,15 @@ class PatchEmbedding(keras.layers.Layer):
         https://arxiv.org/abs/2010.11929
     """
 
-    def __init__(self, hidden_dim, patch_size, kernel_initializer="lecun_normal", **kwargs):
+    def __init__(
+        self, hidden_dim, patch_size, kernel_initializer="lecun_normal", use_bias=True, **kwargs
+    ):
         super().__init__(**kwargs)
         check_positive(hidden_dim=hidden_dim, patch_size=patch_size)
         self.hidden_dim = hidden_dim
         self.patch_size = patch_size
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.use_bias = use_bias
 
     def build(self, images_shape):
         size, channels = self.patch_size, images_shape[-1]
@@ -52,7 +56,8 @@ class PatchEmbedding(keras.layers.Layer):
             initializer=clone_initializer(self.kernel_initializer),
             name="kernel",
         )
-        self.bias = self.add_weight((self.hidden_dim,), initializer="zeros", name="bias")
+        if self.use_bias:
+            self.bias = self.add_weight((self.hidden_dim,), initializer="zeros", name="bias")
 
     def call(self, images):
         size, channels = self.patch_size, images.shape[-1]
@@ -63,7 +68,9 @@ class PatchEmbedding(keras.layers.Layer):
         x = ops.transpose(x, (0, 1, 3, 2, 4, 5))  # (B, rows, columns, size, size, C)
         x = ops.reshape(x, (batch_size * rows * columns, size * size * channels))
         kernel = ops.reshape(self.kernel, (size * size * channels, self.hidden_dim))
-        x = ops.matmul(x, kernel) + self.bias  # (B·P, D)
+        x = ops.matmul(x, kernel)  # (B·P, D)
+        if self.use_bias:
+            x = x + self.bias
         return ops.reshape(x, (batch_size, rows * columns, self.hidden_dim))  # (B, P, D)
 
     def compute_output_shape(self, images_shape):
@@ -75,6 +82,7 @@ class PatchEmbedding(keras.layers.Layer):
             "hidden_dim": self.hidden_dim,
             "patch_size": self.patch_size,
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+            "use_bias": self.use_bias,
         }
 
 

@@ -1,4 +1,4 @@
-"""Pools a sequence into one vector: its first token, or the mean of all."""
+"""Pools a sequence into one vector: its first token, the mean of all, or of patches."""
 
 import keras
 from keras import ops
@@ -122,6 +122,48 @@ class AveragePooling(Pooling):
     def call(self, inputs, padding_mask=None, mask=None):
         weights = average_weights(inputs, all_of(padding_mask, mask))
         return weighted_sum(ops.cast(weights, inputs.dtype), inputs)[:, 0]  # (B, D)
+
+
+@keras.saving.register_keras_serializable("regard")
+class PatchPooling(Pooling):
+    """The mean of an image's patches, which stand behind a class token and the like.
+
+    Args:
+        num_first: Number of tokens before the patches. Defaults to 1.
+        with_first: Whether the first token's vector stands before the mean, as in DINOv2. Defaults
+            to False.
+        **kwargs: `name`, `dtype` and the like, for `keras.layers.Layer`.
+
+    Call arguments:
+        inputs: (B, K + P, D), for K tokens before P patches.
+
+    Returns:
+        A tensor of shape (B, D), or (B, 2 D) with the first token.
+
+    Example:
+        >>> keras.ops.shape(PatchPooling(with_first=True)(keras.ops.ones((2, 5, 8))))
+        (2, 16)
+
+    References:
+        Bao et al., "BEiT", section 2.6, https://arxiv.org/abs/2106.08254; Oquab et al., "DINOv2",
+        section 7.1, https://arxiv.org/abs/2304.07193
+    """
+
+    def __init__(self, num_first=1, with_first=False, **kwargs):
+        super().__init__(**kwargs)
+        self.num_first = num_first
+        self.with_first = with_first
+
+    def call(self, inputs):
+        mean = ops.mean(inputs[:, self.num_first :], axis=1)  # (B, D)
+        return ops.concatenate([inputs[:, 0], mean], axis=-1) if self.with_first else mean
+
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0], input_shape[-1] * (1 + self.with_first))
+
+    def get_config(self):
+        own = {"num_first": self.num_first, "with_first": self.with_first}
+        return {**super().get_config(), **own}
 
 
 def average_weights(inputs, mask=None):

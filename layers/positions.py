@@ -160,20 +160,24 @@ class PositionEmbedding(keras.layers.Layer):
         }
 
 
-def resize_positions(table, grid, new_grid):
+def resize_positions(table, grid, new_grid, antialias=False):
     """Interpolates the vectors of the patches' positions for another number of patches.
 
-    It interpolates by cubic convolution as PyTorch does, and so `transformers`: with a = -0.75,
-    pixels as areas and no smoothing. Beyond an edge it repeats the values at the edge.
+    It interpolates by cubic convolution as PyTorch does, and so `transformers`: with a = -0.75 and
+    pixels as areas. Beyond an edge it repeats the values at the edge. With `antialias` it does as
+    PyTorch with that: a = -0.5, fewer patches are means over a wider neighbourhood, and what is
+    beyond an edge does not count.
 
     Args:
-        table: A NumPy array (P, D) or (1 + P, D): a class token's vector stays as it is.
+        table: A NumPy array (P, D) or (K + P, D): the vectors of K tokens before the patches stay
+            as they are.
         grid: Rows and columns of the P patches.
         new_grid: Rows and columns of the patches to come.
+        antialias: Whether it smooths. Defaults to False.
 
     Returns:
-        A NumPy array of float32 with a row for each patch of the new grid, after the class token's
-        if there is one.
+        A NumPy array of float32 with a row for each patch of the new grid, after those of the
+        tokens before them.
 
     References:
         Keys, "Cubic Convolution Interpolation for Digital Image Processing", 1981; Dosovitskiy et
@@ -181,7 +185,8 @@ def resize_positions(table, grid, new_grid):
     """
     first = len(table) - grid[0] * grid[1]
     patches = np.reshape(table[first:], (*grid, -1)).astype("float64")  # (rows, columns, D)
-    rows, columns = (_cubic(old, new) for old, new in zip(grid, new_grid, strict=True))
+    weigh = _smooth_cubic if antialias else _cubic
+    rows, columns = (weigh(old, new) for old, new in zip(grid, new_grid, strict=True))
     patches = np.einsum("ir,jc,rcd->ijd", rows, columns, patches)
     patches = patches.reshape(new_grid[0] * new_grid[1], -1)  # (P, D)
     return np.concatenate([table[:first], patches]).astype("float32")
@@ -195,6 +200,20 @@ def _cubic(size, new_size):
         for old in range(int(np.floor(centre)) - 1, int(np.floor(centre)) + 3):
             weights[new, min(max(old, 0), size - 1)] += _cubic_kernel(abs(centre - old))
     return weights
+
+
+def _smooth_cubic(size, new_size):
+    """Returns the same with smoothing, as PyTorch and Pillow compute it."""
+    scale = size / new_size
+    wide = max(scale, 1.0)
+    weights = np.zeros((new_size, size))
+    for new in range(new_size):
+        centre = scale * (new + 0.5)
+        first = max(int(centre - 2 * wide + 0.5), 0)
+        last = min(int(centre + 2 * wide + 0.5), size)
+        for old in range(first, last):
+            weights[new, old] = _cubic_kernel(abs(old + 0.5 - centre) / wide, a=-0.5)
+    return weights / weights.sum(axis=1, keepdims=True)
 
 
 def _cubic_kernel(x, a=-0.75):

@@ -10,12 +10,12 @@ import logging
 import re
 from collections import defaultdict
 from collections.abc import Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import keras
 import numpy as np
 
-from . import vit_layout
 from .checkpoint_files import (
     CheckpointError,
     StoredTensor,
@@ -26,17 +26,20 @@ from .checkpoint_files import (
 )
 from .digests import check_model
 from .hub import checkpoint_directory
+from .image_families import IMAGE_LAYOUTS
 from .kinds import joined, unread
 from .layout import Layout
 from .recurrent_layout import RNNSEARCH
 from .tensor_file import write_tensors
-from .tensors import Tensor, count_blocks, tensors_of
+from .tensors import Tensor, count_blocks, tensors_of, zeros_of
 from .text_families import TEXT_LAYOUTS
+from .timm_layout import is_timm, timm_entries
 from .translation_families import TRANSLATION_LAYOUTS
 
 LAYOUTS = {
-    layout.model_type: layout
-    for layout in (*TEXT_LAYOUTS, *TRANSLATION_LAYOUTS, *vit_layout.LAYOUTS.values(), RNNSEARCH)
+    name: layout
+    for layout in (*TEXT_LAYOUTS, *TRANSLATION_LAYOUTS, *IMAGE_LAYOUTS, RNNSEARCH)
+    for name in (layout.model_type, *layout.aliases)
 }
 
 logger = logging.getLogger("regard")
@@ -75,6 +78,8 @@ class Checkpoint:
         check_model(self.directory)
         path = self.directory / "config.json"
         config = read_json(path)
+        if is_timm(config):
+            config = timm_entries(config, path)
         kind = config.get("model_type", "bert")  # old configs of BERT have none
         if kind not in list(LAYOUTS):
             raise CheckpointError(f"{path}: {unread(config, LAYOUTS.values())}.")
@@ -96,9 +101,12 @@ class Checkpoint:
 
     def _read_stored(self) -> tuple[dict[str, StoredTensor], list[str]]:
         """Returns the headers of all tensors by today's names, and those that are there twice."""
-        found, doubles = {}, []
-        for stored in read_headers(self.directory):
-            name = self._modern(stored.name)
+        found, doubles, headers = {}, [], read_headers(self.directory)
+        # Beside names that have the prefix, one without is of something above.
+        prefix = self.layout.prefix
+        is_prefixed = bool(prefix) and any(each.name.startswith(prefix) for each in headers)
+        for stored in headers:
+            name = self._modern(stored.name, is_prefixed)
             if name in found:
                 doubles.append(f"{stored.name} is {found[name].name} once more")
             found[name] = stored
@@ -107,11 +115,11 @@ class Checkpoint:
                 found.setdefault(original, found[copy])
         return found, doubles
 
-    def _modern(self, name: str) -> str:
+    def _modern(self, name: str, is_prefixed: bool) -> str:
         """Returns a tensor's name in today's models: prefixed, norms with a weight and a bias."""
         name = re.sub(r"LayerNorm\.gamma$", "LayerNorm.weight", name)
         name = re.sub(r"LayerNorm\.beta$", "LayerNorm.bias", name)
-        is_bare = name.startswith(tuple(self.layout.prefixed))
+        is_bare = not is_prefixed and name.startswith(tuple(self.layout.prefixed))
         return f"{self.layout.prefix}{name}" if is_bare else name
 
     def _held(self) -> set[str]:
@@ -139,7 +147,7 @@ class Checkpoint:
             if name not in wanted:
                 if self._is_of_other_head(name):
                     self.left_out.append(stored.name)
-                elif name not in (*self.layout.idle, *self.layout.fixed, *self.layout.copies):
+                elif not self._is_idle(name):
                     surplus.append(f"{stored.name} is not part of the model")
             elif stored.dtype not in _DTYPES:
                 unlike.append(f"{stored.name} has dtype {stored.dtype}, not {'/'.join(_DTYPES)}")
@@ -152,6 +160,10 @@ class Checkpoint:
         is_outside = self._has_other_head and not name.startswith(self.layout.prefix)
         return is_outside or name.startswith(tuple(self.layout.unneeded))
 
+    def _is_idle(self, name: str) -> bool:
+        is_known = name in self.layout.fixed or name in self.layout.copies
+        return is_known or any(fnmatchcase(name, pattern) for pattern in self.layout.idle)
+
     def _tensors(self, group: str) -> list[Tensor]:
         return tensors_of(self.layout, group, self.arguments, len(self.class_names))
 
@@ -159,7 +171,7 @@ class Checkpoint:
         """Copies groups of tensors, as `values` reads them, into a model of the same sizes."""
         variables = {variable.path: variable for variable in model.variables}
         for path, values in self.values(groups).items():
-            variables[path].assign(values)
+            variables[path].assign(values.reshape(variables[path].shape))
 
     def values(self, groups: Sequence[str]) -> dict[str, np.ndarray]:
         """Reads groups of tensors, some of `self.groups`, by the paths of a model's variables.
@@ -276,4 +288,5 @@ def save_checkpoint(
         for group in model.checkpoint_groups
         for tensor in tensors_of(model.layout, group, model.config, model.config.get("num_classes"))
     }
+    tensors |= zeros_of(model.layout, model.config)
     write_tensors(directory / "model.safetensors", tensors, {"format": "pt"})

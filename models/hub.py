@@ -20,6 +20,7 @@ _LONGEST = 45.0  # seconds to find its address, and to be told what there is
 FILES = (
     "config.json",
     "preprocessor_config.json",
+    "processor_config.json",
     "model.safetensors",
     "model-*.safetensors",
     "model.safetensors.index.json",

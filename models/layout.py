@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from ..layers import gelu_tanh
+from ..layers import gelu_tanh, quick_gelu
 from . import disk
 from .checkpoint_files import CheckpointError
 from .config_entries import look_up, nested, one_of, positive_problems
@@ -22,6 +22,7 @@ _ACTIVATIONS = {
     "swish": "silu",
     "gelu_new": keras.activations.serialize(gelu_tanh),
     "gelu_pytorch_tanh": keras.activations.serialize(gelu_tanh),
+    "quick_gelu": keras.activations.serialize(quick_gelu),
 }
 
 
@@ -59,7 +60,9 @@ class Layout:
             and `fixed` must hold.
         copies: Tensors that may be there, each equal to another, which it may replace.
         fixed: Tensors that may be there, each with a function that computes it from the arguments.
-        idle: Tensors that may be there and are not used.
+        idle: Tensors that may be there and are not used, by name; a star is for any characters.
+        zeros: Tensors that others have and do not read: they are written as zeros, with the letters
+            of their shapes.
         unneeded: The beginnings of names of tensors that may be there, and that the log names as
             left out.
         takes_any_head: Whether a checkpoint may be of any other architecture as well. Of such a one
@@ -67,6 +70,8 @@ class Layout:
         prefix: The prefix that some checkpoints lack before names that begin as in `prefixed`.
         prefixed: The beginnings of such names.
         has_classes: Whether a model of this kind may be a classifier.
+        aliases: Other names that it has in configs, of a part that is a checkpoint of its own.
+        section: The entry of a config, if any, that holds those of the model as a dict.
     """
 
     model_type: str
@@ -92,11 +97,14 @@ class Layout:
     copies: Mapping[str, str] = field(default_factory=dict)
     fixed: Mapping[str, Callable[[Mapping[str, Any]], np.ndarray]] = field(default_factory=dict)
     idle: Sequence[str] = ()
+    zeros: Mapping[str, str] = field(default_factory=dict)
     unneeded: Sequence[str] = ()
     takes_any_head: bool = False
     prefix: str = ""
     prefixed: Sequence[str] = ()
     has_classes: bool = False
+    aliases: Sequence[str] = ()
+    section: str = ""
 
     def read_config(
         self, config: Mapping[str, Any], path: Path
@@ -110,7 +118,10 @@ class Layout:
         Raises:
             CheckpointError: If it describes what cannot be computed here; the message names it all.
         """
-        config = {"architectures": [], **self.defaults, **config}
+        inner = config.get(self.section) if self.section else None
+        if inner is not None and not isinstance(inner, dict):
+            raise CheckpointError(f"{path}: {self.section} must be an object, not {inner!r:.40}.")
+        config = {"architectures": [], **self.defaults, **(inner or {}), **config}
         for name, other in self.equal.items():
             if config.get(name) is None:
                 config[name] = config.get(other)
@@ -199,18 +210,17 @@ class Layout:
         arguments = model.config
         self._check_plain(arguments)
         named = {**self.sizes, **self.rates, **self.token_ids}
-        config = {
-            "architectures": [model.architecture],
-            "model_type": self.model_type,
-            **{theirs: look_up(arguments, ours) for ours, theirs in named.items()},
-        }
+        entries = {theirs: look_up(arguments, ours) for ours, theirs in named.items()}
         if self.activation:
-            config[self.activation] = _activation_name(arguments["activation"])
-        config |= {name: config[other] for name, other in self.equal.items()}
-        config |= {
+            usual = self.defaults.get(self.activation)
+            entries[self.activation] = _activation_name(arguments["activation"], usual)
+        entries |= {name: entries[other] for name, other in self.equal.items()}
+        entries |= {
             name: value(arguments) if callable(value) else value
             for name, value in self.written.items()
         }
+        config = {"architectures": [model.architecture], "model_type": self.model_type}
+        config |= {self.section: entries} if self.section else entries
         if "num_classes" in arguments:
             names = _checked_class_names(class_names, arguments["num_classes"])
             config["id2label"] = {str(index): name for index, name in enumerate(names)}
@@ -251,8 +261,10 @@ def _numbered_labels(count: int) -> list[str]:
     return [f"LABEL_{index}" for index in range(count)]  # as transformers does
 
 
-def _activation_name(activation: str | dict[str, Any]) -> str:
-    """Returns the name of an activation in a config."""
+def _activation_name(activation: str | dict[str, Any], usual: str | None) -> str:
+    """Returns the name of an activation in a config: of several, the one that is usual there."""
+    if _ACTIVATIONS.get(usual) == activation:
+        return usual
     for name, serialized in _ACTIVATIONS.items():
         if serialized == activation:
             return name

@@ -34,18 +34,20 @@ class Row(NamedTuple):
         module: The module's name in the checkpoint.
         layer: The layer's path here.
         weights: The weights of both.
-        third: Which third of the layer's last axis they are, or None for the whole layer.
+        part: Which part of the layer's last axis they are, or None for the whole layer.
+        num_parts: Number of equal parts that the axis falls into. Defaults to 3.
         is_row: Whether the checkpoint's tensor has a first axis of 1 that ours has not.
         num_blocks: What says how often the row is repeated: the names of numbers, each a
             constructor argument or one of `Layout.dimensions`; their product counts. A star in the
             module's name stands for an index of each, in their order, one in the layer's for the
-            index of all.
+            index of all. A number of 0 or 1 says whether there is such a row: see `where`.
     """
 
     module: str
     layer: str
     weights: tuple[Weight, ...]
-    third: int | None = None
+    part: int | None = None
+    num_parts: int = 3
     is_row: bool = False
     num_blocks: tuple[str, ...] = ()
 
@@ -56,17 +58,23 @@ def dense(module: str, layer: str, letters: str) -> Row:
     return Row(module, layer, (kernel, _bias(letters[0])))
 
 
-def fused(modules: str, names: tuple[str, str, str], layer: str, letters: str) -> list[Row]:
-    """Returns the rows of three dense layers that are one here, side by side in its last axis.
+def kernel(module: str, layer: str, letters: str) -> Row:
+    """Returns the row of a dense layer, or a convolution, of which only the kernel counts."""
+    return Row(module, layer, (Weight(".weight", "/kernel", letters, is_kernel=True),))
+
+
+def fused(modules: str, names: tuple[str, ...], layer: str, letters: str, make=dense) -> list[Row]:
+    """Returns the rows of layers that are one here, side by side in its last axis.
 
     Args:
-        modules: What the names of the three begin with in the checkpoint.
-        names: What they end with, in the order of the thirds.
+        modules: What the names of the layers begin with in the checkpoint.
+        names: What they end with, in the order of the parts.
         layer: The path of the one layer here.
-        letters: The shape of each kernel in the checkpoint.
+        letters: The shape of each kernel, or bias, in the checkpoint.
+        make: Makes the row of one: `dense`, `kernel` or `bias`. Defaults to `dense`.
     """
-    rows = [dense(f"{modules}{name}", layer, letters) for name in names]
-    return [row._replace(third=third) for third, row in enumerate(rows)]
+    rows = [make(f"{modules}{name}", layer, letters) for name in names]
+    return [row._replace(part=part, num_parts=len(names)) for part, row in enumerate(rows)]
 
 
 def convolution(module: str, layer: str, letters: str) -> Row:
@@ -116,10 +124,17 @@ def blocks(
     num_blocks = (num_blocks,) if isinstance(num_blocks, str) else num_blocks
     return [
         row._replace(
-            module=f"{modules}{row.module}", layer=f"{layers}{row.layer}", num_blocks=num_blocks
+            module=f"{modules}{row.module}",
+            layer=f"{layers}{row.layer}",
+            num_blocks=(*num_blocks, *row.num_blocks),
         )
         for row in rows
     ]
+
+
+def where(condition: str, *rows: Row) -> list[Row]:
+    """Returns rows that are there where one of `Layout.dimensions` is 1, and not where it is 0."""
+    return [row._replace(num_blocks=(*row.num_blocks, condition)) for row in rows]
 
 
 def _bias(letters: str) -> Weight:

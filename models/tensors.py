@@ -20,7 +20,8 @@ class Tensor:
         path: The path of the Keras variable that holds it, or holds it among others.
         shape: Its shape in the checkpoint.
         is_kernel: Whether its axes are out, in, sizes there and sizes, in, out here.
-        third: Which third of the variable's last axis it is, or None for the whole variable.
+        part: Which part of the variable's last axis it is, or None for the whole variable.
+        num_parts: Number of equal parts of that axis.
         is_row: Whether it has a first axis of 1 that ours has not.
     """
 
@@ -28,7 +29,8 @@ class Tensor:
     path: str
     shape: tuple[int, ...]
     is_kernel: bool
-    third: int | None
+    part: int | None
+    num_parts: int
     is_row: bool
 
     def to_keras(self, values: np.ndarray) -> np.ndarray:
@@ -38,12 +40,11 @@ class Tensor:
 
     def from_keras(self, values: np.ndarray) -> np.ndarray:
         """Returns the values of the tensor, given those of the variable."""
-        if self.third is not None:
-            values = np.split(values, 3, axis=-1)[self.third]
-        values = values[None] if self.is_row else values
-        return np.ascontiguousarray(
-            np.moveaxis(values, (-2, -1), (1, 0)) if self.is_kernel else values
-        )
+        if self.part is not None:
+            values = np.split(values, self.num_parts, axis=-1)[self.part]
+        values = np.moveaxis(values, (-2, -1), (1, 0)) if self.is_kernel else values
+        # Axes of 1, as of a class token, are not in all checkpoints.
+        return np.ascontiguousarray(values).reshape(self.shape)
 
 
 def tensors_of(
@@ -57,7 +58,37 @@ def tensors_of(
         arguments: The sizes of the model, as its constructor takes them.
         num_classes: Number of classes C; only for a classifier.
     """
-    sizes = {
+    sizes = _sizes(layout, arguments, num_classes)
+    return [
+        Tensor(
+            _filled(f"{row.module}{weight.theirs}", indices),
+            f"{row.layer}{weight.ours}".replace("*", str(index)),
+            tuple(sizes[letter] for letter in weight.letters),
+            weight.is_kernel,
+            row.part,
+            row.num_parts,
+            row.is_row,
+        )
+        for row in layout.groups[group]
+        for index, indices in enumerate(product(*(range(sizes[name]) for name in row.num_blocks)))
+        for weight in row.weights
+    ]
+
+
+def zeros_of(layout: Layout, arguments: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """Returns the tensors, by their names, that others have and do not read."""
+    sizes = _sizes(layout, arguments)
+    return {
+        name: np.zeros([sizes[letter] for letter in letters], "float32")
+        for name, letters in layout.zeros.items()
+    }
+
+
+def _sizes(
+    layout: Layout, arguments: Mapping[str, Any], num_classes: int | None = None
+) -> dict[str, Any]:
+    """Returns what letters and names stand for."""
+    return {
         **arguments,
         **layout.dimensions(arguments),
         "D": arguments["hidden_dim"],
@@ -65,19 +96,6 @@ def tensors_of(
         "C": num_classes,
         "1": 1,
     }
-    return [
-        Tensor(
-            _filled(f"{row.module}{weight.theirs}", indices),
-            f"{row.layer}{weight.ours}".replace("*", str(index)),
-            tuple(sizes[letter] for letter in weight.letters),
-            weight.is_kernel,
-            row.third,
-            row.is_row,
-        )
-        for row in layout.groups[group]
-        for index, indices in enumerate(product(*(range(sizes[name]) for name in row.num_blocks)))
-        for weight in row.weights
-    ]
 
 
 def count_blocks(layout: Layout, arguments: Mapping[str, Any]) -> int:

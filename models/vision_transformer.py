@@ -3,23 +3,29 @@
 import keras
 from keras import ops
 
-from ..layers import Encoder, ImageEmbedding, resize_positions
+from ..layers import Encoder, ImageEmbedding, PatchPooling, TwinHead, resize_positions
 from ..layers.checks import check_positive, check_rate
+from ..layers.grid_position_bias import resize_distances
 from .checkpoints import as_checkpoint
 from .classifier_heads import count_classes, load_classifier
 from .configured_model import ConfiguredModel, own_arguments
+from .deit_layout import BOTH
+from .image_families import IMAGE_LAYOUTS, OF_CLASS_TOKEN, image_family
 from .poolers import make_pooler, pooling_config
 from .presets import image_preset
+from .text_families import whole_variation
 from .vit_layout import LAYOUTS
+
+OWN_POOLINGS = (*OF_CLASS_TOKEN, "average")
 
 
 @keras.saving.register_keras_serializable("regard")
 class VisionTransformer(ConfiguredModel):
-    """Patches, encoder, head: a classifier of images, as ViT computes it.
+    """Patches, encoder, head: a classifier of images, as ViT computes it, and its successors.
 
     An ordinary Keras model: `compile`, `fit`, `evaluate`, `predict`, `.keras` save and load. With a
-    `stem` or a `pooling` away from its default it is no ViT: its checkpoints open here alone, and
-    other poolings than "class" and "average" are kept by `.keras` alone.
+    `stem` or a `pooling` away from its family's it is none of them: its checkpoints open here
+    alone, and other poolings than "class" and "average" are kept by `.keras` alone.
 
     Args:
         image_shape: Height H, width W and channels C of the images, in pixels; both sides multiples
@@ -40,8 +46,16 @@ class VisionTransformer(ConfiguredModel):
         stem: "patches", or "convolutions" for a `ConvolutionalStem`. Defaults to "patches".
         pooling: "class" for the output of a class token; or, without such a token, "average" for
             the mean of the patches, "kernel", "learned_kernel" or "attention" for `KernelPooling`
-            without and with a learned width or `AttentionPooling`, or a layer of that kind.
-            Defaults to "class".
+            without and with a learned width or `AttentionPooling`, or a layer of that kind. With a
+            class token also "patches" for the mean of the patches, "class_and_patches" for both
+            side by side, and "class_and_distillation" for DeiT's two heads. Defaults to "class".
+        family: The family that it belongs to, a `model_type` of Hugging Face: "vit", "deit",
+            "dinov2", "dinov2_with_registers", "clip", "siglip", "beit" or "dinov3_vit". Defaults to
+            "vit".
+        variation: What its layers have beside the sizes, by the names of their arguments: a dict
+            with "embedding" for `ImageEmbedding` and "block" for `EncoderBlock`, each a dict. For
+            BEiT "distances" has `of_each_block` and `of_all_blocks`, for DINOv3 "rotary" `theta`.
+            Defaults to what most models of the family have.
         **kwargs: `name` and `dtype`, for `keras.Model`.
 
     Call arguments:
@@ -62,8 +76,6 @@ class VisionTransformer(ConfiguredModel):
         Dosovitskiy et al., "An Image is Worth 16x16 Words", https://arxiv.org/abs/2010.11929
     """
 
-    architecture = "ViTForImageClassification"
-
     def __init__(
         self,
         image_shape,
@@ -80,21 +92,18 @@ class VisionTransformer(ConfiguredModel):
         layer_norm_epsilon=1e-12,  # as in transformers
         stem="patches",
         pooling="class",
+        family="vit",
+        variation=None,
         dtype=None,
         **kwargs,
     ):
         config = _checked(own_arguments(locals()))
-        pooling = config["pooling"]
         embedding, encoder = _make_layers(config, dtype)
-        head = keras.layers.Dense(num_classes, dtype="float32", name="head")
+        make_head = TwinHead if config["pooling"] == BOTH else keras.layers.Dense
+        head = make_head(num_classes, dtype="float32", name="head")
         images = keras.Input(config["image_shape"], name="images")
         x = embedding(images)  # (B, 1 + P, D), or (B, P, D) without a class token
-        if pooling == "class":
-            x = encoder(x, first_only=True)[:, 0]  # (B, D)
-        elif pooling == "average":
-            x = ops.mean(encoder(x), axis=1)  # (B, D)
-        else:
-            x = make_pooler(pooling, dtype)(encoder(x))  # (B, D)
+        x = _pooled(config, x, embedding, encoder, dtype)  # (B, D), or (B, 2 D)
         super().__init__(images, head(x), config, embedding, encoder, **kwargs)
         self.head = head
 
@@ -102,13 +111,23 @@ class VisionTransformer(ConfiguredModel):
     def layout(self):
         """Returns the layout of its checkpoints."""
         stem, pooling = self.config["stem"], self.config["pooling"]
+        if self.config["family"] != "vit":
+            return image_family(self.config["family"]).layout
         # Of others than these two there is none; the nearest one refuses to write them.
         return LAYOUTS[stem, pooling if pooling in ("class", "average") else "average"]
 
     @property
+    def architecture(self):
+        """Returns the name of its class in Hugging Face's `transformers`."""
+        known = self.layout.architectures
+        names = [name for name in known if "classifier" in known[name]]
+        return names[-1 if self.config["pooling"] == BOTH else 0]
+
+    @property
     def checkpoint_groups(self):
         """Returns the groups of tensors that its checkpoints hold."""
-        return tuple(self.layout.groups)
+        has_pooler = self.config["pooling"] != "class"
+        return tuple(group for group in self.layout.groups if group != "pooler" or has_pooler)
 
     @classmethod
     def from_preset(cls, preset, *args, **kwargs):
@@ -128,7 +147,7 @@ class VisionTransformer(ConfiguredModel):
     def from_checkpoint(
         cls, checkpoint, num_classes=None, image_shape=None, class_names=None, **kwargs
     ):
-        """Makes a classifier from a Hugging Face ViT checkpoint.
+        """Makes a classifier from a Hugging Face checkpoint of a ViT, or of another family.
 
         The classifier's rows of other classes than the checkpoint knows start from random weights,
         and the log says so.
@@ -148,10 +167,10 @@ class VisionTransformer(ConfiguredModel):
             A `VisionTransformer`.
 
         Raises:
-            CheckpointError: If it is not a whole ViT checkpoint, or if it has no classifier and
-                neither number nor names of classes are given.
+            CheckpointError: If it is not a whole checkpoint of one of the families, or if it has no
+                classifier and neither number nor names of classes are given.
         """
-        checkpoint = as_checkpoint(checkpoint, *LAYOUTS.values())
+        checkpoint = as_checkpoint(checkpoint, *IMAGE_LAYOUTS)
         num_classes = count_classes(checkpoint, num_classes, class_names)
         model = cls(num_classes=num_classes, **{**checkpoint.arguments, **kwargs})
         load_classifier(model, checkpoint, class_names)
@@ -166,7 +185,8 @@ class VisionTransformer(ConfiguredModel):
             image_shape: Height, width and channels; the channels must stay.
 
         Raises:
-            ValueError: If the sides are not multiples of a patch, or the channels differ.
+            ValueError: If the sides are not multiples of a patch, the channels differ, or the
+                family wants images as wide as high.
         """
         if image_shape[2] != self.config["image_shape"][2]:
             raise ValueError(
@@ -174,40 +194,78 @@ class VisionTransformer(ConfiguredModel):
                 f"Received: image_shape={image_shape}"
             )
         other = type(self).from_config({**self.get_config(), "image_shape": tuple(image_shape)})
-        grids = (self._grid(model.config["image_shape"]) for model in (self, other))
+        grids = [grid_of(model.config) for model in (self, other)]
         values = {variable.path: variable for variable in self.weights}
-        table = "embedding/position_embedding/embeddings"
-        resized = resize_positions(ops.convert_to_numpy(values[table]), *grids)
+        antialias = image_family(self.config["family"]).antialias
         for variable in other.weights:
-            variable.assign(resized if variable.path == table else values[variable.path])
+            value = values[variable.path]
+            if variable.path == "embedding/position_embedding/embeddings":
+                value = resize_positions(ops.convert_to_numpy(value), *grids, antialias)
+            elif variable.path.endswith("position_bias/embeddings"):
+                value = resize_distances(ops.convert_to_numpy(value), *grids)
+            variable.assign(value)
         return other
-
-    def _grid(self, image_shape):
-        return tuple(side // self.config["patch_size"] for side in image_shape[:2])
 
     def get_config(self):
         return {**super().get_config(), "image_shape": list(self.config["image_shape"])}
+
+
+def grid_of(config):
+    """Returns the rows and columns of the patches."""
+    return [side // config["patch_size"] for side in config["image_shape"][:2]]
 
 
 def _checked(config):
     """Checks the arguments that no layer checks, and returns all of them."""
     check_positive(num_classes=config["num_classes"])
     check_rate(dropout=config["dropout"], attention_dropout=config["attention_dropout"])
+    family, shape = image_family(config["family"]), tuple(config["image_shape"])
+    if family.is_square and shape[0] != shape[1]:
+        raise ValueError(
+            f"Images for {family.layout.title} must be as wide as high. Received: "
+            f"image_shape={shape}"
+        )
     return {
         **config,
-        "image_shape": tuple(config["image_shape"]),
-        "pooling": pooling_config(config["pooling"], own=("class", "average")),
+        "image_shape": shape,
+        "pooling": pooling_config(config["pooling"], own=OWN_POOLINGS),
+        "variation": whole_variation(family, config["variation"]),
     }
 
 
+def _pooled(config, x, embedding, encoder, dtype):
+    """Returns what the head reads of each image: (B, D), or (B, 2 D) of two tokens."""
+    pooling, norm = config["pooling"], image_family(config["family"]).norm
+    if pooling == "class":
+        return encoder(x, first_only=True)[:, 0]
+    if norm == "unused":
+        encoder.final_norm.trainable = False
+    x = encoder(x)  # (B, T, D)
+    if pooling == "average":
+        return ops.mean(x, axis=1)
+    if pooling == BOTH:
+        return ops.reshape(x[:, :2], (-1, 2 * config["hidden_dim"]))
+    if pooling not in OF_CLASS_TOKEN:
+        return make_pooler(pooling, dtype)(x)
+    with_first = pooling == "class_and_patches"
+    pooler = PatchPooling(embedding.num_first, with_first, dtype=dtype, name="pooler")
+    return encoder.final_norm(pooler(x)) if norm == "pooled" else pooler(x)
+
+
 def _make_layers(config, dtype):
+    family, variation = image_family(config["family"]), config["variation"]
+    distances = variation.get("distances", {})
+    of_embedding = {**family.embedding, **variation.get("embedding", {})}
+    if of_embedding.pop("normalize", False):
+        of_embedding["norm_epsilon"] = config["layer_norm_epsilon"]
     embedding = ImageEmbedding(
         config["image_shape"],
         config["hidden_dim"],
         config["patch_size"],
-        class_token=config["pooling"] == "class",
+        class_token=config["pooling"] in OF_CLASS_TOKEN,
         stem=config["stem"],
         dropout=config["dropout"],
+        **of_embedding,
         dtype=dtype,
         name="embedding",
     )
@@ -221,7 +279,21 @@ def _make_layers(config, dtype):
         config["layer_norm_epsilon"],
         normalize_first=True,
         stochastic_depth=config["stochastic_depth"],
+        block=_of_blocks(config, embedding.num_first),
+        normalize_output=family.norm == "outputs" or config["pooling"] == "class",
+        grid=grid_of(config) if distances.get("of_all_blocks") else None,
         dtype=dtype,
         name="encoder",
     )
     return embedding, encoder
+
+
+def _of_blocks(config, num_first):
+    """Returns the arguments of the blocks that are not those of the encoder."""
+    variation = config["variation"]
+    own = {**image_family(config["family"]).block, **variation.get("block", {})}
+    if variation.get("distances", {}).get("of_each_block"):
+        own["grid"] = grid_of(config)
+    if "rotary" in variation:
+        own["rotary"] = {"grid": grid_of(config), "num_first": num_first, **variation["rotary"]}
+    return own

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from layer_checks import floats
-from regard.layers import gelu_tanh
+from regard.layers import gelu_tanh, quick_gelu
 
 
 @pytest.mark.parametrize(("x", "expected"), [(0.0, 0.0), (1.0, 0.841192), (-1.0, -0.158808)])
@@ -31,3 +31,10 @@ def test_survives_a_config():
     layer = keras.layers.Dense(3, activation=gelu_tanh)
     again = keras.layers.Dense.from_config(json.loads(json.dumps(layer.get_config())))
     assert again.activation is gelu_tanh
+
+
+def test_quick_gelu_is_near_gelu_and_has_a_name():
+    x = np.linspace(-4, 4, 41, dtype="float32")
+    np.testing.assert_allclose(quick_gelu(x), x / (1 + np.exp(-1.702 * x)), atol=1e-6)
+    assert 1e-3 < np.abs(quick_gelu(x) - keras.activations.gelu(x)).max() < 0.03
+    assert keras.activations.get(keras.activations.serialize(quick_gelu)) is quick_gelu

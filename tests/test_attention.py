@@ -18,6 +18,7 @@ CONFIG = {
     "score": "additive",
     "value_dim": 5,
     "window": 2,
+    "qkv_bias": True,
 }
 PADDING_MASK = np.arange(T) < np.array([[5], [2], [3]])  # (B, T)
 
@@ -204,6 +205,29 @@ def test_shape_without_a_call(first_only):
     query = keras.Input((T, D))
     outputs = MultiHeadAttention(N, H)(query, first_only=first_only)
     assert outputs.shape == (None, 1 if first_only else T, D)
+
+
+def test_a_bias_of_the_keys_would_change_nothing():
+    """So BEiT leaves it out; here a layer with all three answers like one that lacks it."""
+    layer, bare = MultiHeadAttention(N, H), MultiHeadAttention(N, H, qkv_bias="query_value")
+    query = floats(B, T, D)
+    for each in (layer, bare):
+        each(query)
+    randomize(layer)
+    kernel, bias = layer.query_key_value.get_weights()
+    parts = np.split(bias, 3)
+    bare.query_key_value.set_weights([kernel, parts[0], parts[2]])
+    bare.attention_output.set_weights(layer.attention_output.get_weights())
+    assert np.abs(parts[1]).max() > 0.1
+    np.testing.assert_allclose(bare(query), layer(query), atol=1e-5)
+
+
+def test_refuses_other_biases():
+    with pytest.raises(ValueError, match="Received: qkv_bias='key'"):
+        MultiHeadAttention(N, H, qkv_bias="key")
+    layer = MultiHeadAttention(N, H, value_dim=H + 1, qkv_bias="query_value")
+    with pytest.raises(ValueError, match=f"Received: key_dim={H}, value_dim={H + 1}"):
+        layer(floats(B, T, D))
 
 
 def test_siblings_of_one_initializer_do_not_start_equal():

@@ -8,7 +8,7 @@ from keras import ops
 from layer_checks import HE_NORMAL, check_behaviour, check_layer, floats
 from regard.layers import Encoder, EncoderBlock
 
-B, T, N, H, F = 3, 5, 2, 7, 11
+B, T, N, H, F = 3, 5, 2, 8, 11
 D = N * H
 EPSILON = 0.1  # large enough that a reference without it would differ
 PADDING_MASK = np.arange(T) < np.array([[5], [2], [3]])  # (B, T)
@@ -23,6 +23,13 @@ CONFIG = {
     "kernel_initializer": HE_NORMAL,
     "stochastic_depth": 0.4,
     "window": 2,
+}
+OF_BLOCKS = {
+    "qkv_bias": "query_value",
+    "gated": True,
+    "layer_scale": 0.5,
+    "grid": [2, 2],  # of T - 1 patches
+    "rotary": {"grid": [2, 2], "theta": 10.0},
 }
 
 
@@ -162,7 +169,7 @@ def test_block_keeps_the_layer_checks():
         "padding_mask": PADDING_MASK,
         "attention_mask": np.random.default_rng(1).random((B, T, T)) > 0.3,
     }
-    check_layer(EncoderBlock, CONFIG, inputs)
+    check_layer(EncoderBlock, {**CONFIG, **OF_BLOCKS}, inputs)
 
 
 def test_defaults_keep_the_layer_checks():
@@ -170,15 +177,42 @@ def test_defaults_keep_the_layer_checks():
     check_behaviour(Encoder(2, N, F, dropout=0.3), inputs)
 
 
+def test_scales_multiply_what_the_sub_layers_give():
+    block = EncoderBlock(N, F, layer_norm_epsilon=EPSILON, normalize_first=True, layer_scale=0.5)
+    plain = EncoderBlock(N, F, layer_norm_epsilon=EPSILON, normalize_first=True)
+    x = floats(B, T, D)
+    for layer in (block, plain):
+        layer(x)
+    named = {weight.path.partition("/")[2]: weight for weight in plain.weights}
+    for weight in block.weights:
+        if weight.path.partition("/")[2] in named:
+            named[weight.path.partition("/")[2]].assign(weight)
+    halfway = x + 0.5 * np.array(plain.attention(plain.attention_norm(x)))
+    expected = halfway + 0.5 * np.array(plain.feed_forward(plain.feed_forward_norm(halfway)))
+    np.testing.assert_allclose(block(x), expected, atol=1e-5)
+
+
+def test_the_last_norm_may_be_left_to_the_caller():
+    encoder = make_encoder(normalize_first=True)
+    config = {**encoder.get_config(), "normalize_output": False}
+    bare = Encoder.from_config(config)
+    bare.build((B, T, D))
+    bare.set_weights(encoder.get_weights())
+    x = floats(B, T, D)
+    np.testing.assert_array_equal(bare.final_norm(bare(x)), encoder(x))
+
+
 def test_encoder_keeps_the_layer_checks():
     inputs = {"inputs": floats(B, T, D), "padding_mask": PADDING_MASK}
     config = {"num_layers": 2, "num_groups": 1, "group_size": 2, "num_buckets": 8, **CONFIG}
+    config |= {"block": OF_BLOCKS, "normalize_output": False}
+    config["grid"] = [2, 2]
     check_layer(Encoder, config, inputs)
 
 
 def test_the_width_must_split_over_the_heads():
     for layer in (EncoderBlock(3, F), Encoder(2, 3, F)):
-        with pytest.raises(ValueError, match="Received: hidden_dim=14, num_heads=3"):
+        with pytest.raises(ValueError, match="Received: hidden_dim=16, num_heads=3"):
             layer(floats(B, T, D))
 
 

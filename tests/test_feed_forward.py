@@ -35,6 +35,15 @@ def test_against_numpy_with_the_exact_gelu():
         np.testing.assert_allclose(outputs[b, t], gelu @ narrow_kernel + narrow_bias, atol=1e-5)
 
 
+def test_a_gate_by_hand():
+    layer = FeedForward(2, "relu", gated=True)
+    x = np.array([[[1.0]]])
+    layer(x)
+    wide = np.array([[3.0, -1.0, 5.0, 7.0]])  # of the gate, 3 and -1
+    layer.set_weights([wide, np.zeros(4), np.array([[1.0], [10.0]]), np.array([0.5])])
+    np.testing.assert_allclose(layer(x), [[[15.5]]])  # 3 · 5 + 0 · 7 + 0.5
+
+
 def test_gelu_and_its_gradient_are_those_of_keras():
     layer, x = FeedForward(F), floats(B, T, D)
     layer.build(x.shape)
@@ -60,6 +69,7 @@ def test_siblings_of_one_initializer_do_not_start_equal():
 
 def test_keeps_the_layer_checks():
     config = {"intermediate_dim": F, "activation": "relu", "kernel_initializer": HE_NORMAL}
+    config["gated"] = True
     check_layer(FeedForward, config, {"inputs": floats(B, T, D)})
 
 

@@ -17,6 +17,7 @@ def randomize(layer):
 
 def test_patch_embedding_conforms():
     config = {"hidden_dim": D, "patch_size": SIZE, "kernel_initializer": HE_NORMAL}
+    config["use_bias"] = False
     check_layer(PatchEmbedding, config, {"images": floats(B, H, W, C)})
 
 
@@ -48,7 +49,7 @@ def test_what_is_left_of_an_image_is_not_read():
 
 
 def test_convolutional_stem_conforms():
-    config = {"hidden_dim": 12, "patch_size": 6, "kernel_initializer": HE_NORMAL}
+    config = {"hidden_dim": 12, "patch_size": 6, "kernel_initializer": HE_NORMAL, "use_bias": False}
     check_layer(ConvolutionalStem, config, {"images": floats(B, 12, 30, C)})
 
 
@@ -73,8 +74,30 @@ def test_image_embedding_conforms():
         "class_token": False,
         "stem": "convolutions",
         "dropout": 0.3,
+        "distillation_token": True,
+        "num_registers": 2,
+        "positions": False,
+        "patch_bias": False,
+        "norm_epsilon": 1e-5,
     }
     check_layer(ImageEmbedding, config, {"images": floats(B, 12, 20, C)})
+
+
+def test_registers_stand_between_the_tokens_and_the_patches_without_positions():
+    images = floats(B, H, W, C)
+    layer = ImageEmbedding((H, W, C), D, SIZE, distillation_token=True, num_registers=3)
+    layer.build()
+    randomize(layer)
+    positions = ops.convert_to_numpy(layer.position_embedding.embeddings)  # (2 + P, D)
+    outputs = ops.convert_to_numpy(layer(images))
+    assert outputs.shape == (B, layer.num_first + ROWS * COLUMNS, D)
+    assert layer.num_first == 5
+    tokens = [layer.class_token, layer.distillation_token]
+    tokens = np.concatenate([np.array(token)[0] for token in tokens]) + positions[:2]
+    expected = np.concatenate([tokens, np.array(layer.registers)[0]])
+    np.testing.assert_allclose(outputs[:, :5], np.tile(expected, (B, 1, 1)), atol=1e-6)
+    patches = np.array(layer.patches(images)) + positions[2:]
+    np.testing.assert_allclose(outputs[:, 5:], patches, atol=1e-6)
 
 
 def test_a_class_token_stands_first_and_every_token_has_a_position():

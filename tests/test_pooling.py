@@ -3,7 +3,14 @@ import numpy as np
 import pytest
 
 from layer_checks import HE_NORMAL, check_layer, floats
-from regard.layers import AttentionPooling, AveragePooling, FirstTokenPooling, KernelPooling
+from regard.layers import (
+    AttentionPooling,
+    AveragePooling,
+    FirstTokenPooling,
+    KernelPooling,
+    PatchPooling,
+    TwinHead,
+)
 
 B, T, D = 3, 5, 7
 
@@ -35,6 +42,24 @@ def test_siblings_of_one_initializer_do_not_start_equal():
 def test_keeps_the_layer_checks():
     config = {"kernel_initializer": HE_NORMAL, "activation": "gelu", "dropout": 0.3}
     check_layer(FirstTokenPooling, config, {"inputs": floats(B, T, D)})
+
+
+def test_the_mean_of_patches_beside_the_first_token():
+    x = floats(B, T, D)
+    pooled = np.array(PatchPooling(num_first=2, with_first=True)(x))
+    np.testing.assert_allclose(pooled, np.c_[x[:, 0], x[:, 2:].mean(axis=1)], atol=1e-6)
+    config = {"num_first": 2, "with_first": True}
+    check_layer(PatchPooling, config, {"inputs": x})
+
+
+def test_two_heads_answer_by_their_mean():
+    x, layer = floats(B, 2 * D), TwinHead(num_classes=3)
+    layer(x)
+    kernels, biases = (floats(D, 3), floats(D, 3, seed=1)), (floats(3), floats(3, seed=2))
+    layer.set_weights([kernels[0], biases[0], kernels[1], biases[1]])
+    logits = [x[:, :D] @ kernels[0] + biases[0], x[:, D:] @ kernels[1] + biases[1]]
+    np.testing.assert_allclose(layer(x), np.mean(logits, axis=0), atol=1e-5)
+    check_layer(TwinHead, {"num_classes": 3}, {"inputs": x})
 
 
 IS_REAL = np.arange(T) < np.array([[5], [2], [0]])  # (B, T), the last all padding

@@ -16,14 +16,15 @@ NAMES = {
     """,
     "regard.layers": """
         AttentionPooling AveragePooling ConvolutionalStem Decoder DecoderBlock Dense Dropout
-        Encoder EncoderBlock FeedForward FirstTokenPooling HardAttention
+        Encoder EncoderBlock FeedForward FirstTokenPooling GridPositionBias HardAttention
         HierarchicalAttention ImageEmbedding KernelPooling LayerNorm MaskedLMHead MemoryRead
-        MultiHeadAttention NadarayaWatson PatchEmbedding PositionEmbedding
-        PredictiveAttention RecurrentDecoder Reinforce RelativePositionBias SinusoidalEmbedding
-        SinusoidalPositionEmbedding StochasticDepth TextEmbedding TiedOutput additive_scores
+        MultiHeadAttention NadarayaWatson PatchEmbedding PatchPooling PositionEmbedding
+        PredictiveAttention QueryValueDense RecurrentDecoder Reinforce RelativePositionBias
+        RotaryAttention SinusoidalEmbedding SinusoidalPositionEmbedding StochasticDepth
+        TextEmbedding TiedOutput TwinHead additive_scores
         attention_weights causal_mask combine_masks cosine_scores dot_product_scores
-        gelu_tanh general_scores kernel_scores masked_softmax new_cache resize_positions
-        scaled_dot_product_scores sinusoids weighted_sum
+        gelu_tanh general_scores kernel_scores masked_softmax new_cache quick_gelu
+        resize_positions scaled_dot_product_scores sinusoids weighted_sum
     """,
     "regard.models": """
         IMAGE_PRESETS MaskedLanguageModel RecurrentTranslator TEXT_PRESETS

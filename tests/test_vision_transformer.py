@@ -66,6 +66,8 @@ def test_keeps_the_layer_checks(stem, pooling):
         "layer_norm_epsilon": 1e-6,
         "stem": stem,
         "pooling": pooling,
+        "family": "deit",
+        "variation": {"block": {"qkv_bias": False}},
     }
     check_layer(VisionTransformer, config, floats(3, 8, 20, 3))
 
@@ -160,9 +162,12 @@ def test_a_model_without_a_classifier(directory, caplog):
         ({"image_size": 12}, "position_embeddings has shape"),
         ({"patch_size": [3, 3]}, r"patch_size must be a positive integer, not \[3, 3\]"),
         ({"num_channels": 0}, "num_channels must be a positive integer, not 0"),
-        ({"qkv_bias": False}, "qkv_bias must be True, not False"),
+        ({"qkv_bias": "some"}, "qkv_bias must be one of True, False, not 'some'"),
         ({"num_attention_heads": 3}, "hidden_size must be a multiple of num_attention_heads"),
-        ({"model_type": "swin"}, "model of type 'swin' is not read; of images ViT is"),
+        (
+            {"model_type": "swin"},
+            "type 'swin' is not read; of images ViT, DeiT, .* are, and",
+        ),
     ],
 )
 def test_a_config_that_does_not_fit(directory, changes, message):

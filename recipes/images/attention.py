@@ -34,7 +34,7 @@ def attend_to_image(run, pixels: np.ndarray, prediction) -> Attention:
         prediction=prediction,
         title=prediction.title,
         score=max(ranked.values()),
-        heads={"encoder": self_attention(_tokens(weights.shape[-1], *grid), weights)},
+        heads={"encoder": self_attention(_tokens(model.embedding, *grid), weights)},
         outcomes=[Outcome(*each) for each in ranked.items()],
         contributions=gradient_times_input(outputs_of, embedded, len(ranked)),
         reader=0 if model.config["pooling"] == "class" else None,
@@ -44,9 +44,11 @@ def attend_to_image(run, pixels: np.ndarray, prediction) -> Attention:
     )
 
 
-def _tokens(length: int, rows: int, columns: int) -> list[Token]:
-    """Names the patches by row and column, counted from 1, after a class token if there is one."""
+def _tokens(embedding, rows: int, columns: int) -> list[Token]:
+    """Names the patches by row and column, counted from 1, and the tokens before them."""
     patches = [
         Token(f"{row + 1}, {column + 1}") for row in range(rows) for column in range(columns)
     ]
-    return [Token("[CLS]", is_special=True)] * (length - len(patches)) + patches
+    first = ["[CLS]"] * embedding.has_class_token + ["[DIST]"] * embedding.has_distillation_token
+    first += [f"[REG {number + 1}]" for number in range(embedding.num_registers)]
+    return [Token(name, is_special=True) for name in first] + patches

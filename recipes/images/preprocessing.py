@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from ...models.json_files import read_json
 from ...models.layout import write_json
 from ..errors import UserError
 from .headers import refuse_unless
 from .other_formats import MOST_PIXELS
+from .processors import CONFIG, read_processor
 
 RESAMPLING = {0: "nearest", 1: "lanczos3", 2: "bilinear", 3: "bicubic"}  # Pillow's numbers
 LONGEST_SIDE = 2**16  # pixels, as in JPEG
@@ -112,9 +112,11 @@ class ImagePreprocessing:
         return replace(self, height=height, width=width, resize=resize)
 
     def save(self, directory: Path) -> None:
-        """Writes `preprocessor_config.json`."""
+        """Writes `preprocessor_config.json`, for the processor of others that does the same."""
+        by_shorter_side = "CLIPImageProcessor" if isinstance(self.resize, int) else None
+        kind = by_shorter_side or "DeiTImageProcessor" if self.crop else "ViTImageProcessor"
         config = {
-            "image_processor_type": "ViTImageProcessor",
+            "image_processor_type": kind,
             "do_convert_rgb": True,
             "do_resize": self.resize is not None,
             "resample": self.resample,
@@ -131,26 +133,38 @@ class ImagePreprocessing:
             config["size"] = {"shortest_edge": self.resize}
         elif self.resize is not None:
             config["size"] = dict(zip(("height", "width"), self.resize, strict=True))
-        write_json(directory / "preprocessor_config.json", config)
+        write_json(directory / CONFIG, config)
 
     @classmethod
-    def load(cls, directory: Path, height: int, width: int) -> "ImagePreprocessing":
-        """Reads `preprocessor_config.json`, for a model of a height and width.
+    def load(
+        cls, directory: Path, height: int, width: int, any_size: bool = False
+    ) -> "ImagePreprocessing":
+        """Reads `preprocessor_config.json`, or timm's `config.json`, for a model of a size.
+
+        Args:
+            directory: That of the checkpoint.
+            height: Height of the model's images, in pixels.
+            width: Their width.
+            any_size: Whether images of another size will do, to which the model is then resized.
+                Defaults to False.
 
         Raises:
             UserError: If the file is missing or damaged, gives images of another size, or asks for
                 something that is not done here.
         """
-        path = directory / "preprocessor_config.json"
-        if not path.exists():
-            raise UserError(f"{directory} must hold preprocessor_config.json.")
         try:
-            return cls._from_config(read_json(path), height, width)
+            found = read_processor(directory)
+        except (ValueError, TypeError, ZeroDivisionError) as error:
+            raise UserError(f"{directory / CONFIG} cannot be used: {error}.") from error
+        if found is None:
+            raise UserError(f"{directory} must hold {CONFIG}.")
+        try:
+            return cls._from_config(found[1], None if any_size else (height, width))
         except (ValueError, KeyError, TypeError, OverflowError) as error:
-            raise UserError(f"{path} cannot be used: {error}.") from error
+            raise UserError(f"{found[0]} cannot be used: {error}.") from error
 
     @classmethod
-    def _from_config(cls, config: dict[str, Any], height: int, width: int):
+    def _from_config(cls, config: dict[str, Any], wanted: tuple[int, int] | None):
         """Makes the preprocessing of a config, or raises an error that says what is wrong in it."""
         resize, crop = None, None
         if config.get("do_resize", True):
@@ -159,8 +173,10 @@ class ImagePreprocessing:
             crop = _size(config["crop_size"])
             crop = (crop, crop) if isinstance(crop, int) else crop
         result = crop or resize
-        if result != (height, width):
-            raise ValueError(f"it makes images of {result}, and the model reads {height, width}")
+        if wanted is not None and result != wanted:
+            raise ValueError(f"it makes images of {result}, and the model reads {wanted}")
+        if not isinstance(result, tuple):
+            raise ValueError(f"it makes images of {result}, and must make all of one size")
         resample = config.get("resample", 2)
         if resample not in RESAMPLING:
             raise ValueError(f"resample must be one of {list(RESAMPLING)}, not {resample!r}")
@@ -169,7 +185,7 @@ class ImagePreprocessing:
         if not _is_number(rescale):
             raise ValueError(f"rescale_factor must be a number, not {rescale!r}")
         is_cropped = crop is not None
-        return cls(height, width, resize, is_cropped, resample, float(rescale), mean, deviation)
+        return cls(*result, resize, is_cropped, resample, float(rescale), mean, deviation)
 
 
 def _statistics(config: dict[str, Any]) -> list[tuple[float, ...]]:

@@ -11,6 +11,7 @@ import numpy as np
 
 from ...models import VisionTransformer
 from ...models.checkpoints import Checkpoint
+from ...models.image_families import image_family
 from ..attention.attention import Attention
 from ..data.memory import has_columns, texts_of, values_of
 from ..declarations import takes
@@ -28,14 +29,16 @@ from .settings import ImageReading
 
 
 def open_image_checkpoint(source: str | Path) -> tuple[Checkpoint, ImagePreprocessing]:
-    """Opens a ViT checkpoint, or that of a run, with its preprocessing.
+    """Opens a checkpoint of an image classifier, or that of a run, with its preprocessing.
 
     Raises:
-        ValueError: If either cannot be used, or the two are for images of different sizes.
+        ValueError: If either cannot be used, or the two are for images of different sizes, and the
+            model is of a family whose positions are not interpolated as a matter of course.
     """
     checkpoint = open_model(source, "images")
     height, width, _ = checkpoint.arguments["image_shape"]
-    return checkpoint, ImagePreprocessing.load(checkpoint.directory, height, width)
+    any_size = image_family(checkpoint.arguments["family"]).any_size
+    return checkpoint, ImagePreprocessing.load(checkpoint.directory, height, width, any_size)
 
 
 _BREAKS = re.compile(r"[\t\n\v\f\r\x1c-\x1e\x85\u2028\u2029]")  # where a name of a file ends a line
@@ -135,14 +138,15 @@ class ImageRun(ClassifierRun):
             images: Files, folders, or the bytes of files, as for `predict`.
 
         Returns:
-            Vectors of shape (number of images, D), float32.
+            Vectors of shape (number of images, D), float32; of twice that width where the layer
+            reads two, as DINOv2's does.
 
         Raises:
             TypeError, UserError: As `predict`.
         """
         images = self._images_of(images)
         if not images:
-            return np.zeros((0, self.model.config["hidden_dim"]), "float32")
+            return np.zeros((0, self.model.head.input.shape[-1]), "float32")
         found = read_images(_unlabelled(images), skip_bad_files=False)
         return self.vectors_of(prediction_batches(found, self.preprocessor))
 
