@@ -131,3 +131,8 @@ def write(tmp_path):
         return path
 
     return write_file
+
+
+def pytest_make_parametrize_id(config, val, argname):
+    """Names bytes by their number: what is packed holds the time, and workers must agree."""
+    return f"{len(val)} bytes" if isinstance(val, bytes) else None
