@@ -156,7 +156,6 @@ def beam_search(
         return writer.write(lambda logits, position: ops.argmax(logits, axis=-1), length_penalty)
     beams = writer.nothing_written()
     found = Translations(beams.token_ids, ops.full_like(beams.scores, NEVER))
-    is_open = beams.scores[:, 0] == 0  # (B,): all of them
 
     def write_next(sources, position, is_open, beams, found, caches):
         logits, caches = writer.step(sources, beams, caches, position)
@@ -170,4 +169,5 @@ def beam_search(
         hope = worst <= NEVER if early_stopping else beams.scores[:, 0] / penalty > worst
         return position + 1, ops.logical_and(is_open, hope), beams, found, caches
 
+    is_open = beams.scores[:, 0] == 0  # (B,): all of them
     return writer.search(write_next, is_open, beams, found)

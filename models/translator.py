@@ -92,8 +92,7 @@ class Translator(TranslationModel):
         inputs = translator_inputs()
         mask = inputs["encoder_padding_mask"]
         memory = encoder(embedding(inputs["encoder_token_ids"]), padding_mask=mask)  # (B, S, D)
-        x = embedding(inputs["decoder_token_ids"])  # (B, T, D)
-        x = decoder(x, memory, memory_padding_mask=mask)  # (B, T, D)
+        x = decoder(embedding(inputs["decoder_token_ids"]), memory, memory_padding_mask=mask)
         options = translation_family(family).head
         head = TiedOutput(embedding.token_embedding, **options, dtype=dtype, name="head")
         logits = ops.cast(head(x), "float32")  # (B, T, V)

@@ -113,8 +113,6 @@ def n_best_function(
 
 def _translate_n_best(model, tokenizer, max_sequence_length, num_beams, length_penalty, n_best):
     of_nothing = tf.constant([0.0] + [NEVER] * (n_best - 1))  # scores
-    length_of_nothing = len(tokenizer.source_ids) + 1  # its language, and an end
-    first_id = next(iter(tokenizer.target_ids), None)
 
     def search(token_ids: tf.RaggedTensor) -> tuple[tf.Tensor, tf.Tensor]:
         longest = MAX_LENGTH_FACTOR * tf.cast(token_ids.row_lengths(), tf.int32) + MAX_LENGTH_EXTRA
@@ -124,12 +122,12 @@ def _translate_n_best(model, tokenizer, max_sequence_length, num_beams, length_p
             tf.minimum(longest, max_sequence_length),
             num_beams,
             length_penalty,
-            first_id=first_id,
+            first_id=next(iter(tokenizer.target_ids), None),
         )
+        length_of_nothing = len(tokenizer.source_ids) + 1  # its language, and an end
         is_empty = token_ids.row_lengths()[:, tf.newaxis] == length_of_nothing
-        translations = tokenizer.decode(found.token_ids[:, :n_best])  # (B, N)
-        scores = tf.where(is_empty, of_nothing, found.scores[:, :n_best])
-        return tf.where(is_empty, "", translations), scores
+        scores = tf.where(is_empty, of_nothing, found.scores[:, :n_best])  # (B, N)
+        return tf.where(is_empty, "", tokenizer.decode(found.token_ids[:, :n_best])), scores
 
     def translate(texts):
         tokens = tokenizer.tokenize(texts, max_sequence_length)
