@@ -32,17 +32,20 @@ def run(folder):
         f"{folder}: the validation images are those in validation",
     ]
     assert odd.startswith(f"{folder}/train is validated on its own training data, 8 of 8 examples")
-    assert lines[:5] == [
+    assert lines[:6] == [
         "Training on 1 CPU, in float32, no XLA.",
-        "32 images to learn from, 8 to validate on, 2 classes, read as 8 x 8 pixels.",
+        "32 images to learn from, 8 to validate on, 2 classes: green, red; read as 8 x 8 pixels.",
         "At most 1 epochs of 2 batches of 16 images; augmentation strong, mirrored.",
+        "With fewer than 10000 images the advice is to start from a checkpoint: --checkpoint "
+        "hf://facebook/dinov2-small --freeze all.",
         "vit_mini_conv opens in Regard alone; other programs open --preset vit_compact.",
         "8 examples to validate on cannot tell the best epoch: the last one is kept.",
     ]
-    assert lines[5].startswith("epoch 1/1: loss")
-    assert lines[6].startswith("It has learned nothing that shows")  # in two steps
-    assert lines[7].startswith("Next: regard predict")
-    assert len(lines) == 8
+    assert lines[6].startswith("epoch 1/1: loss")
+    assert lines[7].startswith("8 examples to validate on are too few to calibrate by")
+    assert lines[8].startswith("It has learned nothing that shows")  # in two steps
+    assert lines[9].startswith("Next: regard predict")
+    assert len(lines) == 10
     return directory
 
 

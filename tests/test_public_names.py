@@ -93,8 +93,9 @@ WORDS = {
         --delimiter --header --no-header --sheet --skip-bad-files
         --checkpoint --preset --image-size --patch-size --epochs --patience
         --learning-rate --batch-size --augmentation --mirror --no-mirror --label-smoothing --dropout
-        --stochastic-depth --layer-decay --weight-decay --calibrate --no-calibrate --abstain-below
-        --precision --strategy --workers --xla --no-xla --accumulate --seed --output --overwrite
+        --stochastic-depth --layer-decay --freeze --weight-decay --calibrate --no-calibrate
+        --abstain-below --precision --strategy --workers --xla --no-xla --accumulate --seed
+        --output --overwrite
         --config --json --tensorboard
     """,
     "pretrain": """

@@ -46,25 +46,43 @@ def training_batches(
     targets, count = tf.constant(targets), len(images)
     rows = np.arange(batch_size)[shard.rows(batch_size)]
 
-    def shuffle(number):
-        seed = [augmentation.seed, number // count]
-        return tf.random.experimental.index_shuffle(number % count, seed, count - 1)
-
     def finish(step, batch):
         x, y = augmentation.change(step, *batch, shard.index)
         batch = preprocessing.normalize(x), y
         return batch if weights is None else (*batch, tf.linalg.matvec(y, weights))
 
-    steps = tf.data.Dataset.range(first_step, LAST_STEP)
-    numbers = steps.flat_map(
-        lambda step: tf.data.Dataset.from_tensor_slices(step * batch_size + rows)
-    )
-    indices = mapped(numbers, shuffle)
+    numbers, indices = shuffled_indices(count, augmentation.seed, first_step, batch_size, rows)
     pictures = tf.data.Dataset.zip(numbers, _pictures(images, preprocessing)(indices))
     own_targets = mapped(indices, lambda index: targets[index])
     both = tf.data.Dataset.zip(mapped(pictures, augmentation.move), own_targets)
     batches = both.batch(len(rows), drop_remainder=True).enumerate(first_step)
     return read_ahead(mapped(batches, finish), tf.data.INFINITE_CARDINALITY)
+
+
+def shuffled_indices(
+    count: int, seed: int, first_step: int, batch_size: int, rows: np.ndarray
+) -> tuple[tf.data.Dataset, tf.data.Dataset]:
+    """Returns endless numbers of examples, counted through all epochs, and their indices.
+
+    The indices of an epoch are shuffled, as a pure function of the seed and the epoch.
+
+    Args:
+        count: Number of examples.
+        seed: The seed.
+        first_step: The step that they begin with, counted from 0.
+        batch_size: Examples in a step.
+        rows: Which of these are wanted.
+    """
+
+    def shuffle(number):
+        own = [seed, number // count]
+        return tf.random.experimental.index_shuffle(number % count, own, count - 1)
+
+    steps = tf.data.Dataset.range(first_step, LAST_STEP)
+    numbers = steps.flat_map(
+        lambda step: tf.data.Dataset.from_tensor_slices(step * batch_size + rows)
+    )
+    return numbers, mapped(numbers, shuffle)
 
 
 def ordered_batches(

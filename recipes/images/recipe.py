@@ -10,11 +10,16 @@ References:
     Touvron et al., "DeiT", https://arxiv.org/abs/2012.12877 (how to train one on little data)
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import keras
+import numpy as np
+
+from ...models import VisionTransformer
 from ..declarations import divided, takes
 from ..devices.strategy import check_batch
 from ..report.classifier import Examined
@@ -28,7 +33,9 @@ from .augmentation import Augmentation
 from .batches import ordered_batches, training_batches
 from .checks import read_train_and_validation
 from .data import LabelledImages
+from .features import features_of_parts, head_of, ordered_features, training_features
 from .looking import look_at
+from .preprocessing import ImagePreprocessing
 from .report import write_image_report
 from .run import ImageRun
 from .settings import SMOOTHING, ImageReading, ImageSettings
@@ -105,15 +112,11 @@ def learn(
         steps = whole_steps(len(train) // batch_size, settings.epochs, settings.accumulate)
         counts = len(train), len(validation), problem.outputs
         announce(settings, counts, size[::-1], *steps)
-        compile_image_classifier(model, settings, *steps, train.problem_type)
-        targets, weights = targets_of(labels[0], len(class_names), settings.label_smoothing)
-        held_out, _ = targets_of(labels[1], len(class_names))
-        augmentation = Augmentation(settings.augmentation, settings.mirror, *size, settings.seed)
-        of_batches = train, targets, preprocessing, augmentation, batch_size
+        learner, *batches = learning(model, preprocessing, (train, validation), labels, settings)
+        compile_image_classifier(learner, settings, *steps, train.problem_type)
         history, kept = fit(
-            model,
-            partial(training_batches, *of_batches, weights=weights),
-            partial(ordered_batches, validation, preprocessing, held_out),
+            learner,
+            *batches,
             steps,
             best := best_epoch_of(settings, len(validation)),
             resume,
@@ -125,3 +128,34 @@ def learn(
     metadata = current.metadata(replace(settings, image_size=size), **about)
     run = ImageRun(model, preprocessing, metadata)
     return run, history, {"last_epoch" if best is None else "best_epoch": kept}
+
+
+def learning(
+    model: VisionTransformer,
+    preprocessing: ImagePreprocessing,
+    parts: tuple[LabelledImages, LabelledImages],
+    labels: list[np.ndarray],
+    settings: ImageSettings,
+) -> tuple[keras.Model, Callable, Callable]:
+    """Returns what learns, the model or its head, and what makes batches to train and validate on.
+
+    The images, and their encoded labels, are those to learn from and those to validate on.
+    """
+    num_classes, seed, size = model.config["num_classes"], settings.seed, settings.batch_size
+    targets, weights = targets_of(labels[0], num_classes, settings.label_smoothing)
+    held_out, _ = targets_of(labels[1], num_classes)
+    if settings.freeze is not None:
+        learned, validated = features_of_parts(model, parts, preprocessing)
+        return (
+            head_of(model),
+            partial(training_features, learned, targets, weights, size, seed),
+            partial(ordered_features, validated, held_out),
+        )
+    sides = preprocessing.height, preprocessing.width
+    changes = Augmentation(settings.augmentation, settings.mirror, *sides, seed)
+    of_batches = parts[0], targets, preprocessing, changes, size
+    return (
+        model,
+        partial(training_batches, *of_batches, weights=weights),
+        partial(ordered_batches, parts[1], preprocessing, held_out),
+    )

@@ -44,5 +44,6 @@ def fit_images(
     label_smoothing: float | None = None,
     stochastic_depth: float | None = None,
     layer_decay: float | None = None,
+    freeze: str | None = None,
     weight_decay: float = 0.05,
 ) -> ImageRun: ...

@@ -37,12 +37,19 @@ BY_NUMBER = {
 FROM_CHECKPOINT = {
     "learning_rate": 1e-4, "augmentation": "light", "stochastic_depth": 0.0, "layer_decay": 0.75,
 }
+# Neither the images nor what is below the head changes where the head alone learns.
+FROZEN = {
+    "augmentation": "none", "mirror": False, "stochastic_depth": 0.0, "layer_decay": 1.0,
+}
 # fmt: on
+RATE_OF_HEAD = 3e-3  # of learning, where it learns alone
 SMOOTHING = 0.1  # of labels
 LARGEST_BATCH, LARGEST_BATCH_FROM_CHECKPOINT = 128, 32
 SIZES = (32, 48, 64)  # pixels, from scratch: the largest that images have; more learn slower
 OF_ANY_SIZE = ("vit_mini_conv", "vit_compact", "vit_compact_conv")  # presets
 FEWEST_STEPS = 200
+EPOCHS_OF_HEAD, FEWEST_STEPS_OF_HEAD = 30, 600  # of features, each of milliseconds
+FEW = 10_000  # images, with which the advice is to begin from a pretrained model
 
 
 def _either(name: str) -> str:
@@ -58,7 +65,10 @@ def image_size(text: str) -> int | tuple[int, int]:
 
 
 @declared(
-    checkpoint={"help": "Start from a pretrained ViT in Hugging Face's layout, or from a run."},
+    checkpoint={
+        "help": "Start from a pretrained ViT, DeiT, DINOv2, DINOv3, CLIP, SigLIP or BEiT in "
+        "Hugging Face's layout, or from a run."
+    },
     preset={
         "help": f"Size from scratch: {', '.join(IMAGE_PRESETS)}.",
         "default_is": "vit_mini_conv, from 10,000 images on vit_compact_conv",
@@ -69,7 +79,7 @@ def image_size(text: str) -> int | tuple[int, int]:
     f"checkpoint, or what makes {FEWEST_STEPS} steps",
     learning_rate={
         "help": "Highest learning rate, which falls as a cosine.",
-        "default_is": _either("learning_rate"),
+        "default_is": f"{_either('learning_rate')}, {RATE_OF_HEAD} of a head alone",
     },
     patience={"help": "Epochs without a better macro-F1 after which training stops."},
 )
@@ -120,6 +130,12 @@ class ImageSettings(Settings, ClassifierSettings):
         above=0,
         at_most=1,
     )
+    freeze: str | None = setting(
+        "With `all`, keep the checkpoint below its head as it is: the features of the images are "
+        "computed once, and the head alone learns.",
+        default_is="all learns",
+        choices=("all",),
+    )
     weight_decay: float = setting(
         "Share of a weight that a step takes away, times the learning rate.", 0.05, **SHARE
     )
@@ -130,6 +146,25 @@ class ImageSettings(Settings, ClassifierSettings):
             raise UserError(f"`image_size` must be at least 1. Received: {self.image_size}")
         if self.checkpoint is not None and self.patch_size is not None:
             raise UserError("A checkpoint has its own patches: leave out patch_size.")
+        if self.freeze is not None:
+            self._check_frozen()
+
+    def _check_frozen(self) -> None:
+        """Refuses what would have no effect where the head alone learns."""
+        if self.checkpoint is None:
+            raise UserError(
+                "Without a checkpoint there is nothing to keep as it is: name one. "
+                f"Received: freeze={self.freeze}"
+            )
+        given = {name: getattr(self, name) for name in (*FROZEN, "dropout")}
+        idle = [name for name, each in given.items() if each not in (None, FROZEN.get(name))]
+        if idle:
+            received = ", ".join(f"{name}={given[name]}" for name in idle)
+            raise UserError(
+                "Features are computed once, of images as they are, and the head alone learns: "
+                f"leave out {' and '.join(idle)}, or freeze. Received: freeze={self.freeze}, "
+                f"{received}"
+            )
 
     def completed(self) -> Self:
         """Returns the same with what no data decides filled in.
@@ -138,7 +173,8 @@ class ImageSettings(Settings, ClassifierSettings):
             UserError: If there is no such preset; the message names the nearest.
         """
         if self.checkpoint is not None:
-            return self.with_defaults(**FROM_CHECKPOINT)
+            alone = {"learning_rate": RATE_OF_HEAD, **FROZEN}
+            return self.with_defaults(**(alone if self.freeze else FROM_CHECKPOINT))
         if self.preset is not None:
             find_preset(image_preset, self.preset)
         return self.with_defaults(**FROM_SCRATCH)
@@ -157,6 +193,8 @@ class ImageSettings(Settings, ClassifierSettings):
         settings = self.with_defaults(mirror=mirrors, batch_size=batch_size)
         settings = replace(settings, batch_size=min(settings.batch_size, number))
         steps = number // settings.batch_size
+        if settings.freeze:
+            return settings.with_epochs(EPOCHS_OF_HEAD, steps, FEWEST_STEPS_OF_HEAD)
         if not is_new:
             return settings.with_epochs(5, steps, FEWEST_STEPS)
         # Images seen in all rise with the number, but slower: 100,000 of 1,300, a million of

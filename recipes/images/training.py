@@ -8,9 +8,13 @@ from ...models.presets import image_preset
 from ..problem_types import SINGLE_LABEL
 from ..training.losses import compile_classifier
 from ..training.optimizers import UNDECAYED, make_optimizer, mean_momentum, spacing
-from .settings import ImageSettings
+from .settings import FEW, ImageSettings
 
 WARMUP_SHARE = 0.1  # of the steps
+# Parts of the names of further weights that are not to decay.
+TOKENS_AND_THE_LIKE = (
+    "class_token", "distillation_token", "registers", "position_embedding", "scale",
+)  # fmt: skip
 AVERAGE_EVERY = 4  # steps, at most: each time is a pass over all weights
 
 logger = logging.getLogger("regard")
@@ -38,6 +42,12 @@ def announce(
         "At most %d epochs of %d batches of %d images; augmentation %s, %s.",
         *(epochs, batches_per_epoch, settings.batch_size, settings.augmentation, mirrored),
     )
+    if settings.checkpoint is None and counts[0] < FEW:
+        logger.info(
+            "With fewer than %d images the advice is to start from a checkpoint: --checkpoint "
+            "hf://facebook/dinov2-small --freeze all.",
+            FEW,
+        )
     if settings.preset is not None and "stem" in image_preset(settings.preset):
         message = "%s opens in Regard alone; other programs open --preset vit_compact."
         logger.info(message, settings.preset)
@@ -70,7 +80,7 @@ def compile_image_classifier(
         spacing(AVERAGE_EVERY, batches_per_epoch / settings.accumulate),
         settings.accumulate,
         settings.precision,
-        (*UNDECAYED, "class_token", "position_embedding"),
+        (*UNDECAYED, *TOKENS_AND_THE_LIKE),
         layer_decay=settings.layer_decay,
         weight_decay=settings.weight_decay,
         global_clipnorm=1.0,

@@ -79,10 +79,10 @@ class Problem:
         """Returns encoded labels on the scale on which a model learns them."""
         return labels
 
-    def begin(self, head: keras.layers.Dense) -> None:
+    def begin(self, head: keras.layers.Layer) -> None:
         """Brings a last layer that has learned such labels before to the scale of the training."""
 
-    def end(self, head: keras.layers.Dense) -> None:
+    def end(self, head: keras.layers.Layer) -> None:
         """Brings a last layer from the scale of the training to that of the labels."""
 
     def scores(self, logits: tf.Tensor) -> tf.Tensor:

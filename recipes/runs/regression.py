@@ -45,10 +45,10 @@ class Regression(Problem):
     def targets(self, labels: np.ndarray) -> np.ndarray:
         return self._scale.apply(labels)
 
-    def begin(self, head: keras.layers.Dense) -> None:
+    def begin(self, head: keras.layers.Layer) -> None:
         self._scale.take_out(head)
 
-    def end(self, head: keras.layers.Dense) -> None:
+    def end(self, head: keras.layers.Layer) -> None:
         self._scale.take_in(head)
 
     def scores(self, logits: tf.Tensor) -> tf.Tensor:
@@ -92,15 +92,22 @@ class Scale:
         """Returns values (B, 1) on the scale of the training."""
         return ((values - self.mean) / self.deviation).astype("float32")
 
-    def take_in(self, head: keras.layers.Dense) -> None:
+    def take_in(self, head: keras.layers.Layer) -> None:
         """Makes a last layer that gives values on that scale give the values themselves."""
-        head.kernel.assign(head.kernel * self.deviation)
-        head.bias.assign(head.bias * self.deviation + self.mean)
+        for each in _layers_of(head):
+            each.kernel.assign(each.kernel * self.deviation)
+            each.bias.assign(each.bias * self.deviation + self.mean)
 
-    def take_out(self, head: keras.layers.Dense) -> None:
+    def take_out(self, head: keras.layers.Layer) -> None:
         """Undoes `take_in`, of a model that has learned such values before."""
-        head.kernel.assign(head.kernel / self.deviation)
-        head.bias.assign((head.bias - self.mean) / self.deviation)
+        for each in _layers_of(head):
+            each.kernel.assign(each.kernel / self.deviation)
+            each.bias.assign((each.bias - self.mean) / self.deviation)
+
+
+def _layers_of(head: keras.layers.Layer) -> list[keras.layers.Dense]:
+    """Returns the layers whose mean a last layer gives: itself, or the two of a `TwinHead`."""
+    return getattr(head, "heads", [head])
 
 
 def regression_metrics(values: np.ndarray, found: np.ndarray) -> dict[str, Any]:
