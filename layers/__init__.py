@@ -8,6 +8,7 @@ from .convolutional_stem import ConvolutionalStem
 from .decoder import Decoder
 from .decoder_block import DecoderBlock
 from .dense import Dense
+from .disentangled import DisentangledAttention, DistanceEmbedding
 from .dropout import Dropout, StochasticDepth
 from .embeddings import SinusoidalEmbedding, TextEmbedding
 from .encoder import Encoder
@@ -24,7 +25,12 @@ from .masks import causal_mask, combine_masks
 from .memory_read import MemoryRead
 from .normalization import LayerNorm
 from .patches import PatchEmbedding
-from .pooling import AveragePooling, FirstTokenPooling, PatchPooling
+from .pooling import (
+    AveragePooling,
+    FirstTokenPooling,
+    PatchPooling,
+    TransformedAveragePooling,
+)
 from .positions import (
     PositionEmbedding,
     SinusoidalPositionEmbedding,
@@ -46,6 +52,7 @@ from .scores import (
     weighted_sum,
 )
 from .tied_output import TiedOutput
+from .token_convolution import TokenConvolution
 from .twin_head import TwinHead
 
 __all__ = [
@@ -55,6 +62,8 @@ __all__ = [
     "Decoder",
     "DecoderBlock",
     "Dense",
+    "DisentangledAttention",
+    "DistanceEmbedding",
     "Dropout",
     "Encoder",
     "EncoderBlock",
@@ -84,6 +93,8 @@ __all__ = [
     "StochasticDepth",
     "TextEmbedding",
     "TiedOutput",
+    "TokenConvolution",
+    "TransformedAveragePooling",
     "TwinHead",
     "additive_scores",
     "attention_weights",

@@ -9,8 +9,12 @@ from .dropout import Dropout
 from .heads import ProjectedHeads, check_qkv_bias, merge_heads, split_heads
 from .initializers import clone_initializer
 from .masks import all_of, combine_masks
+from .rotary import check_rotary
 from .scores import FIRST_STRENGTH, SCORES, check_score, masked_softmax, weighted_sum
 from .windows import attend_in_blocks, can_be_cut, neighbourhood_mask
+
+_PLAIN = ("num_heads", "key_dim", "dropout", "use_bias", "score", "value_dim", "window")
+_PLAIN += ("qkv_bias", "rotary_base")  # arguments that `get_config` gives as they are
 
 
 @keras.saving.register_keras_serializable("regard")
@@ -38,6 +42,8 @@ class MultiHeadAttention(ProjectedHeads):
             self-attention, or monotonic local attention to the keys of another sequence (Luong's
             local-m). Time and memory then grow in proportion to T, not to T·S. Defaults to all
             positions.
+        rotary_base: Base of the frequencies of rotary positions, by which queries and keys are
+            turned, as in `regard.layers.rotary`; the paper has 10,000. Defaults to none.
         **kwargs: `name`, `dtype` and the like, for `keras.layers.Layer`.
 
     Call arguments:
@@ -83,6 +89,7 @@ class MultiHeadAttention(ProjectedHeads):
         value_dim=None,
         window=None,
         qkv_bias=None,
+        rotary_base=None,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -93,6 +100,7 @@ class MultiHeadAttention(ProjectedHeads):
         check_rate(dropout=dropout)
         check_score(score)
         check_qkv_bias(qkv_bias)
+        check_rotary(rotary_base, key_dim)
         self.num_heads = num_heads
         self.key_dim = key_dim
         self.dropout = dropout
@@ -102,6 +110,7 @@ class MultiHeadAttention(ProjectedHeads):
         self.value_dim = value_dim
         self.window = window
         self.qkv_bias = qkv_bias
+        self.rotary_base = rotary_base
 
     def build(self, query_shape, key_shape=None, value_shape=None):
         self.build_projections(query_shape, key_shape, value_shape)
@@ -139,28 +148,36 @@ class MultiHeadAttention(ProjectedHeads):
     ):
         of_keys = (mask, query_mask) if key is None else (key_mask, value_mask)
         padding_mask = all_of(padding_mask, *of_keys)  # (B, S)
-        value = key if value is None else value
-        heads = self.project(query, key, value)  # (B, N, T, H), (B, N, S, H), (B, N, S, V)
+        heads = self.project(query, key, key if value is None else value)
+        masks = (padding_mask, attention_mask, causal)
+        return self.answer(heads, masks, first_only, training, attention_bias)
+
+    def answer(self, heads, masks, first_only=False, training=False, bias=None):
+        """Computes what follows the projections in `call`.
+
+        Args:
+            heads: Queries (B, N, T, H), keys (B, N, S, H) and values (B, N, S, V).
+            masks: `padding_mask`, `attention_mask` and `causal`, as in `call`.
+            first_only, training, bias: Likewise; the last is its `attention_bias`.
+        """
         queries, keys, values = heads
         lengths = ops.shape(queries)[2], ops.shape(keys)[2]
-        is_whole = self.window is None or first_only or attention_bias is not None
+        is_whole = self.window is None or first_only or bias is not None
         if not is_whole and can_be_cut(*lengths):
-            attention_mask = combine_masks(None, None, None, attention_mask)
-            masks = (padding_mask, attention_mask, causal)
+            padding_mask, attention_mask, causal = masks
+            masks = (padding_mask, combine_masks(None, None, None, attention_mask), causal)
 
             def attend(*block):
                 return self.attend(*block, training=training)
 
             return self.joined(attend_in_blocks(attend, heads, self.window, *masks))
-        mask = combine_masks(*lengths, padding_mask, attention_mask, causal)
+        mask = combine_masks(*lengths, *masks)
         if first_only:
             queries, lengths = queries[:, :, :1], (1, lengths[1])  # (B, N, 1, H)
             mask = None if mask is None else mask[..., :1, :]  # (B, N, 1, S)
-            if attention_bias is not None:
-                attention_bias = attention_bias[..., :1, :]  # (N, 1, S)
+            bias = None if bias is None else bias[..., :1, :]  # (N, 1, S)
         mask = self.within_window(mask, *lengths)
-        heads = (queries, keys, values)
-        return self.joined(self.attend(*heads, mask, training, attention_bias))  # (B, T, D)
+        return self.joined(self.attend(queries, keys, values, mask, training, bias))  # (B, T, D)
 
     def attend(self, queries, keys, values, mask, training=False, bias=None):
         """Computes the three stages of attention, for projected heads.
@@ -190,21 +207,6 @@ class MultiHeadAttention(ProjectedHeads):
         """Turns scores (B, N, T, S) into weights, of which those of a query sum to 1."""
         return masked_softmax(scores, mask)
 
-    def project_memory(self, key, value=None):
-        """Returns the keys and values of a memory that `read` reads many times.
-
-        Args:
-            key: (B, S, E).
-            value: (B, S, F). Defaults to the key.
-
-        Returns:
-            Two tensors of shape (B, N, S, H) and (B, N, S, V).
-        """
-        self.check_kind(key, value)
-        keys = split_heads(self.key(key), self.num_heads)  # (B, N, S, H)
-        values = self.value(key if value is None else value)
-        return keys, split_heads(values, self.num_heads)  # (B, N, S, V)
-
     def read(self, query, memory, padding_mask=None):
         """Computes cross-attention to the keys and values that `project_memory` returns.
 
@@ -217,12 +219,14 @@ class MultiHeadAttention(ProjectedHeads):
             A tensor of shape (B, T, D), as from `call`.
 
         Raises:
-            ValueError: If there is a `window`: it is not known at which positions the queries are.
+            ValueError: If there is a `window` or a `rotary_base`, for it is not known at which
+                positions the queries are.
         """
-        if self.window is not None:
+        if self.window is not None or self.rotary_base is not None:
             raise ValueError(
-                f"`read` is for attention to all positions. Received: window={self.window}; call "
-                "the layer instead, with all queries from the first on"
+                "`read` is for attention to all positions alike. Received: "
+                f"window={self.window}, rotary_base={self.rotary_base}; call the layer instead, "
+                "with all queries from the first on"
             )
         queries = split_heads(self.query(query), self.num_heads)  # (B, N, T, H)
         mask = combine_masks(None, None, padding_mask)
@@ -242,7 +246,7 @@ class MultiHeadAttention(ProjectedHeads):
         Returns:
             A tensor of shape (B, K, D), and the cache with the tokens in it.
         """
-        queries, keys, values = self.project(inputs, None, None)  # three of (B, N, K, .)
+        queries, keys, values = self.project(inputs, None, None, position)  # of (B, N, K, .)
         keys, values = (
             write_cache(entries, position, new)  # (B, N, t·K, H)
             for entries, new in zip(cache, (keys, values), strict=True)
@@ -268,10 +272,14 @@ class MultiHeadAttention(ProjectedHeads):
         It sees no masks but those that it is given, and none that Keras has attached to the inputs.
         """
         queries, keys, _ = self.project(query, key, None)
+        masks = (padding_mask, attention_mask, causal)
+        return self.weights_of(queries, keys, masks, attention_bias)
+
+    def weights_of(self, queries, keys, masks, bias=None):
+        """Returns the weights of projected heads, of which `answer` says more."""
         lengths = ops.shape(queries)[2], ops.shape(keys)[2]
-        mask = combine_masks(*lengths, padding_mask, attention_mask, causal)
-        scores = self.scores(queries, keys, attention_bias)
-        return self.weigh(scores, self.within_window(mask, *lengths))
+        mask = self.within_window(combine_masks(*lengths, *masks), *lengths)
+        return self.weigh(self.scores(queries, keys, bias), mask)
 
     def compute_output_shape(self, query_shape, key_shape=None, value_shape=None):
         return query_shape
@@ -279,15 +287,8 @@ class MultiHeadAttention(ProjectedHeads):
     def get_config(self):
         return {
             **super().get_config(),
-            "num_heads": self.num_heads,
-            "key_dim": self.key_dim,
-            "dropout": self.dropout,
-            "use_bias": self.use_bias,
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
-            "score": self.score,
-            "value_dim": self.value_dim,
-            "window": self.window,
-            "qkv_bias": self.qkv_bias,
+            **{name: getattr(self, name) for name in _PLAIN},
         }
 
     def within_window(self, mask, query_length, key_length):

@@ -10,6 +10,10 @@ from .initializers import clone_initializer
 from .normalization import LayerNorm
 from .positions import PositionEmbedding, SinusoidalPositionEmbedding, check_length
 
+# Arguments of a `TextEmbedding` that `get_config` gives as they are.
+_PLAIN = ("vocabulary_size", "hidden_dim", "max_sequence_length", "num_segments", "dropout")
+_PLAIN += ("layer_norm_epsilon", "embedding_dim", "pad_id", "has_positions", "center")
+
 
 @keras.saving.register_keras_serializable("regard")
 class TextEmbedding(keras.layers.Layer):
@@ -29,6 +33,9 @@ class TextEmbedding(keras.layers.Layer):
         pad_id: Token id of padding, where positions are counted as in RoBERTa: from `pad_id` + 1
             on, and padding tokens have position `pad_id`, wherever they stand. Defaults to
             positions from 0 on.
+        has_positions: Whether positions have vectors; where attention tells them apart, as in
+            DeBERTa and ModernBERT, they need none. Defaults to True.
+        center: Whether the normalization adds an offset. Defaults to True.
         **kwargs: `name`, `dtype` and the like, for `keras.layers.Layer`.
 
     Call arguments:
@@ -63,6 +70,8 @@ class TextEmbedding(keras.layers.Layer):
         initializer="uniform",
         embedding_dim=None,
         pad_id=None,
+        has_positions=True,
+        center=True,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -82,29 +91,34 @@ class TextEmbedding(keras.layers.Layer):
         self.initializer = keras.initializers.get(initializer)
         self.embedding_dim = embedding_dim
         self.pad_id = pad_id
+        self.has_positions = has_positions
+        self.center = center
 
     def build(self, token_ids_shape, segment_ids_shape=None):
         sequence_shape = (*token_ids_shape, self.embedding_dim or self.hidden_dim)
         self.token_embedding = self._table("token_embedding", self.vocabulary_size)
         if self.num_segments:
             self.segment_embedding = self._table("segment_embedding", self.num_segments)
-        if self.pad_id is None:
-            self.position_embedding = PositionEmbedding(
-                self.max_sequence_length,
-                self.initializer,
-                dtype="float32",
-                name="position_embedding",
-            )
-            self.position_embedding.build(sequence_shape)
-        else:
-            num_positions = self.pad_id + 1 + self.max_sequence_length
-            self.position_embedding = self._table("position_embedding", num_positions)
-        self.layer_norm = LayerNorm(self.layer_norm_epsilon, dtype="float32", name="layer_norm")
+        if self.has_positions:
+            self._build_positions(sequence_shape)
+        self.layer_norm = LayerNorm(
+            self.layer_norm_epsilon, self.center, dtype="float32", name="layer_norm"
+        )
         self.layer_norm.build(sequence_shape)
         self.embedding_dropout = Dropout(self.dropout, dtype=self.dtype_policy)
         if self.embedding_dim:
             self.projection = Dense(self.hidden_dim, dtype=self.dtype_policy, name="projection")
             self.projection.build(sequence_shape)
+
+    def _build_positions(self, sequence_shape):
+        if self.pad_id is not None:
+            num_positions = self.pad_id + 1 + self.max_sequence_length
+            self.position_embedding = self._table("position_embedding", num_positions)
+            return
+        self.position_embedding = PositionEmbedding(
+            self.max_sequence_length, self.initializer, dtype="float32", name="position_embedding"
+        )
+        self.position_embedding.build(sequence_shape)
 
     def call(self, token_ids, segment_ids=None, training=None):
         x = self.token_embedding(token_ids)  # (B, T, E)
@@ -112,7 +126,10 @@ class TextEmbedding(keras.layers.Layer):
             if segment_ids is None or self.num_segments == 1:
                 segment_ids = ops.zeros_like(token_ids)
             x = x + self.segment_embedding(segment_ids)
-        x = x + self._positions(token_ids, x)  # (B, T, E)
+        if self.has_positions:
+            x = x + self._positions(token_ids, x)  # (B, T, E)
+        else:
+            check_length(token_ids.shape[1], self.max_sequence_length)
         x = ops.cast(self.layer_norm(x), self.compute_dtype)
         x = self.embedding_dropout(x, training=training)
         return self.projection(x) if self.embedding_dim else x  # (B, T, D)
@@ -131,15 +148,8 @@ class TextEmbedding(keras.layers.Layer):
     def get_config(self):
         return {
             **super().get_config(),
-            "vocabulary_size": self.vocabulary_size,
-            "hidden_dim": self.hidden_dim,
-            "max_sequence_length": self.max_sequence_length,
-            "num_segments": self.num_segments,
-            "dropout": self.dropout,
-            "layer_norm_epsilon": self.layer_norm_epsilon,
             "initializer": keras.initializers.serialize(self.initializer),
-            "embedding_dim": self.embedding_dim,
-            "pad_id": self.pad_id,
+            **{name: getattr(self, name) for name in _PLAIN},
         }
 
     def _table(self, name, size):

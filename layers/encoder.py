@@ -3,11 +3,17 @@
 import keras
 
 from .checks import check_positive, check_positive_or_none
+from .disentangled import DistanceEmbedding
 from .encoder_block import EncoderBlock
 from .grid_position_bias import GridPositionBias
 from .normalization import LayerNorm
 from .relative_positions import RelativePositionBias
 from .sequence_layer import SequenceLayer
+from .token_convolution import TokenConvolution
+
+# The arguments of `disentangled`, by the layer that they are of.
+_OF_DISTANCES = ("max_distance", "num_buckets", "normalize")
+_OF_ATTENTION = ("terms", "shares_projections")
 
 _OF_BLOCKS = ("qkv_bias", "gated", "layer_scale", "grid", "rotary")  # what `block` may name
 
@@ -42,6 +48,19 @@ class Encoder(SequenceLayer):
             `final_norm` is left to the caller, as in BEiT, which pools first. Defaults to True.
         grid: Rows and columns of patches, whose distances count in the scores of all blocks by one
             `GridPositionBias`. Defaults to none.
+        use_bias: Whether dense layers and normalizations have biases. Defaults to True.
+        rotary_base: Base of rotary positions of tokens, as in `MultiHeadAttention`. Defaults to
+            none.
+        local_rotary_base: Likewise, of the blocks with a window. Defaults to `rotary_base`.
+        global_every: Of so many blocks the first attends to all positions whatever the `window`, as
+            in ModernBERT. Defaults to a window in all blocks.
+        skips_first_norm: Whether the first block leaves out the normalization of attention, for an
+            embedding that ends with one. Defaults to False.
+        disentangled: Arguments of a `DistanceEmbedding` and of `DisentangledAttention`, by name:
+            `max_distance`, `num_buckets`, `normalize`, `terms` and `shares_projections`. Attention
+            is then by content and by distance, as in DeBERTa. Defaults to content alone.
+        convolution: Arguments of a `TokenConvolution` around the first block, by name:
+            `kernel_size` and `activation`. Defaults to none.
         **kwargs: `name`, `dtype` and the like, for `keras.layers.Layer`.
 
     Call arguments:
@@ -65,7 +84,8 @@ class Encoder(SequenceLayer):
 
     References:
         Vaswani et al., "Attention Is All You Need", figure 1, https://arxiv.org/abs/1706.03762;
-        Lan et al., "ALBERT", section 3.1, https://arxiv.org/abs/1909.11942
+        Lan et al., "ALBERT", section 3.1, https://arxiv.org/abs/1909.11942;
+        Warner et al., "ModernBERT", section 2.1, https://arxiv.org/abs/2412.13663
     """
 
     def __init__(
@@ -87,11 +107,18 @@ class Encoder(SequenceLayer):
         block=None,
         normalize_output=True,
         grid=None,
+        use_bias=True,
+        rotary_base=None,
+        local_rotary_base=None,
+        global_every=None,
+        skips_first_norm=False,
+        disentangled=None,
+        convolution=None,
         **kwargs,
     ):
         super().__init__(**kwargs)
         check_positive(num_layers=num_layers, group_size=group_size)
-        check_positive_or_none(num_groups=num_groups)
+        check_positive_or_none(num_groups=num_groups, global_every=global_every)
         self.num_layers = num_layers
         self.num_groups = num_groups
         self.group_size = group_size
@@ -99,6 +126,12 @@ class Encoder(SequenceLayer):
         self.block = dict(block or {})
         self.normalize_output = normalize_output
         self.grid = grid
+        self.window = window
+        self.global_every = global_every
+        self.rotary_base = rotary_base
+        self.local_rotary_base = local_rotary_base
+        self.skips_first_norm = skips_first_norm
+        self.disentangled = disentangled
         num_blocks = group_size * (num_groups or num_layers)
         self.blocks = [
             EncoderBlock(
@@ -111,7 +144,10 @@ class Encoder(SequenceLayer):
                 normalize_first,
                 kernel_initializer,
                 stochastic_depth * (index + 1) / num_blocks,
-                window,
+                use_bias=use_bias,
+                **self._reach(index),
+                skips_attention_norm=skips_first_norm and index == 0,
+                disentangled=_only(disentangled, *_OF_ATTENTION),
                 **self.block,
                 dtype=self.dtype_policy,
                 name=f"block_{index}",
@@ -121,18 +157,51 @@ class Encoder(SequenceLayer):
         self.final_norm = None
         if normalize_first:
             self.final_norm = LayerNorm(
-                layer_norm_epsilon, dtype=self.dtype_policy, name="final_norm"
+                layer_norm_epsilon, use_bias, dtype=self.dtype_policy, name="final_norm"
+            )
+        self.convolution_config = convolution
+        self._make_shared(dropout, layer_norm_epsilon)
+
+    def _reach(self, index):
+        """Returns the window of a block, and the base of its rotary positions, by name."""
+        is_global = self.global_every is not None and index % self.global_every == 0
+        if self.window is None or is_global:
+            return {"window": None, "rotary_base": self.rotary_base}
+        return {"window": self.window, "rotary_base": self.local_rotary_base or self.rotary_base}
+
+    def _make_shared(self, dropout, layer_norm_epsilon):
+        """Makes what is of no block: vectors of distances, and a convolution."""
+        self.position_bias = self.distances = self.convolution = None
+        num_heads = self.blocks[0].num_heads
+        if self.num_buckets:
+            self.position_bias = RelativePositionBias(
+                self.num_buckets, num_heads, dtype="float32", name="position_bias"
+            )
+        elif self.grid is not None:
+            self.position_bias = GridPositionBias(
+                self.grid, num_heads, dtype="float32", name="position_bias"
+            )
+        if self.disentangled is not None:
+            self.distances = DistanceEmbedding(
+                **_only(self.disentangled, *_OF_DISTANCES),
+                layer_norm_epsilon=layer_norm_epsilon,
+                dtype=self.dtype_policy,
+                name="distances",
+            )
+        if self.convolution_config is not None:
+            self.convolution = TokenConvolution(
+                **self.convolution_config,
+                dropout=dropout,
+                layer_norm_epsilon=layer_norm_epsilon,
+                dtype=self.dtype_policy,
+                name="convolution",
             )
 
-        self.position_bias = None
-        if num_buckets:
-            self.position_bias = RelativePositionBias(
-                num_buckets, num_heads, dtype="float32", name="position_bias"
-            )
-        elif grid is not None:
-            self.position_bias = GridPositionBias(
-                grid, num_heads, dtype="float32", name="position_bias"
-            )
+    @property
+    def shared_layers(self):
+        """Returns the layers that are of no block, but for the last normalization."""
+        shared = (self.position_bias, self.distances, self.convolution)
+        return [layer for layer in shared if layer is not None]
 
     def steps(self):
         """Returns the blocks in the order in which they are computed, shared ones repeatedly."""
@@ -145,26 +214,37 @@ class Encoder(SequenceLayer):
         ]
 
     def build(self, input_shape):
-        for layer in self.blocks + ([self.final_norm] if self.final_norm else []):
+        final = [] if self.final_norm is None else [self.final_norm]
+        for layer in [*self.blocks, *final, *self.shared_layers]:
             layer.build(input_shape)
-        if self.position_bias:
-            self.position_bias.build(input_shape)
 
     def call(self, inputs, padding_mask=None, attention_mask=None, first_only=False, training=None):
-        x, given = inputs, self.given(inputs, padding_mask, attention_mask)
-        *others, last = self.steps()
-        for block in others:
-            x = block(x, **given, training=training)  # (B, T, D)
-        x = last(x, **given, first_only=first_only, training=training)
+        masks = {"padding_mask": padding_mask, "attention_mask": attention_mask}
+        *_, x = self.states(inputs, **masks, first_only=first_only, training=training)
         has_norm = self.final_norm is not None and self.normalize_output
         return self.final_norm(x) if has_norm else x
+
+    def states(
+        self, inputs, padding_mask=None, attention_mask=None, first_only=False, training=None
+    ):
+        """Yields the hidden states (B, T, D) after each block, of arguments as `call` has them."""
+        x, steps = inputs, self.steps()
+        given = self.given(inputs, padding_mask, attention_mask)
+        for index, block in enumerate(steps):
+            how = {"first_only": first_only and index == len(steps) - 1, "training": training}
+            x = block(x, **given, **how)
+            if index == 0 and self.convolution is not None:
+                x = self.convolution(inputs, x, padding_mask, **how)
+            yield x
 
     def given(self, inputs, padding_mask=None, attention_mask=None):
         """Returns what every block is called with, beside its inputs, by name."""
         given = {"padding_mask": padding_mask, "attention_mask": attention_mask}
-        if self.position_bias is None:
-            return given
-        return {**given, "attention_bias": self.position_bias(inputs)}  # (N, T, T)
+        if self.position_bias is not None:
+            given["attention_bias"] = self.position_bias(inputs)  # (N, T, T)
+        if self.distances is not None:
+            given["distance_vectors"] = self.distances(inputs)  # (1, 2T - 1, D)
+        return given
 
     def attention_weights(self, inputs, padding_mask=None, attention_mask=None):
         """Returns the weights with which each block's positions read one another.
@@ -176,15 +256,30 @@ class Encoder(SequenceLayer):
         """
         x, weights = inputs, []
         given = self.given(inputs, padding_mask, attention_mask)
-        for block in self.steps():
+        for index, block in enumerate(self.steps()):
             x, read = block.call_with_weights(x, **given)
+            if index == 0 and self.convolution is not None:
+                x = self.convolution(inputs, x, padding_mask)
             weights.append(read)
         return keras.ops.stack(weights, axis=1)  # (B, L, N, T, T)
 
     def get_config(self):
         block = self.blocks[-1].get_config()
-        others = ("name", "dtype", *_OF_BLOCKS)
+        others = ("name", "dtype", "skips_attention_norm", *_OF_BLOCKS)
         inherited = {name: block[name] for name in block if name not in others}
-        own = ("num_layers", "num_groups", "group_size", "num_buckets", "block")
-        own += ("normalize_output", "grid")
-        return {**inherited, **super().get_config(), **{name: getattr(self, name) for name in own}}
+        own = ("num_layers", "num_groups", "group_size", "num_buckets", "window", "global_every")
+        own += ("rotary_base", "local_rotary_base", "skips_first_norm", "disentangled")
+        own += ("block", "normalize_output", "grid")
+        return {
+            **inherited,
+            **super().get_config(),
+            **{name: getattr(self, name) for name in own},
+            "convolution": self.convolution_config,
+        }
+
+
+def _only(arguments, *names):
+    """Returns some arguments of several, of those that there are; of none, none."""
+    if arguments is None:
+        return None
+    return {name: arguments[name] for name in names if name in arguments}

@@ -4,12 +4,18 @@ import keras
 
 from .attention import MultiHeadAttention
 from .checks import check_divisible, check_positive, check_rate
+from .disentangled import DisentangledAttention
 from .dropout import Dropout, StochasticDepth
 from .feed_forward import FeedForward
 from .grid_position_bias import GridPositionBias
 from .normalization import LayerNorm
 from .rotary_attention import RotaryAttention
 from .sequence_layer import SequenceLayer
+
+# Arguments that `get_config` gives as they are.
+_PLAIN = ("num_heads", "intermediate_dim", "dropout", "attention_dropout", "layer_norm_epsilon")
+_PLAIN += ("normalize_first", "stochastic_depth", "window", "qkv_bias", "gated", "layer_scale")
+_PLAIN += ("grid", "rotary", "use_bias", "rotary_base", "skips_attention_norm", "disentangled")
 
 
 @keras.saving.register_keras_serializable("regard")
@@ -33,14 +39,20 @@ class EncoderBlock(SequenceLayer):
             each example. Defaults to 0.
         window: Number of positions on either side of its own that each attends to, as in
             `MultiHeadAttention`. Defaults to all positions.
-        qkv_bias: Whether queries, keys and values have biases, likewise. Defaults to True.
+        qkv_bias: Whether queries, keys and values have biases, likewise. Defaults to `use_bias`.
         gated: Whether the feed-forward layer has a gate, as in `FeedForward`. Defaults to False.
         layer_scale: What each unit of a sub-layer's output is multiplied by at first, by a factor
             that is learned. Defaults to no factors.
         grid: Rows and columns of patches, whose distances count in the scores by a
             `GridPositionBias`. Defaults to none.
-        rotary: Arguments of a `RotaryAttention`, by name: `grid`, `num_first` and `theta`. Defaults
-            to attention without.
+        rotary: Arguments of a `RotaryAttention` to patches, by name: `grid`, `num_first` and
+            `theta`. Defaults to attention without.
+        use_bias: Whether the dense layers and the normalizations have biases. Defaults to True.
+        rotary_base: Base of rotary positions of tokens, as in `MultiHeadAttention`. Defaults to
+            none.
+        skips_attention_norm: Whether the normalization of attention is left out. Defaults to False.
+        disentangled: Arguments of a `DisentangledAttention`, `terms` and `shares_projections`, by
+            name. Defaults to attention by content alone.
         **kwargs: `name`, `dtype` and the like, for `keras.layers.Layer`.
 
     Call arguments:
@@ -50,6 +62,7 @@ class EncoderBlock(SequenceLayer):
         attention_mask: (T, T), (B, T, T) or (B, N, T, T), True = attend.
         first_only: Whether to compute the outputs at the first position alone.
         attention_bias: (N, T, T) or (B, N, T, T), added to the scores.
+        distance_vectors: (1, 2T - 1, D) or (B, 2T - 1, D), where attention is disentangled.
 
     Returns:
         A tensor of shape (B, T, D), or (B, 1, D) if `first_only`.
@@ -81,11 +94,15 @@ class EncoderBlock(SequenceLayer):
         kernel_initializer="glorot_uniform",
         stochastic_depth=0.0,
         window=None,
-        qkv_bias=True,
+        qkv_bias=None,
         gated=False,
         layer_scale=None,
         grid=None,
         rotary=None,
+        use_bias=True,
+        rotary_base=None,
+        skips_attention_norm=False,
+        disentangled=None,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -108,27 +125,21 @@ class EncoderBlock(SequenceLayer):
         self.layer_scale = layer_scale
         self.grid = grid
         self.rotary = rotary
+        self.use_bias = use_bias
+        self.rotary_base = rotary_base
+        self.skips_attention_norm = skips_attention_norm
+        self.disentangled = disentangled
 
     def build(self, input_shape):
         hidden_dim = input_shape[-1]
         check_divisible(hidden_dim, self.num_heads)
-        make_attention = MultiHeadAttention if self.rotary is None else RotaryAttention
-        self.attention = make_attention(
-            self.num_heads,
-            hidden_dim // self.num_heads,
-            dropout=self.attention_dropout,
-            **(self.rotary or {}),
-            kernel_initializer=self.kernel_initializer,
-            window=self.window,
-            qkv_bias=self.qkv_bias,
-            dtype=self.dtype_policy,
-            name="attention",
-        )
-        self.attention_norm = self._norm("attention_norm")
+        self.attention = self._make_attention(hidden_dim // self.num_heads)
+        self.attention_norm = None if self.skips_attention_norm else self._norm("attention_norm")
         self.feed_forward = FeedForward(
             self.intermediate_dim,
             self.activation,
             self.kernel_initializer,
+            self.use_bias,
             self.gated,
             dtype=self.dtype_policy,
             name="feed_forward",
@@ -136,7 +147,8 @@ class EncoderBlock(SequenceLayer):
         self.feed_forward_norm = self._norm("feed_forward_norm")
         sublayers = (self.attention, self.attention_norm, self.feed_forward, self.feed_forward_norm)
         for layer in sublayers:
-            layer.build(input_shape)
+            if layer is not None:
+                layer.build(input_shape)
         self._make_scales(hidden_dim)
         self.position_bias = None
         if self.grid is not None:
@@ -146,11 +158,40 @@ class EncoderBlock(SequenceLayer):
             self.position_bias.build()
         self._make_dropouts()
 
+    def _make_attention(self, key_dim):
+        of_patches, of_distances = self.rotary is not None, self.disentangled is not None
+        if of_patches and (of_distances or self.rotary_base is not None):
+            raise ValueError(
+                "With `rotary` neither `disentangled` nor `rotary_base` may be given. Received: "
+                f"rotary={self.rotary}, disentangled={self.disentangled}, "
+                f"rotary_base={self.rotary_base}"
+            )
+        make, own = MultiHeadAttention, {}
+        if of_patches:
+            make, own = RotaryAttention, self.rotary
+        elif of_distances:
+            make = DisentangledAttention
+            own = {"distance_dropout": self.dropout, **self.disentangled}
+        return make(
+            self.num_heads,
+            key_dim,
+            dropout=self.attention_dropout,
+            use_bias=self.use_bias,
+            kernel_initializer=self.kernel_initializer,
+            window=self.window,
+            qkv_bias=self.qkv_bias,
+            rotary_base=self.rotary_base,
+            dtype=self.dtype_policy,
+            name="attention",
+            **own,
+        )
+
     @property
     def dense_layers(self):
-        """Returns the four layers that hold the block's kernels, for LoRA and the like."""
+        """Returns the layers that hold the block's kernels, for LoRA and the like."""
         return [
             self.attention.query_key_value,
+            *getattr(self.attention, "position_projections", {}).values(),
             self.attention.attention_output,
             self.feed_forward.intermediate,
             self.feed_forward.output_dense,
@@ -164,15 +205,14 @@ class EncoderBlock(SequenceLayer):
         first_only=False,
         training=None,
         attention_bias=None,
+        distance_vectors=None,
     ):
         attention_bias = self._with_distances(attention_bias, inputs)
 
         def attend(x):
             x = self.attention(
                 x,
-                padding_mask=padding_mask,
-                attention_mask=attention_mask,
-                attention_bias=attention_bias,
+                **self._given(padding_mask, attention_mask, attention_bias, distance_vectors),
                 first_only=first_only,
                 training=training,
             )
@@ -185,20 +225,10 @@ class EncoderBlock(SequenceLayer):
 
         residual = inputs[:, :1] if first_only else inputs
         if self.normalize_first:
-            x = residual + attend(self.attention_norm(inputs))  # (B, T, D)
+            x = residual + attend(self._normalized(inputs))  # (B, T, D)
             return x + feed(self.feed_forward_norm(x))  # (B, T, D)
-        x = self.attention_norm(residual + attend(inputs))  # (B, T, D)
+        x = self._normalized(residual + attend(inputs))  # (B, T, D)
         return self.feed_forward_norm(x + feed(x))  # (B, T, D)
-
-    def call_with_weights(
-        self, inputs, padding_mask=None, attention_mask=None, attention_bias=None
-    ):
-        """Returns `call`'s outputs, and the attention's weights: float32, (B, N, T, T)."""
-        x = self.attention_norm(inputs) if self.normalize_first else inputs
-        given = {"padding_mask": padding_mask, "attention_mask": attention_mask}
-        outputs = self(inputs, **given, attention_bias=attention_bias)
-        bias = self._with_distances(attention_bias, inputs)
-        return outputs, self.attention.attention_weights(x, **given, attention_bias=bias)
 
     def _with_distances(self, attention_bias, inputs):
         """Returns a bias of the scores with that of the patches' distances, if there is one."""
@@ -207,28 +237,44 @@ class EncoderBlock(SequenceLayer):
         own = self.position_bias(inputs)  # (N, T, T)
         return own if attention_bias is None else own + attention_bias
 
+    def _normalized(self, x):
+        return x if self.attention_norm is None else self.attention_norm(x)
+
+    def _given(self, padding_mask, attention_mask, attention_bias, distance_vectors):
+        """Returns what attention is called with; only a disentangled one knows of distances."""
+        given = {
+            "padding_mask": padding_mask,
+            "attention_mask": attention_mask,
+            "attention_bias": attention_bias,
+        }
+        if self.disentangled is not None:
+            given["distance_vectors"] = distance_vectors
+        return given
+
+    def call_with_weights(self, inputs, **given):
+        """Returns `call`'s outputs, and the attention's weights: float32, (B, N, T, T).
+
+        Args:
+            inputs: (B, T, D).
+            **given: The masks, bias and vectors of `call`, by name.
+        """
+        names = ("padding_mask", "attention_mask", "attention_bias", "distance_vectors")
+        of_attention = self._given(*(given.get(name) for name in names))
+        bias = self._with_distances(of_attention["attention_bias"], inputs)
+        of_attention["attention_bias"] = bias
+        x = self._normalized(inputs) if self.normalize_first else inputs
+        return self(inputs, **given), self.attention.attention_weights(x, **of_attention)
+
     def get_config(self):
         return {
             **super().get_config(),
-            "num_heads": self.num_heads,
-            "intermediate_dim": self.intermediate_dim,
-            "dropout": self.dropout,
-            "attention_dropout": self.attention_dropout,
             "activation": keras.activations.serialize(self.activation),
-            "layer_norm_epsilon": self.layer_norm_epsilon,
-            "normalize_first": self.normalize_first,
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
-            "stochastic_depth": self.stochastic_depth,
-            "window": self.window,
-            "qkv_bias": self.qkv_bias,
-            "gated": self.gated,
-            "layer_scale": self.layer_scale,
-            "grid": self.grid,
-            "rotary": self.rotary,
+            **{name: getattr(self, name) for name in _PLAIN},
         }
 
     def _norm(self, name):
-        return LayerNorm(self.layer_norm_epsilon, dtype=self.dtype_policy, name=name)
+        return LayerNorm(self.layer_norm_epsilon, self.use_bias, dtype=self.dtype_policy, name=name)
 
     def _make_scales(self, hidden_dim):
         self.attention_scale = self.feed_forward_scale = None

@@ -18,9 +18,10 @@ class FeedForward(keras.layers.Layer):
         activation: Activation between them; the paper has "relu". Defaults to "gelu", the exact
             one, as in BERT.
         kernel_initializer: Initializer of both kernels. Defaults to "glorot_uniform".
+        use_bias: Whether the dense layers have biases. Defaults to True.
         gated: Whether what the activation gives, as a gate, is multiplied by as many units without
-            one, as in SwiGLU: the first layer then has 2 F units, those of the gate first. Defaults
-            to False.
+            one, as in SwiGLU and ModernBERT: the first layer then has 2 F units, those of the gate
+            first. Defaults to False.
         **kwargs: `name`, `dtype` and the like, for `keras.layers.Layer`.
 
     Call arguments:
@@ -47,6 +48,7 @@ class FeedForward(keras.layers.Layer):
         intermediate_dim,
         activation="gelu",
         kernel_initializer="glorot_uniform",
+        use_bias=True,
         gated=False,
         **kwargs,
     ):
@@ -56,6 +58,7 @@ class FeedForward(keras.layers.Layer):
         self.intermediate_dim = intermediate_dim
         self.activation = keras.activations.get(activation)
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.use_bias = use_bias
         self.gated = gated
 
     def build(self, input_shape):
@@ -63,6 +66,7 @@ class FeedForward(keras.layers.Layer):
         self.intermediate = Dense(
             2 * self.intermediate_dim if self.gated else self.intermediate_dim,
             activation=None if self.gated else self.fused,
+            use_bias=self.use_bias,
             kernel_initializer=clone_initializer(self.kernel_initializer),
             dtype=self.dtype_policy,
             name="intermediate",
@@ -70,6 +74,7 @@ class FeedForward(keras.layers.Layer):
         self.intermediate.build(input_shape)
         self.output_dense = Dense(
             input_shape[-1],
+            use_bias=self.use_bias,
             kernel_initializer=clone_initializer(self.kernel_initializer),
             dtype=self.dtype_policy,
             name="output",
@@ -92,6 +97,7 @@ class FeedForward(keras.layers.Layer):
             "intermediate_dim": self.intermediate_dim,
             "activation": keras.activations.serialize(self.activation),
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+            "use_bias": self.use_bias,
             "gated": self.gated,
         }
 

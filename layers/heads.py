@@ -5,6 +5,7 @@ from keras import ops
 
 from .dense import Dense
 from .initializers import clone_initializer
+from .rotary import rotate
 from .sequence_layer import SequenceLayer
 from .shapes import reshape
 
@@ -79,13 +80,16 @@ class ProjectedHeads(SequenceLayer):
     """The projections of multi-head attention, which is a subclass.
 
     The subclass has `num_heads` N, `key_dim` H, `value_dim` V, `use_bias` and `kernel_initializer`,
-    and may have a `qkv_bias` for the projections of self-attention that differs from `use_bias`.
+    and may have a `qkv_bias` for the projections of self-attention that differs from `use_bias`,
+    and a `rotary_base` where it turns queries and keys by their positions.
     It is built for self-attention, with one product for queries, keys and values, or for
     cross-attention, with a projection for each.
 
     Args:
         **kwargs: `name`, `dtype` and the like, for `keras.layers.Layer`.
     """
+
+    rotary_base = None
 
     def build_projections(self, query_shape, key_shape=None, value_shape=None):
         """Makes the projections of the inputs; the first call of the layer settles the kind."""
@@ -119,21 +123,40 @@ class ProjectedHeads(SequenceLayer):
         dense.build(input_shape)
         return dense
 
-    def project(self, query, key, value):
+    def project(self, query, key, value, position=None):
         """Returns queries (B, N, T, H), keys (B, N, S, H) and values (B, N, S, V).
 
-        The values of cross-attention are None where only the weights are asked for.
+        The values of cross-attention are None where only the weights are asked for. With a
+        `position`, all queries and keys stand at that one.
         """
         self.check_kind(key, value)
         if self.is_self_attention:
-            return self._split_fused(self.query_key_value(query))
-        queries = split_heads(self.query(query), self.num_heads)  # (B, N, T, H)
-        keys = split_heads(self.key(key), self.num_heads)  # (B, N, S, H)
-        if value is None:
-            return queries, keys, None
-        return queries, keys, split_heads(self.value(value), self.num_heads)  # (B, N, S, V)
+            queries, keys, values = self.split_fused(self.query_key_value(query))
+        else:
+            queries = split_heads(self.query(query), self.num_heads)  # (B, N, T, H)
+            keys = split_heads(self.key(key), self.num_heads)  # (B, N, S, H)
+            values = None if value is None else split_heads(self.value(value), self.num_heads)
+        if self.rotary_base is not None:
+            queries, keys = (rotate(x, self.rotary_base, position) for x in (queries, keys))
+        return queries, keys, values
 
-    def _split_fused(self, fused):
+    def project_memory(self, key, value=None):
+        """Returns the keys and values of a memory that `read` reads many times.
+
+        Args:
+            key: (B, S, E).
+            value: (B, S, F). Defaults to the key.
+
+        Returns:
+            Two tensors of shape (B, N, S, H) and (B, N, S, V).
+        """
+        self.check_kind(key, value)
+        keys = split_heads(self.key(key), self.num_heads)  # (B, N, S, H)
+        values = self.value(key if value is None else value)
+        return keys, split_heads(values, self.num_heads)  # (B, N, S, V)
+
+    def split_fused(self, fused):
+        """Splits the product of `query_key_value` into queries, keys and values, of N heads."""
         if self.value_dim == self.key_dim:
             fused = split_heads(fused, 3 * self.num_heads)
             return ops.split(fused, 3, axis=1)  # three of (B, N, T, H)

@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 # Arguments of Keras' layer that have one value here, the first of these.
-_FIXED = {"axis": (-1, [-1], (-1,)), "center": (True,), "scale": (True,), "rms_scaling": (False,)}
+_FIXED = {"axis": (-1, [-1], (-1,)), "scale": (True,), "rms_scaling": (False,)}
 
 
 @keras.saving.register_keras_serializable("regard")
@@ -16,6 +16,7 @@ class LayerNorm(keras.layers.LayerNormalization):
 
     Args:
         epsilon: Added to the variance before its root is taken. Defaults to 1e-12.
+        center: Whether to add `beta`. Defaults to True.
         **kwargs: Initializers, regularizers and constraints of `gamma` and `beta`, as for
             `keras.layers.LayerNormalization`; `name`, `dtype` and the like.
 
@@ -26,7 +27,7 @@ class LayerNorm(keras.layers.LayerNormalization):
         A tensor of the same shape.
 
     Raises:
-        ValueError: If it is asked for another axis, or to go without `gamma` or `beta`.
+        ValueError: If it is asked for another axis, or to go without `gamma`.
 
     Example:
         >>> keras.ops.shape(LayerNorm()(keras.ops.ones((2, 5, 8))))
@@ -36,13 +37,15 @@ class LayerNorm(keras.layers.LayerNormalization):
         Ba et al., "Layer Normalization", section 3, https://arxiv.org/abs/1607.06450
     """
 
-    def __init__(self, epsilon=1e-12, **kwargs):  # as in google-research/bert, modeling.py
+    def __init__(self, epsilon=1e-12, center=True, **kwargs):  # google-research/bert, modeling.py
         _check_fixed(**kwargs)
-        super().__init__(epsilon=epsilon, **kwargs)
+        super().__init__(epsilon=epsilon, center=center, **kwargs)
 
     def call(self, inputs):
         dtype = keras.backend.result_type(inputs.dtype, "float32")
-        tensors = inputs, ops.copy(self.gamma), ops.copy(self.beta)  # variables are not taken
+        gamma = ops.copy(self.gamma)  # variables are not taken
+        beta = ops.copy(self.beta) if self.center else ops.zeros_like(gamma)
+        tensors = inputs, gamma, beta
         normalize = ops.custom_gradient(self._normalize)
         outputs = normalize(*(ops.cast(tensor, dtype) for tensor in tensors))
         return ops.cast(outputs, self.compute_dtype)
@@ -77,7 +80,7 @@ def _check_fixed(**arguments):
     wrong = [n for n in arguments if n in _FIXED and arguments[n] not in _FIXED[n]]
     if wrong:
         raise ValueError(
-            "`LayerNorm` normalizes the last axis, scales by `gamma` and adds `beta`; take "
+            "`LayerNorm` normalizes the last axis and scales by `gamma`; take "
             "`keras.layers.LayerNormalization` for anything else. Received: "
             + ", ".join(f"{name}={arguments[name]!r}" for name in wrong)
         )

@@ -7,6 +7,7 @@ from .checks import check_rate
 from .dropout import Dropout
 from .initializers import clone_initializer
 from .masks import all_of
+from .normalization import LayerNorm
 from .scores import masked_softmax, weighted_sum
 
 
@@ -38,6 +39,9 @@ class FirstTokenPooling(Pooling):
             Defaults to "tanh".
         dropout: Probability in [0, 1) of dropping, in training, a unit of the first token's vector,
             as RoBERTa and ELECTRA do. Defaults to 0.
+        use_bias: Whether the dense layer, and the normalization, has a bias. Defaults to True.
+        layer_norm_epsilon: Added to the variance of a normalization that comes last, as in
+            ModernBERT. Defaults to none.
         **kwargs: `name`, `dtype` and the like, for `keras.layers.Layer`.
 
     Call arguments:
@@ -55,13 +59,21 @@ class FirstTokenPooling(Pooling):
     """
 
     def __init__(
-        self, kernel_initializer="glorot_uniform", activation="tanh", dropout=0.0, **kwargs
+        self,
+        kernel_initializer="glorot_uniform",
+        activation="tanh",
+        dropout=0.0,
+        use_bias=True,
+        layer_norm_epsilon=None,
+        **kwargs,
     ):
         super().__init__(**kwargs)
         check_rate(dropout=dropout)
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.activation = keras.activations.get(activation)
         self.dropout = dropout
+        self.use_bias = use_bias
+        self.layer_norm_epsilon = layer_norm_epsilon
 
     def build(self, input_shape):
         hidden_dim = input_shape[-1]
@@ -72,17 +84,28 @@ class FirstTokenPooling(Pooling):
         self.dense = keras.layers.Dense(
             hidden_dim,
             activation=self.activation,
+            use_bias=self.use_bias,
             kernel_initializer=clone_initializer(self.kernel_initializer),
             dtype=self.dtype_policy,
             name="dense",
         )
         self.dense.build((input_shape[0], hidden_dim))
+        self.layer_norm = None
+        if self.layer_norm_epsilon is not None:
+            self.layer_norm = LayerNorm(
+                self.layer_norm_epsilon, self.use_bias, dtype=self.dtype_policy, name="layer_norm"
+            )
+            self.layer_norm.build((input_shape[0], hidden_dim))
 
     def call(self, inputs, training=None):
-        first = inputs[:, 0]  # (B, D)
+        return self.transform(inputs[:, 0], training)  # (B, D)
+
+    def transform(self, pooled, training=None):
+        """Computes what follows on the pooling of vectors (B, D)."""
         if self.input_dropout is not None:
-            first = self.input_dropout(first, training=training)
-        return self.dense(first)  # (B, D)
+            pooled = self.input_dropout(pooled, training=training)
+        pooled = self.dense(pooled)  # (B, D)
+        return pooled if self.layer_norm is None else self.layer_norm(pooled)
 
     def get_config(self):
         return {
@@ -90,6 +113,8 @@ class FirstTokenPooling(Pooling):
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
             "activation": keras.activations.serialize(self.activation),
             "dropout": self.dropout,
+            "use_bias": self.use_bias,
+            "layer_norm_epsilon": self.layer_norm_epsilon,
         }
 
 
@@ -120,8 +145,42 @@ class AveragePooling(Pooling):
     """
 
     def call(self, inputs, padding_mask=None, mask=None):
-        weights = average_weights(inputs, all_of(padding_mask, mask))
-        return weighted_sum(ops.cast(weights, inputs.dtype), inputs)[:, 0]  # (B, D)
+        return average(inputs, all_of(padding_mask, mask))  # (B, D)
+
+
+@keras.saving.register_keras_serializable("regard")
+class TransformedAveragePooling(FirstTokenPooling):
+    """The mean of the real tokens, through the dense layer of `FirstTokenPooling`.
+
+    Args:
+        **kwargs: As for `FirstTokenPooling`.
+
+    Call arguments:
+        inputs: (B, T, D).
+        padding_mask: (B, T), True at real tokens.
+        mask: Likewise, as Keras has attached it to the inputs; it counts beside `padding_mask`.
+
+    Returns:
+        A tensor of shape (B, D).
+
+    Example:
+        >>> layer = TransformedAveragePooling(activation="gelu", layer_norm_epsilon=1e-5)
+        >>> keras.ops.shape(layer(keras.ops.ones((2, 5, 8))))
+        (2, 8)
+
+    References:
+        Warner et al., "ModernBERT", https://arxiv.org/abs/2412.13663, whose classifiers may read
+        either
+    """
+
+    def call(self, inputs, padding_mask=None, mask=None, training=None):
+        return self.transform(average(inputs, all_of(padding_mask, mask)), training)  # (B, D)
+
+
+def average(inputs, mask=None):
+    """Returns the mean of the real ones of inputs (B, T, D): (B, D)."""
+    weights = ops.cast(average_weights(inputs, mask), inputs.dtype)
+    return weighted_sum(weights, inputs)[:, 0]
 
 
 @keras.saving.register_keras_serializable("regard")

@@ -2,10 +2,10 @@
 
 import keras
 import numpy as np
-from keras import ops
 
 from .attention import MultiHeadAttention
 from .checks import check_positive
+from .rotary import turn
 
 
 @keras.saving.register_keras_serializable("regard")
@@ -52,18 +52,10 @@ class RotaryAttention(MultiHeadAttention):
         self.num_first = num_first
         self.theta = theta
 
-    def project(self, query, key, value):
-        queries, keys, values = super().project(query, key, value)
-        return self._turned(queries), self._turned(keys), values
-
-    def _turned(self, heads):
-        """Turns queries or keys (B, N, K + P, H)."""
-        cosines, sines = (
-            ops.convert_to_tensor(each, heads.dtype)
-            for each in turns(self.grid, self.num_first, self.key_dim, self.theta)
-        )
-        first, second = ops.split(heads, 2, axis=-1)
-        return heads * cosines + ops.concatenate([-second, first], axis=-1) * sines
+    def project(self, query, key, value, position=None):
+        queries, keys, values = super().project(query, key, value, position)
+        angles = turns(self.grid, self.num_first, self.key_dim, self.theta)
+        return turn(queries, *angles), turn(keys, *angles), values
 
     def get_config(self):
         own = {"grid": list(self.grid), "num_first": self.num_first, "theta": self.theta}
@@ -71,7 +63,7 @@ class RotaryAttention(MultiHeadAttention):
 
 
 def turns(grid, num_first, key_dim, theta):
-    """Returns the cosines and sines of the angles, each (K + P, H): 0 for the first K tokens."""
+    """Returns the cosines and sines of the angles, each (K + P, H/2): 0 for the first K tokens."""
     frequencies = theta ** -np.arange(0, 1, 4 / key_dim)  # (H/4,)
     row, column = (
         2 * (each.ravel() + 0.5) / side - 1
@@ -79,6 +71,6 @@ def turns(grid, num_first, key_dim, theta):
     )
     places = np.stack([row, column], axis=-1)  # (P, 2)
     angles = 2 * np.pi * places[:, :, None] * frequencies  # (P, 2, H/4)
-    angles = np.tile(angles.reshape(len(places), -1), 2)  # (P, H)
-    angles = np.concatenate([np.zeros((num_first, key_dim)), angles])
+    angles = angles.reshape(len(places), -1)  # (P, H/2)
+    angles = np.concatenate([np.zeros((num_first, key_dim // 2)), angles])
     return np.cos(angles).astype("float32"), np.sin(angles).astype("float32")

@@ -30,6 +30,11 @@ class StoredTensor:
     dtype: str
     shape: tuple[int, ...]
 
+    def read(self) -> np.ndarray:
+        """Reads its values, as float32."""
+        with _opened(self.path) as file:
+            return file.get_tensor(self.name).astype("float32")
+
 
 def read_headers(directory: Path) -> list[StoredTensor]:
     """Lists the tensors in the weight files of a checkpoint, without reading their values.
@@ -88,12 +93,6 @@ def _check_names(path: Path) -> None:
         parse_json(header)
     except ValueError as error:
         raise CheckpointError(f"{path}: its header cannot be used: {error}.") from error
-
-
-def read_tensor(stored: StoredTensor) -> np.ndarray:
-    """Reads the values of a tensor, as float32."""
-    with _opened(stored.path) as file:
-        return file.get_tensor(stored.name).astype("float32")
 
 
 @contextmanager

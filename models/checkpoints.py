@@ -1,4 +1,4 @@
-"""Reads and writes checkpoints in Hugging Face's layouts.
+"""Reads and writes checkpoints in Hugging Face's layouts; reads KerasHub's as if in these.
 
 A checkpoint is a directory of `config.json` and `model.safetensors`, or shards of the latter with
 their index. A `Layout` pairs every module of a kind of model with the Keras layer that holds its
@@ -11,6 +11,7 @@ import re
 from collections import defaultdict
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
+from functools import partial
 from pathlib import Path
 
 import keras
@@ -22,11 +23,11 @@ from .checkpoint_files import (
     listed,
     read_headers,
     read_json,
-    read_tensor,
 )
 from .digests import check_model
 from .hub import checkpoint_directory
 from .image_families import IMAGE_LAYOUTS
+from .keras_hub_files import KerasHubPreset, is_preset
 from .kinds import joined, unread
 from .layout import Layout
 from .recurrent_layout import RNNSEARCH
@@ -53,7 +54,7 @@ class Checkpoint:
     Only headers have been read, so a damaged or hostile file costs neither memory nor time.
 
     Args:
-        source: A directory, or `hf://ORG/NAME[@REVISION]`.
+        source: A directory, or `hf://ORG/NAME[@REVISION]`; a preset of KerasHub as well.
 
     Attributes:
         source: The same.
@@ -77,8 +78,11 @@ class Checkpoint:
         self.directory = checkpoint_directory(source)
         check_model(self.directory)
         path = self.directory / "config.json"
-        config = read_json(path)
-        if is_timm(config):
+        config, self._headers = read_json(path), partial(read_headers, self.directory)
+        if is_preset(config):
+            preset = KerasHubPreset(self.directory, config)
+            config, self._headers = preset.config, preset.headers
+        elif is_timm(config):
             config = timm_entries(config, path)
         kind = config.get("model_type", "bert")  # old configs of BERT have none
         if kind not in list(LAYOUTS):
@@ -101,7 +105,7 @@ class Checkpoint:
 
     def _read_stored(self) -> tuple[dict[str, StoredTensor], list[str]]:
         """Returns the headers of all tensors by today's names, and those that are there twice."""
-        found, doubles, headers = {}, [], read_headers(self.directory)
+        found, doubles, headers = {}, [], list(self._headers())
         # Beside names that have the prefix, one without is of something above.
         prefix = self.layout.prefix
         is_prefixed = bool(prefix) and any(each.name.startswith(prefix) for each in headers)
@@ -182,7 +186,7 @@ class Checkpoint:
         """
         parts, broken = defaultdict(list), []
         for tensor in (tensor for group in groups for tensor in self._tensors(group)):
-            values = read_tensor(self._stored[tensor.name])
+            values = self._stored[tensor.name].read()
             if not np.isfinite(values).all():
                 broken.append(tensor.name)
             parts[tensor.path].append(tensor.to_keras(values))
@@ -205,7 +209,7 @@ class Checkpoint:
             if copy is None or copy is original:
                 continue
             is_alike = (copy.shape, copy.dtype) == (original.shape, original.dtype)
-            if not is_alike or not np.array_equal(read_tensor(copy), read_tensor(original)):
+            if not is_alike or not np.array_equal(copy.read(), original.read()):
                 raise CheckpointError(
                     f"{self.directory}: an output must score with the token embedding, so {name} "
                     f"must equal {original_name}. Received: two that differ."
@@ -215,7 +219,7 @@ class Checkpoint:
                 continue
             expected = make(self.arguments)
             has_shape = self._stored[name].shape == expected.shape
-            if not has_shape or not np.allclose(read_tensor(self._stored[name]), expected, 0, 1e-2):
+            if not has_shape or not np.allclose(self._stored[name].read(), expected, 0, 1e-2):
                 raise CheckpointError(
                     f"{self.directory}: {name} must be the sinusoids of its positions, which are "
                     "computed here. Received: others."

@@ -34,6 +34,11 @@ FILES = (
     "sentencepiece.bpe.model",
     "spiece.model",
     "spm.model",
+    "task.json",  # these, and the assets, are of presets of KerasHub
+    "model.weights.h5",
+    "task.weights.h5",
+    "image_converter.json",
+    "assets/tokenizer/*",
     "source.spm",
     "target.spm",
 )

@@ -46,7 +46,7 @@ class Layout:
         dimensions: A function from the arguments to the sizes that letters of shapes stand for,
             beyond D, F and C.
         further_arguments: A function from a config to the arguments that need more than another
-            name.
+            name, by their names.
         constants: Constructor arguments that are the same for all models of this kind.
         plain: Constructor arguments that some of our models have, with the one value that other
             programs compute.
@@ -129,10 +129,10 @@ class Layout:
         if problems:
             raise CheckpointError(f"{path}: {'; '.join(problems)}.")
         named = {**self.sizes, **self.rates, **self.token_ids}
-        arguments = nested({ours: config[theirs] for ours, theirs in named.items()})
+        values = {ours: config[theirs] for ours, theirs in named.items()}
         if self.activation:
-            arguments["activation"] = _ACTIVATIONS[config[self.activation]]
-        arguments |= {**self.further_arguments(config), **self.constants}
+            values["activation"] = _ACTIVATIONS[config[self.activation]]
+        arguments = {**nested({**values, **self.further_arguments(config)}), **self.constants}
         architectures = config["architectures"] or ()
         groups = {group for name in architectures for group in self.architectures.get(name, ())}
         has_names = self.has_classes and not self.other_heads(config)

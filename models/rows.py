@@ -41,6 +41,7 @@ class Row(NamedTuple):
             constructor argument or one of `Layout.dimensions`; their product counts. A star in the
             module's name stands for an index of each, in their order, one in the layer's for the
             index of all. A number of 0 or 1 says whether there is such a row: see `where`.
+        first: The first of the indices that stand for a star.
     """
 
     module: str
@@ -50,6 +51,7 @@ class Row(NamedTuple):
     num_parts: int = 3
     is_row: bool = False
     num_blocks: tuple[str, ...] = ()
+    first: int = 0
 
 
 def dense(module: str, layer: str, letters: str) -> Row:
@@ -86,6 +88,11 @@ def norm(module: str, layer: str, letters: str = "D") -> Row:
     """Returns the row of a normalization, with a scale and an offset."""
     weights = Weight(".weight", "/gamma", letters), Weight(".bias", "/beta", letters)
     return Row(module, layer, weights)
+
+
+def scale(module: str, layer: str, letters: str = "D") -> Row:
+    """Returns the row of a normalization without an offset."""
+    return Row(module, layer, (Weight(".weight", "/gamma", letters),))
 
 
 def embedding(module: str, layer: str, letters: str) -> Row:

@@ -61,8 +61,8 @@ def tensors_of(
     sizes = _sizes(layout, arguments, num_classes)
     return [
         Tensor(
-            _filled(f"{row.module}{weight.theirs}", indices),
-            f"{row.layer}{weight.ours}".replace("*", str(index)),
+            _filled(f"{row.module}{weight.theirs}", [index + row.first for index in indices]),
+            f"{row.layer}{weight.ours}".replace("*", str(number + row.first)),
             tuple(sizes[letter] for letter in weight.letters),
             weight.is_kernel,
             row.part,
@@ -70,7 +70,7 @@ def tensors_of(
             row.is_row,
         )
         for row in layout.groups[group]
-        for index, indices in enumerate(product(*(range(sizes[name]) for name in row.num_blocks)))
+        for number, indices in enumerate(product(*(range(sizes[name]) for name in row.num_blocks)))
         for weight in row.weights
     ]
 

@@ -2,7 +2,7 @@
 
 import keras
 
-from ..layers import FirstTokenPooling
+from ..layers import FirstTokenPooling, TransformedAveragePooling
 from ..layers.checks import check_positive
 from .checkpoints import as_checkpoint
 from .classifier_heads import count_classes, load_classifier
@@ -39,11 +39,12 @@ class TextClassifier(TextModel):
             time and memory grow in proportion to T. The first token then sees no more than its
             neighbours, so take another `pooling`. Defaults to all positions.
         family: The family of encoders that it belongs to, a `model_type` of Hugging Face: "bert",
-            "distilbert", "roberta", "xlm-roberta", "camembert", "electra", "albert" or "mpnet".
-            Defaults to "bert".
+            "distilbert", "roberta", "xlm-roberta", "camembert", "electra", "albert", "mpnet",
+            "deberta-v2" or "modernbert". Defaults to "bert".
         variation: What its layers have beside the sizes, by the names of their arguments: a dict
-            with "embedding" for `TextEmbedding` and "encoder" for `Encoder`, each a dict. Defaults
-            to what most models of the family have.
+            with "embedding" for `TextEmbedding` and "encoder" for `Encoder`, each a dict; and, of
+            ModernBERT, with "pooler" for whether it `reads_mean`, that of all tokens in place of
+            the first. Defaults to what most models of the family have.
         **kwargs: `name` and `dtype`, for `keras.Model`.
 
     Call arguments:
@@ -94,13 +95,12 @@ class TextClassifier(TextModel):
         check_positive(num_classes=num_classes)
         kind = text_family(family)
         config["variation"] = whole_variation(kind, variation)
-        is_first = pooling == "first"
+        reads_mean = config["variation"].get("pooler", {}).get("reads_mean", False)
+        is_first = pooling == "first" and not reads_mean
         inputs, hidden_states, embedding, encoder = encode_text(config, dtype, is_first)
-        if is_first:
-            first_dropout = dropout if kind.drops_first else 0.0
-            pooler = FirstTokenPooling(
-                dropout=first_dropout, **kind.pooler, dtype=dtype, name="pooler"
-            )
+        own = TransformedAveragePooling if reads_mean else FirstTokenPooling
+        if pooling == "first":
+            pooler = own(**_pooler_arguments(kind, config), dtype=dtype, name="pooler")
         else:
             pooler = make_pooler(pooling, dtype)
         masks = {} if is_first else {"padding_mask": inputs["padding_mask"]}
@@ -112,6 +112,7 @@ class TextClassifier(TextModel):
         self.pooler = pooler
         self.head_dropout = head_dropout
         self.head = head
+        self.reads_first = is_first
 
     @property
     def layout(self):
@@ -132,7 +133,7 @@ class TextClassifier(TextModel):
 
     def classify(self, hidden_states, padding_mask=None):
         """Returns the logits (B, C) of hidden states (B, T, D), which it pools."""
-        masks = {} if self.config["pooling"] == "first" else {"padding_mask": padding_mask}
+        masks = {} if self.reads_first else {"padding_mask": padding_mask}
         return self.head(self.head_dropout(self.pooler(hidden_states, **masks)))
 
     @classmethod
@@ -163,3 +164,10 @@ class TextClassifier(TextModel):
         model = cls(num_classes=num_classes, **{**checkpoint.arguments, **kwargs})
         load_classifier(model, checkpoint, class_names)
         return model
+
+
+def _pooler_arguments(family, config):
+    """Returns the arguments of a family's own pooler."""
+    epsilon = config["layer_norm_epsilon"] if family.normalizes_pooled else None
+    dropout = config["dropout"] if family.drops_first else 0.0
+    return {"dropout": dropout, "layer_norm_epsilon": epsilon, **family.pooler}

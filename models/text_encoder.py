@@ -80,6 +80,7 @@ def _make_layers(config, dtype):
     # Embeddings start as BERT's do. Kernels keep Keras' Glorot initializer, which follows the
     # width: BERT's 0.02 suits a width of 768, and starts narrow models too close to nothing.
     family, variation = text_family(config.get("family", "bert")), config.get("variation", {})
+    window = {} if config.get("window") is None else {"window": config["window"]}
     embedding = TextEmbedding(
         config["vocabulary_size"],
         config["hidden_dim"],
@@ -88,7 +89,7 @@ def _make_layers(config, dtype):
         config["dropout"],
         config["layer_norm_epsilon"],
         keras.initializers.TruncatedNormal(stddev=0.02),
-        **variation.get("embedding", {}),
+        **{**family.embedding, **variation.get("embedding", {})},
         dtype=dtype,
         name="embedding",
     )
@@ -99,9 +100,7 @@ def _make_layers(config, dtype):
         dropout=config["dropout"],
         activation=config["activation"],
         layer_norm_epsilon=config["layer_norm_epsilon"],
-        window=config.get("window"),
-        **family.encoder,
-        **variation.get("encoder", {}),
+        **{**family.encoder, **variation.get("encoder", {}), **window},
         dtype=dtype,
         name="encoder",
     )

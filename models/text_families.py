@@ -10,10 +10,12 @@ from typing import Any, NamedTuple
 
 from .albert_layout import ALBERT
 from .bert_layout import BERT
+from .deberta_layout import DEBERTA_V2
 from .distilbert_layout import DISTILBERT
 from .electra_layout import ELECTRA
 from .families import find_family
 from .layout import Layout
+from .modernbert_layout import MODERNBERT
 from .mpnet_layout import MPNET, NUM_BUCKETS
 from .roberta_layout import CAMEMBERT, ROBERTA, XLM_ROBERTA
 
@@ -25,22 +27,49 @@ class TextFamily(NamedTuple):
 
     Attributes:
         layout: How its models are written down.
-        encoder: Arguments of the `Encoder` of all of its models.
+        embedding: Arguments of the `TextEmbedding` of all of its models.
+        encoder: Arguments of their `Encoder`.
         pooler: Arguments of their `FirstTokenPooling`.
+        normalizes_pooled: Whether the pooler ends with a normalization.
         drops_first: Whether a classifier has dropout before the pooler, as well as after it.
         variation: Arguments of `TextEmbedding` and `Encoder`, as "embedding" and "encoder", that
-            its models may have otherwise, with their defaults.
+            its models may have otherwise, with their defaults; and as "pooler" whether it
+            `reads_mean`, that of all tokens in place of the first.
     """
 
     layout: Layout
+    embedding: Mapping[str, Any] = _NOTHING
     encoder: Mapping[str, Any] = _NOTHING
     pooler: Mapping[str, Any] = _NOTHING
+    normalizes_pooled: bool = False
     drops_first: bool = False
     variation: Mapping[str, Mapping[str, Any]] = _NOTHING
 
 
 _FROM_PADDING = {"embedding": {"pad_id": 1}}
 _SHARED = {"embedding": {"embedding_dim": 128}, "encoder": {"num_groups": 1, "group_size": 1}}
+# As the base sizes of DeBERTa-v3 and ModernBERT have it.
+_BY_DISTANCE = {
+    "max_distance": 512,
+    "num_buckets": 256,
+    "normalize": True,
+    "terms": ["p2c", "c2p"],
+    "shares_projections": True,
+}
+_DISENTANGLED = {
+    "embedding": {"has_positions": False},
+    "encoder": {"disentangled": _BY_DISTANCE, "convolution": None},
+}
+_ALTERNATING = {
+    "embedding": {"pad_id": 0},
+    "encoder": {
+        "window": 64,
+        "global_every": 3,
+        "rotary_base": 160_000.0,
+        "local_rotary_base": 10_000.0,
+    },
+    "pooler": {"reads_mean": False},
+}
 _ROWS = (
     TextFamily(BERT),
     TextFamily(DISTILBERT, pooler={"activation": "relu"}),
@@ -51,6 +80,20 @@ _ROWS = (
     TextFamily(ALBERT, variation=_SHARED),
     TextFamily(
         MPNET, encoder={"num_buckets": NUM_BUCKETS}, drops_first=True, variation=_FROM_PADDING
+    ),
+    TextFamily(DEBERTA_V2, pooler={"activation": "gelu"}, variation=_DISENTANGLED),
+    TextFamily(
+        MODERNBERT,
+        embedding={"has_positions": False, "center": False},
+        encoder={
+            "normalize_first": True,
+            "skips_first_norm": True,
+            "use_bias": False,
+            "block": {"gated": True},
+        },
+        pooler={"activation": "gelu", "use_bias": False},
+        normalizes_pooled=True,
+        variation=_ALTERNATING,
     ),
 )
 TEXT_FAMILIES = {family.layout.model_type: family for family in _ROWS}

@@ -24,11 +24,6 @@ def outputs_of(model, inputs, has_logits=True):
 
 def hidden_states(model, inputs):
     """The embedding's output and that of each block: (L + 1, B, T, D)."""
-    encoder = model.encoder
-    states = [model.embedding(inputs["token_ids"], inputs["segment_ids"])]
-    bias = {}
-    if encoder.position_bias is not None:
-        bias["attention_bias"] = encoder.position_bias(states[0])
-    for block in encoder.steps():
-        states.append(block(states[-1], padding_mask=inputs["padding_mask"], **bias))
-    return ops.stack(states)
+    encoder, embedded = model.encoder, model.embedding(inputs["token_ids"], inputs["segment_ids"])
+    *states, last = [embedded, *encoder.states(embedded, inputs["padding_mask"])]
+    return ops.stack([*states, last if encoder.final_norm is None else encoder.final_norm(last)])

@@ -11,7 +11,7 @@ B, T, S, N, H = 3, 5, 7, 2, 11
 D, KEY_WIDTH, VALUE_WIDTH = 13, 17, 19
 CONFIG = {
     "num_heads": N,
-    "key_dim": H,
+    "key_dim": 10,  # even, for rotary positions
     "dropout": 0.3,
     "use_bias": False,
     "kernel_initializer": HE_NORMAL,
@@ -19,6 +19,7 @@ CONFIG = {
     "value_dim": 5,
     "window": 2,
     "qkv_bias": True,
+    "rotary_base": 100.0,
 }
 PADDING_MASK = np.arange(T) < np.array([[5], [2], [3]])  # (B, T)
 

@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from layer_checks import HE_NORMAL, check_layer, floats
+from layer_checks import HE_NORMAL, check_behaviour, check_layer, floats
 from regard.layers import SinusoidalEmbedding, TextEmbedding, TiedOutput, sinusoids
 
 B, T, V, D, MAX_T, SEGMENTS = 2, 5, 13, 7, 11, 3
@@ -78,8 +78,24 @@ def test_keeps_the_layer_checks():
         "initializer": HE_NORMAL,
         "embedding_dim": 3,
         "pad_id": 2,
+        "has_positions": False,
+        "center": False,
     }
     check_layer(TextEmbedding, config, {"token_ids": TOKEN_IDS, "segment_ids": SEGMENT_IDS})
+
+
+def test_positions_by_padding_keep_the_layer_checks():
+    inputs = {"token_ids": TOKEN_IDS, "segment_ids": SEGMENT_IDS}
+    check_behaviour(TextEmbedding(V, D, MAX_T, SEGMENTS, 0.3, pad_id=2), inputs)
+
+
+def test_without_positions_the_order_changes_nothing():
+    layer = TextEmbedding(V, D, MAX_T, 0, has_positions=False, center=False)
+    backwards = np.array(layer(TOKEN_IDS[:, ::-1]))
+    np.testing.assert_array_equal(layer(TOKEN_IDS), backwards[:, ::-1])
+    assert len(layer.weights) == 2  # of tokens, and the scale
+    with pytest.raises(ValueError, match="5 tokens, max_sequence_length=3"):
+        TextEmbedding(V, D, 3, 0, has_positions=False)(TOKEN_IDS)
 
 
 def test_a_sequence_too_long():

@@ -5,13 +5,15 @@ import numpy as np
 import pytest
 from keras import ops
 
-from layer_checks import HE_NORMAL, check_behaviour, check_layer, floats
+from layer_checks import HE_NORMAL, check_arguments, check_behaviour, check_config, floats
 from regard.layers import Encoder, EncoderBlock
 
 B, T, N, H, F = 3, 5, 2, 8, 11
 D = N * H
 EPSILON = 0.1  # large enough that a reference without it would differ
 PADDING_MASK = np.arange(T) < np.array([[5], [2], [3]])  # (B, T)
+DISENTANGLED = {"terms": ["p2c"], "shares_projections": False}
+DISTANCES = {"max_distance": 4, "num_buckets": None, "normalize": True}
 CONFIG = {
     "num_heads": N,
     "intermediate_dim": F,
@@ -23,6 +25,7 @@ CONFIG = {
     "kernel_initializer": HE_NORMAL,
     "stochastic_depth": 0.4,
     "window": 2,
+    "use_bias": False,
 }
 OF_BLOCKS = {
     "qkv_bias": "query_value",
@@ -31,6 +34,13 @@ OF_BLOCKS = {
     "grid": [2, 2],  # of T - 1 patches
     "rotary": {"grid": [2, 2], "theta": 10.0},
 }
+OF_TOKENS = {"rotary_base": 100.0, "skips_attention_norm": True, "disentangled": DISENTANGLED}
+
+
+def check_whole(layer_class, config):
+    """Checks all arguments at once, of which some exclude one another in a call."""
+    check_arguments(layer_class, config)
+    check_config(layer_class, config)
 
 
 def randomize(layer):
@@ -169,7 +179,11 @@ def test_block_keeps_the_layer_checks():
         "padding_mask": PADDING_MASK,
         "attention_mask": np.random.default_rng(1).random((B, T, T)) > 0.3,
     }
-    check_layer(EncoderBlock, {**CONFIG, **OF_BLOCKS}, inputs)
+    inputs["distance_vectors"] = floats(B, 2 * T - 1, D, seed=2)
+    check_whole(EncoderBlock, {**CONFIG, **OF_BLOCKS, **OF_TOKENS})
+    check_behaviour(EncoderBlock(**CONFIG, **OF_TOKENS), inputs)
+    del inputs["distance_vectors"]
+    check_behaviour(EncoderBlock(**CONFIG, **OF_BLOCKS), inputs)
 
 
 def test_defaults_keep_the_layer_checks():
@@ -204,10 +218,46 @@ def test_the_last_norm_may_be_left_to_the_caller():
 
 def test_encoder_keeps_the_layer_checks():
     inputs = {"inputs": floats(B, T, D), "padding_mask": PADDING_MASK}
-    config = {"num_layers": 2, "num_groups": 1, "group_size": 2, "num_buckets": 8, **CONFIG}
-    config |= {"block": OF_BLOCKS, "normalize_output": False}
-    config["grid"] = [2, 2]
-    check_layer(Encoder, config, inputs)
+    stack = {"num_layers": 2, "num_groups": 1, "group_size": 2, "num_buckets": 8}
+    of_tokens = {
+        "global_every": 2,
+        "rotary_base": 100.0,
+        "local_rotary_base": 10.0,
+        "skips_first_norm": True,
+        "disentangled": {**DISENTANGLED, **DISTANCES},
+        "convolution": {"kernel_size": 3, "activation": "relu"},
+    }
+    of_patches = {"block": OF_BLOCKS, "normalize_output": False, "grid": [2, 2]}
+    check_whole(Encoder, {**stack, **CONFIG, **of_tokens, **of_patches})
+    check_behaviour(Encoder(**stack, **CONFIG, **of_tokens, block={"gated": True}), inputs)
+    check_behaviour(Encoder(**stack, **CONFIG, **of_patches), inputs)
+
+
+def test_one_block_in_so_many_attends_to_all_positions():
+    kinds = {"window": 2, "global_every": 3, "rotary_base": 100.0, "local_rotary_base": 10.0}
+    encoder = Encoder(5, N, F, normalize_first=True, skips_first_norm=True, **kinds)
+    blocks = [(block.window, block.rotary_base) for block in encoder.blocks]
+    assert blocks == [(None, 100.0), (2, 10.0), (2, 10.0), (None, 100.0), (2, 10.0)]
+    assert [block.skips_attention_norm for block in encoder.blocks] == [True, *[False] * 4]
+    again = Encoder.from_config(encoder.get_config())
+    assert [(block.window, block.rotary_base) for block in again.blocks] == blocks
+
+
+def test_a_convolution_joins_the_first_block_and_leaves_padding_at_zero():
+    encoder, x = make_encoder(2, convolution={"kernel_size": 3}), floats(B, T, D)
+    first, second = encoder.states(x, PADDING_MASK)
+    inside = np.array(encoder.blocks[0](x, padding_mask=PADDING_MASK))
+    kernel, bias = (np.array(w) for w in encoder.convolution.convolution.weights)
+    real = PADDING_MASK[..., None]
+    padded = np.pad(x * real, ((0, 0), (1, 1), (0, 0)))
+    seen = sum(padded[:, i : i + T] @ kernel[i] for i in range(3)) + bias
+    expected = norm(inside + np.tanh(seen * real), encoder.convolution.layer_norm) * real
+    np.testing.assert_allclose(first, expected, atol=1e-5)
+    np.testing.assert_array_equal(second, encoder(x, padding_mask=PADDING_MASK))
+    alone = make_encoder(1, convolution={"kernel_size": 3})
+    whole = alone(x, padding_mask=PADDING_MASK)
+    cut = alone(x, padding_mask=PADDING_MASK, first_only=True)
+    np.testing.assert_allclose(cut, whole[:, :1], atol=1e-5)
 
 
 def test_the_width_must_split_over_the_heads():
@@ -239,3 +289,10 @@ def test_weights_of_every_block(normalize_first):
         expected = block.attention.attention_weights(read, padding_mask=PADDING_MASK)
         np.testing.assert_allclose(weights[:, index], expected, atol=1e-6)
         x = block(x, padding_mask=PADDING_MASK)
+
+
+def test_patches_and_tokens_are_turned_in_one_way():
+    for own in ({"rotary_base": 100.0}, {"disentangled": DISENTANGLED}):
+        block = EncoderBlock(N, F, rotary=OF_BLOCKS["rotary"], **own)
+        with pytest.raises(ValueError, match=r"With `rotary` neither .* Received: rotary={'grid'"):
+            block.build((B, T, D))

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from layer_checks import HE_NORMAL, check_layer, floats
+from layer_checks import HE_NORMAL, check_behaviour, check_layer, floats
 from regard.layers import FeedForward
 
 B, T, D, F = 2, 3, 5, 7
@@ -68,9 +68,25 @@ def test_siblings_of_one_initializer_do_not_start_equal():
 
 
 def test_keeps_the_layer_checks():
-    config = {"intermediate_dim": F, "activation": "relu", "kernel_initializer": HE_NORMAL}
-    config["gated"] = True
+    config = {
+        "intermediate_dim": F,
+        "activation": "relu",
+        "kernel_initializer": HE_NORMAL,
+        "use_bias": False,
+        "gated": True,
+    }
     check_layer(FeedForward, config, {"inputs": floats(B, T, D)})
+    check_behaviour(FeedForward(F), {"inputs": floats(B, T, D)})
+
+
+def test_a_gated_unit_against_numpy():
+    layer, x = FeedForward(F, use_bias=False, gated=True), floats(B, T, D)
+    layer.build(x.shape)
+    wide, narrow = floats(D, 2 * F, seed=1), floats(F, D, seed=2)
+    layer.set_weights([wide, narrow])
+    hidden, gate = np.split(x @ wide, 2, axis=-1)
+    gelu = hidden * (1 + np.vectorize(math.erf)(hidden / math.sqrt(2))) / 2
+    np.testing.assert_allclose(layer(x), (gelu * gate) @ narrow, atol=1e-4)
 
 
 @pytest.mark.parametrize("value", [0, -7, 2.0, True, None, "7"])

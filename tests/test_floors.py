@@ -39,7 +39,7 @@ FLOORS = (
 PACKAGES = {
     "layers": {"keras", "numpy"},
     "models": {
-        *("huggingface_hub", "keras", "ml_dtypes", "numpy", "safetensors"),
+        *("h5py", "huggingface_hub", "keras", "ml_dtypes", "numpy", "safetensors"),
         *sys.stdlib_module_names,
     },
     "recipes": {
@@ -51,7 +51,13 @@ PACKAGES = {
         *sys.stdlib_module_names,
     },
 }
-INTEROP = {"ctranslate2", "jax", "torch", "transformers"}  # for `make test-interop` alone
+INTEROP = {
+    "ctranslate2",
+    "jax",
+    "keras_hub",
+    "torch",
+    "transformers",
+}  # for `make test-interop` alone
 MAY_IMPORT = {"layers": {"layers"}, "models": {"layers", "models"}}
 MOST_FILES = 12  # directly in recipes/
 MOST_LINES = 300

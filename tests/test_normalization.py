@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from layer_checks import check_layer, floats
+from layer_checks import check_behaviour, check_layer, floats
 from regard.layers.normalization import LayerNorm
 
 B, T, D = 2, 3, 5
@@ -47,12 +47,23 @@ def test_is_float32_inside(dtype):
 
 
 def test_keeps_the_layer_checks():
-    check_layer(LayerNorm, {"epsilon": 1e-6}, {"inputs": floats(B, T, D)})
+    check_layer(LayerNorm, {"epsilon": 1e-6, "center": False}, {"inputs": floats(B, T, D)})
+    check_behaviour(LayerNorm(), {"inputs": floats(B, T, D)})
 
 
-@pytest.mark.parametrize(
-    "wrong", [{"axis": 1}, {"axis": [1, 2]}, {"center": False}, {"scale": False}]
-)
+def test_without_an_offset():
+    layers = (
+        LayerNorm(0.1, center=False),
+        keras.layers.LayerNormalization(epsilon=0.1, center=False),
+    )
+    for layer in layers:
+        layer.build((B, T, D))
+        layer.set_weights([floats(D, seed=1)])
+    x = floats(B, T, D)
+    np.testing.assert_allclose(layers[0](x), layers[1](x), atol=1e-5)
+
+
+@pytest.mark.parametrize("wrong", [{"axis": 1}, {"axis": [1, 2]}, {"scale": False}])
 def test_what_it_cannot_do_is_refused(wrong):
     ((name, value),) = wrong.items()
     with pytest.raises(ValueError, match=f"Received: {name}={re.escape(repr(value))}"):

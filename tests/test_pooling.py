@@ -2,17 +2,19 @@ import keras
 import numpy as np
 import pytest
 
-from layer_checks import HE_NORMAL, check_layer, floats
+from layer_checks import HE_NORMAL, check_behaviour, check_layer, floats
 from regard.layers import (
     AttentionPooling,
     AveragePooling,
     FirstTokenPooling,
     KernelPooling,
     PatchPooling,
+    TransformedAveragePooling,
     TwinHead,
 )
 
 B, T, D = 3, 5, 7
+IS_REAL = np.arange(T) < np.array([[5], [2], [0]])  # (B, T), the last all padding
 
 
 def test_by_hand():
@@ -40,8 +42,16 @@ def test_siblings_of_one_initializer_do_not_start_equal():
 
 
 def test_keeps_the_layer_checks():
-    config = {"kernel_initializer": HE_NORMAL, "activation": "gelu", "dropout": 0.3}
+    config = {
+        "kernel_initializer": HE_NORMAL,
+        "activation": "gelu",
+        "dropout": 0.3,
+        "use_bias": False,
+        "layer_norm_epsilon": 1e-5,
+    }
     check_layer(FirstTokenPooling, config, {"inputs": floats(B, T, D)})
+    inputs = {"inputs": floats(B, T, D), "padding_mask": IS_REAL}
+    check_behaviour(TransformedAveragePooling(**config), inputs)
 
 
 def test_the_mean_of_patches_beside_the_first_token():
@@ -62,7 +72,20 @@ def test_two_heads_answer_by_their_mean():
     check_layer(TwinHead, {"num_classes": 3}, {"inputs": x})
 
 
-IS_REAL = np.arange(T) < np.array([[5], [2], [0]])  # (B, T), the last all padding
+@pytest.mark.parametrize("pooling", [FirstTokenPooling, TransformedAveragePooling])
+def test_a_normalization_comes_last(pooling):
+    layer, x = pooling(activation="relu", use_bias=False, layer_norm_epsilon=0.1), floats(B, T, D)
+    layer.build(x.shape)
+    kernel, gamma = floats(D, D, seed=1), floats(D, seed=2)
+    layer.set_weights([kernel, gamma])
+    length = 4
+    mask = np.arange(T) < np.full((B, 1), length)
+    is_mean = pooling is TransformedAveragePooling
+    masks, read = ({"padding_mask": mask}, x[:, :length].mean(1)) if is_mean else ({}, x[:, 0])
+    hidden = np.maximum(read @ kernel, 0)
+    centred = hidden - hidden.mean(-1, keepdims=True)
+    expected = gamma * centred / np.sqrt((centred**2).mean(-1, keepdims=True) + 0.1)
+    np.testing.assert_allclose(layer(x, **masks), expected, atol=1e-5)
 
 
 def softmax(scores, mask):

@@ -15,13 +15,14 @@ NAMES = {
         read_labelled_images read_labelled_texts read_parallel_texts recipes
     """,
     "regard.layers": """
-        AttentionPooling AveragePooling ConvolutionalStem Decoder DecoderBlock Dense Dropout
-        Encoder EncoderBlock FeedForward FirstTokenPooling GridPositionBias HardAttention
-        HierarchicalAttention ImageEmbedding KernelPooling LayerNorm MaskedLMHead MemoryRead
-        MultiHeadAttention NadarayaWatson PatchEmbedding PatchPooling PositionEmbedding
-        PredictiveAttention QueryValueDense RecurrentDecoder Reinforce RelativePositionBias
-        RotaryAttention SinusoidalEmbedding SinusoidalPositionEmbedding StochasticDepth
-        TextEmbedding TiedOutput TwinHead additive_scores
+        AttentionPooling AveragePooling ConvolutionalStem Decoder DecoderBlock Dense
+        DisentangledAttention DistanceEmbedding Dropout Encoder EncoderBlock FeedForward
+        FirstTokenPooling GridPositionBias HardAttention HierarchicalAttention
+        ImageEmbedding KernelPooling LayerNorm MaskedLMHead MemoryRead MultiHeadAttention
+        NadarayaWatson PatchEmbedding PatchPooling PositionEmbedding PredictiveAttention
+        QueryValueDense RecurrentDecoder Reinforce RelativePositionBias RotaryAttention
+        SinusoidalEmbedding SinusoidalPositionEmbedding StochasticDepth TextEmbedding
+        TiedOutput TokenConvolution TransformedAveragePooling TwinHead additive_scores
         attention_weights causal_mask combine_masks cosine_scores dot_product_scores
         gelu_tanh general_scores kernel_scores masked_softmax new_cache quick_gelu
         resize_positions scaled_dot_product_scores sinusoids weighted_sum

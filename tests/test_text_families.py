@@ -18,11 +18,13 @@ from regard.models.text_families import TEXT_FAMILIES
 from regard.recipes.errors import UserError
 from regard.recipes.runs.checkpoints import open_model, tell_segments
 from regard.recipes.text.distillation import with_evidence
+from regard.recipes.text.start import freeze
 from regard.recipes.tokenizers.pieces import SPECIAL_TOKENS
 from regard.recipes.tokenizers.wordpiece import WordPieceTokenizer
 
 GOLDEN = Path(__file__).parent / "fixtures" / "families"
 FAMILIES = [family for family in TEXT_FAMILIES if family != "bert"]
+CHECKPOINTS = [*FAMILIES, "deberta-v2_convolution", "modernbert_mean"]
 SIZES = {"num_classes": 3, "hidden_dim": 6, "num_layers": 2, "num_heads": 2, "intermediate_dim": 5}
 
 
@@ -40,34 +42,35 @@ def golden(name, file):
     return dict(np.load(GOLDEN / name / f"{file}.npz"))
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-def test_computes_what_transformers_does_and_writes_the_same_files(family, tmp_path):
-    checkpoint, model = opened(GOLDEN / family)
-    assert model.config["family"] == family
-    expected = golden(family, "expected")
+@pytest.mark.parametrize("name", CHECKPOINTS)
+def test_computes_what_transformers_does_and_writes_the_same_files(name, tmp_path):
+    checkpoint, model = opened(GOLDEN / name)
+    assert model.config["family"] == name.partition("_")[0]
+    expected = golden(name, "expected")
     assert np.abs(expected["hidden_states"]).max() > 1
-    assert_close(outputs_of(model, golden(family, "inputs")), expected)
+    assert_close(outputs_of(model, golden(name, "inputs")), expected)
 
     save_checkpoint(model, tmp_path, checkpoint.class_names)
-    before, after = (load_file(d / "model.safetensors") for d in (GOLDEN / family, tmp_path))
+    before, after = (load_file(d / "model.safetensors") for d in (GOLDEN / name, tmp_path))
     assert before.keys() == after.keys()
     for tensor in before:
         np.testing.assert_array_equal(before[tensor], after[tensor], err_msg=tensor)
-    old, new = (json.loads((d / "config.json").read_text()) for d in (GOLDEN / family, tmp_path))
+    old, new = (json.loads((d / "config.json").read_text()) for d in (GOLDEN / name, tmp_path))
     of_heads = {"classifier_dropout_prob", "seq_classif_dropout"}  # they get the one dropout
-    for name in new.keys() - of_heads:
-        assert old.get(name, new[name]) == new[name]
+    for entry in new.keys() - of_heads:
+        assert old.get(entry, new[entry]) == new[entry], entry
 
 
 def test_golden_files_are_small():
     assert all(path.stat().st_size < 100_000 for path in GOLDEN.rglob("*.*"))
 
 
-@pytest.mark.parametrize("family", ["distilbert", "electra", "mpnet"])
+@pytest.mark.parametrize("family", ["distilbert", "electra", "mpnet", "deberta-v2", "modernbert"])
 def test_a_new_model_of_a_family_is_written_as_one(family, tmp_path):
     constants = TEXT_FAMILIES[family].layout.constants
     own = {name: value for name, value in constants.items() if name != "family"}
-    model = TextClassifier(31, max_sequence_length=9, family=family, **own, **SIZES)
+    sizes = {**SIZES, "hidden_dim": 8}  # rotary positions turn pairs
+    model = TextClassifier(31, max_sequence_length=9, family=family, **own, **sizes)
     save_checkpoint(model, tmp_path)
     loaded = TextClassifier.from_checkpoint(tmp_path)
     assert loaded.config == model.config
@@ -149,6 +152,37 @@ def test_what_a_classifier_does_not_need_is_named(tmp_path, caplog):
         ("albert", {"num_hidden_groups": 2}, "albert_layer_groups.1.albert_layers.0"),
         ("mpnet", {"relative_attention_num_buckets": 64}, "must be 32, not 64"),
         ("distilbert", {"n_layers": 10**9}, "56 tensors for 1000000000 layers"),
+        ("deberta-v2", {"relative_attention": False}, "relative_attention must be True, not False"),
+        ("deberta-v2", {"position_buckets": 5}, "position_buckets must be even"),
+        ("deberta-v2", {"position_buckets": "4"}, "position_buckets must be an integer, not '4'"),
+        ("deberta-v2", {"max_relative_positions": 10**9}, "must be at most 65536, not 1000000000"),
+        ("deberta-v2", {"pos_att_type": "p2c|p2p"}, "pos_att_type must be of c2p and p2c, not"),
+        ("deberta-v2", {"pos_att_type": 3}, "pos_att_type must be of c2p and p2c"),
+        ("deberta-v2", {"type_vocab_size": -1}, "type_vocab_size must be an integer, at least 0"),
+        ("deberta-v2", {"embedding_size": 8}, "embedding_size must be as hidden_size, not 8"),
+        ("deberta-v2", {"attention_head_size": 8}, "over num_attention_heads, not 8"),
+        ("deberta-v2", {"conv_kernel_size": 2}, "conv_kernel_size must be odd, not 2"),
+        ("deberta-v2_convolution", {"conv_act": "selu"}, "conv_act must be one of 'tanh', 'gelu'"),
+        ("deberta-v2_convolution", {"conv_groups": 3}, "conv_groups must be 1, not 3"),
+        ("modernbert", {"layer_types": ["sliding_attention"] * 3}, "'full_attention' for one in"),
+        ("modernbert", {"layer_types": [{}, [], 0]}, "'full_attention' for one in so many"),
+        ("modernbert", {"layer_types": "full_attention"}, "layer_types must have"),
+        ("modernbert", {"norm_bias": True}, "norm_bias must be False, not True"),
+        ("modernbert", {"classifier_pooling": "max"}, "must be one of 'cls', 'mean', not 'max'"),
+        ("modernbert", {"local_attention": 1}, "local_attention must be at least 2, not 1"),
+        ("modernbert", {"rope_scaling": {"factor": 2}}, "rope_scaling must be left out"),
+        ("modernbert", {"rope_parameters": {"rope_theta": 9.0}}, "must be of 'full_attention' and"),
+        ("modernbert", {"rope_parameters": []}, "rope_parameters must be of 'full_attention'"),
+        (
+            "modernbert",
+            {"rope_parameters": {"full_attention": {"rope_type": "yarn", "rope_theta": 9.0}}},
+            "rope_type must be 'default', not 'yarn'",
+        ),
+        (
+            "modernbert",
+            {"rope_parameters": {"full_attention": {"rope_theta": 0}}},
+            "rope_theta of full_attention must be a number from 1 to 1e12, not 0",
+        ),
     ],
 )
 def test_a_config_that_does_not_fit_is_refused(family, changes, message, tmp_path):
@@ -180,11 +214,69 @@ def test_layers_of_a_group_share_their_weights():
     assert weights.shape == (3, 6, 3, 7, 7)  # (B, L, N, T, T)
 
 
-@pytest.mark.parametrize("family", ["albert", "mpnet"])
+@pytest.mark.parametrize("family", ["albert", "mpnet", "deberta-v2_convolution", "modernbert"])
 def test_a_teacher_sees_the_same_logits(family):
     model, inputs = opened(GOLDEN / family)[1], golden(family, "inputs")
     outputs = with_evidence(model, 2)(inputs)
     np.testing.assert_allclose(outputs["logits"], golden(family, "expected")["logits"], atol=1e-5)
+
+
+def test_an_older_config_of_modernbert_is_the_same_model(tmp_path):
+    """As of before transformers 5: how many layers share a window, and two bases of rotation."""
+    directory = copied("modernbert", tmp_path)
+    config = json.loads((directory / "config.json").read_text())
+    wanted = Checkpoint(directory).arguments
+    thetas = {kind: entry["rope_theta"] for kind, entry in config.pop("rope_parameters").items()}
+    types = config.pop("layer_types")
+    assert types == ["full_attention", "sliding_attention", "full_attention"]
+    config |= {
+        "global_attn_every_n_layers": 2,
+        "global_rope_theta": thetas["full_attention"],
+        "local_rope_theta": thetas["sliding_attention"],
+    }
+    (directory / "config.json").write_text(json.dumps(config))
+    assert Checkpoint(directory).arguments == wanted
+
+
+def test_terms_of_deberta_may_be_one_text(tmp_path):
+    directory = copied("deberta-v2", tmp_path, pos_att_type="p2c | C2P")
+    assert Checkpoint(directory).arguments == Checkpoint(GOLDEN / "deberta-v2").arguments
+
+
+@pytest.mark.parametrize("name", ["deberta-v2", "deberta-v2_convolution", "modernbert"])
+def test_attention_is_that_of_each_block(name):
+    model, inputs = opened(GOLDEN / name)[1], golden(name, "inputs")
+    embedded = model.embedding(inputs["token_ids"], inputs["segment_ids"])
+    weights = np.array(model.encoder.attention_weights(embedded, inputs["padding_mask"]))
+    assert weights.shape == (3, 3, 3, 7, 7)  # (B, L, N, T, T)
+    np.testing.assert_allclose(weights.sum(-1), 1, atol=1e-5)
+    is_real = inputs["padding_mask"]
+    from_real = is_real[:, None, None, :, None] & ~is_real[:, None, None, None]
+    assert weights[np.broadcast_to(from_real, weights.shape)].max() == 0
+    sees_far = weights[0, :, :, 0, 3:].max(axis=(1, 2)) > 0
+    assert sees_far.tolist() == ([True, False, True] if name == "modernbert" else [True] * 3)
+
+
+@pytest.mark.parametrize("name", ["deberta-v2_convolution", "modernbert", "mpnet"])
+def test_what_is_frozen_stays(name):
+    model = opened(GOLDEN / name)[1]
+    freeze(model, 3)
+    left = {weight.path.split("/")[0] for weight in model.trainable_weights}
+    assert left - {"encoder"} == {"pooler", "head"}
+    of_encoder = [w.path for w in model.trainable_weights if w.path.startswith("encoder")]
+    assert of_encoder == (["encoder/final_norm/gamma"] if name == "modernbert" else [])
+
+
+@pytest.mark.parametrize("name", CHECKPOINTS)
+def test_every_family_trains_in_mixed_precision_under_xla(name):
+    checkpoint = Checkpoint(GOLDEN / name)
+    model = TextClassifier.from_checkpoint(checkpoint, dtype="mixed_bfloat16")
+    inputs, expected = golden(name, "inputs"), golden(name, "expected")["logits"]
+    spread = np.abs(expected).max()
+    np.testing.assert_allclose(model(inputs), expected, atol=0.08 * spread)
+    model.compile("adam", "mse", jit_compile=True)
+    history = model.fit(inputs, expected, batch_size=3, verbose=0)
+    assert np.isfinite(history.history["loss"]).all()
 
 
 def test_other_families_are_not_pretrained():

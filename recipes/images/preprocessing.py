@@ -12,7 +12,7 @@ from ...models.layout import write_json
 from ..errors import UserError
 from .headers import refuse_unless
 from .other_formats import MOST_PIXELS
-from .processors import CONFIG, read_processor
+from .processors import CONFIG, processor_file, read_processor
 
 RESAMPLING = {0: "nearest", 1: "lanczos3", 2: "bilinear", 3: "bicubic"}  # Pillow's numbers
 LONGEST_SIDE = 2**16  # pixels, as in JPEG
@@ -139,7 +139,7 @@ class ImagePreprocessing:
     def load(
         cls, directory: Path, height: int, width: int, any_size: bool = False
     ) -> "ImagePreprocessing":
-        """Reads `preprocessor_config.json`, or timm's `config.json`, for a model of a size.
+        """Reads `preprocessor_config.json`, timm's or KerasHub's file in its place, for a size.
 
         Args:
             directory: That of the checkpoint.
@@ -152,16 +152,14 @@ class ImagePreprocessing:
             UserError: If the file is missing or damaged, gives images of another size, or asks for
                 something that is not done here.
         """
-        try:
-            found = read_processor(directory)
-        except (ValueError, TypeError, ZeroDivisionError) as error:
-            raise UserError(f"{directory / CONFIG} cannot be used: {error}.") from error
-        if found is None:
+        path = processor_file(directory)
+        if path is None:
             raise UserError(f"{directory} must hold {CONFIG}.")
         try:
-            return cls._from_config(found[1], None if any_size else (height, width))
-        except (ValueError, KeyError, TypeError, OverflowError) as error:
-            raise UserError(f"{found[0]} cannot be used: {error}.") from error
+            config = read_processor(path)
+            return cls._from_config(config, None if any_size else (height, width))
+        except (ValueError, KeyError, TypeError, ArithmeticError) as error:
+            raise UserError(f"{path} cannot be used: {error}.") from error
 
     @classmethod
     def _from_config(cls, config: dict[str, Any], wanted: tuple[int, int] | None):

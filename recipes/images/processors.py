@@ -1,4 +1,4 @@
-"""Reads how a checkpoint wants its images: the entries of `transformers`' processors, or timm's.
+"""Reads how a checkpoint wants its images: by `transformers`' processors, timm or KerasHub.
 
 Each processor of `transformers` has defaults of its own for what its file leaves out, and one
 number as a size is both sides to some of them and the shorter side to others.
@@ -10,6 +10,7 @@ from typing import Any
 
 from ...models.json_files import read_json
 from ...models.timm_layout import is_input_size, is_timm
+from .keras_hub import FILE, read_converter
 
 CONFIG = "preprocessor_config.json"
 _WHOLE = "processor_config.json"  # of texts and images, as CLIP's is written today
@@ -37,23 +38,27 @@ _ENDINGS = ("ImageProcessor", "ImageProcessorFast", "ImageProcessorPil", "Featur
 _INTERPOLATIONS = {"nearest": 0, "lanczos": 1, "bilinear": 2, "bicubic": 3}
 
 
-def read_processor(directory: Path) -> tuple[Path, dict[str, Any]] | None:
-    """Returns the file that says how images are made a model's input, and its complete entries.
+def processor_file(directory: Path) -> Path | None:
+    """Returns the file that says how images are made a model's input, if there is one."""
+    for name in (CONFIG, _WHOLE, FILE):
+        if (directory / name).exists():
+            return directory / name
+    path = directory / "config.json"
+    return path if path.exists() and is_timm(read_json(path)) else None
 
-    Returns:
-        The file, and entries as `transformers` writes them; None if there is no such file.
+
+def read_processor(path: Path) -> dict[str, Any]:
+    """Returns the complete entries of that file, as `transformers` writes them.
 
     Raises:
-        ValueError: If a file is damaged, or asks for what is not done here.
+        ValueError: If it is damaged, or asks for what is not done here.
     """
-    path, whole = directory / CONFIG, directory / _WHOLE
-    if path.exists():
-        return path, _completed(read_json(path))
-    if whole.exists():
-        return whole, _completed(_part(read_json(whole), "image_processor"))
-    path = directory / "config.json"
-    config = read_json(path) if path.exists() else {}
-    return (path, _of_timm(_part(config, "pretrained_cfg"))) if is_timm(config) else None
+    if path.name == FILE:
+        return read_converter(path.parent)
+    config = read_json(path)
+    if path.name == "config.json":
+        return _of_timm(_part(config, "pretrained_cfg"))
+    return _completed(_part(config, "image_processor") if path.name == _WHOLE else config)
 
 
 def _part(config: dict[str, Any], name: str) -> dict[str, Any]:

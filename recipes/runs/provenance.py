@@ -33,7 +33,8 @@ def checkpoint_fingerprint(checkpoint: str | None) -> str | None:
     if checkpoint is None or checkpoint.startswith("hf://"):
         return checkpoint
     directory = Path(model_directory(checkpoint))
-    return _digest(directory, sorted(path for path in directory.iterdir() if path.is_file()))
+    assets = (directory / "assets" / "tokenizer").glob("*")  # of a preset of KerasHub
+    return _digest(directory, sorted(p for p in (*directory.iterdir(), *assets) if p.is_file()))
 
 
 def file_fingerprint(path: str | None) -> str | None:

@@ -6,7 +6,6 @@ from dataclasses import replace
 import numpy as np
 import tensorflow as tf
 
-from ...layers import FirstTokenPooling
 from ..attention.arrays import Outcome, self_attention
 from ..attention.attention import Attention
 from ..attention.gradients import after_embedding, gradient_times_input
@@ -42,7 +41,7 @@ def attend_to_text(run, text, prediction) -> Attention:
         heads={"encoder": self_attention(tokens_of(run, inputs), np.array(weights[0]))},
         outcomes=[Outcome(*each) for each in ranked.items()],
         contributions=gradient_times_input(outputs_of, embedded, len(ranked)),
-        reader=0 if isinstance(run.model.pooler, FirstTokenPooling) else None,
+        reader=0 if run.model.reads_first else None,
         note=note,
         is_value=prediction.value is not None,
     )

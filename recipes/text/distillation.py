@@ -202,14 +202,17 @@ def with_evidence(model: TextClassifier, num_columns: int) -> keras.Model:
     It has two outputs, `logits` (B, C) and `evidence` (B, T, E), where E is `num_columns`.
     """
     inputs = model.input
-    first, *others = model.encoder.steps()
     x = model.embedding(inputs["token_ids"], inputs["segment_ids"])  # (B, T, D)
-    given = model.encoder.given(x, inputs["padding_mask"])
-    x = first(x, **given)  # (B, T, D)
+    cuts_last = model.reads_first and len(model.encoder.steps()) > 1
+    states = model.encoder.states(x, inputs["padding_mask"], first_only=cuts_last)
+    x = next(states)  # (B, T, D)
     evidence = keras.layers.Dense(num_columns, dtype="float32", name="evidence")(x)  # (B, T, E)
-    for number, block in enumerate(others, 1):
-        x = block(x, **given, first_only=number == len(others))
-    return keras.Model(inputs, {"logits": model.classify(x), "evidence": evidence})
+    *_, x = [x, *states]
+    if model.encoder.final_norm is not None:
+        x = model.encoder.final_norm(x)
+    return keras.Model(
+        inputs, {"logits": model.classify(x, inputs["padding_mask"]), "evidence": evidence}
+    )
 
 
 def with_no_evidence(

@@ -122,7 +122,8 @@ def freeze(model: TextClassifier, num_layers: int) -> None:
             "Layers that share their weights, as ALBERT's do, can only be frozen together. Pass "
             f"--freeze {' or '.join(map(str, apart))}, or --lora. Received: {num_layers}"
         )
-    model.embedding.trainable = num_layers == 0
+    for layer in (model.embedding, *model.encoder.shared_layers):
+        layer.trainable = num_layers == 0
     for block in steps[: num_layers * size]:
         block.trainable = False
 
@@ -149,7 +150,8 @@ def add_lora(model: TextClassifier, rank: int) -> None:
             f"The rank of LoRA must be below the model's width, {model.config['hidden_dim']}. "
             f"Received: {rank}"
         )
-    model.embedding.trainable = False
+    for layer in (model.embedding, *model.encoder.shared_layers):
+        layer.trainable = False
     for block in model.encoder.blocks:
         for dense in block.dense_layers:
             dense.enable_lora(rank)

@@ -20,6 +20,7 @@ from .checkpoint_files import (
 from .encoder import EncoderTokenizer
 from .families import FAMILIES, Family, read_pieces
 from .frames import set_frame
+from .keras_hub import is_preset, open_preset_tokenizer
 from .pieces import SpecialTokens
 from .pipeline import PipelineTokenizer
 from .wordpiece import WordPieceTokenizer
@@ -61,7 +62,7 @@ class FamilyFiles(CheckpointFiles):
 
 
 def open_tokenizer(directory: Path) -> EncoderTokenizer:
-    """Opens the tokenizer of a checkpoint in Hugging Face's layout.
+    """Opens the tokenizer of a checkpoint in Hugging Face's layout, or of a KerasHub preset.
 
     It gives the ids that AutoTokenizer of `transformers` 5 gives for the same directory.
 
@@ -69,6 +70,8 @@ def open_tokenizer(directory: Path) -> EncoderTokenizer:
         UserError: If the files are missing, damaged, or of a kind that cannot be used here.
     """
     directory = Path(directory)
+    if is_preset(directory):
+        return open_preset_tokenizer(directory)
     name = find_class(directory)
     own = (*BERT_CLASSES, *MPNET_CLASSES, *FamilyFiles.CLASSES)
     slow = ", ".join(each for each in own if not each.endswith("Fast"))

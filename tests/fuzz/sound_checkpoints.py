@@ -28,10 +28,10 @@ def weights():
 
 
 def read_weights(path):
-    from regard.models.checkpoint_files import read_headers, read_tensor
+    from regard.models.checkpoint_files import read_headers
 
     for stored in read_headers(path.parent):
-        read_tensor(stored)
+        stored.read()
 
 
 def bert_checkpoint():

@@ -29,6 +29,19 @@ CHANGES = {
     "electra": {"embedding_size": 21},
     "albert": {"embedding_size": 21, "num_hidden_groups": 2, "hidden_act": "gelu"},
     "mpnet": {"layer_norm_eps": 1e-5, "max_position_embeddings": 302},
+    "deberta-v2": {
+        **families.OTHERS["deberta-v2_convolution"],
+        "max_relative_positions": -1,
+        "max_position_embeddings": 302,
+        "position_buckets": 32,
+        "pos_att_type": ["c2p"],
+    },
+    "modernbert": {
+        **families.OTHERS["modernbert_mean"],
+        "max_position_embeddings": 302,
+        "local_attention": 32,
+        "hidden_activation": "relu",
+    },
 }
 CASES = [("small", {}), ("deep", {}), ("deep", "changes")]
 
@@ -85,6 +98,8 @@ def reviews(num_reviews):
 
 
 TOKENIZERS = Path(__file__).parents[1] / "fixtures" / "tokenizers"
+RUNS = ("roberta", "distilbert", "electra", "albert", "xlm-roberta", "camembert", "mpnet",
+        "deberta-v2", "modernbert")  # fmt: skip
 HEADS = {"distilbert": "ForMaskedLM", "electra": "ForPreTraining"}
 
 
@@ -105,7 +120,7 @@ def write_tokenizer(family, directory, data):
 
 @pytest.mark.parametrize(
     "family",
-    only_first(["roberta", "distilbert", "electra", "albert", "xlm-roberta", "camembert", "mpnet"]),
+    only_first([*RUNS]),
 )
 def test_a_run_is_written_as_the_family_it_began_from(family, tmp_path):
     """The pipeline says what the run says."""
