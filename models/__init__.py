@@ -11,6 +11,7 @@ __all__ = [
     "MaskedLanguageModel",
     "RecurrentTranslator",
     "TextClassifier",
+    "TokenClassifier",
     "Translator",
     "VisionTransformer",
 ]
@@ -19,6 +20,7 @@ _HOMES = {
     "MaskedLanguageModel": "masked_language_model",
     "RecurrentTranslator": "recurrent_translator",
     "TextClassifier": "text_classifier",
+    "TokenClassifier": "token_classifier",
     "Translator": "translator",
     "VisionTransformer": "vision_transformer",
 }

@@ -6,7 +6,7 @@ References:
 
 from dataclasses import replace
 
-from .bert_layout import BERT, dimensions, embeddings
+from .bert_layout import BERT, TOKEN_HEAD, dimensions, embeddings
 from .rows import blocks, dense, fused, norm
 
 MOST_LAYERS = 1000  # that share their weights, so that no tensor says how many there are
@@ -53,6 +53,7 @@ ALBERT = replace(
     title="ALBERT",
     architectures={
         "AlbertForSequenceClassification": ("pooler", "classifier"),
+        "AlbertForTokenClassification": ("token classifier",),
         "AlbertForPreTraining": ("pooler",),
         "AlbertForMaskedLM": (),
         "AlbertModel": (),
@@ -65,6 +66,7 @@ ALBERT = replace(
         ],
         "pooler": [dense("albert.pooler", "pooler/dense", "DD")],
         "classifier": [dense("classifier", "head", "CD")],
+        **TOKEN_HEAD,
     },
     sizes={
         **BERT.sizes,

@@ -47,12 +47,17 @@ def dimensions(arguments):
     }
 
 
+# Of every token, without a pooler. In some families the tensors of the other classifier are called
+# the same: the architecture tells which of the two they are.
+TOKEN_HEAD = {"token classifier": [dense("classifier", "head", "CD")]}
+
 BERT = Layout(
     model_type="bert",
     title="BERT",
     kind="texts",
     architectures={
         "BertForSequenceClassification": ("pooler", "classifier"),
+        "BertForTokenClassification": ("token classifier",),
         "BertForMaskedLM": ("masked-LM head",),
         "BertForPreTraining": ("pooler", "masked-LM head"),
         "BertForNextSentencePrediction": ("pooler",),
@@ -64,6 +69,7 @@ BERT = Layout(
         "encoder": encoder("bert."),
         "pooler": [dense("bert.pooler.dense", "pooler/dense", "DD")],
         "classifier": [dense("classifier", "head", "CD")],
+        **TOKEN_HEAD,
         "masked-LM head": [
             dense("cls.predictions.transform.dense", "head/dense", "DD"),
             norm("cls.predictions.transform.LayerNorm", "head/layer_norm"),

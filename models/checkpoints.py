@@ -46,6 +46,8 @@ LAYOUTS = {
 logger = logging.getLogger("regard")
 
 _DTYPES = ("F32", "F16", "BF16")
+TOKEN_CLASSIFIER = "token classifier"
+CLASSIFIERS = {"classifier", TOKEN_CLASSIFIER}  # groups of which a checkpoint has one at most
 
 
 class Checkpoint:
@@ -63,7 +65,7 @@ class Checkpoint:
         arguments: The constructor arguments of a model of this kind.
         groups: The groups of tensors that it holds, of those of its layout.
         class_names: The names of its classes in the order of its classifier's rows; empty if it
-            has no classifier.
+            has no classifier, of texts or of tokens.
         problem_type: What its config says that a classifier's answers are; None if it does not.
         left_out: The names of the tensors of heads of other tasks.
 
@@ -93,14 +95,14 @@ class Checkpoint:
         self._has_other_head = bool(self.layout.other_heads(config))
         self.left_out: list[str] = []
         self._stored, doubles = self._read_stored()
-        self.groups = self._held() | required
+        self.groups = self._held(required) | required
         problems = [doubles, *self._misfits()]
         if any(problems):
             raise CheckpointError(
                 f"{self.directory} must hold the tensors that its config.json describes, no more "
                 f"and no less. Received: {'; '.join(listed(kind) for kind in problems if kind)}"
             )
-        if "classifier" not in self.groups:
+        if not CLASSIFIERS & self.groups:
             self.class_names = []
 
     def _read_stored(self) -> tuple[dict[str, StoredTensor], list[str]]:
@@ -126,10 +128,18 @@ class Checkpoint:
         is_bare = not is_prefixed and name.startswith(tuple(self.layout.prefixed))
         return f"{self.layout.prefix}{name}" if is_bare else name
 
-    def _held(self) -> set[str]:
+    def names_of(self, group: str) -> list[str]:
+        """Returns the names of the classes of a classifier; none if this one is not held."""
+        return self.class_names if group in self.groups else []
+
+    def _held(self, required: set[str]) -> set[str]:
         """Returns the groups of which there is a tensor, and the pooler a classifier stands on."""
+        # Two may have tensors of the same names. One of tokens is said to be there by architecture.
+        others = (CLASSIFIERS - required) if CLASSIFIERS & required else {TOKEN_CLASSIFIER}
         held = set()
         for group, rows in self.layout.groups.items():
+            if group in others:
+                continue
             if self._has_other_head and not rows[0].module.startswith(self.layout.prefix):
                 continue
             modules = tuple(f"{row.module}." for row in rows)

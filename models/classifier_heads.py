@@ -7,15 +7,18 @@ import keras
 
 from .checkpoints import Checkpoint, CheckpointError, load_checkpoint
 
-HEAD = "classifier"  # the group of its tensors
-
 logger = logging.getLogger("regard")
 
 
 def count_classes(
-    checkpoint: Checkpoint, num_classes: int | None, class_names: Sequence[str] | None
+    checkpoint: Checkpoint,
+    num_classes: int | None,
+    class_names: Sequence[str] | None,
+    head: str = "classifier",
 ) -> int:
     """Returns the number of classes that is asked for, or else that of a checkpoint's classifier.
+
+    The `head` is the group of its tensors.
 
     Raises:
         CheckpointError: If it has no classifier, and nothing is asked for.
@@ -28,12 +31,13 @@ def count_classes(
                 f"num_classes={num_classes}, {len(class_names)} names"
             )
         return len(class_names)
-    if num_classes is None and not checkpoint.class_names:
+    known = checkpoint.names_of(head)
+    if num_classes is None and not known:
         raise CheckpointError(
-            f"{checkpoint.directory} has no classifier, so the number of classes must be given. "
+            f"{checkpoint.directory} has no {head}, so the number of classes must be given. "
             "Received: num_classes=None"
         )
-    return len(checkpoint.class_names) if num_classes is None else num_classes
+    return len(known) if num_classes is None else num_classes
 
 
 def load_classifier(
@@ -48,12 +52,13 @@ def load_classifier(
     Raises:
         CheckpointError: If a weight is not finite.
     """
-    known = checkpoint.class_names
+    head = model.checkpoint_groups[-1]
+    known = checkpoint.names_of(head)
     names = known if class_names is None else list(class_names)
     if names == known and model.config["num_classes"] == len(known):
         load_checkpoint(model, checkpoint)
         return
-    load_checkpoint(model, checkpoint, [HEAD])
+    load_checkpoint(model, checkpoint, [head])
     kept = [name for name in names if name in known] if class_names is not None else []
     if kept:
         _copy_rows(model, checkpoint, names, kept)
@@ -69,7 +74,7 @@ def _copy_rows(
 ) -> None:
     variables = {variable.path: variable for variable in model.variables}
     to, since = ([some.index(name) for name in kept] for some in (names, checkpoint.class_names))
-    for path, values in checkpoint.values([HEAD]).items():  # (D, C) and (C,)
+    for path, values in checkpoint.values([model.checkpoint_groups[-1]]).items():  # (D, C) and (C,)
         rows = keras.ops.convert_to_numpy(variables[path]).copy()
         rows[..., to] = values[..., since]
         variables[path].assign(rows)

@@ -6,7 +6,7 @@ References:
 
 from dataclasses import replace
 
-from .bert_layout import BERT, embeddings
+from .bert_layout import BERT, TOKEN_HEAD, embeddings
 from .rows import blocks, dense, fused, norm
 
 _BLOCK = [
@@ -24,6 +24,7 @@ DISTILBERT = replace(
     title="DistilBERT",
     architectures={
         "DistilBertForSequenceClassification": ("pooler", "classifier"),
+        "DistilBertForTokenClassification": ("token classifier",),
         "DistilBertForMaskedLM": (),
         "DistilBertModel": (),
     },
@@ -34,6 +35,7 @@ DISTILBERT = replace(
         ],
         "pooler": [dense("pre_classifier", "pooler/dense", "DD")],
         "classifier": [dense("classifier", "head", "CD")],
+        **TOKEN_HEAD,
     },
     sizes={
         "vocabulary_size": "vocab_size",

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from .bert_layout import BERT, dimensions, encoder
 from .config_entries import positive_problems
-from .roberta_layout import HEAD
+from .roberta_layout import HEADS
 from .rows import dense
 
 
@@ -40,13 +40,14 @@ ELECTRA = replace(
     title="ELECTRA",
     architectures={
         "ElectraForSequenceClassification": ("pooler", "classifier"),
+        "ElectraForTokenClassification": ("token classifier",),
         "ElectraForPreTraining": (),
         "ElectraForMaskedLM": (),
         "ElectraModel": (),
     },
     groups={
         "encoder": [*encoder("electra."), _PROJECTION._replace(num_blocks=("projections",))],
-        **HEAD,
+        **HEADS,
     },
     constants={"family": "electra"},
     dimensions=_dimensions,

@@ -7,7 +7,7 @@ References:
 from dataclasses import replace
 
 from .bert_layout import dimensions, embeddings
-from .roberta_layout import HEAD, ROBERTA, num_positions
+from .roberta_layout import HEADS, ROBERTA, num_positions
 from .rows import bare, blocks, dense, fused, norm
 
 NUM_BUCKETS = 32  # whatever the config says; transformers, modeling_mpnet.py
@@ -30,6 +30,7 @@ MPNET = replace(
     title="MPNet",
     architectures={
         "MPNetForSequenceClassification": ("pooler", "classifier"),
+        "MPNetForTokenClassification": ("token classifier",),
         "MPNetForMaskedLM": (),
         "MPNetModel": (),
     },
@@ -39,7 +40,7 @@ MPNET = replace(
             *blocks("mpnet.encoder.layer.*.", "encoder/block_*/", "num_layers", _BLOCK),
             _BIAS,
         ],
-        **HEAD,
+        **HEADS,
     },
     sizes={name: ROBERTA.sizes[name] for name in ROBERTA.sizes if name != "num_segments"},
     constants={"family": "mpnet", "num_segments": 0},

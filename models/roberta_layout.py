@@ -8,13 +8,14 @@ References:
 
 from dataclasses import replace
 
-from .bert_layout import BERT, dimensions, encoder
+from .bert_layout import BERT, TOKEN_HEAD, dimensions, encoder
 from .config_entries import positive_problems
 from .rows import dense
 
-HEAD = {  # of the first token, without the encoder's own pooler
+HEADS = {  # the first two are of the first token, without the encoder's own pooler
     "pooler": [dense("classifier.dense", "pooler/dense", "DD")],
     "classifier": [dense("classifier.out_proj", "head", "CD")],
+    **TOKEN_HEAD,
 }
 PAD = "variation.embedding.pad_id"
 
@@ -51,10 +52,11 @@ def _layout(model_type: str, title: str, name: str):
         title=title,
         architectures={
             f"{name}ForSequenceClassification": ("pooler", "classifier"),
+            f"{name}ForTokenClassification": ("token classifier",),
             f"{name}ForMaskedLM": (),
             f"{name}Model": (),
         },
-        groups={"encoder": encoder("roberta."), **HEAD},
+        groups={"encoder": encoder("roberta."), **HEADS},
         sizes={name: BERT.sizes[name] for name in BERT.sizes if name != "max_sequence_length"},
         token_ids={PAD: "pad_token_id"},
         constants={"family": model_type},
