@@ -38,6 +38,10 @@ class CharacterMap:
         replaced = self.replace(codes, self.numbers(codes.flat_values))
         return tf.strings.unicode_encode(replaced, "UTF-8")
 
+    def lengths(self, numbers: tf.Tensor) -> tf.Tensor:
+        """Returns how many characters stand in place of one, for the numbers of strings (N,)."""
+        return tf.gather(self._lengths, numbers)
+
     def replace(self, codes: tf.RaggedTensor, numbers: tf.Tensor) -> tf.RaggedTensor:
         """Replaces code points (N, None) by the strings of these numbers, 0 for none."""
         lengths, starts = tf.gather(self._lengths, numbers), tf.gather(self._starts, numbers)

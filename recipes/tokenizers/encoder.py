@@ -4,7 +4,9 @@ from collections.abc import Callable, Iterable, Sequence
 
 import tensorflow as tf
 
+from ..errors import UserError
 from .frames import Frame
+from .offsets import Located
 from .portions import tokenize_in_portions
 from .ragged import cut_rows, is_pairs, part_lengths
 from .strings import Text, in_chunks
@@ -26,6 +28,9 @@ class EncoderTokenizer:
     """
 
     MARKS_SPACES = False  # in its pieces, as SentencePiece does
+    _locate: Callable[[tf.Tensor], Located] | None = (
+        None  # what finds tokens, if there is something
+    )
 
     def __init__(
         self,
@@ -45,6 +50,25 @@ class EncoderTokenizer:
         Of a text `LONGEST_READ` bytes are read at most.
         """
         return tokenize_in_portions(self._tokenize, texts)
+
+    def locate(self, texts: tf.Tensor) -> Located:
+        """Turns texts (B,) into token ids as `tokenize` does, and says where each token is.
+
+        Raises:
+            UserError: If the tokenizer is of a kind whose tokens cannot be located.
+        """
+        self.check_locates()
+        stacked = tokenize_in_portions(lambda some: self._locate(some).stacked(), texts, (3,))
+        return Located.unstacked(stacked)
+
+    def check_locates(self) -> None:
+        """Raises `UserError` if it cannot say where tokens are in a text."""
+        if self._locate is None:
+            raise UserError(
+                "Where tokens are in a text is known of WordPiece alone, BERT's tokenizer. "
+                f"Received: a {type(self).__name__}. Take a checkpoint with word pieces, such as "
+                "BERT, DistilBERT, ELECTRA or MPNet."
+            )
 
     def encode(self, texts: tf.Tensor, max_sequence_length: int) -> tf.RaggedTensor:
         """Encodes texts (B,) as [CLS] text [SEP], at most `max_sequence_length` long: (B, None)."""

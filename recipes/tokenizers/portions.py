@@ -9,9 +9,12 @@ AT_ONCE = 2**20  # bytes of texts: the operations of a tokenizer take eighty tim
 
 
 def tokenize_in_portions(
-    tokenize: Callable[[tf.Tensor], tf.RaggedTensor], texts: tf.Tensor
+    tokenize: Callable[[tf.Tensor], tf.RaggedTensor], texts: tf.Tensor, inner: tuple[int, ...] = ()
 ) -> tf.RaggedTensor:
-    """Returns what `tokenize` makes of texts (B,), int32 (B, None), about a megabyte at a time."""
+    """Returns what `tokenize` makes of texts (B,), int32 (B, None), about a megabyte at a time.
+
+    What it makes of each token may have an `inner` shape: (B, None, *inner).
+    """
     start, longest = tf.constant(0, tf.int64), tf.constant(LONGEST_READ, tf.int64)
     texts = tf.strings.substr(texts, start, longest)
     # A text is in the portion that its first byte is in.
@@ -26,8 +29,10 @@ def tokenize_in_portions(
         return number + 1, written, lengths.write(place, tokens.row_lengths())
 
     arrays = [
-        tf.TensorArray(dtype, tf.cast(count, tf.int32), infer_shape=False, element_shape=[None])
-        for dtype in (tf.int32, tf.int64)
+        tf.TensorArray(
+            dtype, tf.cast(count, tf.int32), infer_shape=False, element_shape=[None, *shape]
+        )
+        for dtype, shape in ((tf.int32, inner), (tf.int64, ()))
     ]
     _, ids, lengths = tf.while_loop(
         lambda number, *_: number < count, step, (start, *arrays), parallel_iterations=1

@@ -20,6 +20,7 @@ from .encoder import EncoderTokenizer
 from .files import read_tokenizer
 from .frames import Frame
 from .normalization import END, START, BertNormalization
+from .offsets import Located, TracedNormalization
 from .pieces import (
     MAX_WORD_CHARACTERS,
     SpecialTokens,
@@ -78,6 +79,7 @@ class WordPieceTokenizer(EncoderTokenizer):
         num_between: int = 1,
     ):
         self.normalization = normalization or BertNormalization()
+        self._traced = TracedNormalization(self.normalization)
         self.special_tokens = special_tokens or SpecialTokens()
         self.max_word_characters = max_word_characters
         self.model_max_length = model_max_length
@@ -131,21 +133,54 @@ class WordPieceTokenizer(EncoderTokenizer):
         A special token is one word. If it is looked for in the text as written, as BERT's five are,
         private characters mark it.
         """
+        kept = self._kept
+        return tf_text.regex_split(
+            self.normalization(self._marked(texts)), f"{kept}|{_SPACE}+", kept
+        )
+
+    @property
+    def _kept(self) -> str:
+        """Returns the pattern of what stands for itself."""
+        return "|".join(filter(None, [_MARKED, self._normalized, _PUNCTUATION]))
+
+    def _marked(self, texts: tf.Tensor) -> tf.Tensor:
+        """Makes texts (B,) sound UTF-8, and marks the special tokens that they have as written."""
         texts = tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8", errors="replace")
         texts = tf.strings.regex_replace(texts, _RESERVED, "\ufffd")
         if self._raw:
             texts = tf.strings.regex_replace(texts, f"({self._raw})", rf"{START}\1{END}")
-        texts = self.normalization(texts)
-        kept = "|".join(filter(None, [_MARKED, self._normalized, _PUNCTUATION]))
-        return tf_text.regex_split(texts, f"{kept}|{_SPACE}+", kept)
+        return texts
 
-    def _token_ids(self, texts: tf.Tensor) -> tf.RaggedTensor:
-        words = self.split_words(texts)
+    def _short(self, words: tf.RaggedTensor) -> tuple[tf.RaggedTensor, tf.Tensor]:
+        """Makes words that are too long unknown; returns all, and which (N,) were short enough."""
         lengths = tf.strings.length(words.flat_values, unit="UTF8_CHAR")
         is_short = lengths <= self.max_word_characters
         short = tf.where(is_short, words.flat_values, self.special_tokens.unk)
-        pieces = self._word_pieces.tokenize(words.with_flat_values(short)).merge_dims(-2, -1)
+        return words.with_flat_values(short), is_short
+
+    def _token_ids(self, texts: tf.Tensor) -> tf.RaggedTensor:
+        words, _ = self._short(self.split_words(texts))
+        pieces = self._word_pieces.tokenize(words).merge_dims(-2, -1)
         return pieces.with_flat_values(tf.gather(self._ids, pieces.flat_values))
+
+    def _locate(self, texts: tf.Tensor) -> Located:
+        cleaned, kept = self._traced(self._marked(texts)), self._kept
+        words, *limits = tf_text.regex_split_with_offsets(cleaned.texts, f"{kept}|{_SPACE}+", kept)
+        first, last = (each.flat_values for each in limits)  # bytes (N,)
+        short, is_short = self._short(words)
+        pieces, *limits = self._word_pieces.tokenize_with_offsets(short)  # (B, None, None)
+        words_of = pieces.values.value_rowids()
+        from_, to = (tf.cast(each.flat_values, tf.int64) for each in limits)
+        whole = ~tf.gather(is_short, words_of)  # the piece of an unknown word is all of it
+        first, last = (tf.gather(each, words_of) for each in (first, last))
+        flat = pieces.merge_dims(-2, -1)
+        starts, ends = cleaned.locate(
+            flat.value_rowids(),
+            first + tf.where(whole, tf.zeros_like(from_), from_),
+            tf.where(whole, last, first + to),
+        )
+        ids = tf.gather(self._ids, flat.flat_values)
+        return Located(*map(flat.with_flat_values, (ids, starts, ends)))
 
     def save(self, directory: Path, max_sequence_length: int) -> None:
         """Writes the files of a Hugging Face tokenizer that gives the same ids."""
