@@ -31,6 +31,10 @@ if TYPE_CHECKING:  # for editors
     from .recipes.text.recipe import fit_text
     from .recipes.text.run import TextRun
     from .recipes.text.settings import TextSettings
+    from .recipes.tokens.data import LabelledTokens, read_labelled_tokens
+    from .recipes.tokens.recipe import fit_tokens
+    from .recipes.tokens.run import TokenRun
+    from .recipes.tokens.settings import TokenSettings
     from .recipes.translation.data import ParallelTexts, read_parallel_texts
     from .recipes.translation.recipe import fit_translation
     from .recipes.translation.run import TranslationRun
@@ -42,22 +46,27 @@ __all__ = [
     "ImageSettings",
     "LabelledImages",
     "LabelledTexts",
+    "LabelledTokens",
     "MaskedLMRun",
     "ParallelTexts",
     "PretrainingSettings",
     "TextRun",
     "TextSettings",
+    "TokenRun",
+    "TokenSettings",
     "TranslationRun",
     "TranslationSettings",
     "UserError",
     "fit_images",
     "fit_text",
+    "fit_tokens",
     "fit_translation",
     "layers",
     "models",
     "pretrain_text",
     "read_labelled_images",
     "read_labelled_texts",
+    "read_labelled_tokens",
     "read_parallel_texts",
     "recipes",
 ]
@@ -65,10 +74,12 @@ __all__ = [
 _HOMES = {
     "LabelledImages": "recipes.images.data",
     "LabelledTexts": "recipes.text.data",
+    "LabelledTokens": "recipes.tokens.data",
     "ParallelTexts": "recipes.translation.data",
     "UserError": "recipes.errors",
     "read_labelled_images": "recipes.images.checks",
     "read_labelled_texts": "recipes.text.data",
+    "read_labelled_tokens": "recipes.tokens.data",
     "read_parallel_texts": "recipes.translation.data",
 }
 

@@ -149,7 +149,7 @@ class ClassifierSettings(Declared):
 
 
 @declared()
-class TokenSettings(Settings):
+class LanguageSettings(Settings):
     """Settings of every training of a text model."""
 
     batch_tokens: int | None = setting("Tokens in a batch, with padding.", at_least=1)
@@ -170,7 +170,7 @@ class TokenSettings(Settings):
         "metavar": "NAME",
     },
 )
-class BertSettings(TokenSettings):
+class BertSettings(LanguageSettings):
     """Settings of every training of a BERT."""
 
     embeddings: str | None = setting(

@@ -178,7 +178,31 @@ _IMAGES = Task(
     demo=frozenset(["digits", "run", "served"]),
     demo_help="Learn handwritten digits from a folder of files, and export what reads them.",
 )
-TASKS = {task.name: task for task in (_TEXT, _PRETRAINING, _TRANSLATION, _IMAGES)}
+_TOKENS = Task(
+    name="tokens",
+    folder="tokens",
+    command="fit tokens",
+    noun="a token classifier",
+    help="""Train a classifier of tokens on TRAIN: texts with marked names and the like.
+
+    \b
+      regard fit tokens train.conll             a word and its tag a line, as in CoNLL-2003
+      regard fit tokens notes.jsonl             text and spans, as Doccano, Prodigy and spaCy write
+      regard fit tokens data.parquet            tokens and ner_tags, as on the Hugging Face hub
+    """,
+    fit="fit_tokens",
+    run="TokenRun",
+    settings="TokenSettings",
+    sources="TokenSources",
+    reading="TokenReading",
+    questions="TokenQuestions",
+    answers=MappingProxyType({"entities": dict}),
+    needs={"settings.max_sequence_length": int, "settings.long_texts": str, "class_names": list},
+    scores={"f1": "F1 of entities {:.4f}"},
+    demo=frozenset(["letters.conll", "held_out.conll", "run", "served"]),
+    demo_help="Learn to find names, places, dates and amounts in letters, with unseen names.",
+)
+TASKS = {task.name: task for task in (_TEXT, _PRETRAINING, _TRANSLATION, _IMAGES, _TOKENS)}
 
 
 def find(name: str) -> Any:

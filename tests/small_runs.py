@@ -57,7 +57,7 @@ TRANSLATOR = {
 
 
 def fit(task, output, drawn=False, **settings):
-    """Trains: text, taught, adversarial, pretraining, translation or images.
+    """Trains: text, taught, adversarial, pretraining, translation, tokens or images.
 
     Unless it is to be `drawn`, which takes a second, the report has the names of pictures alone.
     """
@@ -179,6 +179,22 @@ def fit_translation(output, **settings):
     return fit_translation(train, validation_source=held_out, output=output, **settings)
 
 
+def letters(count, seed, held_out=False):
+    """Texts with the entities in them, as a table."""
+    from regard import LabelledTokens
+    from regard.recipes.tokens.corpus import generate_letters
+
+    return LabelledTokens(f"letters {seed}", *generate_letters(count, seed, held_out))
+
+
+def fit_tokens(output, **settings):
+    from regard import fit_tokens
+
+    small = {"preset": "small_run", "batch_tokens": 512, "vocabulary_size": 300, "epochs": 3}
+    small |= {"learning_rate": 3e-3, "patience": 10}
+    return fit_tokens(letters(150, 0), letters(30, 1), output=output, **{**small, **settings})
+
+
 def fit_images(output, **settings):
     from regard import fit_images
 
@@ -223,6 +239,7 @@ _FITS = {
     "adversarial": fit_adversarial,
     "pretraining": fit_pretraining,
     "translation": fit_translation,
+    "tokens": fit_tokens,
     "images": fit_images,
 }
 

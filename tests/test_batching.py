@@ -3,7 +3,6 @@ import pytest
 import tensorflow as tf
 
 from regard.recipes.text.batches import (
-    hide_tokens,
     ordered_batches,
     prediction_batches,
     training_batches,
@@ -12,6 +11,7 @@ from regard.recipes.text.encoding import Encoded
 from regard.recipes.tokenizers.pieces import SPECIAL_TOKENS
 from regard.recipes.tokenizers.wordpiece import WordPieceTokenizer
 from regard.recipes.training.token_budget import BUCKET_LENGTHS, TokenBudget, bucket_lengths
+from regard.recipes.training.token_dropout import hide_tokens
 
 LENGTHS = np.random.default_rng(0).integers(2, 300, size=500)
 

@@ -9,6 +9,7 @@ from regard.models import IMAGE_PRESETS
 from regard.recipes.images import demo as image_demo
 from regard.recipes.tasks import TASKS
 from regard.recipes.text import demo as text_demo
+from regard.recipes.tokens import demo as token_demo
 from regard.recipes.translation import demo as translation_demo
 from regard.recipes.translation.dates_and_numbers import generate_pairs
 
@@ -71,4 +72,20 @@ def test_demo_of_images_writes_everything(tmp_path, monkeypatch, unverified):
     assert all((tmp_path / file).is_file() for file in files)
     assert {path.name for path in demo.iterdir()} == TASKS["images"].demo
     assert len(list(demo.glob("digits/*/*/*.png"))) == 1797
+    assert (demo / "served/1/saved_model.pb").is_file()
+
+
+@pytest.mark.slow
+def test_demo_of_tokens_writes_everything(tmp_path, monkeypatch, unverified):
+    """All of it on less data; how well it learns is measured with the whole, by hand."""
+    monkeypatch.setattr(token_demo, "NUM_TRAINING_TEXTS", 300)
+    monkeypatch.setattr(token_demo, "NUM_HELD_OUT_TEXTS", 20)
+    monkeypatch.setattr(token_demo, "EPOCHS", 2)
+    demo = tmp_path / "demo"
+    lines = list(token_demo.run_demo(demo))
+    assert lines[0] == "entities of 20 lines, with names and places that training never saw:"
+    assert re.fullmatch(r"  F1 [\d.]+%", lines[1])
+    answers = [line.rpartition("\t")[2] for line in lines[3:6]]
+    assert answers == list(token_demo.QUESTIONS)
+    assert {path.name for path in demo.iterdir()} == TASKS["tokens"].demo
     assert (demo / "served/1/saved_model.pb").is_file()

@@ -25,7 +25,7 @@ from regard.recipes.training import fit as training
 from regard.recipes.training.token_budget import read_ahead
 from tiers import only_first
 
-TASKS = ("text", "taught", "adversarial", "pretraining", "translation", "images")
+TASKS = ("text", "taught", "adversarial", "pretraining", "translation", "images", "tokens")
 
 
 @pytest.mark.parametrize("task", only_first(TASKS))

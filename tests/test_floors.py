@@ -31,7 +31,10 @@ FLOORS = (
     ("recipes.runs",),
     ("recipes.attention", "recipes.serving"),
     ("recipes.report", "recipes.server"),
-    ("recipes.text", "recipes.pretraining", "recipes.images", "recipes.translation"),
+    (
+        *("recipes.text", "recipes.pretraining", "recipes.images", "recipes.translation"),
+        "recipes.tokens",
+    ),
     ("recipes.cli",),
     ("recipes",),
 )

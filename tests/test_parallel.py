@@ -350,7 +350,7 @@ def test_one_pair_cannot_be_split():
 
 def test_pairs_of_one_source_cannot_be_split():
     data = ParallelTexts("x.en", ["A dog.", "a dog. "], ["Ein Hund.", "Der Hund."])
-    with pytest.raises(UserError, match=r"two pairs\. Received: 1, counting equal sources"):
+    with pytest.raises(UserError, match=r"two sources\. Received: 1, counting equal ones"):
         split(data, 0.5, seed=0)
 
 

@@ -144,6 +144,7 @@ def test_attention_holds_up_nobody():
         (["pairs", "texts"], LABELLED, "pair"),
         (["image_bytes"], LABELLED, "image"),
         (["texts"], TRANSLATED, "translation"),
+        (["texts"], {"tokens": "string", "labels": "string"}, "tokens"),
         (["texts"], {"outputs": "float"}, "other"),
         (["numbers"], LABELLED, "other"),
     ],

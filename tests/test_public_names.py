@@ -9,10 +9,11 @@ from commands import regard_here
 
 NAMES = {
     "regard": """
-        ImageRun ImageSettings LabelledImages LabelledTexts MaskedLMRun ParallelTexts
-        PretrainingSettings TextRun TextSettings TranslationRun TranslationSettings
-        UserError fit_images fit_text fit_translation layers models pretrain_text
-        read_labelled_images read_labelled_texts read_parallel_texts recipes
+        ImageRun ImageSettings LabelledImages LabelledTexts LabelledTokens MaskedLMRun ParallelTexts
+        PretrainingSettings TextRun TextSettings TokenRun TokenSettings TranslationRun
+        TranslationSettings UserError fit_images fit_text fit_tokens fit_translation layers models
+        pretrain_text read_labelled_images read_labelled_texts read_labelled_tokens
+        read_parallel_texts recipes
     """,
     "regard.layers": """
         AttentionPooling AveragePooling ConvolutionalStem Decoder DecoderBlock Dense
@@ -29,7 +30,7 @@ NAMES = {
     """,
     "regard.models": """
         IMAGE_PRESETS MaskedLanguageModel RecurrentTranslator TEXT_PRESETS
-        TRANSLATION_PRESETS TextClassifier Translator VisionTransformer
+        TRANSLATION_PRESETS TextClassifier TokenClassifier Translator VisionTransformer
     """,
     "regard.recipes": """
         strategy
@@ -41,6 +42,7 @@ ARGUMENTS = {
     "": "COMMAND [ARGS]...",
     "fit": "COMMAND [ARGS]...",
     "fit text": "TRAIN...",
+    "fit tokens": "TRAIN...",
     "fit translation": "[TABLE...]",
     "fit images": "TRAIN",
     "pretrain": "COMMAND [ARGS]...",
@@ -55,6 +57,7 @@ ARGUMENTS = {
     "verify": "EXPORT|RUN",
     "demo": "[COMMAND] [ARGS]...",
     "demo text": "",
+    "demo tokens": "",
     "demo images": "",
     "demo translation": "",
 }
@@ -63,7 +66,7 @@ WORDS = {
         attend demo evaluate export fit info list predict pretrain serve verify --version
     """,
     "fit": """
-        images text translation
+        images text tokens translation
     """,
     "fit text": """
         --validation --text-column --pair-column --label-column --label-columns --label-separator
@@ -74,6 +77,14 @@ WORDS = {
         --workers --xla --no-xla --accumulate --seed --seeds --layer-decay --adversarial
         --freeze --lora --teacher --no-teacher --refit --no-refit --calibrate --no-calibrate
         --abstain-below --output --overwrite
+        --config --json --tensorboard
+    """,
+    "fit tokens": """
+        --validation --text-column --label-column --tag-names --encoding
+        --delimiter --header --no-header --sheet --skip-bad-rows
+        --checkpoint --embeddings --preset --epochs --patience --learning-rate --batch-tokens
+        --max-sequence-length --long-texts --dropout --precision --strategy
+        --workers --xla --no-xla --accumulate --seed --layer-decay --output --overwrite
         --config --json --tensorboard
     """,
     "fit translation": """
@@ -112,7 +123,7 @@ WORDS = {
     """,
     "evaluate": """
         --text-column --pair-column --label-column --label-columns --label-separator
-        --problem-type --source --target --source-column
+        --problem-type --tag-names --source --target --source-column
         --target-column --image-column --image-folder --encoding
         --delimiter --header --no-header --sheet --skip-bad-rows --skip-bad-files
         --json
@@ -140,9 +151,12 @@ WORDS = {
         --renew
     """,
     "demo": """
-        images text translation
+        images text tokens translation
     """,
     "demo text": """
+        --output --overwrite
+    """,
+    "demo tokens": """
         --output --overwrite
     """,
     "demo images": """

@@ -1,7 +1,7 @@
 """What the runs of all tasks have in common: one conformance test over a small run of each.
 
 What a task alone has is tested in a file of its own: `test_text`, `test_pretraining`,
-`test_images`, `test_translation`.
+`test_images`, `test_translation`, `test_tokens`.
 """
 
 import csv
@@ -101,6 +101,16 @@ TASKS = {
         {"loss", "val_loss", "val_bleu", "val_chrf", "val_cross_entropy"},
         {"epochs": 3, "dropout": 0.1, "subword_dropout": 0.1},
     ),
+    "tokens": Task(
+        regard.TokenRun,
+        "tokens",
+        "a token classifier",
+        f"{BERT} vocab.txt",
+        "index.html learning_curves.png",
+        (150, 30),
+        {"loss", "val_loss", "val_accuracy", "val_precision", "val_recall", "val_f1"},
+        {"epochs": 3, "dropout": 0.1, "token_dropout": 0.1, "accumulate": 2},
+    ),
 }
 
 
@@ -146,6 +156,8 @@ def examples(directory, task):
         return [*generate_reviews(40, 6, held_out=False)[0], *small_runs.AWKWARD]
     if task == "pretraining":
         return ["The room was [MASK].", "[MASK] room was [MASK]."]
+    if task == "tokens":
+        return [*small_runs.letters(20, 2).texts, *small_runs.AWKWARD]
     if task == "images":
         return sorted(str(path) for path in directory.parent.glob("colours/*/*.png"))[::4]
     sources, _ = generate_pairs(9, seed=5, held_out=True)
@@ -193,6 +205,11 @@ def test_what_it_says_of_its_classes_and_sizes(metadata, task):
         assert data["train"]["text_column"] == "review"
     elif task == "translation":
         assert settings["hidden_dim"] == 16
+    elif task == "tokens":
+        kinds = ["DATE", "LOC", "MONEY", "PER"]
+        names = [f"{prefix}-{kind}" for kind in kinds for prefix in "BI"]
+        assert metadata["class_names"] == ["O", *names]
+        assert data["train"]["class_counts"].keys() == {*kinds}
     else:
         assert data["sha256"] == small_runs.corpus().fingerprint()
 
@@ -208,7 +225,7 @@ def test_its_history_and_metrics(directory, metadata, run, expected, task):
     if task == "pretraining":
         assert metrics["perplexity"] == pytest.approx(math.exp(metrics["cross_entropy"]))
         return
-    measured = "val_macro_f1"
+    measured = "val_f1" if task == "tokens" else "val_macro_f1"
     if task == "translation":  # so small a BLEU does not tell, so chrF does
         assert max(float(row["val_bleu"]) for row in history) < TELLING_BLEU
         measured = "val_chrf"
@@ -225,6 +242,7 @@ def test_its_report(directory, task):
     own = {
         "translation": ["Worst translations", "Best translations"],
         "pretraining": ["Filled masks"],
+        "tokens": ["Entities", "Confusion", "Surest mistakes"],
     }.get(task, ["Classes", "Confusion", "Calibration", "Surest mistakes"])
     assert titles == ["Result", "Settings", "Data", "Curves", *own, "How to go on"]
     assert "could not be drawn" not in page
@@ -238,8 +256,10 @@ def test_its_report(directory, task):
 def test_what_it_looks_like(directory, run, task):
     assert f"in {directory}>" in repr(run)
     assert TASKS[task].noun in repr(run)
-    score = {"translation": "bleu", "pretraining": "perplexity"}.get(task, "accuracy")
-    assert f"{run.metrics[score]:.2f}" in repr(run)
+    scores = {"translation": "bleu", "pretraining": "perplexity", "tokens": "f1"}
+    score = scores.get(task, "accuracy")
+    digits = 4 if task == "tokens" else 2
+    assert f"{run.metrics[score]:.{digits}f}" in repr(run)
 
 
 def test_what_repeats_it(directory, metadata):
@@ -264,7 +284,7 @@ def test_its_vectors(directory, run, task):
     )
     assert run.embed([]).shape == (0, vectors.shape[1])
     np.testing.assert_allclose(run.embed(asked[1:2]), vectors[1:2], atol=1e-5)
-    if task == "pretraining":
+    if task in ("pretraining", "tokens"):
         assert np.abs(vectors[0] - vectors[1]).max() > 1e-3
     else:
         logits = run.model.head(vectors)
@@ -357,6 +377,7 @@ DAMAGED = {
     "pretraining": "config.json model.safetensors tokenizer.json",
     "images": "config.json model.safetensors preprocessor_config.json",
     "translation": "config.json model.safetensors source.spm vocab.json",
+    "tokens": "config.json model.safetensors tokenizer.json",
 }
 NO_WEIGHTS = b"\x10\0\0\0\0\0\0\0{}"
 
@@ -404,6 +425,9 @@ def test_its_export(task, directory, run, plain_export, tmp_path):
         texts = [text.encode("utf-8", "surrogateescape") for text in asked]
         answer = served(texts=tf.constant(texts))
     expected = run.predict(asked)
+    if task == "tokens":  # of which it says what each word is: see test_tokens
+        assert answer["labels"].shape[0] == len(expected)
+        return
     said, scores = ("translations", "scores") if task == "translation" else ("label", "score")
     attribute = "translation" if task == "translation" else "label"
     assert [each.decode() for each in answer[said].numpy()] == [

@@ -85,7 +85,6 @@ def test_a_family_that_there_is_not_names_the_nearest():
 
 # Heads of other tasks, by what the tensors are called beside the encoder's.
 OTHER_HEADS = {
-    "BertForTokenClassification": ["classifier.weight", "classifier.bias"],
     "BertForQuestionAnswering": ["qa_outputs.weight", "qa_outputs.bias"],
     "BertForMultipleChoice": ["classifier.weight", "classifier.bias"],
     "BertForSomethingOfMyOwn": ["crf.transitions", "span.0.weight"],
@@ -95,11 +94,10 @@ OTHER_HEADS = {
 @pytest.mark.parametrize("architecture", OTHER_HEADS)
 def test_an_encoder_under_any_head_is_loaded(architecture, tmp_path, caplog):
     names = OTHER_HEADS[architecture]
-    prefix = "bert." if architecture == "BertForTokenClassification" else ""
 
     def change(tensors):
         encoder = {
-            f"{prefix}{name.removeprefix('bert.')}": tensor
+            name.removeprefix("bert."): tensor
             for name, tensor in tensors.items()
             if name.startswith("bert.")
         }
@@ -292,10 +290,12 @@ def test_a_checkpoint_of_another_task_names_the_command_that_begins_from_it():
     assert (
         "text` from BERT, DistilBERT, RoBERTa, XLM-RoBERTa, CamemBERT, ELECTRA, ALBERT" in message
     )
-    with pytest.raises(UserError, match=r"of RoBERTa: `regard fit text` begins.*text` from BERT\."):
+    begins = "of RoBERTa: `regard fit text` or `regard fit tokens` begins"
+    with pytest.raises(UserError, match=rf"{begins}.*text` from BERT\."):
         open_model(GOLDEN / "roberta", "masked_lm")
     with pytest.raises(
-        UserError, match="of BERT: `regard fit text` or `regard pretrain text` begins"
+        UserError,
+        match="of BERT: `regard fit text`, `regard fit tokens` or `regard pretrain text` begins",
     ):
         open_model(GOLDEN / "bert_tokens", "translation")
 

@@ -206,14 +206,12 @@ def _without_nanoseconds(array: pa.Array) -> pa.Array:
 
 
 def _named(value: Any, names: dict[int, str]) -> Any:
-    """Returns the name of a number, or those of a list of numbers."""
-    if isinstance(value, list):
-        return [names.get(each) for each in value]
-    return names.get(value)
+    """Returns the name of a number, or the names of those in a list."""
+    return [_named(each, names) for each in value] if isinstance(value, list) else names.get(value)
 
 
 def _class_names(schema: pa.Schema, column: str, kind: pa.DataType) -> dict[int, str] | None:
-    """Returns the names for the numbers in a column, if the file holds any."""
+    """Returns the names for the numbers in a column, or in its lists, if the file holds any."""
     is_list = pa.types.is_list(kind) or pa.types.is_large_list(kind)
     if not pa.types.is_integer(kind.value_type if is_list else kind):
         return None

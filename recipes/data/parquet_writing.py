@@ -16,7 +16,16 @@ from ...models import disk
 from .text_writing import as_text
 
 ROWS_IN_GROUP = 8192  # that lie in memory until they are written
-_TYPES = {str: pa.string(), float: pa.float64()}
+# A list is of what is found in a text, with its place: `regard predict` of a token classifier.
+_FOUND = pa.struct(
+    {
+        **{name: pa.int64() for name in ("start", "end")},
+        "label": pa.string(),
+        "score": pa.float64(),
+        "text": pa.string(),
+    }
+)
+_TYPES = {str: pa.string(), float: pa.float64(), list: pa.list_(_FOUND)}
 
 
 class ParquetRows:

@@ -49,7 +49,8 @@ def open_writer(
     Args:
         path: The file.
         columns: The names of the columns that are kept.
-        added: Those of the columns that are new, with their types, `str` or `float`.
+        added: Those of the columns that are new, with their types: `str`, `float`, or `list` for
+            records of what is found in a text.
         escape_formulas: Whether no cell may be a formula to a spreadsheet.
 
     Raises:

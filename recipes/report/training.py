@@ -17,6 +17,7 @@ CURVES = {
     "Cross-entropy": ("cross_entropy", "val_cross_entropy"),
     "Accuracy and macro-F1": ("accuracy", "val_accuracy", "macro_f1", "val_macro_f1"),
     "Micro-F1": ("micro_f1", "val_micro_f1"),
+    "Entities": ("val_precision", "val_recall", "val_f1"),
     "BLEU and chrF": ("val_bleu", "val_chrf"),
 }
 WORDS = {"f1": "F1", "bleu": "BLEU", "chrf": "chrF", "macro_f1": "macro-F1", "micro_f1": "micro-F1"}

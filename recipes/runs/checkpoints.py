@@ -17,6 +17,7 @@ from .directories import model_directory
 # What each task begins from: the kind of layouts, and of these the model types; empty for all.
 _BEGINNINGS = {
     "text": ("texts", ()),
+    "tokens": ("texts", ()),
     "masked_lm": ("texts", ("bert",)),
     "images": ("images", ()),
     "translation": ("translations", ()),

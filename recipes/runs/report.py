@@ -40,6 +40,7 @@ SCORES = (
     ("val_accuracy", "validation accuracy", VERMILION, "s"),
     ("val_macro_f1", "validation macro-F1", GREEN, "^"),
     ("val_micro_f1", "validation micro-F1", SKY, "D"),
+    ("val_f1", "validation F1 of entities", GREEN, "^"),
 )
 BLEU = (("val_bleu", "validation", GREEN, "^"),)
 KEPT = {"best_epoch": "best epoch, kept", "last_epoch": "last epoch, kept"}

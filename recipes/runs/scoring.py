@@ -4,6 +4,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import asdict
 from itertools import islice
 from operator import attrgetter
 from pathlib import Path
@@ -112,6 +113,8 @@ def new_columns(answers: Mapping[str, type], classes: Sequence[str] = ()) -> lis
     named = [
         NewColumn(name, str, lambda answer, name=name: "|".join(getattr(answer, name)))
         if kind is list
+        else NewColumn(name, list, lambda answer, name=name: [*map(asdict, getattr(answer, name))])
+        if kind is dict
         else NewColumn(name, kind, attrgetter(name))
         for name, kind in answers.items()
     ]

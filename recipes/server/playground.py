@@ -53,6 +53,7 @@ KINDS = {
         for output in ("label", "chosen", "value")  # one label, several, or a number
     },
     (("texts",), "translations"): "translation",
+    (("texts",), "labels"): "tokens",
 }
 
 Question = str | tuple[str, str] | bytes
@@ -64,7 +65,8 @@ class Shown(NamedTuple):
     Attributes:
         name: What it is called in paths.
         version: Its number.
-        kind: "text", "pair", "image", "translation", "mask", or "other" for what is asked in JSON.
+        kind: "text", "pair", "image", "translation", "tokens", "mask", or "other" for what is asked
+            in JSON.
         attend: Tells what the model attends to in a text, a pair of texts or the bytes of an image;
             None if nothing does.
         note: Why there is no attention, in a line.

@@ -28,23 +28,19 @@ import tensorflow_text  # noqa: F401 (registers its operations)
 from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 
 BATCH_SIZES = (1, 7, 64)
-
 Columns = dict[str, list[bytes]]  # texts or images, by the name of the input
 Answer = dict[str, np.ndarray]  # by the name of the output
 
 # They call back into the Python process that made them, which a server does not have.
 PYTHON_OPS = {"EagerPyFunc", "PyFunc", "PyFuncStateless"}
-
 MUST_COMPILE = "_XlaMustCompile"  # what jit_compile=True makes an attribute of a function
 
 
 def main(export: Path, expected: dict) -> None:
     """Makes every check; raises an error that says what is wrong."""
     check_ops(export, expected["text_ops"])
-    columns = {
-        name: [value.encode("latin-1") for value in values]
-        for name, values in expected["columns"].items()
-    }
+    latin = expected["columns"].items()
+    columns = {name: [value.encode("latin-1") for value in values] for name, values in latin}
     answers = {name: _array(values) for name, values in expected["answers"].items()}
     # As the server does: a session, and tensors fed and fetched by their names.
     with tf.compat.v1.Session(graph=tf.Graph()) as session:
@@ -58,12 +54,12 @@ def main(export: Path, expected: dict) -> None:
 
 
 def _array(values: list) -> np.ndarray:
-    """Makes an array of numbers, or of texts as bytes, of nested lists."""
-    array = np.array(values, object)
-    if array.size and isinstance(array.flat[0], str):
-        array.flat = [text.encode() for text in array.flat]
-        return array
-    return array.astype(np.float32)
+    """Makes an array of numbers, or of texts as bytes, of a list, or of one of shorter rows."""
+    if values and isinstance(values[0], list):
+        return _stacked([_array(row)[np.newaxis] for row in values])
+    if values and isinstance(values[0], str):
+        return _strings([text.encode() for text in values])
+    return np.array(values, np.float32)
 
 
 class Server:
@@ -90,11 +86,11 @@ class Server:
         """Asks `serving_default` for all rows, in batches of just that size."""
         num_rows = len(next(iter(columns.values())))
         batches = np.resize(np.arange(num_rows), (-(-num_rows // batch_size), batch_size))
-        answers = [
-            self.predict({name: [texts[row] for row in batch] for name, texts in columns.items()})
-            for batch in batches  # in the last one, the first rows come again
-        ]
-        return {name: each[:num_rows] for name, each in _joined(answers).items()}
+        parts = (
+            {n: [each[row] for row in rows] for n, each in columns.items()} for rows in batches
+        )
+        answers = _joined(list(map(self.predict, parts)))  # in the last, first rows come again
+        return {name: each[:num_rows] for name, each in answers.items()}
 
     def classify(self, columns: Columns) -> Answer:
         """Asks `classify`, with a tf.Example for each row."""
@@ -116,7 +112,17 @@ class Server:
 
 
 def _joined(answers: list[Answer]) -> Answer:
-    return {name: np.concatenate([answer[name] for answer in answers]) for name in answers[0]}
+    return {name: _stacked([answer[name] for answer in answers]) for name in answers[0]}
+
+
+def _stacked(arrays: list[np.ndarray]) -> np.ndarray:
+    """Joins rows of several arrays, shorter ones padded as answers for a batch are."""
+    if arrays[0].ndim == 2:
+        width, are_texts = max(a.shape[1] for a in arrays), any(a.dtype == object for a in arrays)
+        kind, filling = (object, b"") if are_texts else (arrays[0].dtype, 0)
+        rows = ((each.astype(kind), ((0, 0), (0, width - each.shape[1]))) for each in arrays)
+        arrays = [np.pad(*each, constant_values=filling) for each in rows]
+    return np.concatenate(arrays)
 
 
 def _strings(values: list[bytes]) -> np.ndarray:
@@ -161,9 +167,8 @@ def compiled_parts(export: Path) -> list[str]:
 
 def _parts(export: Path) -> tuple[list, list]:
     """Returns the nodes of a graph, those within functions too, and its functions."""
-    saved_model = saved_model_pb2.SavedModel()
-    saved_model.ParseFromString((export / "saved_model.pb").read_bytes())
-    graph = saved_model.meta_graphs[0].graph_def
+    content = (export / "saved_model.pb").read_bytes()
+    graph = saved_model_pb2.SavedModel.FromString(content).meta_graphs[0].graph_def
     functions = list(graph.library.function)
     return [*graph.node, *(node for each in functions for node in each.node_def)], functions
 
@@ -189,12 +194,11 @@ def check_all_answers(
 ) -> None:
     """Checks that every signature answers as the live model does, in batches of any size."""
     answers = {f"batches of {size}": server.predict_all(columns, size) for size in BATCH_SIZES}
-    alone = answers["batches of 1"]
     if "classify" in signatures:
         answers["classify"] = server.classify(columns)
     for where, answer in answers.items():
         check_answer(answer, expected, tolerances, where)
-        check_company(answer, alone, expected, tolerances, where)
+        check_company(answer, answers["batches of 1"], expected, tolerances, where)
     if "images" in signatures:
         check_answer(server.see(columns["image_bytes"]), expected, tolerances, "as pixels")
         check_bad_image(server, columns["image_bytes"])
@@ -231,11 +235,9 @@ def check_texts(found: np.ndarray, expected: np.ndarray, share: float, where: st
         raise ValueError(f"{where} have the shape {found.shape}, not {expected.shape}")
     differing = np.flatnonzero((found != expected).reshape(len(found), -1).any(axis=1))
     if len(differing) > len(expected) * share:
-        row = differing[0]
-        raise ValueError(
-            f"{where}: {len(differing)} are not the model's, the first "
-            f"{found[row]!r:.200} and not {expected[row]!r:.200}"
-        )
+        first, wanted = found[differing[0]], expected[differing[0]]
+        said = f"the first {first!r:.200} and not {wanted!r:.200}"
+        raise ValueError(f"{where}: {len(differing)} are not the model's, {said}")
 
 
 def check_numbers(found: np.ndarray, expected: np.ndarray, tolerance: float, whose: str) -> None:
@@ -267,8 +269,7 @@ def check_bad_image(server: Server, images: list[bytes]) -> None:
 
 def check_warmup_requests(server: Server, export: Path) -> None:
     """Checks that every request succeeds: one that does not keeps a server from loading."""
-    path = export / "assets.extra" / "tf_serving_warmup_requests"
-    requests = list(read_requests(path))
+    requests = list(read_requests(export / "assets.extra" / "tf_serving_warmup_requests"))
     if not 0 < len(requests) <= 1000:  # kMaxNumRecords, saved_model_warmup_util.h
         raise ValueError(f"there are {len(requests)} warm-up requests; there may be 1 to 1,000")
     for signature_name, inputs in requests:

@@ -10,6 +10,7 @@ from ..tokenizers.ragged import sequence_lengths
 from ..tokenizers.wordpiece import WordPieceTokenizer
 from ..training.losses import smooth
 from ..training.token_budget import TokenBudget, endless, in_order, mapped
+from ..training.token_dropout import hide_tokens
 from .encoding import Encoded
 
 PREDICTION_BATCH_TOKENS = 8192  # enough to fill the cores, little enough for any memory
@@ -107,13 +108,3 @@ def targets_by_index(
         return (1 - label_smoothing) * found + label_smoothing / 2 if label_smoothing else found
 
     return targets
-
-
-def hide_tokens(
-    token_ids: tf.RaggedTensor, rate: float, seed: tf.Tensor, tokenizer
-) -> tf.RaggedTensor:
-    """Replaces ordinary tokens by [MASK] with probability `rate`; [CLS] and [SEP] always stay."""
-    flat = token_ids.flat_values
-    is_ordinary = (flat != tokenizer.start_id) & (flat != tokenizer.end_id)
-    is_hidden = is_ordinary & (tf.random.stateless_uniform(tf.shape(flat), seed) < rate)
-    return token_ids.with_flat_values(tf.where(is_hidden, tokenizer.mask_id, flat))

@@ -139,7 +139,7 @@ def _character_map(normalization: BertNormalization) -> CharacterMap:
     """Makes a table of what a normalization does to each character."""
     # A line feed stays as it is, so that it can stand between them.
     codes = [code for code in (*CANDIDATES, *_PRIVATE) if code != ord("\n")]
-    with tf.device("CPU"):
+    with tf.init_scope(), tf.device("CPU"):  # also where a graph asks for it first
         (cleaned,) = normalization(tf.constant(["\n".join(map(chr, codes))])).numpy()
     pairs = zip(codes, cleaned.decode().split("\n"), strict=True)
     return CharacterMap({code: new for code, new in pairs if new != chr(code)})

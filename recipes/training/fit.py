@@ -31,11 +31,11 @@ def set_seed(seed: int) -> None:
 
 
 class BestEpoch(keras.callbacks.EarlyStopping):
-    """Keeps the weights of the epoch with the best macro-F1, or of equals the smallest loss.
+    """Keeps the weights of the epoch with the best F1, or of equals the smallest loss.
 
-    Where no F1 is measured, the loss alone decides. The weights are those that were validated: with
-    `keras.callbacks.SwapEMAWeights`, which must come after it, their mean. Training stops after
-    `patience` epochs without a better one.
+    That is macro-F1 of classes, or F1 of entities; where neither is measured, the loss alone
+    decides. The weights are those that were validated: with `keras.callbacks.SwapEMAWeights`, which
+    must come after it, their mean. Training stops after `patience` epochs without a better one.
     """
 
     def __init__(self, patience):
@@ -65,7 +65,8 @@ class BestEpoch(keras.callbacks.EarlyStopping):
             self.best_weights = self._validated
 
     def get_monitor_value(self, logs):
-        return logs.get("val_macro_f1", 0.0) - 1e-6 * logs["val_loss"]
+        score = logs.get("val_macro_f1", logs.get("val_f1", 0.0))
+        return score - 1e-6 * logs["val_loss"]
 
 
 def best_epoch_of(settings: Settings, num_examples: int) -> BestEpoch | None:

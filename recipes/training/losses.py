@@ -118,6 +118,20 @@ _OF_PROBLEMS = {
 }
 
 
+def compile_token_classifier(
+    model: keras.Model, optimizer: keras.optimizers.Optimizer, xla: bool = False
+) -> None:
+    """Compiles a `TokenClassifier`, for classes (B, T) with weights: 0 where nothing is to say."""
+    model.compile(
+        optimizer,
+        keras.losses.SparseCategoricalCrossentropy(
+            from_logits=True, reduction="mean_with_sample_weight"
+        ),
+        weighted_metrics=[TokenAccuracy(name="accuracy")],
+        jit_compile=xla,
+    )
+
+
 def compile_masked_lm(
     model: keras.Model, optimizer: keras.optimizers.Optimizer, xla: bool = False
 ) -> None:

@@ -13,7 +13,7 @@ from ..devices.strategy import is_chief
 # fmt: off
 _SHOWN = {
     "val_loss": "loss", "val_accuracy": "accuracy", "val_macro_f1": "macro-F1",
-    "val_micro_f1": "micro-F1", "val_bleu": "BLEU", "val_chrf": "chrF",
+    "val_micro_f1": "micro-F1", "val_f1": "F1", "val_bleu": "BLEU", "val_chrf": "chrF",
 }
 # fmt: on
 

@@ -11,8 +11,8 @@ from ..settings import (
     FEWEST_STEPS,
     FEWEST_STEPS_FROM_CHECKPOINT,
     SHARE,
+    LanguageSettings,
     TableReading,
-    TokenSettings,
     file_or_fraction,
     find_preset,
     preset_name,
@@ -71,7 +71,7 @@ def _size(help: str, default_is: str = "the preset's"):
         "flag": True,
     },
 )
-class TranslationSettings(TokenSettings):
+class TranslationSettings(LanguageSettings):
     """Decides a training of a translator."""
 
     source_language: str | None = setting(

@@ -12,6 +12,10 @@ function inShort({ model, prediction, attention, problem }) {
   if (model.kind === "mask") return attention ? firstGuesses(attention) : "…";
   if (model.kind === "other") return "answered";
   if (model.kind === "translation") return prediction.translations;
+  if (model.kind === "tokens") {
+    const kinds = entitiesOf(prediction).map(({ kind }) => kind);
+    return kinds.join(", ") || "no entity";
+  }
   return titleOf(prediction);
 }
 
@@ -40,6 +44,7 @@ function answerOf(root, entry) {
   const { kind } = entry.model;
   if (kind === "other") root.append(make("pre", "", JSON.stringify(entry.prediction, null, 2)));
   else if (kind === "translation") translationView(root, entry.prediction);
+  else if (kind === "tokens") entitiesView(root, entry.prediction, entry.question.texts);
   else if ("value" in (entry.prediction || {})) verdict(root, titleOf(entry.prediction), "");
   else if (kind !== "mask") classesView(root, entry.prediction);
 }
@@ -47,6 +52,44 @@ function answerOf(root, entry) {
 function translationView(root, { translations, scores }) {
   verdict(root, translations, "");
   root.append(make("p", "note", `Score ${number(scores)}. ${SCORES}`));
+}
+
+// The entities that words with labels in IOB2 are of; places are characters, an emoji is one.
+function entitiesOf({ labels, scores, starts, ends }) {
+  const found = [];
+  let open = null;
+  labels.forEach((label, at) => {
+    const [prefix, kind] = label.startsWith("B-") || label.startsWith("I-")
+      ? [label[0], label.slice(2)]
+      : ["I", label === "O" ? "" : label];
+    if (!kind) {
+      open = null;
+    } else if (open && open.kind === kind && prefix === "I") {
+      open.end = ends[at];
+      open.scores.push(scores[at]);
+    } else {
+      open = { kind, start: starts[at], end: ends[at], scores: [scores[at]] };
+      found.push(open);
+    }
+  });
+  return found;
+}
+
+function entitiesView(root, prediction, text) {
+  const characters = [...text];
+  const line = root.appendChild(make("p", "entities"));
+  line.dir = "auto";
+  let place = 0;
+  const entities = entitiesOf(prediction);
+  for (const { kind, start, end, scores } of entities) {
+    line.append(characters.slice(place, start).join(""));
+    const marked = line.appendChild(make("mark", "", characters.slice(start, end).join("")));
+    const score = scores.reduce((sum, each) => sum + each, 0) / scores.length;
+    marked.append(make("small", "", ` ${kind} ${percent(score)}`));
+    place = end;
+  }
+  line.append(characters.slice(place).join(""));
+  if (!entities.length) root.append(make("p", "note", "No entity is found."));
 }
 
 function verdict(root, label, score) {
@@ -141,6 +184,7 @@ function differenceOf({ model, prediction }) {
   const isOther = {
     translation: () => label !== prediction.translations,
     mask: () => false,
+    tokens: () => false,
   }[model.kind];
   const differs = isOther ? isOther() : differsFrom(prediction, label, score);
   if (!differs) return "";

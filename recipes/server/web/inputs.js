@@ -4,6 +4,7 @@ const LABELS = {
   text: ["Text"],
   pair: ["First text", "Second text"],
   translation: ["Source sentence"],
+  tokens: ["Text"],
   other: ["Instances, in JSON"],
 };
 const NAMES = ["texts", "pairs"];

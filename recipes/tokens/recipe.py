@@ -1,0 +1,174 @@
+"""Trains a classifier of tokens, for named entities: BERT (Devlin et al., 2018), section 5.3.
+
+    regard fit tokens train.conll --validation dev.conll
+
+`regard demo tokens` does so on letters that it makes itself, and measures the F1 of entities on
+names and places that training never saw.
+
+References:
+    Devlin et al., "BERT", https://arxiv.org/abs/1810.04805; Tjong Kim Sang and De Meulder,
+    "Introduction to the CoNLL-2003 Shared Task", https://arxiv.org/abs/cs/0306050
+"""
+
+import logging
+import math
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from ..data.sources import name_of
+from ..declarations import divided, takes
+from ..devices.strategy import check_batch
+from ..names import display_name
+from ..runs.directories import default_output
+from ..runs.session import session
+from ..training.fit import Measured, best_epoch_of, fit, merged_float32, whole_steps
+from ..training.losses import compile_token_classifier
+from ..training.optimizers import bert_optimizer, spacing
+from ..training.tensorboard import tensorboard_logs
+from .batches import Lesson, training_batches, validation_batches
+from .data import LabelledTokens, read_train_and_validation
+from .encoding import TokenEncoder, find_targets
+from .evaluation import check_kinds
+from .report import write_token_report
+from .run import TokenRun
+from .settings import TokenReading, TokenSettings
+from .start import start
+from .tags import kinds_of
+
+PREDICTION_BATCH_TOKENS = 8192  # enough to fill the cores, little enough for any memory
+
+logger = logging.getLogger("regard")
+
+
+@takes(TokenReading, TokenSettings)
+def fit_tokens(
+    train: Any,
+    validation: Any = 0.1,
+    *,
+    output: str | Path | None = None,
+    overwrite: bool = False,
+    **options: Any,
+) -> TokenRun:
+    """Trains a classifier of tokens, from scratch or from a checkpoint, and writes a run directory.
+
+    Trains with plain `model.fit`, and keeps the weights of the epoch that finds the entities of the
+    validation data best. A word is tagged by its first piece; the loss is of these alone, and all
+    tags count the same in it. The same data, settings and seed give the same weights, bit for bit,
+    on the same machine.
+
+    Args:
+        train: The training data, as `read_labelled_tokens` takes it: a file, several, a folder, a
+            data frame, columns or rows; or what that has read.
+        validation: The validation data likewise, or the share of the training data, in (0, 1), to
+            hold out for it. Defaults to 0.1.
+        output: The run directory to write. Defaults to `runs/` and the name of the data.
+        overwrite: Whether to replace a run that stands there already. Defaults to False.
+        **options: Attributes of `TokenReading`, such as `text_column` and `label_column`, and of
+            `regard.TokenSettings`: `checkpoint`, `preset`, `epochs`, `learning_rate`, `seed`...
+
+    Returns:
+        The run, as `TokenRun.load(output)` would open it.
+
+    Raises:
+        UserError: If the data, a setting, the checkpoint or the output is not usable.
+
+    Example:
+        >>> run = fit_tokens("letters.conll", output="runs/letters")
+        >>> run.predict(["Ada Byron lives in Rome."])
+    """
+    reading, settings = divided(options, TokenReading, TokenSettings)
+    settings = TokenSettings(**settings).completed()
+    output = Path(output or default_output(name_of(train)))
+    asked = {"train": train, "validation": validation, **options}
+    with session("tokens", output, settings, overwrite, asked) as current:
+        train, validation = read_train_and_validation(train, validation, settings.seed, **reading)
+        data = {"train": train.describe(), "validation": validation.describe()}
+        with current.training(settings, data) as (settings, resume):
+            model, tokenizer, class_names, settings, vectors = start(train, validation, settings)
+            check_kinds(validation.entities, kinds_of(class_names), validation.source)
+            announce(train, validation, class_names)
+            under_way = TokenRun(
+                model, tokenizer, current.metadata(settings, class_names=class_names)
+            )
+            lesson, held_out = (
+                make_lesson(each, under_way.encoder, class_names) for each in (train, validation)
+            )
+            if vectors is not None:
+                ids = lesson.token_ids.flat_values.numpy()
+                vectors.tell(ids, (tokenizer.start_id, tokenizer.end_id))
+            plan = lesson.plan(settings.batch_tokens, settings.seed)
+            check_batch(max(map(len, plan.in_order())), "--batch-tokens")
+            settings = settings.for_steps(plan.num_batches)
+            steps = whole_steps(plan.num_batches, settings.epochs, settings.accumulate)
+            compile_token_classifier(model, make_optimizer(settings, steps), settings.xla)
+            best = best_epoch_of(settings, len(validation))
+            history, kept = fit(
+                model,
+                partial(training_batches, plan, lesson, tokenizer, settings.token_dropout),
+                partial(
+                    validation_batches, held_out.plan(PREDICTION_BATCH_TOKENS), held_out, tokenizer
+                ),
+                *steps,
+                best,
+                resume,
+                [Measured(measure_of(under_way, validation)), *tensorboard_logs(settings)],
+            )
+        metadata = current.metadata(settings, class_names=class_names)
+        run = TokenRun(merged_float32(model), tokenizer, metadata)
+        tagged, marked = run.tag(validation.texts), run.marked(validation)
+        run.metrics = {
+            **run.measure(marked, tagged),
+            "last_epoch" if best is None else "best_epoch": kept,
+        }
+        seen = (current, run, history, train, validation, marked, tagged)
+        current.write(run, history, lambda directory: write_token_report(directory, *seen))
+    return run
+
+
+def make_lesson(data: LabelledTokens, encoder: TokenEncoder, class_names: list[str]) -> Lesson:
+    """Makes what a model learns of texts, and says what of them does not fit its tokens."""
+    located = encoder.locate_all(data.texts)
+    rows, words = encoder.rows(located), encoder.words(located)
+    encoder.tell_long(rows)
+    count = located.ids.flat_values.shape[0]
+    targets = find_targets(words, data.entities, count, class_names)
+    if targets.num_unfit:
+        message = "%s: entities that begin or end within a word, whose words are left out: %d of %d"
+        total = sum(map(len, data.entities))
+        logger.warning(message, data.source, targets.num_unfit, total)
+    return Lesson.of(encoder.token_ids(located, rows), rows, targets)
+
+
+def measure_of(run: TokenRun, validation: LabelledTokens):
+    """Makes what measures a run under way on entities, for the figures of an epoch."""
+    marked = run.marked(validation)
+
+    def measure() -> dict[str, float]:
+        metrics = run.measure(marked, run.tag(validation.texts))
+        return {f"val_{name}": metrics[name] for name in ("precision", "recall", "f1")}
+
+    return measure
+
+
+def make_optimizer(settings: TokenSettings, steps: tuple[int, int]):
+    """Makes the optimizer of a training of so many batches an epoch, and epochs."""
+    most = settings.average_every()
+    return bert_optimizer(
+        settings.learning_rate,
+        math.prod(steps),
+        settings.layer_decay,
+        most and spacing(most, steps[0] / settings.accumulate),
+        settings.accumulate,
+        settings.precision,
+    )
+
+
+def announce(train: LabelledTokens, validation: LabelledTokens, class_names: list[str]) -> None:
+    """Says how much there is to learn."""
+    kinds = kinds_of(class_names)
+    shown = ", ".join(display_name(kind) for kind in kinds[:10])
+    more = ", ..." if len(kinds) > 10 else ""
+    entities = sum(map(len, train.entities))
+    message = "%d texts to learn from, %d to validate on, %d entities of %d kinds: %s%s"
+    logger.info(message, len(train), len(validation), entities, len(kinds), shown, more)
