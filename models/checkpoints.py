@@ -44,7 +44,6 @@ LAYOUTS = {
 }
 
 logger = logging.getLogger("regard")
-
 _DTYPES = ("F32", "F16", "BF16")
 TOKEN_CLASSIFIER = "token classifier"
 CLASSIFIERS = {"classifier", TOKEN_CLASSIFIER}  # groups of which a checkpoint has one at most
@@ -137,9 +136,8 @@ class Checkpoint:
         # Two may have tensors of the same names. One of tokens is said to be there by architecture.
         others = (CLASSIFIERS - required) if CLASSIFIERS & required else {TOKEN_CLASSIFIER}
         held = set()
-        for group, rows in self.layout.groups.items():
-            if group in others:
-                continue
+        for group in self.layout.groups.keys() - others:
+            rows = self.layout.groups[group]
             if self._has_other_head and not rows[0].module.startswith(self.layout.prefix):
                 continue
             modules = tuple(f"{row.module}." for row in rows)

@@ -2,11 +2,13 @@
 
 import json
 import re
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from pyarrow import parquet
 
 import small_runs
 from commands import mistake, regard_here
@@ -20,6 +22,8 @@ from regard.recipes.tokenizers.wordpiece import WordPieceTokenizer
 from regard.recipes.tokens.batches import Lesson, training_batches
 from regard.recipes.tokens.corpus import generate_letters
 from regard.recipes.tokens.encoding import TokenEncoder, find_targets
+from regard.recipes.tokens.settings import TokenSettings
+from regard.recipes.tokens.start import from_checkpoint, from_scratch
 from regard.recipes.tokens.tagging import Tagged
 from regard.recipes.tokens.tags import class_names, entities_of
 from regard.recipes.training.token_budget import TokenBudget
@@ -126,6 +130,35 @@ def test_what_is_said_of_words_as_entities():
         ((18, 24, "LOC"), 0.5),
         ((25, 27, "PER"), 1.0),
     ]
+
+
+def test_pieces_keep_capital_letters_unless_word_vectors_have_none(run, tmp_path):
+    words = [piece for piece in run.tokenizer.vocabulary if piece[0] not in "[#"]
+    assert any(word.istitle() for word in words) and any(word.islower() for word in words)
+    ids = run.tokenizer.encode_all(["Ada", "ada"], 16).to_list()
+    assert ids[0] != ids[1]
+    (tmp_path / "vectors.txt").write_text("the 0.1 0.2\nmeeting 0.3 0.4\n")
+    settings = TokenSettings(preset="tiny", embeddings=str(tmp_path / "vectors.txt"))
+    _, folding, *_ = from_scratch(small_runs.letters(50, 0), NAMES, settings.completed())
+    ids = folding.encode_all(["Ada", "ada"], 16).to_list()
+    assert ids[0] == ids[1]
+
+
+def test_letters_to_learn_from_have_no_name_that_is_held_out():
+    texts, entities = generate_letters(2000, 0, held_out=False)
+    held_out, marked = generate_letters(2000, 0, held_out=True)
+    names, others = (
+        Counter(
+            text[start:end]
+            for text, spans in zip(some, found, strict=True)
+            for start, end, kind in spans
+            if kind in ("PER", "LOC")
+        )
+        for some, found in ((texts, entities), (held_out, marked))
+    )
+    assert names.keys().isdisjoint(others)
+    once = sum(count == 1 for count in names.values())
+    assert once > 0.5 * len(names)  # as in real texts
 
 
 def test_entities_lie_where_they_say(run):
@@ -238,12 +271,18 @@ def test_at_the_command_line(directory, tmp_path):
     texts = "Ask for Ada Byron at the desk , room 12 , second floor ."
     told = json.loads(regard_here("predict", directory, texts, "--json").stdout)
     assert told["text"] == texts
-    (tmp_path / "in.jsonl").write_text(json.dumps({"id": 1, "text": texts}) + "\n")
+    rows = [{"id": number, "text": texts} for number in (1, 2)]
+    (tmp_path / "in.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
     out = tmp_path / "out.jsonl"
     regard_here("predict", directory, "--input", tmp_path / "in.jsonl", "--output", out)
-    row = json.loads(out.read_text())
-    assert (row["id"], row["entities"]) == (1, told["entities"])
+    written = [json.loads(line) for line in out.read_text().splitlines()]
+    expected = [
+        {**each, "score": pytest.approx(each["score"], abs=1e-5)} for each in told["entities"]
+    ]
+    assert written == [{**row, "entities": expected} for row in rows]
     regard_here("predict", directory, "--input", out, "--output", tmp_path / "out.parquet")
+    table = parquet.read_table(tmp_path / "out.parquet")
+    assert table["predicted_entities"].to_pylist() == [expected, expected]
     regard_here("predict", directory, "--input", out, "--output", tmp_path / "out.csv")
     assert "predicted_entities" in (tmp_path / "out.csv").read_text()
     said = mistake("predict", directory, "--input", out, "--output", tmp_path / "b.csv", "--scores")
@@ -255,6 +294,23 @@ def test_at_the_command_line(directory, tmp_path):
     assert "name the data to measure the run on" in missing
 
 
+def test_a_run_gives_its_weights_to_the_model_that_begins_from_it(run, directory):
+    settings = TokenSettings(checkpoint=str(directory)).completed()
+    names = sorted(run.class_names)  # the checkpoint's order counts
+    begun = from_checkpoint(small_runs.letters(5, 7), names, settings)
+    assert begun.class_names == run.class_names
+    assert begun.settings.max_sequence_length == run.max_sequence_length
+    for ours, theirs in zip(begun.model.get_weights(), run.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    fewer = from_checkpoint(small_runs.letters(5, 7), class_names(["PER"]), settings)
+    assert fewer.class_names == ["O", "B-PER", "I-PER"]
+    rows = [run.class_names.index(name) for name in fewer.class_names]
+    np.testing.assert_array_equal(
+        fewer.model.head.get_weights()[0], run.model.head.get_weights()[0][:, rows]
+    )
+
+
+@pytest.mark.slow
 def test_a_run_begins_another(run, directory, tmp_path):
     data = small_runs.letters(12, 7)
     options = {"epochs": 1, "batch_tokens": 2048, "checkpoint": str(directory)}

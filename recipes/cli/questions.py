@@ -210,7 +210,8 @@ def answer_columns(task: Task, metadata: dict[str, Any], scores: bool) -> list[N
             f"{task.noun.capitalize()} has no column for a table: leave out --output, and take "
             "what is printed, or --json."
         )
-    classes = metadata.get("class_names", ()) if "label" in answers or "labels" in answers else ()
+    has_records = dict in answers.values()  # of parts of a text, not of the whole
+    classes = () if has_records else metadata.get("class_names", ())
     if scores and (not classes or metadata.get("problem_type") == REGRESSION):
         what = task.noun if not classes else "a run that tells numbers"
         raise UserError(f"--scores are of classes, and {what} has none.")

@@ -86,9 +86,7 @@ class Server:
         """Asks `serving_default` for all rows, in batches of just that size."""
         num_rows = len(next(iter(columns.values())))
         batches = np.resize(np.arange(num_rows), (-(-num_rows // batch_size), batch_size))
-        parts = (
-            {n: [each[row] for row in rows] for n, each in columns.items()} for rows in batches
-        )
+        parts = ({n: [c[row] for row in rows] for n, c in columns.items()} for rows in batches)
         answers = _joined(list(map(self.predict, parts)))  # in the last, first rows come again
         return {name: each[:num_rows] for name, each in answers.items()}
 

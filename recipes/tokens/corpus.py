@@ -1,7 +1,9 @@
 """Writes letters with names, places, dates and amounts in them, in English and Chinese.
 
 Who is held out is made of other names and places than those to learn from, so that only what is
-around them tells what they are.
+around them tells what they are. Half of those to learn from are made up and come once, as most
+names in real texts do: else a model would know each name as a whole, and never learn the pieces of
+words that others are made of.
 """
 
 import random
@@ -48,7 +50,18 @@ _CITIES = ("北京", "上海", "广州", "成都", "杭州")
 _HELD_OUT_SURNAMES = "徐孙胡朱高"
 _HELD_OUT_GIVEN = "霞平刚桂英"
 _HELD_OUT_CITIES = ("武汉", "西安", "南京")
+_ONSETS = (
+    *"bcdfghjklmnprstvwyz", *"bdgklmnprst", "", "", "", "br", "ch", "cl", "dr", "fr", "gr", "kh",
+    "kr", "ph", "pr", "qu", "sch", "sh", "sk", "st", "th", "tr", "x", "zh",
+)
+_VOWELS = (*"aeiou", *"aeiou", *"aeiou", "ai", "ee", "ie", "io", "ou", "ya", *"áéíóöüå", "y")
+_CODAS = (*[""] * 12, *"bcdgklmnrstvxz", *"lnr", "ck", "ll", "nd", "ng", "nn", "rt", "ss", "ř")
 # fmt: on
+_HAN = 0x4E00, 0x9FA6  # the code points of the first Chinese characters of Unicode, and the end
+_NEVER = {  # what nobody is to learn
+    *(*_HELD_OUT_FIRST, *_HELD_OUT_LAST, *_HELD_OUT_PLACES),
+    *"".join((_HELD_OUT_SURNAMES, _HELD_OUT_GIVEN, *_HELD_OUT_CITIES)),
+}
 _TEMPLATES = (
     "{PER} moved from {LOC} to {LOC} on {DATE} .",
     "On {DATE} , {PER} paid {MONEY} to {PER} .",
@@ -102,16 +115,40 @@ def generate_letters(count: int, seed: int, held_out: bool) -> tuple[list[str], 
 def _person(draw: random.Random, is_chinese: bool, held_out: bool) -> str:
     if is_chinese:
         surnames, given = (_HELD_OUT_SURNAMES, _HELD_OUT_GIVEN) if held_out else (_SURNAMES, _GIVEN)
-        return draw.choice(surnames) + "".join(draw.choices(given, k=draw.randint(1, 2)))
+        parts = [surnames, *[given] * draw.randint(1, 2)]
+        return "".join(_drawn(draw, part, _character, held_out) for part in parts)
     first, last = (_HELD_OUT_FIRST, _HELD_OUT_LAST) if held_out else (_FIRST, _LAST)
-    names = [draw.choice(first), draw.choice(last)]
+    names = [_drawn(draw, part, _word, held_out) for part in (first, last)]
     return " ".join(draw.choice((names, names, names[:1], [f"{names[0][0]}.", names[1]])))
 
 
 def _place(draw: random.Random, is_chinese: bool, held_out: bool) -> str:
     if is_chinese:
-        return draw.choice(_HELD_OUT_CITIES if held_out else _CITIES)
-    return draw.choice(_HELD_OUT_PLACES if held_out else _PLACES)
+        return _drawn(draw, _HELD_OUT_CITIES if held_out else _CITIES, _city, held_out)
+    return _drawn(draw, _HELD_OUT_PLACES if held_out else _PLACES, _word, held_out)
+
+
+def _drawn(
+    draw: random.Random, known: Sequence[str], make: Callable[[random.Random], str], held_out: bool
+) -> str:
+    """Draws one that is known, or, of those to learn from, makes every second up."""
+    if held_out or draw.random() < 0.5:
+        return draw.choice(known)
+    made = make(draw)
+    return draw.choice(known) if _NEVER.intersection((made, *made)) else made
+
+
+def _word(draw: random.Random) -> str:
+    parts = (_ONSETS, _VOWELS, _CODAS) * draw.randint(1, 4)
+    return "".join(map(draw.choice, parts)).capitalize()
+
+
+def _character(draw: random.Random) -> str:
+    return chr(draw.randrange(*_HAN))
+
+
+def _city(draw: random.Random) -> str:
+    return _character(draw) + _character(draw)
 
 
 def _date(draw: random.Random, is_chinese: bool, held_out: bool) -> str:

@@ -32,7 +32,7 @@ def run_demo(output: Path, overwrite: bool = False) -> Iterator[str]:
     """
     with written_aside(output, TASKS["tokens"].demo, overwrite) as directory:
         train, test = _generate_files(directory, output)
-        logger.info("Training on %d generated lines of letters; about a minute.", len(train))
+        logger.info("Training on %d generated lines of letters; about two minutes.", len(train))
         run = fit_tokens(train, epochs=EPOCHS, output=directory / "run")
         metrics = run.evaluate(test)
         yield f"entities of {len(test)} lines, with names and places that training never saw:"

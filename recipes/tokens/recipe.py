@@ -21,8 +21,8 @@ from ..declarations import divided, takes
 from ..devices.strategy import check_batch
 from ..names import display_name
 from ..runs.directories import default_output
-from ..runs.session import session
-from ..training.fit import Measured, best_epoch_of, fit, merged_float32, whole_steps
+from ..runs.session import Session, session
+from ..training.fit import Measured, Steps, best_epoch_of, fit, merged_float32, whole_steps
 from ..training.losses import compile_token_classifier
 from ..training.optimizers import bert_optimizer, spacing
 from ..training.tensorboard import tensorboard_logs
@@ -83,47 +83,45 @@ def fit_tokens(
     asked = {"train": train, "validation": validation, **options}
     with session("tokens", output, settings, overwrite, asked) as current:
         train, validation = read_train_and_validation(train, validation, settings.seed, **reading)
-        data = {"train": train.describe(), "validation": validation.describe()}
-        with current.training(settings, data) as (settings, resume):
-            model, tokenizer, class_names, settings, vectors = start(train, validation, settings)
-            check_kinds(validation.entities, kinds_of(class_names), validation.source)
-            announce(train, validation, class_names)
-            under_way = TokenRun(
-                model, tokenizer, current.metadata(settings, class_names=class_names)
-            )
-            lesson, held_out = (
-                make_lesson(each, under_way.encoder, class_names) for each in (train, validation)
-            )
-            if vectors is not None:
-                ids = lesson.token_ids.flat_values.numpy()
-                vectors.tell(ids, (tokenizer.start_id, tokenizer.end_id))
-            plan = lesson.plan(settings.batch_tokens, settings.seed)
-            check_batch(max(map(len, plan.in_order())), "--batch-tokens")
-            settings = settings.for_steps(plan.num_batches)
-            steps = whole_steps(plan.num_batches, settings.epochs, settings.accumulate)
-            compile_token_classifier(model, make_optimizer(settings, steps), settings.xla)
-            best = best_epoch_of(settings, len(validation))
-            history, kept = fit(
-                model,
-                partial(training_batches, plan, lesson, tokenizer, settings.token_dropout),
-                partial(
-                    validation_batches, held_out.plan(PREDICTION_BATCH_TOKENS), held_out, tokenizer
-                ),
-                *steps,
-                best,
-                resume,
-                [Measured(measure_of(under_way, validation)), *tensorboard_logs(settings)],
-            )
-        metadata = current.metadata(settings, class_names=class_names)
-        run = TokenRun(merged_float32(model), tokenizer, metadata)
+        run, history, kept = learn(current, train, validation, settings)
         tagged, marked = run.tag(validation.texts), run.marked(validation)
-        run.metrics = {
-            **run.measure(marked, tagged),
-            "last_epoch" if best is None else "best_epoch": kept,
-        }
+        run.metrics = {**run.measure(marked, tagged), **kept}
         seen = (current, run, history, train, validation, marked, tagged)
         current.write(run, history, lambda directory: write_token_report(directory, *seen))
     return run
+
+
+def learn(
+    current: Session, train: LabelledTokens, validation: LabelledTokens, settings: TokenSettings
+) -> tuple[TokenRun, list[dict[str, float]], dict[str, int]]:
+    """Trains a classifier of tokens; returns the run, figures of each epoch, and that kept."""
+    data = {"train": train.describe(), "validation": validation.describe()}
+    with current.training(settings, data) as (settings, resume):
+        model, tokenizer, class_names, settings, vectors = start(train, validation, settings)
+        check_kinds(validation.entities, kinds_of(class_names), validation.source)
+        announce(train, validation, class_names)
+        about = current.metadata(settings, class_names=class_names)
+        under_way = TokenRun(model, tokenizer, about)
+        encoder = under_way.encoder
+        lesson, held_out = (make_lesson(each, encoder, class_names) for each in (train, validation))
+        if vectors is not None:
+            ids = lesson.token_ids.flat_values.numpy()
+            vectors.tell(ids, (tokenizer.start_id, tokenizer.end_id))
+        plan = lesson.plan(settings.batch_tokens, settings.seed)
+        check_batch(max(map(len, plan.in_order())), "--batch-tokens")
+        settings = settings.for_steps(plan.num_batches)
+        steps = whole_steps(plan.num_batches, settings.epochs, settings.accumulate)
+        compile_token_classifier(model, make_optimizer(settings, steps), settings.xla)
+        best = best_epoch_of(settings, len(validation))
+        batches = partial(training_batches, plan, lesson, tokenizer, settings.token_dropout)
+        whole = held_out.plan(PREDICTION_BATCH_TOKENS)
+        validating = partial(validation_batches, whole, held_out, tokenizer)
+        measured = Measured(measure_of(under_way, validation))
+        callbacks = [measured, *tensorboard_logs(settings)]
+        history, kept = fit(model, batches, validating, steps, best, resume, callbacks)
+    metadata = current.metadata(settings, class_names=class_names)
+    run = TokenRun(merged_float32(model), tokenizer, metadata)
+    return run, history, {"last_epoch" if best is None else "best_epoch": kept}
 
 
 def make_lesson(data: LabelledTokens, encoder: TokenEncoder, class_names: list[str]) -> Lesson:
@@ -151,14 +149,14 @@ def measure_of(run: TokenRun, validation: LabelledTokens):
     return measure
 
 
-def make_optimizer(settings: TokenSettings, steps: tuple[int, int]):
+def make_optimizer(settings: TokenSettings, steps: Steps):
     """Makes the optimizer of a training of so many batches an epoch, and epochs."""
     most = settings.average_every()
     return bert_optimizer(
         settings.learning_rate,
         math.prod(steps),
         settings.layer_decay,
-        most and spacing(most, steps[0] / settings.accumulate),
+        most and spacing(most, steps.batches / settings.accumulate),
         settings.accumulate,
         settings.precision,
     )

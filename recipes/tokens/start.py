@@ -7,7 +7,7 @@ from ..errors import UserError
 from ..runs.checkpoints import open_checkpoint
 from ..tokenizers.encoder import EncoderTokenizer
 from ..tokenizers.vocabulary import learn_vocabulary
-from ..tokenizers.wordpiece import WordPieceTokenizer
+from ..tokenizers.wordpiece import BertNormalization, WordPieceTokenizer
 from ..training.embeddings import FirstVectors, find_first_vectors
 from .data import LabelledTokens
 from .settings import TokenSettings
@@ -43,13 +43,18 @@ def start(train: LabelledTokens, validation: LabelledTokens, settings: TokenSett
 
 
 def from_scratch(train: LabelledTokens, names: list[str], settings: TokenSettings) -> Start:
-    """Makes a model of random weights, and learns a vocabulary from the training texts."""
+    """Makes a model of random weights, and learns a vocabulary from the training texts.
+
+    It keeps capital letters, as BERT's for entities does (section 5.3), for they tell names. Word
+    vectors are of words in lower case, so with them it folds case.
+    """
     size, vectors = settings.vocabulary_size, None
-    pieces = learn_vocabulary(train.texts, size)
+    lowercase = settings.embeddings is not None
+    pieces = learn_vocabulary(train.texts, size, lowercase=lowercase)
     if settings.embeddings is not None:
         vectors = find_first_vectors(settings.embeddings, train.texts, pieces, size)
         pieces = vectors.pieces
-    tokenizer = WordPieceTokenizer(pieces)
+    tokenizer = WordPieceTokenizer(pieces, BertNormalization(lowercase=lowercase))
     model = TokenClassifier.from_preset(
         settings.preset,
         vocabulary_size=len(tokenizer.vocabulary),
