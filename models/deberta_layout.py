@@ -7,7 +7,7 @@ References:
 
 from dataclasses import replace
 
-from .bert_layout import BERT, dimensions
+from .bert_layout import BERT, TOKEN_HEAD, dimensions
 from .config_entries import one_of
 from .rows import Row, bare, blocks, dense, embedding, fused, norm
 
@@ -172,6 +172,7 @@ DEBERTA_V2 = replace(
     title="DeBERTa-v2 and v3",
     architectures={
         "DebertaV2ForSequenceClassification": ("pooler", "classifier"),
+        "DebertaV2ForTokenClassification": ("token classifier",),
         "DebertaV2ForMaskedLM": (),
         "DebertaV2Model": (),
     },
@@ -179,6 +180,7 @@ DEBERTA_V2 = replace(
         "encoder": _ENCODER,
         "pooler": [dense("pooler.dense", "pooler/dense", "DD")],
         "classifier": [dense("classifier", "head", "CD")],
+        **TOKEN_HEAD,
     },
     sizes={name: BERT.sizes[name] for name in BERT.sizes if name != "num_segments"},
     constants={"family": "deberta-v2"},

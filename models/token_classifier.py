@@ -7,7 +7,7 @@ from .checkpoints import TOKEN_CLASSIFIER, as_checkpoint
 from .classifier_heads import count_classes, load_classifier
 from .configured_model import own_arguments
 from .text_encoder import TextModel, encode_text
-from .text_families import TEXT_LAYOUTS, text_family, whole_variation
+from .text_families import TEXT_FAMILIES, TEXT_LAYOUTS, text_family, whole_variation
 
 
 @keras.saving.register_keras_serializable("regard")
@@ -79,6 +79,7 @@ class TokenClassifier(TextModel):
     ):
         config = own_arguments(locals())
         check_positive(num_classes=num_classes)
+        check_has_tokens(family)
         config["variation"] = whole_variation(text_family(family), variation)
         inputs, hidden_states, embedding, encoder = encode_text(config, dtype)
         head_dropout = keras.layers.Dropout(dropout, dtype=dtype, name="head_dropout")
@@ -126,3 +127,15 @@ class TokenClassifier(TextModel):
         model = cls(num_classes=num_classes, **{**checkpoint.arguments, **kwargs})
         load_classifier(model, checkpoint, class_names)
         return model
+
+
+def check_has_tokens(family):
+    """Raises `ValueError` for a family whose classifier of tokens is not computed here."""
+    if TOKEN_CLASSIFIER not in text_family(family).layout.groups:
+        known = [
+            name for name, each in TEXT_FAMILIES.items() if TOKEN_CLASSIFIER in each.layout.groups
+        ]
+        raise ValueError(
+            f"A token classifier must be of one of the families {', '.join(known)}. Received: "
+            f"family={family!r}, whose head of tokens has layers of its own"
+        )

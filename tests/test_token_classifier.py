@@ -95,7 +95,12 @@ def under_token_head(family, directory):
     return kept, dict(np.load(source / "inputs.npz")), logits
 
 
-@pytest.mark.parametrize("family", TEXT_FAMILIES)
+def test_a_family_without_a_head_of_tokens_is_refused():
+    with pytest.raises(ValueError, match=r"must be of one of the families bert, .*'modernbert'"):
+        TokenClassifier(V, C, **SIZES, family="modernbert")
+
+
+@pytest.mark.parametrize("family", [name for name in TEXT_FAMILIES if name != "modernbert"])
 def test_a_checkpoint_of_any_family_gives_its_logits_and_is_written_alike(family, tmp_path):
     tensors, inputs, expected = under_token_head(family, tmp_path / "start")
     checkpoint = Checkpoint(tmp_path / "start")
