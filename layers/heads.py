@@ -75,6 +75,17 @@ class QueryValueDense(Dense):
         parts = self.query_bias, ops.zeros_like(self.query_bias), self.value_bias
         return super().call(inputs, training=training) + ops.concatenate(parts)
 
+    def save_own_variables(self, store):
+        super().save_own_variables(store)  # of which Keras knows: the kernel
+        if self.built:
+            store["query_bias"], store["value_bias"] = self.query_bias, self.value_bias
+
+    def load_own_variables(self, store):
+        super().load_own_variables(store)
+        if self.built:
+            self.query_bias.assign(store["query_bias"])
+            self.value_bias.assign(store["value_bias"])
+
 
 class ProjectedHeads(SequenceLayer):
     """The projections of multi-head attention, which is a subclass.
