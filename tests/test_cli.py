@@ -42,8 +42,9 @@ def run(reviews):
     assert lines[3].startswith("180 texts to learn from, 20 to validate on, 2 classes")
     assert lines[4] == "Asking linear models of n-grams to teach."
     assert lines[5].startswith("epoch 1/1: loss")
-    assert lines[6].startswith("Next: regard predict runs/reviews")
-    assert len(lines) == 7
+    assert lines[6].startswith("20 examples to validate on are too few to calibrate by")
+    assert lines[7].startswith("Next: regard predict runs/reviews")
+    assert len(lines) == 8
     assert (reviews.parent / "runs" / "reviews" / "run.json").is_file()
     return reviews.parent / "runs" / "reviews"
 
