@@ -168,8 +168,8 @@ def test_texts_of_like_length_go_through_the_model_a_few_at_a_time(tokenizer):
     words = np.random.default_rng(0).integers(0, 20, size=70)
     texts = tf.constant([" ".join("a" * count) for count in words])
     encoder = TextEncoder(tokenizer, MAX_SEQUENCE_LENGTH)
-    scores = text_serving._probabilities(LengthModel(), encoder, {"texts": texts})
-    np.testing.assert_allclose(scores[:, 0], 1 / (1 + np.exp(-(words + 2.0))), rtol=1e-6)
+    logits = text_serving._logits(LengthModel(), encoder, {"texts": texts})
+    np.testing.assert_array_equal(logits[:, 0], words + 2.0)
     assert [rows for rows, _ in shapes] == [32, 32, 6]
     assert [length for _, length in shapes] == [2 + np.sort(words)[end] for end in (31, 63, 69)]
 
