@@ -16,7 +16,7 @@ def complete(line):
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        ("regard fit t", ["plain,text", "plain,translation"]),
+        ("regard fit t", ["plain,text", "plain,tokens", "plain,translation"]),
         ("regard fit text reviews.csv --pre", ["plain,--preset", "plain,--precision"]),
         ("regard fit images flowers --strategy m", ["plain,mirrored", "plain,multiworker"]),
         ("regard fit text rev", ["file,rev"]),
