@@ -7,7 +7,6 @@ is asked for.
 """
 
 import logging
-import re
 from collections import defaultdict
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
@@ -32,7 +31,7 @@ from .kinds import joined, unread
 from .layout import Layout
 from .recurrent_layout import RNNSEARCH
 from .tensor_file import write_tensors
-from .tensors import Tensor, count_blocks, tensors_of, zeros_of
+from .tensors import Tensor, count_blocks, modern_name, tensors_of, zeros_of
 from .text_families import TEXT_LAYOUTS
 from .timm_layout import is_timm, timm_entries
 from .translation_families import TRANSLATION_LAYOUTS
@@ -108,10 +107,10 @@ class Checkpoint:
         """Returns the headers of all tensors by today's names, and those that are there twice."""
         found, doubles, headers = {}, [], list(self._headers())
         # Beside names that have the prefix, one without is of something above.
-        prefix = self.layout.prefix
-        is_prefixed = bool(prefix) and any(each.name.startswith(prefix) for each in headers)
+        prefix = self.layout.prefix or "\0"
+        is_prefixed = any(each.name.startswith(prefix) for each in headers)
         for stored in headers:
-            name = self._modern(stored.name, is_prefixed)
+            name = modern_name(self.layout, stored.name, is_prefixed)
             if name in found:
                 doubles.append(f"{stored.name} is {found[name].name} once more")
             found[name] = stored
@@ -119,13 +118,6 @@ class Checkpoint:
             if copy in found:
                 found.setdefault(original, found[copy])
         return found, doubles
-
-    def _modern(self, name: str, is_prefixed: bool) -> str:
-        """Returns a tensor's name in today's models: prefixed, norms with a weight and a bias."""
-        name = re.sub(r"LayerNorm\.gamma$", "LayerNorm.weight", name)
-        name = re.sub(r"LayerNorm\.beta$", "LayerNorm.bias", name)
-        is_bare = not is_prefixed and name.startswith(tuple(self.layout.prefixed))
-        return f"{self.layout.prefix}{name}" if is_bare else name
 
     def names_of(self, group: str) -> list[str]:
         """Returns the names of the classes of a classifier; none if this one is not held."""

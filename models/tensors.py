@@ -1,6 +1,7 @@
 """Lists the tensors of a checkpoint: their names and shapes, and the variables that hold them."""
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -103,6 +104,14 @@ def count_blocks(layout: Layout, arguments: Mapping[str, Any]) -> int:
     sizes = {**arguments, **layout.dimensions(arguments)}
     rows = (row for rows in layout.groups.values() for row in rows)
     return max(math.prod(sizes[name] for name in row.num_blocks) for row in rows)
+
+
+def modern_name(layout: Layout, name: str, is_prefixed: bool) -> str:
+    """Returns a tensor's name in today's models: prefixed, norms with a weight and a bias."""
+    name = re.sub(r"LayerNorm\.gamma$", "LayerNorm.weight", name)
+    name = re.sub(r"LayerNorm\.beta$", "LayerNorm.bias", name)
+    is_bare = not is_prefixed and name.startswith(tuple(layout.prefixed))
+    return f"{layout.prefix}{name}" if is_bare else name
 
 
 def _filled(name: str, indices: Sequence[int]) -> str:

@@ -114,7 +114,7 @@ def test_all_other_first_weights_are_those_of_the_seed(source):
 
 def test_a_table_takes_the_rows_and_keeps_the_others(source, caplog):
     with caplog.at_level(logging.INFO, "regard"):
-        model, tokenizer, _, settings, vectors = start(TABLE, settings_of(source))
+        model, tokenizer, _, settings, vectors, _ = start(TABLE, settings_of(source))
         assert settings.learning_rate == 0.128 / 64
         rows = np.array(model.embedding.token_embedding.embeddings)
         assert vectors.vectors.shape == (len(vectors.ids), 64)
@@ -128,7 +128,8 @@ def test_a_table_takes_the_rows_and_keeps_the_others(source, caplog):
 
 
 def test_a_slow_training_needs_no_more_spread_than_other_rows_have(source):
-    model, *_, vectors = start(TABLE, settings_of(source, learning_rate=1e-5))
+    made = start(TABLE, settings_of(source, learning_rate=1e-5))
+    model, vectors = made.model, made.vectors
     rows = np.array(model.embedding.token_embedding.embeddings)
     np.testing.assert_allclose(rows[vectors.ids], vectors.rows(0.0176), rtol=0.1)
 
