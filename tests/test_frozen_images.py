@@ -120,7 +120,7 @@ def served(run, directory, files):
 
 def test_scores_are_calibrated_and_served(start, tmp_path):
     """The temperature is in the head of the whole model: in the run as in its export."""
-    settings = {"checkpoint": start, "freeze": "all", "epochs": 5, "calibrate": True}
+    settings = {"checkpoint": start, "freeze": "all", "epochs": 40, "calibrate": True}
     with small_runs.blank_pictures():
         run = fit_images(start / "data", output=tmp_path / "run", **settings)
     assert run.metadata["temperature"] != 1
@@ -150,12 +150,15 @@ def test_a_number_is_told_by_both_heads_of_a_deit(start, tmp_path):
     model = VisionTransformer(**SIZES, family="deit", pooling="class_and_distillation")
     for seed, weight in enumerate(model.weights):
         weight.assign(0.3 * floats(*weight.shape, seed=seed))
+    (tmp_path / "deit").mkdir()
     save_checkpoint(model, tmp_path / "deit")
     ImagePreprocessing.for_shape(8, 8).save(tmp_path / "deit")
     table = as_table(start, "values.jsonl", {"blue": 1010, "green": 1020, "red": 1060})
     settings = {"checkpoint": tmp_path / "deit", "problem_type": "regression", "freeze": "all"}
     with small_runs.blank_pictures():
-        run = fit_images(table, 0.3, output=tmp_path / "run", **settings, epochs=60)
+        run = fit_images(
+            table, 0.3, output=tmp_path / "run", **settings, epochs=60, learning_rate=0.03
+        )
     assert run.metrics["mean_absolute_error"] < 5
     again = fit_images(
         table, 0.3, output=tmp_path / "again", **{**settings, "checkpoint": tmp_path / "run"},

@@ -243,7 +243,8 @@ def test_an_export_reads_windows(tmp_path):
 
 def test_what_an_export_computes_is_what_predict_does(model, runs):
     for run in runs.values():
-        scores = serving._probabilities(model, run.encoder, {"texts": tf.constant(TEXTS)})
+        logits = serving._logits(model, run.encoder, {"texts": tf.constant(TEXTS)})
+        scores = tf.nn.softmax(logits)
         np.testing.assert_allclose(scores, run.predict_probabilities(TEXTS), rtol=0, atol=1e-5)
 
 
@@ -258,8 +259,8 @@ def test_windows_go_through_the_model_a_few_at_a_time():
             return tf.zeros([len(inputs["token_ids"]), 2])
 
     encoder = TextEncoder(TOKENIZER, LONGEST, "windows")
-    scores = serving._probabilities(Counter(), encoder, {"texts": tf.constant(["a " * 2000, "b"])})
-    assert scores.shape == (2, 2)
+    logits = serving._logits(Counter(), encoder, {"texts": tf.constant(["a " * 2000, "b"])})
+    assert logits.shape == (2, 2)
     assert max(rows for rows, _ in shapes) == 32
     assert {length for _, length in shapes} == {LONGEST}
     assert sum(rows for rows, _ in shapes) == 333 + 1

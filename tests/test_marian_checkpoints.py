@@ -285,7 +285,7 @@ def test_other_positions_are_refused(stack, change, directory):
         ({"activation_function": "mish"}, "activation_function must be one of 'gelu', 'relu', "),
         ({"activation_function": None}, "activation_function must be one of"),
         ({"architectures": ["MarianForCausalLM"]}, "the architecture must be 'MarianMTModel'"),
-        ({"model_type": "mbart"}, "type 'mbart' is not read; of translations Marian and "),
+        ({"model_type": "mbart"}, "type 'mbart' is not read; of translations Marian, "),
         ({"eos_token_id": [0]}, "eos_token_id must be an integer, at least 0, not [0]"),
         ({"eos_token_id": None}, "eos_token_id must be an integer, at least 0, not None"),
         ({"pad_token_id": -1, "decoder_start_token_id": -1}, "pad_token_id must be an integer"),
@@ -390,7 +390,7 @@ def test_what_is_not_finite_is_all_named_at_once(value, directory):
 
 def test_a_checkpoint_of_another_kind():
     message = refusal(FIXTURES / "bert" / "classifier")
-    assert "it must be a checkpoint of Marian, not of BERT" in message
+    assert "it must be a checkpoint of Marian or M2M100, not of BERT" in message
     for model_class in (TextClassifier, MaskedLanguageModel):
         message = refusal(GOLDEN / "gelu", model_class)
         assert "it must be a checkpoint of BERT" in message and "not of Marian" in message

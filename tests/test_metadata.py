@@ -35,7 +35,7 @@ def with_train(**changes):
     [
         (
             {"task": "poetry"},
-            "must be one of text, masked_lm, translation, images, not 'poetry'",
+            "must be one of text, masked_lm, translation, images, tokens, not 'poetry'",
         ),
         ({"task": ["text"]}, "`task` must be one of"),
         ({"settings": []}, "`settings` must be dict. Received: []"),
