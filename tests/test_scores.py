@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from layer_checks import HE_NORMAL, check_layer, floats
+from layer_checks import HE_NORMAL, check_behaviour, floats
 from regard.layers import (
     MultiHeadAttention,
     additive_scores,
@@ -143,7 +143,7 @@ def test_cosines_in_several_blocks_keep_the_layer_checks():
         **{"kernel_initializer": HE_NORMAL, "value_dim": V, "window": 2},
     }
     inputs = {"query": floats(B, 37, D), "padding_mask": np.arange(37) < [[37], [5], [0]]}
-    check_layer(MultiHeadAttention, config, inputs)
+    check_behaviour(MultiHeadAttention(**config), inputs)
 
 
 def test_what_the_default_learns_is_what_it_learned_before():
