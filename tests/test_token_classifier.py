@@ -86,7 +86,7 @@ def under_token_head(family, directory):
     tensors = load_file(directory / "model.safetensors")
     expected = dict(np.load(source / "expected.npz"))
     width = expected["hidden_states"].shape[-1]
-    heads = ("classifier", "pre_classifier", "albert.pooler")
+    heads = ("classifier", "pre_classifier", "pooler", "albert.pooler")
     kept = {each: value for each, value in tensors.items() if not each.startswith(heads)}
     kernel, bias = floats(len(NAMES), width, seed=1), floats(len(NAMES), seed=2)
     kept |= {"classifier.weight": kernel, "classifier.bias": bias}

@@ -172,7 +172,7 @@ def test_texts_of_like_length_are_searched_a_few_at_a_time(model, tokenizer, mon
     """All come back in their own order, and none is padded far beyond its length."""
     shapes = []
 
-    def copy(model, token_ids, mask, *options):
+    def copy(model, token_ids, mask, *options, first_id):
         shapes.append(tuple(token_ids.shape))
         lengths = tf.reduce_sum(tf.cast(mask, tf.float32), axis=1)
         return Translations(token_ids[:, None], lengths[:, None])
