@@ -5,7 +5,7 @@ import sacrebleu
 import tensorflow as tf
 
 from regard.models import Translator
-from regard.recipes.training.fit import Measured, fit
+from regard.recipes.training.fit import Measured, Steps, fit
 from regard.recipes.translation.batches import ordered_batches, training_batches
 from regard.recipes.translation.data import ParallelTexts
 from regard.recipes.translation.settings import TranslationSettings
@@ -153,7 +153,7 @@ def test_training_lowers_the_loss_and_keeps_a_mean_of_the_weights():
     validation = ordered_batches(pairs, 60, PAD)
     before = model.evaluate(validation, verbose=0, return_dict=True)
     history, best_epoch = fit(
-        model, lambda step, share: batches, lambda share: validation, 20, 5, best=None
+        model, lambda step, share: batches, lambda share: validation, Steps(20, 5), best=None
     )
     after = model.evaluate(validation, verbose=0, return_dict=True)
     assert best_epoch == 5
@@ -217,7 +217,7 @@ def test_the_epoch_that_translates_best_is_kept_as_it_was_validated(use_ema):
 
     held_out, best = (lambda share: data), BestBleu(9)
     history, best_epoch = fit(
-        model, endless(data), held_out, 1, 5, best, callbacks=[Measured(measure)]
+        model, endless(data), held_out, Steps(1, 5), best, callbacks=[Measured(measure)]
     )
     assert best_epoch == 3
     np.testing.assert_array_equal(model.get_weights()[0], kept[2])
@@ -250,7 +250,9 @@ def test_training_stops_where_translations_get_no_better():
     scores = iter([20.0, 100.0, *[0.0] * 20])
     held_out, best = (lambda share: data), BestBleu(3)
     measured = [Measured(lambda: {"val_bleu": next(scores)})]
-    history, best_epoch = fit(model, endless(data), held_out, 1, 20, best, callbacks=measured)
+    history, best_epoch = fit(
+        model, endless(data), held_out, Steps(1, 20), best, callbacks=measured
+    )
     assert (best_epoch, len(history)) == (2, 5)
 
 

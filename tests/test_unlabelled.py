@@ -50,7 +50,7 @@ def test_other_encoding(write):
     [
         ("", "the file is empty"),
         ("\n \n", "must hold at least one text, but has no rows"),
-        (b"one\ncaf\xe9\n", "line 2: byte 0xE9 is not utf-8.*--encoding, such as gb18030"),
+        (b"one\ncaf\xe9\n", "line 2: byte 0xE9 is not utf-8.*--encoding, such as cp1252"),
         ("one\n\nt\0wo\n", "row 3: the text holds a NUL byte.*--skip-bad-rows"),
     ],
 )

@@ -200,7 +200,9 @@ def test_resizing_refuses_other_channels_and_torn_patches():
 
 
 def test_refuses_an_unknown_pooling():
-    with pytest.raises(ValueError, match=r"one of class, average, .*Received: pooling='max'"):
+    with pytest.raises(
+        ValueError, match=r"one of class, patches, .*average, .*Received: pooling='max'"
+    ):
         make_model(pooling="max")
 
 
