@@ -124,7 +124,9 @@ def test_steps_see_the_window_alone():
 def test_what_cannot_be_told_without_positions_is_refused():
     query, key = floats(B, 5, D), floats(B, 7, E)
     layer = attention(query.shape, key.shape, window=3)
-    with pytest.raises(ValueError, match="Received: window=3, rotary_base=None; call the layer instead"):
+    with pytest.raises(
+        ValueError, match="Received: window=3, rotary_base=None; call the layer instead"
+    ):
         layer.read(query, layer.project_memory(key))
     with pytest.raises(ValueError, match="Received: query_length=7, key_length=5"):
         layer(floats(B, 7, D), floats(B, 5, E), causal=True)
