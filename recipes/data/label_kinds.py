@@ -58,6 +58,14 @@ class LabelSets(Labels):
                 raise ValueError(f"holds what is no text: {reprlib.repr(label)}")
         return tuple(dict.fromkeys(labels))
 
+    def accepts(self, value: Any) -> bool:
+        """Returns whether a cell holds labels, and so decides what the others hold."""
+        try:
+            self.normal(value)
+        except ValueError:
+            return False
+        return True
+
 
 class LabelFlags(LabelSets):
     """Makes of cells of 0 and 1, one for each of some names, those names that have a 1."""
@@ -160,15 +168,16 @@ def label_kind(source: str, table: Table, column: str, reading: LabelReading) ->
         return Values(table.decimal)
     rows = (cells for _, problem, cells in table.read([column]) if not problem)
     cells = [cell for (cell,) in islice(rows, SAMPLE) if is_list(cell) or not is_missing(cell)]
-    has_lists = any(map(is_list, cells))
+    sets = LabelSets(table.decimal)
+    has_lists = any(is_list(cell) and sets.accepts(cell) for cell in cells)
     if kind == MULTI_LABEL:
         if cells and not has_lists:
             message = "%s: column %r holds no lists, so each cell is one label (--label-separator "
             logger.warning(message + "says what stands between several)", source, column)
-        return LabelSets(table.decimal)
+        return sets
     if has_lists:
         _say(source, column, "lists, so an example may have several labels")
-        return LabelSets(table.decimal)
+        return sets
     if are_values(cells, table.decimal):
         _say(source, column, "fractions of many values, so a number is to be told")
         return Values(table.decimal)
