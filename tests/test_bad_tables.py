@@ -163,7 +163,7 @@ BAD_ROWS = [
     ("a.jsonl", JSONL, '{"text": "x", "label": NaN}', r"row 2: the label .* is missing"),
     ("a.jsonl", JSONL, '{"text": "x", "label": " "}', r"row 2: the label .* is empty"),
     ("a.jsonl", JSONL, '{"text": 7, "label": "b"}', r"row 2: the text .* must be a string, not 7"),
-    ("a.jsonl", JSONL, '{"text": "x", "label": [[0.5]]}', r"row 2: the label .* not \[0\.5\]"),
+    ("a.jsonl", JSONL, '{"text": "x", "label": [[0.5]]}', r"row 2: the label .* not \[\[0\.5\]\]"),
     ("a.jsonl", JSONL, '{"text": "\\u0000", "label": "b"}', r"row 2: the text .* NUL byte"),
     ("a.jsonl", JSONL, '{"text": "\\ud83d", "label": "b"}', r"row 2: the text .* half a character"),
     ("a.jsonl", JSONL, '["x", "b"]', r"row 2: the line must be a JSON object, not \['x', 'b'\]"),
