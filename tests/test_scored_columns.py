@@ -57,7 +57,7 @@ def test_what_is_no_row(run, tmp_path, name, content, problem):
 
 
 def test_no_row_has_a_text(run, tmp_path):
-    (tmp_path / "new.jsonl").write_text('{"review": 5}\n{"review": null}\n')
+    (tmp_path / "new.jsonl").write_text('{"review": [5]}\n{"review": null}\n')
     said = mistake(
         "predict", run, "--input", tmp_path / "new.jsonl", "--output", tmp_path / "o.csv"
     )

@@ -14,6 +14,7 @@ from ..settings import TableLayout
 from .bounds import LONGEST_TEXT, lines_of
 from .columns import is_known
 from .files import open_text
+from .header_rows import are_described, count_header_rows
 from .rows import Table
 from .tabbed import tabbed_records
 
@@ -66,13 +67,15 @@ def open_delimited(source: str, layout: TableLayout, usual: str, has_names: bool
         raise UserError(f"{source}, row {row}: {problem}.")
     below = [cells for *_, cells in others]
     has_header = has_header_of(source, first, below, layout, has_names)
+    described = count_header_rows(source, first, below, others[0][0]) if has_header and below else 0
     names = [cell.strip() for cell in first] if has_header else numbers(len(first))
     if any("\0" in name for name in names):
         raise UserError(
             f"{source}, row 1: a column name holds a NUL byte. Save the file as UTF-8, or name its "
             "encoding with --encoding, such as utf-16-le."
         )
-    read = partial(_read, rows, names, place + has_header, DELIMITERS.get(dialect.delimiter))
+    above = place + has_header + described
+    read = partial(_read, rows, names, above, DELIMITERS.get(dialect.delimiter))
     decimal = "." if dialect.delimiter == "," else ","
     return Table(names, read, decimal=decimal, has_header=has_header)
 
@@ -87,7 +90,9 @@ def has_header_of(
     """Returns whether the first row of a table names its columns; see `open_delimited`."""
     if layout.header is not None:
         return layout.header
-    if any(map(is_known, first)) or (has_names and _is_header(first, others)):
+    if any(map(is_known, first)) or are_described(others):
+        return True
+    if has_names and _is_header(first, others):
         return True
     message = "%s: the first row is no header (--header says otherwise): columns 1 to %d"
     logger.info(message, source, len(first))

@@ -78,7 +78,7 @@ def _of_columns(source: str, columns: dict[str, list[Any]]) -> Table:
         for row, cells in enumerate(zip(*(columns[name] for name in names), strict=True)):
             yield row, "", cells
 
-    return Table(list(columns), read)
+    return Table(list(columns), read, is_strict=True)
 
 
 def _of_rows(source: str, rows: Any) -> Table:

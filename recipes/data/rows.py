@@ -10,9 +10,11 @@ from typing import Any, NamedTuple
 from ..errors import UserError
 from .bounds import LONGEST_TEXT
 from .labels import Labels
+from .spelled import is_value, spelled
 
 logger = logging.getLogger("regard")
 
+TEXTS = ("text", "second text", "source", "target")  # what people read
 NOT_TEXT = re.compile(r"[\0\ud800-\udfff]")
 
 
@@ -32,8 +34,9 @@ class Table(NamedTuple):
 
     `decimal` is what numbers in strings have before their fraction, `has_header` says whether the
     columns are named by what the first row was taken for, `has_gaps` that rows without a cell
-    are as good as none, as in a translation memory, and `num_made` how many of the columns, the
-    last ones, are made of others: fields of records, texts that are joined.
+    are as good as none, as in a translation memory, `is_strict` that texts are strings alone, as in
+    memory, and `num_made` how many of the columns, the last ones, are made of others: fields of
+    records, texts that are joined.
     """
 
     columns: list[str]
@@ -44,7 +47,12 @@ class Table(NamedTuple):
     decimal: str = "."
     has_header: bool = False
     has_gaps: bool = False
+    is_strict: bool = False
     num_made: int = 0
+
+    def spelled(self, cell: Any) -> Any:
+        """Returns a cell that may be a text: numbers and times in files are spelled."""
+        return cell if self.is_strict else spelled(cell)
 
     @property
     def own_columns(self) -> list[str]:
@@ -83,7 +91,7 @@ def read_rows(
             gaps.append(row)
             continue
         if not problem:
-            cells, problem = _normal(columns, cells, labels)
+            cells, problem = _normal(table, columns, cells, labels)
         if problem:
             bad_rows.append(f"row {row}: {problem}")
             continue
@@ -92,6 +100,7 @@ def read_rows(
     if bad_rows and not skip_bad_rows:
         raise _bad(source, bad_rows, flag)
     labels.say_merged(source)
+    _say_values(source, columns, good)
     if gaps:
         message = "%s: units without one of the languages, passed over: %d, first unit %s"
         logger.info(message, source, len(gaps), gaps[0])
@@ -102,6 +111,17 @@ def read_rows(
     return good, len(bad_rows) + len(gaps)
 
 
+def _say_values(source: str, columns: dict[str, str], good: dict[str, list[Any]]) -> None:
+    """Says how many texts of a column are nothing but numbers or times."""
+    for what, column in columns.items():
+        values = [cell for cell in good[what] if column and what in TEXTS and is_value(cell)]
+        if values:
+            message = (
+                "%s: cells of column %r that are numbers or times, taken as texts: %d, first %s"
+            )
+            logger.info(message, source, column, len(values), values[0].strip())
+
+
 def _bad(source: str, bad_rows: Sequence[str], flag: str) -> UserError:
     others = f" Bad rows in all: {len(bad_rows):,}." if len(bad_rows) > 1 else ""
     return UserError(
@@ -110,12 +130,14 @@ def _bad(source: str, bad_rows: Sequence[str], flag: str) -> UserError:
 
 
 def _normal(
-    columns: dict[str, str], cells: Sequence[Any], labels: Labels
+    table: Table, columns: dict[str, str], cells: Sequence[Any], labels: Labels
 ) -> tuple[Sequence[Any], str]:
     """Returns the cells of a row with its label in one form, and what is wrong with them."""
     named = zip(columns, cells, strict=True)
     try:
-        cells = [labels.normal(cell) if what == "label" else cell for what, cell in named]
+        cells = [
+            labels.normal(cell) if what == "label" else table.spelled(cell) for what, cell in named
+        ]
     except ValueError as error:
         return cells, f"the label in column {columns['label']!r} {error}"
     return cells, first_problem(columns, cells)
@@ -154,8 +176,7 @@ def _problem(what: str, value: Any) -> str:
         return "is missing"
     if what == "label" and _is_normal(value):
         return ""
-    allowed = "a string, a number or a boolean" if what == "label" else "a string"
-    return f"must be {allowed}, not {reprlib.repr(value)}"
+    return f"must be a string, a number or a boolean, not {reprlib.repr(value)}"
 
 
 def _is_normal(value: Any) -> bool:
@@ -196,7 +217,7 @@ def with_joined(table: Table, names: str | Sequence[str] | None) -> tuple[Table,
             if problem:
                 yield row, problem, cells
                 continue
-            parts, rest = cells[: len(names)], iter(cells[len(names) :])
+            parts, rest = [*map(table.spelled, cells[: len(names)])], iter(cells[len(names) :])
             wrong = [part for part in parts if not (is_missing(part) or isinstance(part, str))]
             text = wrong[0] if wrong else "\n".join(part for part in parts if not is_missing(part))
             yield row, problem, [text if name == joined else next(rest) for name in columns]

@@ -9,7 +9,7 @@ import zipfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import date, datetime, time
+from datetime import datetime, time
 from itertools import islice
 from typing import Any, BinaryIO
 
@@ -21,8 +21,9 @@ from ..errors import UserError
 from ..settings import TableLayout
 from .bounds import LONGEST_STRINGS, BoundedXml
 from .delimited import SAMPLE, has_header_of, numbers, title_rows
-from .labels import normal_label
+from .header_rows import count_header_rows
 from .rows import Row, Table
+from .spelled import spelled
 
 logger = logging.getLogger("regard")
 
@@ -50,13 +51,18 @@ def open_sheet(source: str, layout: TableLayout) -> Table:
     with _workbook(source, marks) as book:
         name = _choose_sheet(source, book, layout)
         sample = list(islice(_rows(book[name]), SAMPLE))
-    (skipped, first), *others = sample[title_rows(source, sample, layout) :]
+    (top, first), *others = sample[title_rows(source, sample, layout) :]
     for what, count in marks.items():
         logger.warning("%s: %s: %d", source, what, count)
-    has_header = has_header_of(source, first, [cells for _, cells in others], layout)
-    width = len(first) if has_header else max(len(cells) for _, cells in (((0, first), *others)))
+    below = [cells for _, cells in others]
+    has_header = has_header_of(source, first, below, layout)
+    described = (
+        count_header_rows(source, first, below, others[0][0]) if has_header and others else 0
+    )
+    width = len(first) if has_header else max(map(len, (first, *below)))
     columns = [name.strip() for name in first] if has_header else numbers(width)
-    sheet = _Sheet(source, name, columns, skipped - (not has_header))
+    skipped = others[described - 1][0] if described else top - (not has_header)
+    sheet = _Sheet(source, name, columns, skipped)
     return Table(columns, sheet.read, typed=sheet.typed, has_header=has_header)
 
 
@@ -144,9 +150,7 @@ def _rows(sheet) -> Iterator[tuple[int, list[str]]]:
 def _as_text(value: Any) -> str | None:
     if value in ERROR_CODES:
         return None
-    if isinstance(value, date | time):
-        return value.isoformat()
-    return value if value is None or isinstance(value, str) else str(normal_label(value))
+    return value if value is None else str(spelled(value))
 
 
 @contextmanager

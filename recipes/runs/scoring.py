@@ -136,6 +136,9 @@ def answered(
     """
     for part in _parts(asked, keeps):
         part = _without_bad_rows(asked, part, tally)
+        part = part._replace(
+            rows=[(row, bad, [*map(asked.table.spelled, cells)]) for row, bad, cells in part.rows]
+        )
         problems = [first_problem(asked.columns, cells) for _, _, cells in part.rows]
         questions = {
             index: asked.question(cells)

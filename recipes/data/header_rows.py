@@ -1,0 +1,100 @@
+"""Finds rows below the header that describe its columns, as surveys and databases export them."""
+
+import json
+import logging
+import re
+from collections.abc import Sequence
+
+logger = logging.getLogger("regard")
+
+MOST_ROWS = 3  # below the header
+FEWEST = 8  # rows of data, below which no kind of a column is told
+LONGEST_WORD = 60  # characters of a cell that describes a column
+# What tools call the kinds of answers, values or columns.
+# fmt: off
+KINDS = frozenset([
+    "response", "open-ended response", "other (please specify)", "string", "str", "text", "object",
+    "varchar", "int", "int64", "integer", "float", "float64", "double", "number", "numeric", "real",
+    "date", "datetime", "timestamp", "time", "bool", "boolean", "category", "categorical",
+    "continuous", "discrete", "nominal", "ordinal", "meta", "class", "ignore",
+])
+# fmt: on
+_NUMBER = re.compile(r"[-+]?\d+([.,]\d+)*")
+_TIME = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([T ,].*)?", re.DOTALL)
+
+Cells = Sequence[str]
+
+
+def are_described(below: Sequence[Cells]) -> bool:
+    """Returns whether a row below the first is all objects of JSON, so that the first has names."""
+    return _last_of_objects(below) > 0
+
+
+def count_header_rows(source: str, header: Cells, below: Sequence[Cells], row: int) -> int:
+    """Returns how many rows right below a header describe its columns, and says so.
+
+    They do if one is all objects of JSON, as in no other row; if cells are all words for kinds of
+    values; or if a row has no number or time where all others have, in two columns or more, and
+    something else where the others' values come again and again. In doubt they do not.
+
+    Args:
+        source: The name of the table, for the message.
+        header: The cells of its header.
+        below: Those of the rows below, as many as are looked at.
+        row: The number of the first of these.
+    """
+    below = [[cell.strip() for cell in cells] for cells in below]
+    count = _last_of_objects(below)
+    while count < min(MOST_ROWS, len(below)) and _describes(header, below[count:]):
+        count += 1
+    if count:
+        message = "%s: rows below the header that describe its columns, left out: %d, row %s: %.60s"
+        shown = next(filter(None, below[0]), "")
+        logger.info(message, source, count, row, shown)
+    return count
+
+
+def _last_of_objects(below: Sequence[Cells]) -> int:
+    """Returns how many rows there are up to one that is all objects of JSON; 0 if there is none."""
+    for index, cells in enumerate(below[:MOST_ROWS]):
+        filled = [place for place, cell in enumerate(cells) if cell.strip()]
+        if len(filled) > 1 and all(_is_object(cells[place]) for place in filled):
+            rest = (cell for each in below[index + 1 :] for cell in each)
+            return 0 if any(map(_is_object, rest)) else index + 1
+    return 0
+
+
+def _is_object(cell: str) -> bool:
+    try:
+        return cell.strip()[:1] == "{" and isinstance(json.loads(cell), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
+def _describes(header: Cells, rows: Sequence[Cells]) -> bool:
+    """Returns whether the first of some rows describes the columns of the others."""
+    first, *others = rows
+    filled = {place: cell for place, cell in enumerate(first) if cell}
+    if not filled or not others or len(first) > len(header):
+        return False
+    places = range(len(header))
+    columns = [[cells[at] for cells in others if at < len(cells)] for at in places]
+    if any(len(cell) > LONGEST_WORD or cell in columns[at] for at, cell in filled.items()):
+        return False
+    if len(filled) > 1 and all(cell.casefold() in KINDS for cell in filled.values()):
+        return True
+    values = [at for at, cells in enumerate(columns) if cells and all(map(_is_value, cells))]
+    has_value = any(_is_value(filled.get(at, "")) or _is_value(header[at]) for at in values)
+    is_unlike = len(others) >= FEWEST and len(values) > 1 and not has_value
+    return is_unlike and any(_repeats(columns[at]) for at in filled)
+
+
+def _is_value(cell: str) -> bool:
+    """Returns whether a cell is a number or a time."""
+    return bool(_NUMBER.fullmatch(cell) or _TIME.fullmatch(cell))
+
+
+def _repeats(cells: Cells) -> bool:
+    """Returns whether values come again and again, as those of answers to choose from do."""
+    filled = [cell for cell in cells if cell]
+    return len(filled) >= FEWEST and len(set(filled)) <= len(filled) / 2
