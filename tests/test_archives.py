@@ -1,12 +1,19 @@
 """Archives: the one table in a zip or a tar is read, others are named."""
 
+import bz2
 import gzip
 import io
+import re
+import shlex
+import subprocess
+import sys
 import tarfile
 import zipfile
 
+import pandas as pd
 import pytest
 
+from regard.recipes.data.archives import unpacking
 from regard.recipes.data.formats import holds_table, open_table
 from regard.recipes.errors import UserError
 from regard.recipes.runs.directories import default_output
@@ -108,7 +115,7 @@ def test_what_cannot_be_read_in_an_archive(tmp_path):
         read_labelled_texts(
             write(tmp_path / "a.ods", zipped({"mimetype": b"", "content.xml": b""}))
         )
-    with pytest.raises(UserError, match=r"unpack it first"):
+    with pytest.raises(UserError, match=r"is not a sound Parquet file"):
         open_table(str(write(tmp_path / "b.gz", gzip.compress(b"PAR1" + 90 * b"\0"))))
 
 
@@ -124,3 +131,60 @@ def test_an_archive_that_changes_is_read_anew(tmp_path):
     for name in ("a.csv", "other.csv"):
         write(tmp_path / "data.zip", zipped({name: CSV.replace(b"film", name.encode())}))
         assert read_labelled_texts(tmp_path / "data.zip").texts[0] == f"good {name}"
+
+
+# Formats that are read at any place
+
+FRAME = pd.DataFrame({"text": ["good film", "bad film"], "label": ["pos", "neg"]})
+WRITERS = {
+    "train.parquet": FRAME.to_parquet,
+    "train.feather": FRAME.to_feather,
+    "train.xlsx": lambda file: FRAME.to_excel(file, index=False),
+}
+PACKED = {
+    **PACK,
+    ".gz": lambda members: gzip.compress(next(iter(members.values()))),
+    ".bz2": lambda members: bz2.compress(next(iter(members.values()))),
+}
+
+
+@pytest.fixture(scope="module", params=WRITERS)
+def member(request):
+    file = io.BytesIO()
+    WRITERS[request.param](file)
+    return {request.param: file.getvalue()}
+
+
+@pytest.mark.parametrize("suffix", PACKED)
+def test_what_is_read_at_any_place_may_be_packed(tmp_path, monkeypatch, member, suffix):
+    (name,) = member
+    content = PACKED[suffix](member)
+    path = write(tmp_path / f"{name}{suffix}", content)
+    table = read_labelled_texts(path)
+    assert (table.texts, table.labels) == (["good film", "bad film"], ["pos", "neg"])
+    path = write(tmp_path / f"data{suffix}", content)
+    if (name, suffix) != ("train.xlsx", ".gz") and (name, suffix) != ("train.xlsx", ".bz2"):
+        assert len(read_labelled_texts(path)) == 2
+    monkeypatch.setattr("regard.recipes.data.files.LONGEST_PACKED", 100)
+    with pytest.raises(
+        UserError, match=r"must have 100 bytes at most\. Received: more\. Unpack it, `"
+    ):
+        open_table(str(tmp_path / f"{name}{suffix}"))
+
+
+@pytest.mark.parametrize("suffix", [".gz", ".bz2", ".zip", ".tar.gz", ".tar"])
+def test_the_advice_to_unpack_works(tmp_path, monkeypatch, suffix):
+    monkeypatch.chdir(tmp_path)
+    path = write(tmp_path / f"train.csv{suffix}", PACKED[suffix]({"train.csv": CSV}))
+    command = re.search("`(.*)`", unpacking(path.name))[1]
+    subprocess.run(shlex.split(command.replace("python", sys.executable)), check=True)
+    assert any(file.is_file() and file.read_bytes() == CSV for file in tmp_path.rglob("*"))
+
+
+def test_an_archive_in_an_archive_is_named(tmp_path):
+    inner = zipped({"train.csv": CSV})
+    path = write(tmp_path / "data.zip", zipped({"train.csv.zip": inner}))
+    with pytest.raises(
+        UserError, match=r"holds an archive, with train\.csv, and no workbook\. Unpack"
+    ):
+        read_labelled_texts(path)

@@ -35,7 +35,7 @@ def run(folder):
     assert lines[:6] == [
         "Training on 1 CPU, in float32, no XLA.",
         "32 images to learn from, 8 to validate on, 2 classes: green, red; read as 8 x 8 pixels.",
-        "At most 1 epochs of 2 batches of 16 images; augmentation strong, mirrored.",
+        "At most 1 epoch of 2 batches of 16 images; augmentation strong, mirrored.",
         "With fewer than 10000 images the advice is to start from a checkpoint: --checkpoint "
         "hf://facebook/dinov2-small --freeze all.",
         "vit_mini_conv opens in Regard alone; other programs open --preset vit_compact.",
@@ -133,5 +133,7 @@ def test_mistakes(arguments, message, folder, monkeypatch):
 def test_options_of_another_task(run, folder):
     message = mistake("evaluate", run, folder, "--text-column", "english")
     assert "--text-column does not go with this RUN" in message
+    assert "an image classifier. Here it is --image-column." in message
     message = mistake("evaluate", run, folder, "--skip-bad-rows")
     assert "--skip-bad-rows does not go with this RUN" in message
+    assert "Here it is --skip-bad-files" in message

@@ -129,4 +129,5 @@ def test_mistakes(arguments, message, files, monkeypatch):
 def test_options_of_another_task(run, files):
     message = mistake("evaluate", run, files / "test.tsv", "--text-column", "english")
     assert "--text-column does not go with this RUN" in message
+    assert "a translator. Here it is --source-column." in message
     assert "--pair" in mistake("predict", run, "a", "--pair", "b")

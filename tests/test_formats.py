@@ -476,6 +476,9 @@ RECORDS = FRAME.to_dict("records")
 @pytest.mark.parametrize("name", ["a.json", "a.jsonl"])
 def test_tables_in_one_value_of_json(write, value, indent, name):
     path = write(name, json.dumps(value, indent=indent))
+    if name == "a.jsonl" and indent is None and isinstance(value, dict):
+        assert len(list(open_table(str(path)).read([]))) == 1  # a line is a row
+        return
     assert rows_of(path) == [("good film", "pos"), ("bad film", "neg"), ("fine", "pos")]
 
 
@@ -516,7 +519,7 @@ def test_units_with_one_of_the_languages_are_counted(write, caplog):
     with caplog.at_level("INFO", "regard"):
         pairs = read_parallel_texts(write("a.tmx", memory_of(*units)))
     assert (pairs.sources, pairs.targets, pairs.num_skipped) == (["Yes", "Go"], ["Ja", "Geh"], 2)
-    assert "units without one of the languages, passed over: 2, first unit 2" in caplog.text
+    assert "units without one of the languages, passed over: 2, first row 2" in caplog.text
 
 
 def test_variants_of_a_language_that_share_no_unit_are_one(write, caplog):

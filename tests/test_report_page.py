@@ -193,7 +193,7 @@ def test_what_cannot_be_drawn_is_said_and_stops_nothing(tmp_path, caplog):
 
 def test_mistakes_that_cannot_be_drawn_are_mistakes():
     assert Read(mistakes([], 0, 7, [])).text == (
-        "All 7 examples of the validation data are recognized."
+        "All examples of the validation data are recognized: 7."
     )
     lost = Read(mistakes(None, 3, 7, [])).text
     assert lost == (

@@ -76,7 +76,10 @@ def test_lines_in_other_encodings(run, tmp_path, encoding):
     (tmp_path / "lines.txt").write_bytes(content)
     options = [] if encoding.startswith("utf-8") else ["--encoding", encoding]
     done = regard_here("predict", run, "--input", tmp_path / "lines.txt", *options, "--json")
-    assert [json.loads(line)["text"] for line in done.stdout.splitlines()] == texts
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [answer.get("text", "") for answer in answers] == texts
+    assert answers[1] == {"label": None, "score": None}
+    assert "lines.txt: rows without an answer: 1, first line 2: it is blank" in done.stderr
     piped = regard_here("predict", run, "--input", "-", *options, "--json", text=content)
     assert piped.stdout == done.stdout
 

@@ -46,8 +46,10 @@ def test_no_text_becomes_a_formula(text, tmp_path):
     assert openpyxl.load_workbook(tmp_path / "a.xlsx").active["A2"].value == text
 
 
-def test_control_characters_are_spelled(tmp_path):
-    assert written(tmp_path / "a.xlsx", ["x"], [["a\x00b\x1b"]])[1][0] == "a_x0000_b_x001B_"
+def test_control_characters_are_spelled(tmp_path, caplog):
+    rows = written(tmp_path / "a.xlsx", ["x"], [["a\tb"], ["a\x00b\x1b"], ["\x01"]])
+    assert [row[0] for row in rows[1:]] == ["a\tb", "a_x0000_b_x001B_", "_x0001_"]
+    assert "cells with control characters, spelled as _x0001_: 2, first row 2" in caplog.text
 
 
 def test_a_text_without_room(tmp_path):

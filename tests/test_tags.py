@@ -125,7 +125,7 @@ def test_two_columns_with_tabs_or_spaces_comments_and_line_ends(tmp_path, caplog
     with caplog.at_level(logging.INFO, "regard"):
         table = read_labelled_tokens(written(tmp_path, "train.tsv", lines))
     assert rows_of(table) == [("EU #", [(0, 2, "ORG")]), ("New York", [(0, 8, "LOC")])]
-    assert "1 comments" in caplog.text
+    assert "1 comment" in caplog.text
     spaced = read_labelled_tokens(written(tmp_path, "spaced.conll", "EU B-ORG\n# O\n"))
     assert rows_of(spaced) == [("EU #", [(0, 2, "ORG")])]
 

@@ -31,7 +31,7 @@ from ..runs.metadata import read_metadata, takes_pairs
 from ..runs.scoring import score_table
 from ..runs.table_output import check_table_output
 from ..tasks import TASKS
-from . import options, questions
+from . import answers, options, questions
 from .attend import attend
 from .demo import demo
 from .fit import fit, pretrain
@@ -142,15 +142,15 @@ def predict(run, texts, pair, source, output, overwrite, as_json, **choices) -> 
         raise UserError(f"{run} takes single texts: leave out --pair.")
     if output is not None:
         check_table_output(output, source, overwrite)
-        columns = questions.answer_columns(task, metadata, scores)
+        columns = answers.answer_columns(task, metadata, scores)
     asked = questions.find_questions(task, metadata, source, texts, pair, reading)
     trained = load_run(run)
     if output is not None:
         answer = partial(trained.answer, **choices)
         score_table(asked, answer, output, columns, overwrite, escape)
         return
-    empty = questions.answers_of(task, metadata)
-    for line in questions.answer_lines(asked, trained, choices, empty, as_json):
+    empty = answers.answers_of(task, metadata)
+    for line in answers.answer_lines(asked, trained, choices, empty, as_json):
         give(line)
 
 

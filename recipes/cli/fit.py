@@ -18,6 +18,7 @@ from ..tasks import TASKS, Task
 from . import options
 from .config import config
 from .launcher import launch
+from .mistaken import TaskCommand
 from .signals import ended_by_signals
 from .support import check_start, load_tfds, quiet
 from .terminal import give, say, show
@@ -38,7 +39,7 @@ def add_command(task: Task) -> None:
     sources, settings = (task.load("settings", each) for each in (task.sources, task.settings))
     group, name = {"fit": fit, "pretrain": pretrain}[task.group], task.command.split()[-1]
 
-    @group.command(name, help=task.help)
+    @group.command(name, help=task.help, cls=TaskCommand)
     @options.options_of(sources, settings)
     @config(sources, settings)
     @options.workers

@@ -10,6 +10,7 @@ import click
 
 from ..declarations import Declaration, declaration_of, type_of
 from ..tasks import TASKS, Task
+from .mistaken import same_option
 
 
 class Parsed(click.ParamType):
@@ -150,7 +151,10 @@ def those_of(task: Task, kinds: list[str], options: Mapping[str, Any]) -> list[d
     given = {name: value for name, value in options.items() if value is not None}
     for name in given:
         if not any(name in some for some in own):
-            raise click.UsageError(f"--{name.replace('_', '-')} does not go with this RUN.")
+            flag = f"--{name.replace('_', '-')}"
+            meant = same_option(flag, set().union(*own))
+            said = f"{flag} does not go with this RUN, {task.noun}. {meant}"
+            raise click.UsageError(said.rstrip())
     return [{name: given[name] for name in given if name in some} for some in own]
 
 

@@ -1,12 +1,10 @@
 """Finds what a run is asked at a command line: texts or files there, lines, or rows of a table."""
 
-import json
 import os
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from glob import iglob
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +20,8 @@ from ..data.streams import file_lines, head_of_stream, keep, only_text, stream_l
 from ..data.suffixes import ARCHIVES, COMPRESSED, TABLE_FORMATS, TABLE_SUFFIXES, suffix_of
 from ..data.writing import SHEETS, format_of
 from ..errors import UserError
-from ..problem_types import ANSWERS, REGRESSION
 from ..runs.metadata import takes_pairs
-from ..runs.scoring import CUT, Asked, NewColumn, Tally, answered, new_columns
+from ..runs.scoring import Asked
 from ..runs.workspaces import workspace
 from ..tasks import Task
 from .support import load_tfds
@@ -36,7 +33,6 @@ ADVICE = (
     "line of standard input"
 )
 COMMAND_LINE = "the command line"
-LINES_AT_ONCE = 1024  # so that long input is answered as it is read
 
 
 def check_usage(
@@ -196,64 +192,3 @@ def _pair(line: str, where: str) -> tuple[str, str]:
             f"or give one text and --pair. Received: {line:.50}"
         )
     return first, second
-
-
-def answer_columns(task: Task, metadata: dict[str, Any], scores: bool) -> list[NewColumn]:
-    """Returns the columns of a run's answers.
-
-    Raises:
-        UserError: If it has none for a table, or no classes to write the `scores` of.
-    """
-    answers = answers_of(task, metadata)
-    if not answers:
-        raise UserError(
-            f"{task.noun.capitalize()} has no column for a table: leave out --output, and take "
-            "what is printed, or --json."
-        )
-    has_records = dict in answers.values()  # of parts of a text, not of the whole
-    classes = () if has_records else metadata.get("class_names", ())
-    if scores and (not classes or metadata.get("problem_type") == REGRESSION):
-        what = task.noun if not classes else "a run that tells numbers"
-        raise UserError(f"--scores are of classes, and {what} has none.")
-    return new_columns(answers, classes if scores else ())
-
-
-def answers_of(task: Task, metadata: Mapping[str, Any]) -> Mapping[str, type]:
-    """Returns the columns of a run's answers in a table, with their types."""
-    return ANSWERS.get(metadata.get("problem_type"), task.answers)
-
-
-def answer_lines(
-    asked: Asked, run: Any, choices: Mapping[str, Any], empty: Any, as_json: bool
-) -> Iterator[str]:
-    """Yields a line for each row, or several, of what a run answers.
-
-    Of a table, a row without an answer is an empty line, or JSON's null for each of `empty`.
-    """
-    if not asked.is_table:
-        for answer in _answers_of_lines(asked, run, choices):
-            yield answer.to_json() if as_json else answer.to_line()
-        return
-    tally = Tally(asked.source)
-    nothing = json.dumps(dict.fromkeys(empty)) if as_json else ""
-    for _, answers in answered(asked, lambda questions: run.answer(questions, **choices), tally):
-        for answer in answers:
-            if answer is None:
-                yield nothing
-            else:
-                yield answer.to_json() if as_json else answer.to_line()
-    tally.say()
-
-
-def _answers_of_lines(asked: Asked, run: Any, choices: Mapping[str, Any]) -> Iterator[Any]:
-    """Yields the answer to each line or text, and says in the end how many were cut."""
-    tally = Tally(asked.source, "line" if asked.source != COMMAND_LINE else "text")
-    rows = (asked.question(cells) for _, _, cells in asked.table.read(asked.table.columns))
-    number = 0
-    while some := list(islice(rows, LINES_AT_ONCE)):
-        for answer in run.predict(some, **choices):
-            number += 1
-            if getattr(answer, "truncated", None):
-                tally.note(CUT, number)
-            yield answer
-    tally.say()

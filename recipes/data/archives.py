@@ -30,6 +30,7 @@ MOST_LAYERS = 3  # of compression around a file
 _ABOUT = ("readme", "license", "licence", "copying", "changelog")  # as names of no data begin
 _TAR = b"ustar"  # at 257
 _GZIP, _ZSTD, _BZIP2, _XZ = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"BZh", b"\xfd7zXZ\x00"
+_TOOLS = {_GZIP: "gzip -dk", _ZSTD: "zstd -d", _BZIP2: "bzip2 -dk", _XZ: "xz -dk"}
 
 
 def is_packed(head: bytes) -> bool:
@@ -73,6 +74,8 @@ def _member_of(source: str, *_: int) -> str:
                 return _choose(source, [each.name for each in archive if each.isreg()])
         if not file.peek(4).startswith(b"PK\x03\x04"):
             return ""
+        if file is not plain and suffix_of(source) == ".xlsx":
+            return ""
         if file is not plain:
             raise UserError(f"{source} is a zip that is compressed again. Decompress it first.")
         return _in_zip(source, file)
@@ -92,7 +95,7 @@ def _in_zip(source: str, file: BinaryIO) -> str:
         raise UserError(f"{source} is a document of OpenOffice. Save the sheet as .xlsx or .csv.")
     name = _choose(source, [each.filename for each in archive.infolist() if not each.is_dir()])
     if archive.getinfo(name).flag_bits & 1:
-        raise UserError(f"{source}: {name} is encrypted. {_advice(source)}")
+        raise UserError(f"{source}: {name} is encrypted. {unpacking(source)}")
     return name
 
 
@@ -109,11 +112,16 @@ def _choose(source: str, names: Sequence[str]) -> str:
     kind = "tables" if tables else "files"
     raise UserError(
         f"{source}: an archive must hold one table, to be read as it is. Received, {kind}: "
-        f"{listed}. {_advice(source)}"
+        f"{listed}. {unpacking(source)}"
     )
 
 
-def _advice(source: str) -> str:
+def unpacking(source: str) -> str:
+    """Says how a file is unpacked."""
+    with open(source, "rb") as file:
+        found = (tool for magic, tool in _TOOLS.items() if file.peek(6).startswith(magic))
+        if (tool := next(found, "")) and not _is_tar(_decompressed(file)):
+            return f"Unpack it, `{tool} {source}`."
     module = "zipfile" if zipfile.is_zipfile(source) else "tarfile"
     folder = os.path.basename(source).partition(".")[0] or "folder"
     return (

@@ -26,17 +26,18 @@ STREAMING = {"pre_buffer": False, "buffer_size": 2**16}
 logger = logging.getLogger("regard")
 
 
-def open_parquet(source: str) -> Table:
+def open_parquet(source: str, content: bytes | None = None) -> Table:
     """Opens a Parquet file, to be read some rows at a time.
 
     If Hugging Face's `datasets` wrote into the file what the numbers in a column are called, the
     names are its cells. A number without a name, such as the -1 of a row without a label, becomes
-    None. A record in a cell is a column for each of its fields, with a dot in its name.
+    None. A record in a cell is a column for each of its fields, with a dot in its name. Of a packed
+    file, the `content` is given.
 
     Raises:
         UserError: If it is not a Parquet file.
     """
-    with _errors(source, "Parquet"), ParquetFile(source) as file:
+    with _errors(source, "Parquet"), ParquetFile(_place(source, content)) as file:
         schema, rows_at_once = file.schema_arrow, _rows_at_once(source, file.metadata)
         few = _with_few_texts(schema, file.metadata)
 
@@ -45,7 +46,7 @@ def open_parquet(source: str) -> Table:
         known = [name for name in few if name in (roots or [])]
         with (
             _errors(source, "Parquet"),
-            ParquetFile(source, read_dictionary=known, **STREAMING) as file,
+            ParquetFile(_place(source, content), read_dictionary=known, **STREAMING) as file,
         ):
             if not file.metadata.num_rows:
                 yield pa.RecordBatch.from_pylist([], schema=schema)
@@ -89,17 +90,21 @@ def _with_few_texts(schema: pa.Schema, metadata: FileMetaData) -> list[str]:
     ]
 
 
-def open_arrow(source: str) -> Table:
+def _place(source: str, content: bytes | None) -> str | pa.NativeFile:
+    return source if content is None else pa.BufferReader(content)
+
+
+def open_arrow(source: str, content: bytes | None = None) -> Table:
     """Opens a file or a stream of Arrow batches, such as Feather, as `open_parquet` does.
 
     Raises:
         UserError: If it is neither.
     """
-    with _errors(source, "Arrow"), _reader(source) as reader:
+    with _errors(source, "Arrow"), _reader(source, content) as reader:
         schema = reader.schema
 
     def batches(_: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
-        with _errors(source, "Arrow"), _reader(source) as reader:
+        with _errors(source, "Arrow"), _reader(source, content) as reader:
             if isinstance(reader, ipc.RecordBatchFileReader):
                 parts = map(reader.get_batch, range(reader.num_record_batches))
             else:
@@ -117,8 +122,8 @@ def _sound(batch: pa.RecordBatch) -> pa.RecordBatch:
 
 
 @contextmanager
-def _reader(source: str):
-    with pa.memory_map(source) as file:
+def _reader(source: str, content: bytes | None):
+    with pa.memory_map(source) if content is None else pa.BufferReader(content) as file:
         is_file = file.read(6) == b"ARROW1"
         file.seek(0)
         with ipc.open_file(file) if is_file else ipc.open_stream(file) as reader:

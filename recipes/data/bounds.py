@@ -13,6 +13,7 @@ from ..errors import UserError
 LONGEST_TEXT = 2**24  # characters
 LONGEST_LINE = 2**25  # characters: a row as a line, or a unit of a translation memory
 LONGEST_ARRAY = 2**27  # characters of JSON in one piece, which is in memory as a whole
+LONGEST_PACKED = 2**27  # bytes of a packed file that is read at any place, likewise
 LONGEST_STRINGS = 2**27  # bytes of what all sheets of a workbook share, as well
 DEEPEST = 100  # levels of lists and objects in each other
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import BinaryIO, TextIO
 
 from ..errors import UserError
-from .archives import DAMAGED, member_of, unpacked
+from .archives import DAMAGED, member_of, unpacked, unpacking
+from .bounds import LONGEST_PACKED
 from .encodings import likely_encoding, own_encoding
 from .suffixes import suffix_of
 
@@ -52,6 +53,25 @@ def open_binary(source: str) -> Iterator[BinaryIO]:
         raise _damaged(source, error) from error
     except OSError as error:
         raise UserError(f"{source} cannot be read: {error.strerror}.") from error
+
+
+def packed_content(source: str) -> bytes | None:
+    """Returns what a packed file holds, for formats that are read at any place; None if it is none.
+
+    Raises:
+        UserError: If that is more than fits into memory, or cannot be read.
+    """
+    with open_binary(source) as file, open(source, "rb") as plain:
+        if file.read(HEAD) == plain.read(HEAD):
+            return None
+    with open_binary(source) as file:
+        content = file.read(LONGEST_PACKED + 1)
+    if len(content) > LONGEST_PACKED:
+        raise UserError(
+            f"{source}: what is packed, and read at any place, must have {LONGEST_PACKED:,} bytes "
+            f"at most. Received: more. {unpacking(source)}"
+        )
+    return content
 
 
 def own_suffix(source: str) -> str:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from ..errors import UserError
 from ..settings import TableLayout
 from .delimited import open_delimited
-from .files import check_file, encoding_of, head_of, own_suffix
+from .files import check_file, encoding_of, head_of, own_suffix, packed_content
 from .json_rows import open_json
 from .lines import LABEL, open_fasttext
 from .recognition import refuse_others, text_format
@@ -31,6 +31,7 @@ _LIKE = {
     ".tmx": (".tmx",),
     ".ft": (".ft",),
 }
+_OF_LINES = (".jsonl", ".ndjson")
 _NAMES = {
     ".csv": "a table of fields",
     ".json": "JSON",
@@ -93,9 +94,7 @@ def _open_by_content(source: str, layout: TableLayout, head: bytes) -> Table | N
         raise UserError(f"{source} is a workbook of Excel before 2007. Save it as .xlsx or .csv.")
     if not (is_parquet or is_arrow or head.startswith(_ZIP)):
         return None
-    with open(source, "rb") as file:
-        if file.read(4) != head[:4]:
-            raise UserError(f"{source}: unpack it first: its format is read at any place.")
+    content = packed_content(source)
     if is_parquet:
         from .arrow import open_parquet as open_file
     elif is_arrow:
@@ -103,8 +102,8 @@ def _open_by_content(source: str, layout: TableLayout, head: bytes) -> Table | N
     else:
         from .sheets import open_sheet
 
-        return open_sheet(source, layout)
-    return open_file(source)
+        return open_sheet(source, layout, content)
+    return open_file(source, content)
 
 
 def _open_by_name(source: str, layout: TableLayout, head: bytes) -> Table:
@@ -121,7 +120,7 @@ def _open_by_name(source: str, layout: TableLayout, head: bytes) -> Table:
         case ".tsv":
             return open_delimited(source, layout, "\t")
         case ".json" | ".jsonl" | ".ndjson":
-            return open_json(source, layout.encoding)
+            return open_json(source, layout.encoding, has_lines=suffix in _OF_LINES)
         case ".tmx":
             return open_tmx(source)
         case ".ft":

@@ -11,47 +11,56 @@ from operator import itemgetter
 from typing import Any
 
 from ..errors import UserError
+from .annotations import Annotations, annotations_in
 from .bounds import LONGEST_ARRAY, depth_problem, lines_of
 from .files import HEAD, open_text
 from .json_forms import FORMS, records_of
-from .rows import Row, Table, flattened
+from .rows import Passed, Row, Table, flattened
 
 _ARRAY = re.compile(r"\s*\[\s*[{\]]")  # of objects, which may be long
 
 logger = logging.getLogger("regard")
 
 
-def open_json(source: str, encoding: str | None) -> Table:
+def open_json(source: str, encoding: str | None, has_lines: bool = False) -> Table:
     """Opens a file of objects; its columns are the names in all of them.
 
     They are a line each, and then read as they are asked for, or all in one value, read at once.
+    A file that `has_lines` by its name has no columns in an object of lists. Of what a tool for
+    annotation wrote, the labels are columns, too.
 
     Raises:
         UserError: If the file cannot be read, or holds no object.
     """
-    form = _form_of(source, encoding)
+    form = _form_of(source, encoding, has_lines)
     if form and form != "an array":
         logger.info("%s: a table as %s", source, form)
     objects = partial(_elements if form else _lines, source, encoding)
     columns: dict[str, None] = {}
     nested: dict[str, None] = {}
-    problems = []
+    problems, first = [], {}
     for row, problem, record in objects():
+        first = first or record
         columns |= dict.fromkeys(record)
         nested |= dict.fromkeys(name for name in flattened(record) if name not in record)
         if problem and not problems:
             problems.append(f"{source}, row {row}: {problem}.")
     if not columns and problems:
         raise UserError(problems[0])
-    return Table(
-        [*columns, *nested],
-        partial(_read, objects),
-        objects=lambda: map(itemgetter(2), objects()),
-        num_made=len(nested),
-    )
+
+    def records() -> Iterator[dict[str, Any]]:
+        return map(itemgetter(2), objects())
+
+    annotations = annotations_in(first, records)
+    if annotations is not None:
+        message = "%s: annotations of %s; their labels are in column %s"
+        logger.info(message, source, annotations.tool, " and ".join(map(repr, annotations.columns)))
+        nested |= dict.fromkeys(name for name in annotations.columns if name not in columns)
+    read = partial(_read, objects, annotations)
+    return Table([*columns, *nested], read, objects=records, num_made=len(nested))
 
 
-def _form_of(source: str, encoding: str | None) -> str:
+def _form_of(source: str, encoding: str | None, has_lines: bool) -> str:
     """Returns the form of a file that is one value with records in it; nothing if lines have them.
 
     Raises:
@@ -76,6 +85,10 @@ def _form_of(source: str, encoding: str | None) -> str:
             raise UserError(f"{source}: the one value in it is no table. Forms: {FORMS}.") from None
         return found[0]
     found = None if others else records_of(value)
+    if found and has_lines and isinstance(value, dict):
+        message = "%s: its one line is a row, for so its suffix says; as .json it is a table as %s"
+        logger.info(message, source, found[0])
+        return ""
     return found[0] if found else ""
 
 
@@ -96,9 +109,14 @@ def _whole(source: str, encoding: str | None) -> Any:
     return _JSON.decode(text)
 
 
-def _read(objects, names: Sequence[str]) -> Iterator[Row]:
+def _read(objects, annotations: Annotations | None, names: Sequence[str]) -> Iterator[Row]:
+    labels = [name for name in names if annotations and name in annotations.columns]
     for row, problem, record in objects():
         cells = record if record.keys() >= set(names) else flattened(record) | record
+        if labels and not problem:
+            found = {name: annotations.label(record, name) for name in labels}
+            problem = next((each for each in found.values() if isinstance(each, Passed)), "")
+            cells = cells | found
         yield row, problem, [cells.get(name) for name in names]
 
 

@@ -14,7 +14,7 @@ from ..errors import UserError
 from ..problem_types import MULTI_LABEL, REGRESSION, SINGLE_LABEL
 from .bounds import LONGEST_TEXT
 from .label_reading import LabelReading
-from .labels import Labels
+from .labels import Labels, is_list
 from .rows import NOT_TEXT, Row, Table, is_missing, names_of
 
 SAMPLE = 1000  # cells that are looked at
@@ -48,7 +48,7 @@ class LabelSets(Labels):
             parts = value.split(self.separator)
         else:
             parts = [value]
-        labels = [super(LabelSets, self).normal(part) for part in parts if not is_missing(part)]
+        labels = [self._form(part) for part in parts if not is_missing(part)]
         for label in labels:
             if not isinstance(label, str):
                 raise ValueError(
@@ -75,7 +75,7 @@ class LabelFlags(LabelSets):
         self.names = names
 
     def normal(self, value: Any) -> tuple[str, ...]:
-        flags = [None if is_missing(cell) else Labels.normal(self, cell) for cell in value]
+        flags = [None if is_missing(cell) else self._form(cell) for cell in value]
         for name, flag in zip(self.names, flags, strict=True):
             if flag is not None and flag not in YES + NO:
                 raise ValueError(f"must be 0 or 1 in column {name!r}, not {reprlib.repr(flag)}")
@@ -97,11 +97,6 @@ class Values(Labels):
         if number is None or not math.isfinite(number):
             raise ValueError(f"must be a finite number, not {reprlib.repr(value)}")
         return number
-
-
-def is_list(value: Any) -> bool:
-    """Returns whether a cell holds several values."""
-    return isinstance(value, list | tuple) or (isinstance(value, np.ndarray) and value.ndim == 1)
 
 
 def as_number(value: Any, decimal: str = ".") -> float | None:
@@ -166,8 +161,8 @@ def label_kind(source: str, table: Table, column: str, reading: LabelReading) ->
         return Labels(table.decimal)
     if kind == REGRESSION:
         return Values(table.decimal)
-    rows = (cells for _, problem, cells in table.read([column]) if not problem)
-    cells = [cell for (cell,) in islice(rows, SAMPLE) if is_list(cell) or not is_missing(cell)]
+    sample = islice(_cells(table, column), SAMPLE)
+    cells = [cell for cell in sample if is_list(cell) or not is_missing(cell)]
     sets = LabelSets(table.decimal)
     has_lists = any(is_list(cell) and sets.accepts(cell) for cell in cells)
     if kind == MULTI_LABEL:
@@ -176,12 +171,20 @@ def label_kind(source: str, table: Table, column: str, reading: LabelReading) ->
             logger.warning(message + "says what stands between several)", source, column)
         return sets
     if has_lists:
+        if all(is_list(cell) and len(cell) == 1 for cell in _cells(table, column)):
+            _say(source, column, "lists of one label each, so an example has one label")
+            return Labels(table.decimal)
         _say(source, column, "lists, so an example may have several labels")
         return sets
     if are_values(cells, table.decimal):
         _say(source, column, "fractions of many values, so a number is to be told")
         return Values(table.decimal)
     return Labels(table.decimal)
+
+
+def _cells(table: Table, column: str) -> Iterator[Any]:
+    """Yields the cells of a column, but for those of bad rows."""
+    return (cells[0] for _, problem, cells in table.read([column]) if not problem)
 
 
 def _say(source: str, column: str, what: str) -> None:

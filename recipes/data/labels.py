@@ -36,10 +36,14 @@ class Labels:
         self._forms: dict[str, set[str]] = defaultdict(set)
 
     def normal(self, value: Any) -> Any:
-        """Returns a string of a label; what is none, such as NaN or a list, as it is.
+        """Returns a string of a label, which may be alone in a list; what is none as it is.
 
         Other kinds raise `ValueError` with what is wrong.
         """
+        is_alone = is_list(value) and len(value) == 1 and not is_list(value[0])
+        return self._form(value[0] if is_alone else value)
+
+    def _form(self, value: Any) -> Any:
         label = normal_label(value, self.decimal)
         if isinstance(value, str):
             self._forms[label].add(value.strip())
@@ -53,6 +57,11 @@ class Labels:
             message = "%s: labels written in several ways, taken as one: %d, first %r (%s)"
             shown = ", ".join(map(repr, sorted(forms)))
             logger.info(message, source, len(several), label, shown)
+
+
+def is_list(value: Any) -> bool:
+    """Returns whether a cell holds several values."""
+    return isinstance(value, list | tuple) or (isinstance(value, np.ndarray) and value.ndim == 1)
 
 
 def normal_label(value: Any, decimal: str = ".") -> Any:

@@ -4,6 +4,7 @@ import logging
 import math
 import re
 import reprlib
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -16,6 +17,10 @@ logger = logging.getLogger("regard")
 
 TEXTS = ("text", "second text", "source", "target")  # what people read
 NOT_TEXT = re.compile(r"[\0\ud800-\udfff]")
+
+
+class Passed(str):
+    """Says why a row is no example, though nothing is wrong with it: such rows are passed over."""
 
 
 Row = tuple[int | str, str, Sequence[Any]]  # its number, a problem or "", and its cells
@@ -67,6 +72,9 @@ class Table(NamedTuple):
         return [name for name in self.columns if name not in records]
 
 
+GAP = Passed("units without one of the languages")
+
+
 def read_rows(
     source: str,
     table: Table,
@@ -85,10 +93,13 @@ def read_rows(
         UserError: If a row is bad, or none is good.
     """
     good: dict[str, list[Any]] = {what: [] for what in columns}
-    bad_rows, gaps, labels = [], [], labels or Labels(table.decimal)
+    bad_rows, labels = [], labels or Labels(table.decimal)
+    passed: dict[str, list[int | str]] = defaultdict(list)
     for row, problem, cells in table.read(list(columns.values())):
         if table.has_gaps and not problem and any(cell is None for cell in cells):
-            gaps.append(row)
+            problem = GAP
+        if isinstance(problem, Passed):
+            passed[problem].append(row)
             continue
         if not problem:
             cells, problem = _normal(table, columns, cells, labels)
@@ -101,14 +112,13 @@ def read_rows(
         raise _bad(source, bad_rows, flag)
     labels.say_merged(source)
     _say_values(source, columns, good)
-    if gaps:
-        message = "%s: units without one of the languages, passed over: %d, first unit %s"
-        logger.info(message, source, len(gaps), gaps[0])
+    for why, rows in passed.items():
+        logger.info("%s: %s, passed over: %d, first row %s", source, why, len(rows), rows[0])
     if not next(iter(good.values())):
         raise _nothing_good(source, columns, bad_rows)
     if bad_rows:
         logger.warning("%s: bad rows left out: %d, first %s", source, len(bad_rows), bad_rows[0])
-    return good, len(bad_rows) + len(gaps)
+    return good, len(bad_rows) + sum(map(len, passed.values()))
 
 
 def _say_values(source: str, columns: dict[str, str], good: dict[str, list[Any]]) -> None:

@@ -3,6 +3,7 @@
 Importing this module takes time: only `writing` imports it, when a workbook is to be written.
 """
 
+import logging
 import re
 from collections.abc import Iterable, Sequence
 from math import isfinite
@@ -23,6 +24,8 @@ MOST_EXACT = 10**15  # numbers have 15 digits there
 FIRST_YEAR = 1900
 _NOT_XML = re.compile(rf"{ILLEGAL_CHARACTERS_RE.pattern}|[\ufffe\uffff]")
 
+logger = logging.getLogger("regard")
+
 
 class SheetRows:
     """Writes rows into the sheet of a new workbook; texts stay texts, whatever they begin with.
@@ -40,6 +43,7 @@ class SheetRows:
         self.book = Workbook(write_only=True)
         self.sheet = self.book.create_sheet("Sheet1")
         self.count = 0
+        self.escaped: list[int] = []  # rows of cells with characters that a workbook cannot hold
         self.write([columns], [list(added)])
 
     def __enter__(self) -> Self:
@@ -50,6 +54,9 @@ class SheetRows:
         if kind is None:
             with disk.create(self.path) as file:
                 self.book.save(file)
+            if self.escaped:
+                message = "cells with control characters, spelled as _x0001_: %d, first row %d"
+                logger.warning(message, len(self.escaped), self.escaped[0])
 
     def write(self, rows: Iterable[Sequence[Any]], answers: Iterable[Sequence[Any]]) -> None:
         """Writes rows, each with its new cells at the end.
@@ -71,7 +78,9 @@ class SheetRows:
             is_rounded = isinstance(value, float) and float(f"{value:.16g}") != value
             return self._of_type("n", repr(value)) if is_rounded else value
         text = as_text(value).encode("utf-8", "backslashreplace").decode()
-        text = _NOT_XML.sub(_escaped, text)
+        text, count = _NOT_XML.subn(_escaped, text)
+        if count:
+            self.escaped.append(self.count - 1)
         if len(text) > LONGEST_CELL:
             raise UserError(
                 f"A cell of Excel has {LONGEST_CELL:,} characters at most. Received: {len(text):,} "

@@ -3,13 +3,15 @@
 Importing this module takes time: only `formats` imports it, when a source is a workbook.
 """
 
+import io
 import logging
 import re
 import zipfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, time
+from functools import partial
 from itertools import islice
 from typing import Any, BinaryIO
 
@@ -19,6 +21,7 @@ from openpyxl.styles.numbers import is_datetime
 
 from ..errors import UserError
 from ..settings import TableLayout
+from .archives import LISTED, unpacking
 from .bounds import LONGEST_STRINGS, BoundedXml
 from .delimited import SAMPLE, has_header_of, numbers, title_rows
 from .header_rows import count_header_rows
@@ -38,17 +41,19 @@ MARKED = {
 }
 
 
-def open_sheet(source: str, layout: TableLayout) -> Table:
+def open_sheet(source: str, layout: TableLayout, content: bytes | None = None) -> Table:
     """Opens the first sheet of a workbook that is not empty; what formulas last gave are its cells.
 
     Numbers and dates become strings, but for those who ask for what is `typed`; an error, such as
-    #N/A, is no value. Whether the first row is a header is told as in CSV.
+    #N/A, is no value. Whether the first row is a header is told as in CSV. Of a packed file, the
+    `content` is given.
 
     Raises:
         UserError: If it is not a workbook, or all of it is empty.
     """
     marks: Counter[str] = Counter()
-    with _workbook(source, marks) as book:
+    opened = partial(_workbook, source, content)
+    with opened(marks) as book:
         name = _choose_sheet(source, book, layout)
         sample = list(islice(_rows(book[name]), SAMPLE))
     (top, first), *others = sample[title_rows(source, sample, layout) :]
@@ -62,7 +67,7 @@ def open_sheet(source: str, layout: TableLayout) -> Table:
     width = len(first) if has_header else max(map(len, (first, *below)))
     columns = [name.strip() for name in first] if has_header else numbers(width)
     skipped = others[described - 1][0] if described else top - (not has_header)
-    sheet = _Sheet(source, name, columns, skipped)
+    sheet = _Sheet(source, opened, name, columns, skipped)
     return Table(columns, sheet.read, typed=sheet.typed, has_header=has_header)
 
 
@@ -70,14 +75,16 @@ class _Sheet:
     """Reads the rows of a sheet, each time from the first on.
 
     Args:
-        source: The workbook.
+        source: The workbook, for messages.
+        opened: Opens it.
         name: The name of the sheet.
         columns: The names of its columns.
         skipped: Rows before the first that is read.
     """
 
-    def __init__(self, source: str, name: str, columns: list[str], skipped: int):
-        self.source, self.name, self.columns, self.skipped = source, name, columns, skipped
+    def __init__(self, source: str, opened: Callable, name: str, columns: list[str], skipped: int):
+        self.source, self.opened, self.name = source, opened, name
+        self.columns, self.skipped = columns, skipped
         self.beside: dict[int, None] = {}  # rows with more cells, however often they are read
 
     def read(self, wanted: Sequence[str]) -> Iterator[Row]:
@@ -95,7 +102,7 @@ class _Sheet:
 
     def _rows(self, values_only: bool = True) -> Iterator[tuple[int, list[Any]]]:
         width = len(self.columns)
-        with _workbook(self.source) as book:
+        with self.opened() as book:
             found = enumerate(book[self.name].iter_rows(values_only=values_only), start=1)
             for row, cells in islice(found, self.skipped, None):
                 values = cells if values_only else [cell.value for cell in cells]
@@ -154,9 +161,10 @@ def _as_text(value: Any) -> str | None:
 
 
 @contextmanager
-def _workbook(source: str, marks: Counter | None = None):
+def _workbook(source: str, content: bytes | None, marks: Counter | None = None):
     """Opens a workbook; the libraries below raise all there is for a damaged one, late as well."""
-    with open(source, "rb") as file:  # opened here, for its suffix may be another
+    # Opened here, for its suffix may be another.
+    with open(source, "rb") if content is None else io.BytesIO(content) as file:
         try:
             _check_parts(source, file, marks)
             book = openpyxl.load_workbook(file, read_only=True, data_only=True)
@@ -187,6 +195,11 @@ def _check_parts(source: str, file: BinaryIO, marks: Counter | None) -> None:
         UserError: If it does.
     """
     with zipfile.ZipFile(file) as archive:
+        if "[Content_Types].xml" not in archive.namelist():
+            held = ", ".join(archive.namelist()[:LISTED])
+            raise UserError(
+                f"{source} holds an archive, with {held}, and no workbook. {unpacking(source)}"
+            )
         for part in archive.infolist():
             is_sheet = part.filename.startswith("xl/worksheets/")  # read some rows at a time
             if part.file_size > LONGEST_STRINGS and not is_sheet:

@@ -18,6 +18,7 @@ from typing import TypeVar
 import tensorflow as tf
 
 from ..errors import UserError, WorkerLost
+from ..names import counted
 from ..settings import STRATEGIES, Settings
 from .cluster import read_cluster, rendezvous
 from .patch_keras import patch_keras, take_over
@@ -194,7 +195,7 @@ def with_hardware_defaults(settings: SomeSettings, one_shape: bool = False) -> S
     precision = "bfloat16" if gpus and all(map(_has_bfloat16, gpus)) else "float32"
     settings = settings.with_defaults(precision=precision, xla=bool(gpus) and one_shape)
     own = worker()
-    devices = f"{num_replicas()} {'GPU' if gpus else 'CPU'}{'s' if num_replicas() > 1 else ''}"
+    devices = counted(num_replicas(), "GPU" if gpus else "CPU")
     machines = f" of {own.count} workers" if own.count > 1 else ""
     xla = "XLA" if settings.xla else "no XLA"
     logger.info("Training on %s%s, in %s, %s.", devices, machines, settings.precision, xla)

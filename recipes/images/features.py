@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from ...models import VisionTransformer
 from ..devices.shards import WHOLE, Shard
+from ..names import counted
 from ..training.token_budget import mapped, read_ahead
 from .batches import prediction_batches, shuffled_indices
 from .data import LabelledImages
@@ -56,8 +57,8 @@ def features_of_parts(
 ) -> list[np.ndarray]:
     """Computes the features of the images to learn from and to validate on, and says so."""
     began = time.perf_counter()
-    message = "The features of %d images are computed once; then the head learns alone."
-    logger.info(message, sum(map(len, parts)))
+    message = "The features of %s are computed once; then the head learns alone."
+    logger.info(message, counted(sum(map(len, parts)), "image"))
     found = [features_of(model, images, preprocessing) for images in parts]
     logger.info("They took %.1f seconds.", time.perf_counter() - began)
     return found

@@ -5,6 +5,7 @@ import logging
 import keras
 
 from ...models.presets import image_preset
+from ..names import counted
 from ..problem_types import SINGLE_LABEL
 from ..training.losses import compile_classifier
 from ..training.optimizers import UNDECAYED, make_optimizer, mean_momentum, spacing
@@ -35,12 +36,13 @@ def announce(
         size: Width and height that images are read as, in pixels.
         batches_per_epoch, epochs: As in `compile_image_classifier`.
     """
-    message = "%d images to learn from, %d to validate on, %s; read as %d x %d pixels."
-    logger.info(message, *counts, *size)
+    message = "%s to learn from, %d to validate on, %s; read as %d x %d pixels."
+    logger.info(message, counted(counts[0], "image"), *counts[1:], *size)
     mirrored = "mirrored" if settings.mirror and settings.augmentation != "none" else "not mirrored"
     logger.info(
-        "At most %d epochs of %d batches of %d images; augmentation %s, %s.",
-        *(epochs, batches_per_epoch, settings.batch_size, settings.augmentation, mirrored),
+        "At most %s of %s of %s; augmentation %s, %s.",
+        *(counted(epochs, "epoch"), counted(batches_per_epoch, "batch", "batches")),
+        *(counted(settings.batch_size, "image"), settings.augmentation, mirrored),
     )
     if settings.checkpoint is None and counts[0] < FEW:
         logger.info(

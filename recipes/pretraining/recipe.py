@@ -22,6 +22,7 @@ import tensorflow as tf
 from ..data.sources import name_of
 from ..declarations import divided, takes
 from ..devices.strategy import check_batch
+from ..names import counted
 from ..runs.directories import default_output
 from ..runs.session import Session, session
 from ..training.fit import BestEpoch, fit, merged_float32, whole_steps
@@ -121,9 +122,10 @@ def learn(
 
 
 def _announce(texts: Texts, learned: tf.RaggedTensor, held_out: tf.RaggedTensor) -> None:
-    tokens = (part.flat_values.shape[0] for part in (learned, held_out))
-    message = "%d texts, %d tokens to learn from, %d to validate on."
-    logger.info(message, len(texts), *tokens)
+    to_learn, to_validate = (part.flat_values.shape[0] for part in (learned, held_out))
+    message = "%s, %s to learn from, %d to validate on."
+    counts = counted(len(texts), "text"), counted(to_learn, "token"), to_validate
+    logger.info(message, *counts)
 
 
 def _optimizer(settings: PretrainingSettings, total_steps: int) -> keras.optimizers.Optimizer:

@@ -10,6 +10,7 @@ import numpy as np
 
 from ...models import disk
 from ..log import hushed
+from ..names import counted
 from ..runs.description import data_name
 from ..tasks import TASKS
 from .markup import name, paragraph
@@ -66,12 +67,12 @@ def mistakes(
         what: What is wrong with them, in words.
     """
     if not wrong:
-        return paragraph(f"All {total:,} examples of the validation data are recognized.")
+        return paragraph(f"All examples of the validation data are recognized: {total:,}.")
     if samples is None:
-        return paragraph(f"{wrong:,} of {total:,} examples {what}.") + LOST
+        return paragraph(f"{wrong:,} of {counted(total, 'example')} {what}.") + LOST
     some = f"the {len(samples):,} it is surest of" if len(samples) < wrong else "all of them"
     intro = paragraph(
-        f"{wrong:,} of {total:,} examples {what}; here are {some}. They may "
+        f"{wrong:,} of {counted(total, 'example')} {what}; here are {some}. They may "
         "be hard, or have a wrong label."
     )
     return intro + listed(samples, pages)

@@ -7,7 +7,7 @@ from typing import Any
 
 from tabulate import tabulate
 
-from ..names import display_name, display_width
+from ..names import counted, display_name, display_width
 
 PAGE_WIDTH = 80  # terminal columns
 PAIRS_LISTED = 10  # of classes that are confused, where the matrix is too large to read
@@ -63,7 +63,7 @@ def _left_out(metrics: dict[str, Any]) -> list[str]:
     names = [name for name in metrics["class_names"] if not metrics["classes"][name]["support"]]
     if not names:
         return []
-    classes = f"{len(names)} class{'es' if len(names) > 1 else ''}"
+    classes = counted(len(names), "class", "classes")
     return [f"macro-F1 leaves out {classes} without examples, first {display_name(names[0])}"]
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.metrics import confusion_matrix, log_loss, precision_recall_fscore_support
 
 from ..errors import UserError
-from ..names import display_name
+from ..names import counted, display_name
 
 LISTED_NAMES = 10  # names an error message lists before it says "and N more"
 
@@ -193,7 +193,7 @@ def _quoted(name: str) -> str:
 
 
 def _rows(count: int) -> str:
-    return f"{count:,} row{'s' if count != 1 else ''}"
+    return counted(count, "row")
 
 
 def _first_few(items: Sequence[str]) -> str:

@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from ...models.digests import renewal
 from ..errors import UserError
-from ..names import display_name
+from ..names import counted, display_name
 from ..tasks import TASKS
 from .description import data_name, file_sizes, finished, read_metrics, shown_scores
 from .metadata import read_metadata
@@ -98,7 +98,7 @@ def format_description(described: dict[str, Any]) -> str:
     files = described["files"].items()
     kept = metrics.get("best_epoch", metrics.get("last_epoch"))
     count = described["epochs"]
-    of_epochs = f"{count} epoch{'s' * (count != 1)}" + (f", epoch {kept} kept" if kept else "")
+    of_epochs = counted(count, "epoch") + (f", epoch {kept} kept" if kept else "")
     seconds = f", in {described['seconds']:,.0f} s" if described["seconds"] is not None else ""
     date, renew = datetime.fromisoformat(described["finished"]), renewal(described["run"])
     rows = [

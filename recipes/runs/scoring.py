@@ -15,6 +15,7 @@ from tqdm import tqdm
 from ..data.rows import Table, first_problem
 from ..data.writing import open_writer
 from ..errors import UserError, writing
+from ..names import counted
 from .directories import file_written_aside
 
 # With fewer, a model is slower, and what TensorFlow keeps of each call adds up.
@@ -254,8 +255,7 @@ def score_table(
         with writing(output):
             opened.close()
         tally.say()
-    rows = f"{tally.rows:,} row{'s' * (tally.rows != 1)}"
-    logger.info("%s: %s, with %s", output, rows, ", ".join(names))
+    logger.info("%s: %s, with %s", output, counted(tally.rows, "row"), ", ".join(names))
 
 
 def _cells(added: Sequence[NewColumn], answers: Sequence[Any]) -> list[list[Any]]:

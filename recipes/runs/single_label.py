@@ -7,6 +7,7 @@ from typing import Any, Self
 import numpy as np
 import tensorflow as tf
 
+from ..names import counted
 from ..problem_types import SINGLE_LABEL
 from ..settings import FEWEST_TO_CALIBRATE
 from .abstention import RISK, Promise, promise
@@ -107,8 +108,11 @@ class SingleLabel(Problem):
             _tell_temperature(temperature, labels, scores, calibrated)
             scores = calibrated
         elif choosing.calibrate is None:
-            message = "%d examples to validate on are too few to calibrate by: scores stay as they "
-            logger.info(message + "are learned, unless --calibrate asks for it.", len(labels))
+            message = (
+                "%s to validate on %s too few to calibrate by: scores stay as they are learned, "
+            )
+            count = counted(len(labels), "example"), "is" if len(labels) == 1 else "are"
+            logger.info(message + "learned, unless --calibrate asks for it.", *count)
         if choosing.abstain_below is not None:
             abstention = promise(labels, scores, choosing.abstain_below, choosing.choices)
             _tell_abstention(abstention)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..names import counted
 from ..runs.problems import encoded_for_training, kind_of
 from ..runs.session import Session
 from ..training.fit import merged_float32
@@ -100,8 +101,8 @@ def learn(
         problem, labels = encoded_for_training(*tables, class_names)
         if knows:
             problem.begin(model.head)
-        counts = len(train), len(validation), problem.outputs
-        logger.info("%d texts to learn from, %d to validate on, %s", *counts)
+        counts = counted(len(train), "text"), len(validation), problem.outputs
+        logger.info("%s to learn from, %d to validate on, %s", *counts)
         about = {"class_names": class_names, **problem.described()}
         under_way = TextRun(model, tokenizer, current.metadata(settings, **about))
         encoder = under_way.encoder

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from ..data.bounds import lines_of
 from ..data.files import encoding_of, open_text
+from ..names import counted
 from .settings import TokenReading
 from .tags import is_tag
 
@@ -86,5 +87,6 @@ class _Lines:
 
     def say(self) -> None:
         if self.documents or self.comments:
-            message = "%s: lines passed over: %d that begin a document, %d comments"
-            logger.info(message, self.source, self.documents, self.comments)
+            message = "%s: lines passed over: %d that begin a document, %s"
+            comments = counted(self.comments, "comment")
+            logger.info(message, self.source, self.documents, comments)

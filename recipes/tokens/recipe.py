@@ -19,7 +19,7 @@ from typing import Any
 from ..data.sources import name_of
 from ..declarations import divided, takes
 from ..devices.strategy import check_batch
-from ..names import display_name
+from ..names import counted, display_name
 from ..runs.directories import default_output
 from ..runs.session import Session, session
 from ..training.fit import Measured, Steps, best_epoch_of, fit, merged_float32, whole_steps
@@ -167,6 +167,7 @@ def announce(train: LabelledTokens, validation: LabelledTokens, class_names: lis
     kinds = kinds_of(class_names)
     shown = ", ".join(display_name(kind) for kind in kinds[:10])
     more = ", ..." if len(kinds) > 10 else ""
-    entities = sum(map(len, train.entities))
-    message = "%d texts to learn from, %d to validate on, %d entities of %d kinds: %s%s"
-    logger.info(message, len(train), len(validation), entities, len(kinds), shown, more)
+    entities = counted(sum(map(len, train.entities)), "entity", "entities")
+    message = "%s to learn from, %d to validate on, %s of %s: %s%s"
+    counts = counted(len(train), "text"), len(validation), entities, counted(len(kinds), "kind")
+    logger.info(message, *counts, shown, more)

@@ -131,13 +131,14 @@ def _mistakes(
     samples: Sequence[Sample] | None, wrong: int, total: int, pages: Sequence[str | None]
 ) -> str:
     if not wrong:
-        return paragraph(f"All entities of the {total:,} texts of the validation data are found.")
+        return paragraph(f"All entities of the validation data are found; its texts: {total:,}.")
+    count = f"Texts with a mistake: {wrong:,} of {total:,}"
     if samples is None:
-        return paragraph(f"{wrong:,} of {total:,} texts have a mistake.") + LOST
+        return paragraph(f"{count}.") + LOST
     some = f"the {len(samples):,} it is surest of" if len(samples) < wrong else "all of them"
     intro = (
-        f"{wrong:,} of {total:,} texts have a mistake; here are {some}. What is marked is what the "
-        "model finds wrongly, or does not find. They may be hard, or have a wrong label."
+        f"{count}; here are {some}. What is marked is what the model finds wrongly, or does not "
+        "find. They may be hard, or have a wrong label."
     )
     return paragraph(intro) + listed(samples, pages)
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from ..data.word_vectors import WordVectors, read_vectors
 from ..errors import UserError
+from ..names import counted
 from ..tokenizers.whole_words import Words, word_of
 
 logger = logging.getLogger("regard")
@@ -89,11 +90,11 @@ class FirstVectors:
                 f"{100 * self.kept:.3g}%% of their squares"
             )
         passed = {"damaged line": read.num_damaged, "repeated word": read.num_repeated}
-        passed = [f"{n} {what}{'s' * (n > 1)}" for what, n in passed.items() if n]
+        passed = [counted(n, what) for what, n in passed.items() if n]
         if passed:
             remarks.append(f"; {' and '.join(passed)} passed over")
         if read.num_missing:
-            remarks.append(f"; the file ends {read.num_missing} words too early")
+            remarks.append(f"; the file ends {counted(read.num_missing, 'word')} too early")
         return remarks
 
 

@@ -14,6 +14,7 @@ from ..devices.shards import Shard
 from ..devices.strategy import distributed
 from ..devices.worker_checks import SameWeights, of_the_chief
 from ..errors import UserError
+from ..names import counted
 from ..settings import FEWEST_TO_TELL, Settings
 from .keeping import KeepState
 from .progress import Progress
@@ -72,8 +73,8 @@ class BestEpoch(keras.callbacks.EarlyStopping):
 def best_epoch_of(settings: Settings, num_examples: int) -> BestEpoch | None:
     """Makes what tells the best epoch; None where so few examples to validate on cannot."""
     if settings.patience is None and num_examples < FEWEST_TO_TELL:
-        message = "%d examples to validate on cannot tell the best epoch: the last one is kept."
-        logger.info(message, num_examples)
+        message = "%s to validate on cannot tell the best epoch: the last one is kept."
+        logger.info(message, counted(num_examples, "example"))
         return None
     return BestEpoch(settings.longest_wait())
 
@@ -212,8 +213,8 @@ def whole_steps(batches: int, epochs: int, accumulate: int) -> Steps:
     if accumulate <= batches:
         return Steps(-(-batches // accumulate) * accumulate, epochs)
     fewer = -(-batches * epochs // accumulate)
-    message = "A step takes %d batches: %d epochs of so many, in place of %d of %d."
-    logger.info(message, accumulate, fewer, epochs, batches)
+    message = "A step takes %d batches: %s of so many, in place of %d of %d."
+    logger.info(message, accumulate, counted(fewer, "epoch"), epochs, batches)
     return Steps(accumulate, fewer)
 
 

@@ -16,6 +16,7 @@ from ..data.sources import names_in, open_tables
 from ..data.splitting import with_validation
 from ..declarations import takes
 from ..errors import UserError
+from ..names import counted
 from .settings import ParallelReading
 
 
@@ -99,7 +100,7 @@ def _read_files(source: str, targets: Sequence[str], reading: ParallelReading) -
             raise UserError(
                 f"{source} and {target} must have as many lines as each other, for line n of one "
                 f"is the translation of line n of the other. Received: {len(lines[0]):,} and "
-                f"{len(others):,} lines."
+                f"{counted(len(others), 'line')}."
             )
     rows = [(row, "", texts) for row, texts in enumerate(zip(*lines, strict=True), start=1)]
     roles = ["source", "target", *(f"target {number}" for number in range(2, len(lines)))]

@@ -21,6 +21,7 @@ import numpy as np
 from ..data.sources import name_of
 from ..declarations import divided, takes
 from ..devices.strategy import check_batch
+from ..names import counted
 from ..runs.directories import default_output
 from ..runs.session import Session, session
 from ..training.fit import Measured, fit, merged_float32, whole_steps
@@ -112,7 +113,8 @@ def learn(
     data = {"train": train.describe(), "validation": held_out.describe()}
     with current.training(settings, data) as (settings, resume):
         model, tokenizer, settings = start(train, settings)
-        logger.info("%d pairs to learn from, %d to validate on.", len(train), len(held_out))
+        message = "%s to learn from, %d to validate on."
+        logger.info(message, counted(len(train), "pair"), len(held_out))
         budget, ids = settings.batch_tokens, (tokenizer.pad_id, model.start_id)
         encode = encoder_of_epochs(train, tokenizer, settings)
         validation_pairs = encode_whole(held_out, tokenizer, settings)
