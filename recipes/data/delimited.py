@@ -12,19 +12,15 @@ from typing import NamedTuple
 from ..errors import UserError
 from ..settings import TableLayout
 from .bounds import LONGEST_TEXT, lines_of
-from .columns import is_known
 from .files import open_text
-from .header_rows import are_described, count_header_rows
+from .header_rows import count_header_rows, has_header_of, numbers, title_rows
 from .rows import Table
 from .tabbed import tabbed_records
 
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar"}
 SAMPLE = 200  # rows that tell the delimiter, and whether there is a header
 MOST_TITLES = 10  # lines above a header
-LONGEST_NAME = 100  # characters; of a cell that is longer the first row is no header
 SEPARATOR = re.compile(r'^"?sep=(.)"?$', re.IGNORECASE)  # in the first line, for Excel
-_IMAGE = re.compile(r".*\w\.(jpe?g|png|gif|bmp|webp|tiff?|heic|avif)\s*", re.IGNORECASE)
-_NUMBER = re.compile(r"\s*[-+]?\d+([.,]\d+)?\s*")
 
 logger = logging.getLogger("regard")
 
@@ -78,49 +74,6 @@ def open_delimited(source: str, layout: TableLayout, usual: str, has_names: bool
     read = partial(_read, rows, names, above, DELIMITERS.get(dialect.delimiter))
     decimal = "." if dialect.delimiter == "," else ","
     return Table(names, read, decimal=decimal, has_header=has_header)
-
-
-def has_header_of(
-    source: str,
-    first: list[str],
-    others: list[list[str]],
-    layout: TableLayout,
-    has_names: bool = True,
-) -> bool:
-    """Returns whether the first row of a table names its columns; see `open_delimited`."""
-    if layout.header is not None:
-        return layout.header
-    if any(map(is_known, first)) or are_described(others):
-        return True
-    if has_names and _is_header(first, others):
-        return True
-    message = "%s: the first row is no header (--header says otherwise): columns 1 to %d"
-    logger.info(message, source, len(first))
-    return False
-
-
-def title_rows(source: str, rows: list[tuple[int, list[str]]], layout: TableLayout) -> int:
-    """Returns how many rows are above the header: of one cell each, as titles are; and says so.
-
-    There are none if the cell has the name of a known column, or if there is no header.
-    """
-    filled = [sum(bool(cell.strip()) for cell in cells) for _, cells in rows]
-    usual = max(filled, key=filled.count)
-    place = next((index for index, count in enumerate(filled) if count >= usual), 0)
-    above = rows[:place]
-    titles = [cell.strip() for _, cells in above for cell in cells if cell.strip()]
-    if usual < 2 or not titles or max(filled[:place]) > 1 or layout.header is False:
-        return 0
-    if any(map(is_known, titles)):
-        return 0
-    message = "%s: rows above the header, passed over: %d, first row %d, %.60r"
-    logger.info(message, source, len(titles), above[0][0], titles[0])
-    return place
-
-
-def numbers(count: int) -> list[str]:
-    """Returns the names of columns without a header: 1, 2 and so on."""
-    return [str(number) for number in range(1, count + 1)]
 
 
 def _read(rows, names, skipped, delimiter, wanted: Sequence[str]):
@@ -237,18 +190,3 @@ def fields_of(lines: list[str]) -> list[list[str]]:
     """Returns the fields of some lines, divided at what divides them evenly; no blank lines."""
     dialect = Dialect(_most_regular(lines, ","), is_quoted=True)
     return [cells for problem, cells in _records(iter(lines), dialect) if cells and not problem]
-
-
-def _is_header(first: list[str], others: list[list[str]]) -> bool:
-    """Returns whether a row has names of columns, not cells like those of the other rows.
-
-    It has none if a cell is a number, the name of an image, or too long, or comes again among the
-    few values of its column.
-    """
-    for index, cell in enumerate(first):
-        if len(cell) > LONGEST_NAME or _NUMBER.fullmatch(cell) or _IMAGE.fullmatch(cell):
-            return False
-        below = [cells[index] for cells in others if index < len(cells)]
-        if cell.strip() and below.count(cell) > 1:
-            return False
-    return True

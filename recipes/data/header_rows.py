@@ -1,14 +1,21 @@
-"""Finds rows below the header that describe its columns, as surveys and databases export them."""
+"""Finds the header of a table, titles above it, and rows below it that describe its columns.
+
+The last are what surveys and databases export.
+"""
 
 import json
 import logging
 import re
 from collections.abc import Sequence
 
+from ..settings import TableLayout
+from .columns import is_known
+
 logger = logging.getLogger("regard")
 
 MOST_ROWS = 3  # below the header
 FEWEST = 8  # rows of data, below which no kind of a column is told
+LONGEST_NAME = 100  # characters; of a cell that is longer the first row is no header
 LONGEST_WORD = 60  # characters of a cell that describes a column
 # What tools call the kinds of answers, values or columns.
 # fmt: off
@@ -19,10 +26,70 @@ KINDS = frozenset([
     "continuous", "discrete", "nominal", "ordinal", "meta", "class", "ignore",
 ])
 # fmt: on
-_NUMBER = re.compile(r"[-+]?\d+([.,]\d+)*")
+_IMAGE = re.compile(r".*\w\.(jpe?g|png|gif|bmp|webp|tiff?|heic|avif)\s*", re.IGNORECASE)
+_NUMBER = re.compile(r"\s*[-+]?\d+([.,]\d+)?\s*")
+_VALUE = re.compile(r"[-+]?\d+([.,]\d+)*")
 _TIME = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([T ,].*)?", re.DOTALL)
 
 Cells = Sequence[str]
+
+
+def has_header_of(
+    source: str,
+    first: list[str],
+    others: list[list[str]],
+    layout: TableLayout,
+    has_names: bool = True,
+) -> bool:
+    """Returns whether the first row of a table names its columns."""
+    if layout.header is not None:
+        return layout.header
+    if any(map(is_known, first)) or are_described(others):
+        return True
+    if has_names and _is_header(first, others):
+        return True
+    message = "%s: the first row is no header (--header says otherwise): columns 1 to %d"
+    logger.info(message, source, len(first))
+    return False
+
+
+def _is_header(first: list[str], others: list[list[str]]) -> bool:
+    """Returns whether a row has names of columns, not cells like those of the other rows.
+
+    It has none if a cell is a number, the name of an image, or too long, or comes again among the
+    few values of its column.
+    """
+    for index, cell in enumerate(first):
+        if len(cell) > LONGEST_NAME or _NUMBER.fullmatch(cell) or _IMAGE.fullmatch(cell):
+            return False
+        below = [cells[index] for cells in others if index < len(cells)]
+        if cell.strip() and below.count(cell) > 1:
+            return False
+    return True
+
+
+def title_rows(source: str, rows: list[tuple[int, list[str]]], layout: TableLayout) -> int:
+    """Returns how many rows are above the header: of one cell each, as titles are; and says so.
+
+    There are none if the cell has the name of a known column, or if there is no header.
+    """
+    filled = [sum(bool(cell.strip()) for cell in cells) for _, cells in rows]
+    usual = max(filled, key=filled.count)
+    place = next((index for index, count in enumerate(filled) if count >= usual), 0)
+    above = rows[:place]
+    titles = [cell.strip() for _, cells in above for cell in cells if cell.strip()]
+    if usual < 2 or not titles or max(filled[:place]) > 1 or layout.header is False:
+        return 0
+    if any(map(is_known, titles)):
+        return 0
+    message = "%s: rows above the header, passed over: %d, first row %d, %.60r"
+    logger.info(message, source, len(titles), above[0][0], titles[0])
+    return place
+
+
+def numbers(count: int) -> list[str]:
+    """Returns the names of columns without a header: 1, 2 and so on."""
+    return [str(number) for number in range(1, count + 1)]
 
 
 def are_described(below: Sequence[Cells]) -> bool:
@@ -91,7 +158,7 @@ def _describes(header: Cells, rows: Sequence[Cells]) -> bool:
 
 def _is_value(cell: str) -> bool:
     """Returns whether a cell is a number or a time."""
-    return bool(_NUMBER.fullmatch(cell) or _TIME.fullmatch(cell))
+    return bool(_VALUE.fullmatch(cell) or _TIME.fullmatch(cell))
 
 
 def _repeats(cells: Cells) -> bool:

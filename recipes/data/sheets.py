@@ -23,8 +23,8 @@ from ..errors import UserError
 from ..settings import TableLayout
 from .archives import LISTED, unpacking
 from .bounds import LONGEST_STRINGS, BoundedXml
-from .delimited import SAMPLE, has_header_of, numbers, title_rows
-from .header_rows import count_header_rows
+from .delimited import SAMPLE
+from .header_rows import count_header_rows, has_header_of, numbers, title_rows
 from .rows import Row, Table
 from .spelled import spelled
 
