@@ -75,8 +75,8 @@ WORDS = {
         --checkpoint --embeddings --preset --epochs --patience --learning-rate --batch-tokens
         --max-sequence-length --long-texts --dropout --precision --strategy
         --workers --xla --no-xla --accumulate --seed --seeds --layer-decay --adversarial
-        --freeze --lora --teacher --no-teacher --refit --no-refit --calibrate --no-calibrate
-        --abstain-below --output --overwrite
+        --freeze --lora --few-shot --teacher --no-teacher --refit --no-refit --calibrate
+        --no-calibrate --abstain-below --output --overwrite
         --config --json --tensorboard
     """,
     "fit tokens": """

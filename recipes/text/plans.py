@@ -25,6 +25,7 @@ from .adversarial import AdversarialClassifier
 from .batches import targets_by_index, training_batches
 from .distillation import distill, lesson_batches, with_evidence, with_no_evidence
 from .encoding import Encoded, row_weights
+from .few_shot import PairLoss, vectors_of
 from .settings import TextSettings
 from .validation import Measure
 from .warm_start import warm_start
@@ -56,13 +57,20 @@ def labelled_plan(
     The labels are class numbers (B,), or targets (B, C).
     Every row of a text is an example with its label; all of them together weigh as much as one.
     """
-    num_classes, owners = model.config["num_classes"], texts.owners
     lengths = sequence_lengths(texts.token_ids).numpy()
     plan = TokenBudget(lengths, settings.batch_tokens, settings.seed)
+    batches = _labelled_batches(plan, model, texts, labels, tokenizer, settings)
+    is_adversarial = settings.adversarial > 0
+    learner = AdversarialClassifier(model, settings.adversarial) if is_adversarial else model
+    return TrainingPlan(learner, plan, batches, plan.num_batches)
+
+
+def _labelled_batches(plan, model, texts, labels, tokenizer, settings):
+    num_classes, owners = model.config["num_classes"], texts.owners
     target_of = targets_by_index(labels[owners], num_classes, settings.label_smoothing)
     weights = example_weights(labels, num_classes)[owners] * row_weights(owners)
     weights = tf.constant(weights, tf.float32)
-    batches = partial(
+    return partial(
         training_batches,
         plan,
         texts.token_ids,
@@ -70,9 +78,6 @@ def labelled_plan(
         tokenizer,
         settings.token_dropout,
     )
-    is_adversarial = settings.adversarial > 0
-    learner = AdversarialClassifier(model, settings.adversarial) if is_adversarial else model
-    return TrainingPlan(learner, plan, batches, plan.num_batches)
 
 
 def taught_plan(
@@ -101,6 +106,23 @@ def taught_plan(
     return TrainingPlan(learner, plan, batches, -(-plan.num_batches // settings.epochs))
 
 
+def few_shot_plan(
+    model: TextClassifier,
+    texts: Encoded,
+    labels: np.ndarray,
+    tokenizer: WordPieceTokenizer,
+    settings: TextSettings,
+) -> TrainingPlan:
+    """Plans to learn vectors of the texts, by which those of a class lie close together.
+
+    Batches are of texts of any length, for all of a batch are compared.
+    """
+    longest = np.full(len(texts.owners), sequence_lengths(texts.token_ids).numpy().max())
+    plan = TokenBudget(longest, settings.batch_tokens, settings.seed)
+    batches = _labelled_batches(plan, model, texts, labels, tokenizer, settings)
+    return TrainingPlan(vectors_of(model), plan, batches, plan.num_batches)
+
+
 def fit_plan(
     plan: TrainingPlan,
     held_out: Callable[[Shard], tf.data.Dataset],
@@ -111,9 +133,9 @@ def fit_plan(
 ) -> tuple[list[dict[str, float]], dict[str, int]]:
     """Compiles the model of a plan and trains it, as `fit` does.
 
-    With a teacher, or few held-out texts, the last epoch is kept, else the best; `metrics.json`
-    says which. If there is something to `measure` of an epoch in place of what is found row by row,
-    that decides.
+    With a teacher or `few_shot`, or few held-out texts, the last epoch is kept, else the best;
+    `metrics.json` says which. If there is something to `measure` of an epoch in place of what is
+    found row by row, that decides.
     """
     check_batch(max(map(len, plan.plan.in_order())), "--batch-tokens")
     steps = whole_steps(plan.batches_per_epoch, settings.epochs, settings.accumulate)
@@ -121,6 +143,9 @@ def fit_plan(
     if settings.teacher:
         compile_student(plan.learner, optimizer, settings.xla)
         best, held_out = None, with_no_evidence(plan.learner, held_out)
+    elif settings.few_shot:
+        plan.learner.compile(optimizer, PairLoss(), jit_compile=settings.xla)
+        best = None
     else:
         compile_classifier(plan.learner, optimizer, settings.xla, plan.problem_type)
         best = best_epoch_of(settings, num_held_out)

@@ -24,6 +24,7 @@ from ..runs.session import session
 from ..settings import FEWEST_TO_TELL
 from .data import read_train_and_validation
 from .encoding import check_long_texts
+from .few_shot import check_few_shot
 from .report import write_text_report
 from .run import TextRun
 from .settings import TextReading, TextSettings
@@ -73,6 +74,7 @@ def fit_text(
     with session("text", output, settings, overwrite, asked) as current:
         train, validation = read_train_and_validation(train, validation, settings.seed, **reading)
         check_long_texts(train, settings)
+        check_few_shot(train, settings)
         check_abstention(validation, settings)
         is_little = validation.is_held_out and len(validation) < FEWEST_TO_TELL
         if settings.abstain_below is not None:  # a promise is of the model that was measured

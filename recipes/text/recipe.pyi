@@ -49,5 +49,6 @@ def fit_text(
     adversarial: float | None = None,
     freeze: int = 0,
     lora: int | None = None,
+    few_shot: bool = False,
     teacher: bool | None = None,
 ) -> TextRun: ...

@@ -24,6 +24,8 @@ from ..settings import (
 WITHOUT_TEACHER = {
     "batch_tokens": BATCH_TOKENS, "adversarial": 0.0, "label_smoothing": 0.1, "token_dropout": 0.1,
 }
+FEW_SHOT = {"batch_tokens": 8192, "layer_decay": 1.0, "adversarial": 0.0}
+FEW_SHOT_STEPS = 8
 WITH_TEACHER = {
     "epochs": 4, "batch_tokens": 4096, "adversarial": 0.0,
     "label_smoothing": 0.0, "token_dropout": 0.0, "dropout": 0.0,
@@ -106,6 +108,10 @@ class TextSettings(BertSettings, ClassifierSettings):
         at_least=1,
         metavar="RANK",
     )
+    few_shot: bool = setting(
+        "Learn from a few texts a class: compare their vectors in pairs, then fit a linear model.",
+        False,
+    )
     teacher: bool | None = setting(
         "Let a linear model of n-grams teach as well, if the data is small. It helps where words "
         "and phrases decide, as in most texts, and misleads where only their order does.",
@@ -126,6 +132,8 @@ class TextSettings(BertSettings, ClassifierSettings):
                 "What is promised of answers holds for the model that was measured: leave out "
                 f"refit. Received: refit=True, abstain_below={self.abstain_below}"
             )
+        if self.few_shot:
+            self._check_few_shot()
         if self.teacher and self.embeddings is not None:
             raise UserError(
                 "A teacher gives the embeddings first weights of its own: give one of the two. "
@@ -137,8 +145,24 @@ class TextSettings(BertSettings, ClassifierSettings):
                 f"Received: teacher={self.teacher}, adversarial={self.adversarial}"
             )
 
+    def _check_few_shot(self) -> None:
+        """Raises `UserError` for what does not go with pairs of a few texts."""
+        if self.checkpoint is None:
+            raise UserError(
+                "A few texts teach only a model that knows the language: name a --checkpoint, one "
+                "of sentence vectors best. Received: few_shot=True, checkpoint=None"
+            )
+        for name in ("teacher", "adversarial", "label_smoothing", "lora", "freeze"):
+            if getattr(self, name):
+                raise UserError(
+                    "Few texts are compared in pairs, and all layers learn: leave out the one or "
+                    f"the other. Received: few_shot=True, {name}={getattr(self, name)}"
+                )
+
     def completed(self) -> Self:
         settings = super().completed()
+        if self.few_shot:
+            settings = replace(settings).with_defaults(**FEW_SHOT)
         if self.checkpoint is None:
             has_teacher = not (self.adversarial or self.embeddings)
             return settings.with_defaults(layer_decay=1.0, teacher=has_teacher)
@@ -162,9 +186,16 @@ class TextSettings(BertSettings, ClassifierSettings):
         """
         if self.teacher:
             return 1
-        return None if self.checkpoint is None else 4
+        return None if self.checkpoint is None or self.few_shot else 4
+
+    def for_steps(self, steps_per_epoch: int) -> Self:
+        if self.few_shot:
+            return self.with_epochs(1, steps_per_epoch, FEW_SHOT_STEPS)
+        return super().for_steps(steps_per_epoch)
 
     def checkpoint_rate(self) -> float:
+        if self.few_shot:
+            return 0.0384  # of 8 and 16 sentences a class
         # LoRA's few weights start from nothing; the other rate is that of ELECTRA, as above.
         return 0.384 if self.lora else 0.0768
 

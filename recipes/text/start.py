@@ -1,10 +1,12 @@
 """Makes the model that a training of a text classifier starts from, with its tokenizer."""
 
+import logging
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from ...layers import EncoderBlock
 from ...models import TextClassifier
+from ...models.mean_reading import can_read_mean, with_mean_block
 from ..errors import UserError
 from ..runs.checkpoints import open_checkpoint
 from ..tokenizers.vocabulary import MAX_CLAUSE_CHARACTERS, has_spaces, learn_vocabulary
@@ -12,6 +14,8 @@ from ..tokenizers.wordpiece import BertNormalization, WordPieceTokenizer
 from ..training.embeddings import FirstVectors, find_first_vectors
 from .data import LabelledTexts
 from .settings import TextSettings
+
+logger = logging.getLogger("regard")
 
 
 class Start(NamedTuple):
@@ -95,12 +99,29 @@ def from_checkpoint(train: LabelledTexts, settings: TextSettings) -> Start:
         )
     except ValueError as error:
         raise UserError(str(error)) from error
+    if settings.few_shot:
+        model = reading_the_mean(model)
     freeze(model, settings.freeze)
     if settings.lora:
         add_lora(model, settings.lora)
     width, longest = (checkpoint.arguments[n] for n in ("hidden_dim", "max_sequence_length"))
     settings = settings.for_checkpoint(width, longest)
     return Start(model, tokenizer, class_names, settings, knows=knows)
+
+
+def reading_the_mean(model: TextClassifier) -> TextClassifier:
+    """Returns the model with a block more, by which its first token has the mean of all.
+
+    Raises:
+        UserError: If its attention cannot be made to look at all tokens alike.
+    """
+    if not can_read_mean(model):
+        raise UserError(
+            f"A checkpoint of {model.layout.title} cannot be trained with --few-shot: take a BERT, "
+            "DistilBERT, RoBERTa, XLM-RoBERTa, CamemBERT or ELECTRA, or leave it out."
+        )
+    logger.info("One block is added, by which the classifier reads the mean of all tokens.")
+    return with_mean_block(model)
 
 
 def freeze(model: TextClassifier, num_layers: int) -> None:

@@ -13,7 +13,8 @@ from ..training.fit import merged_float32
 from .batches import validation_batches
 from .data import LabelledTexts
 from .distillation import can_teach
-from .plans import fit_plan, labelled_plan, taught_plan
+from .few_shot import fit_head
+from .plans import few_shot_plan, fit_plan, labelled_plan, taught_plan
 from .run import TextRun
 from .settings import TextSettings
 from .start import start
@@ -108,7 +109,7 @@ def learn(
         encoder = under_way.encoder
         texts, held_out = (encoder.encode_all(table.examples()) for table in tables)
         encoder.tell_long(texts, held_out)
-        make_plan = taught_plan if has_teacher else labelled_plan
+        make_plan = _plan_of(settings)
         if vectors is not None:
             vectors.tell(
                 texts.token_ids.flat_values.numpy(), (tokenizer.start_id, tokenizer.end_id)
@@ -117,8 +118,17 @@ def learn(
         plan = plan._replace(problem_type=train.problem_type)
         settings = settings.for_steps(plan.batches_per_epoch)
         batches = validation_batches(held_out, labels[1], len(class_names), tokenizer)
-        measure = measure_windows(under_way, held_out, labels[1])
+        is_measured = not settings.few_shot  # which has no head until its end
+        measure = measure_windows(under_way, held_out, labels[1]) if is_measured else None
         history, kept = fit_plan(plan, batches, settings, resume, len(validation), measure)
+        if settings.few_shot:
+            fit_head(model, texts, labels[0], tokenizer)
     model = merged_float32(model)
     problem.end(model.head)
     return TextRun(model, tokenizer, current.metadata(settings, **about)), history, kept
+
+
+def _plan_of(settings: TextSettings):
+    if settings.few_shot:
+        return few_shot_plan
+    return taught_plan if settings.teacher else labelled_plan
