@@ -72,6 +72,19 @@ def test_a_question_that_is_long_is_a_header_still(tmp_path):
     rows = [[*OBJECTS[0][:2], "Tell us all that you thought of it. " * 5, "Q2"], *OBJECTS[1:]]
     table = open_table(str(write(tmp_path / "a.csv", rows)))
     assert table.columns[2].startswith("Tell us") and table.has_header
+    rows = [
+        [*SURVEY[0][:3], "Tell us all that you thought of it. " * 5, "How was it?"],
+        *SURVEY[1:],
+    ]
+    table = open_table(str(write(tmp_path / "b.csv", rows)))
+    assert table.has_header and len(list(table.read(["How was it?"]))) == len(ANSWERS)
+
+
+def test_boxes_to_tick_have_their_answers_in_the_second_row(tmp_path):
+    boxes = [["Which?", ""], ["By phone", "By mail"], *[["By phone", ""], ["", "By mail"]] * 6]
+    rows = [[*row, *ticked] for row, ticked in zip(SURVEY, boxes, strict=True)]
+    table = open_table(str(write(tmp_path / "a.csv", rows)))
+    assert len(list(table.read(["How was it?"]))) == len(ANSWERS)
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,7 @@ def has_header_of(
     """Returns whether the first row of a table names its columns."""
     if layout.header is not None:
         return layout.header
-    if any(map(is_known, first)) or are_described(others):
+    if any(map(is_known, first)) or _count(first, _stripped(others)):
         return True
     if has_names and _is_header(first, others):
         return True
@@ -92,11 +92,6 @@ def numbers(count: int) -> list[str]:
     return [str(number) for number in range(1, count + 1)]
 
 
-def are_described(below: Sequence[Cells]) -> bool:
-    """Returns whether a row below the first is all objects of JSON, so that the first has names."""
-    return _last_of_objects(below) > 0
-
-
 def count_header_rows(source: str, header: Cells, below: Sequence[Cells], row: int) -> int:
     """Returns how many rows right below a header describe its columns, and says so.
 
@@ -110,14 +105,23 @@ def count_header_rows(source: str, header: Cells, below: Sequence[Cells], row: i
         below: Those of the rows below, as many as are looked at.
         row: The number of the first of these.
     """
-    below = [[cell.strip() for cell in cells] for cells in below]
-    count = _last_of_objects(below)
-    while count < min(MOST_ROWS, len(below)) and _describes(header, below[count:]):
-        count += 1
+    below = _stripped(below)
+    count = _count(header, below)
     if count:
         message = "%s: rows below the header that describe its columns, left out: %d, row %s: %.60s"
         shown = next(filter(None, below[0]), "")
         logger.info(message, source, count, row, shown)
+    return count
+
+
+def _stripped(rows: Sequence[Cells]) -> list[list[str]]:
+    return [[cell.strip() for cell in cells] for cells in rows]
+
+
+def _count(header: Cells, below: Sequence[Cells]) -> int:
+    count = _last_of_objects(below)
+    while count < min(MOST_ROWS, len(below)) and _describes(header, below[count:]):
+        count += 1
     return count
 
 
@@ -146,7 +150,9 @@ def _describes(header: Cells, rows: Sequence[Cells]) -> bool:
         return False
     places = range(len(header))
     columns = [[cells[at] for cells in others if at < len(cells)] for at in places]
-    if any(len(cell) > LONGEST_WORD or cell in columns[at] for at, cell in filled.items()):
+    if any(
+        len(cell) > LONGEST_WORD or _is_one_of(cell, columns[at]) for at, cell in filled.items()
+    ):
         return False
     if len(filled) > 1 and all(cell.casefold() in KINDS for cell in filled.values()):
         return True
@@ -154,6 +160,11 @@ def _describes(header: Cells, rows: Sequence[Cells]) -> bool:
     has_value = any(_is_value(filled.get(at, "")) or _is_value(header[at]) for at in values)
     is_unlike = len(others) >= FEWEST and len(values) > 1 and not has_value
     return is_unlike and any(_repeats(columns[at]) for at in filled)
+
+
+def _is_one_of(cell: str, cells: Cells) -> bool:
+    """Returns whether a cell comes again beside others, and not as the tick of a box."""
+    return cell in cells and len({*cells, ""}) > 2
 
 
 def _is_value(cell: str) -> bool:
