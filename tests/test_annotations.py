@@ -89,6 +89,12 @@ def test_prodigy(read, caplog):
     assert "that the annotator did not accept, passed over: 2, first row 2" in caplog.text
 
 
+def test_an_empty_object_among_annotations_is_a_bad_row(read):
+    good = {"text": "good film", "label": "pos", "answer": "accept"}
+    assert read([good, {}], skip_bad_rows=True).num_skipped == 1
+    assert read([task("good film", ["pos"]), {}], skip_bad_rows=True).num_skipped == 1
+
+
 def test_choices_of_prodigy(read):
     options = [{"id": "pos", "text": "good"}, {"id": "neg", "text": "bad"}]
     records = [

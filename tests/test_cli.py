@@ -66,9 +66,11 @@ def test_predict_from_arguments_and_from_standard_input(run):
     assert [answer["text"] for answer in answers] == texts
     assert all(set(answer) == {"text", "label", "score", "scores"} for answer in answers)
     piped = regard_here("predict", run, "--input", "-", "--json", text="\n".join(texts) + "\n")
-    *others, blank = piped.stdout.splitlines()
-    assert others == done.stdout.splitlines()[:2]  # a blank line has no answer, but its place
-    assert json.loads(blank) == {"label": None, "score": None}
+    *others, blank = map(json.loads, piped.stdout.splitlines())
+    for other, answer in zip(others, answers[:2], strict=True):
+        assert other | {"score": 0, "scores": 0} == answer | {"score": 0, "scores": 0}
+        assert other["score"] == pytest.approx(answer["score"], abs=1e-5)
+    assert blank == {"label": None, "score": None}  # it has no answer, but its place
     assert "rows without an answer: 1, first line 3" in piped.stderr
     plain = regard_here("predict", run, texts[0]).stdout
     assert plain == f"{answers[0]['label']}\t{answers[0]['score']:.4f}\t{texts[0]}\n"

@@ -61,7 +61,7 @@ def _is_of_prodigy(record: Record) -> bool:
 
 
 def _answer(record: Record, _: str) -> Any | Passed:
-    if record["answer"] != _ACCEPTED:
+    if record and record["answer"] != _ACCEPTED:
         return Passed(f"examples that the annotator did not {_ACCEPTED}")
     return record.get("accept", record.get(LABEL))
 
