@@ -108,9 +108,7 @@ class SingleLabel(Problem):
             _tell_temperature(temperature, labels, scores, calibrated)
             scores = calibrated
         elif choosing.calibrate is None:
-            message = (
-                "%s to validate on %s too few to calibrate by: scores stay as they are learned, "
-            )
+            message = "%s to validate on %s too few to calibrate by: scores stay as they are "
             count = counted(len(labels), "example"), "is" if len(labels) == 1 else "are"
             logger.info(message + "learned, unless --calibrate asks for it.", *count)
         if choosing.abstain_below is not None:
