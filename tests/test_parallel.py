@@ -114,7 +114,7 @@ def test_a_mark_of_the_byte_order_is_no_text(write_two):
 @pytest.mark.parametrize(
     ("sources", "targets", "counts"),
     [
-        ("a\nb\n", "c\n", "2 and 1 lines"),
+        ("a\nb\n", "c\n", "2 and 1 line"),
         ("a\nb", "c\nd\n\n", "2 and 3 lines"),
         ("a\n", "c\n" * 1234, "1 and 1,234 lines"),
     ],
