@@ -213,7 +213,7 @@ def test_evaluate_says_how_many_are_long(runs, long_texts, expected, caplog):
     data = LabelledTexts("test.csv", TEXTS, labels, "text", "label")
     runs[long_texts].evaluate(data.take([0, 1, 3]))  # none of which is long
     runs[long_texts].evaluate(data)
-    message = f"4 of 7 texts are longer than 10 tokens (--max-sequence-length): {expected}."
+    message = f"texts longer than 10 tokens (--max-sequence-length), 4 of 7: {expected}."
     said = [record.getMessage() for record in caplog.records if record.name == "regard"]
     assert said == [message]
 
@@ -333,7 +333,7 @@ def test_a_training_reads_windows(task, tmp_path, caplog):
     run = regard.TextRun.load(tmp_path / "run")
     assert run.metadata["settings"]["long_texts"] == "windows"
     said = [each.getMessage() for each in caplog.records if "longer than" in each.getMessage()]
-    assert len(said) == 1 and "of 250 texts are longer than 12 tokens" in said[0]
+    assert len(said) == 1 and "of 250:" in said[0] and "texts longer than 12 tokens" in said[0]
     assert run.metrics["num_examples"] == 30
     with open(tmp_path / "run" / "history.csv", newline="") as file:
         epoch = run.metrics["best_epoch" if task == "text" else "last_epoch"]

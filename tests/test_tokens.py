@@ -100,7 +100,7 @@ def test_long_texts_are_read_in_windows_or_cut(tokenizer, caplog):
     assert cut.pieces.to_list() == [[*range(6)]]
     encoder = TokenEncoder(tokenizer, 8, "cut")
     encoder.tell_long(cut)
-    assert "1 of 1 texts are longer than 8 tokens" in caplog.text
+    assert "texts longer than 8 tokens (--max-sequence-length), 1 of 1:" in caplog.text
     assert "the rest is not read (--long-texts cut)" in caplog.text
 
 

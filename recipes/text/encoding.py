@@ -117,8 +117,8 @@ class TextEncoder:
         count = sum(int(part.is_long.sum()) for part in parts)
         if count and is_chief():
             logger.warning(
-                "%d of %d texts are longer than %d tokens (--max-sequence-length): %s "
+                "texts longer than %d tokens (--max-sequence-length), %d of %d: %s "
                 "(--long-texts %s).",
-                *(count, sum(map(len, parts)), self.max_sequence_length),
+                *(self.max_sequence_length, count, sum(map(len, parts))),
                 *(TREATMENTS[self.long_texts], self.long_texts),
             )

@@ -102,9 +102,9 @@ class TokenEncoder:
         flags = np.concatenate([part.is_long.numpy() for part in parts])
         if flags.any() and is_chief():
             logger.warning(
-                "%d of %d texts are longer than %d tokens (--max-sequence-length): %s "
+                "texts longer than %d tokens (--max-sequence-length), %d of %d: %s "
                 "(--long-texts %s).",
-                *(flags.sum(), len(flags), self.max_sequence_length),
+                *(self.max_sequence_length, flags.sum(), len(flags)),
                 *(TREATMENTS[self.long_texts], self.long_texts),
             )
 
