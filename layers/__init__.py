@@ -10,7 +10,7 @@ from .decoder_block import DecoderBlock
 from .dense import Dense
 from .disentangled import DisentangledAttention, DistanceEmbedding
 from .dropout import Dropout, StochasticDepth
-from .embeddings import SinusoidalEmbedding, TextEmbedding
+from .embeddings import TextEmbedding
 from .encoder import Encoder
 from .encoder_block import EncoderBlock
 from .feed_forward import FeedForward
@@ -51,6 +51,7 @@ from .scores import (
     scaled_dot_product_scores,
     weighted_sum,
 )
+from .sinusoidal_embedding import SinusoidalEmbedding
 from .tied_output import TiedOutput
 from .token_convolution import TokenConvolution
 from .twin_head import TwinHead

@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from .cache import write_cache
-from .checks import check_positive, check_rate
+from .checks import check_positive, check_positive_or_none, check_rate
 from .dropout import Dropout
 from .heads import ProjectedHeads, check_qkv_bias, merge_heads, split_heads
 from .initializers import clone_initializer
@@ -57,8 +57,7 @@ class MultiHeadAttention(ProjectedHeads):
         mask, query_mask, key_mask, value_mask: (B, T) or (B, S), True at real tokens. Keras gives
             the masks that it has attached to the inputs, with `mask_zero=True`, say. Those of the
             keys count as `padding_mask` does, beside it.
-        attention_bias: (N, T, S) or (B, N, T, S), added to the scores. With one, a
-            `window` saves no time.
+        attention_bias: (N, T, S) or (B, N, T, S), added to scores. A `window` then saves no time.
 
     Returns:
         A tensor of shape (B, T, D), or (B, 1, D) if `first_only`.
@@ -93,24 +92,25 @@ class MultiHeadAttention(ProjectedHeads):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        value_dim = key_dim if value_dim is None else value_dim
-        check_positive(num_heads=num_heads, key_dim=key_dim, value_dim=value_dim)
-        if window is not None:
-            check_positive(window=window)
-        check_rate(dropout=dropout)
-        check_score(score)
-        check_qkv_bias(qkv_bias)
-        check_rotary(rotary_base, key_dim)
         self.num_heads = num_heads
         self.key_dim = key_dim
         self.dropout = dropout
         self.use_bias = use_bias
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.score = score
-        self.value_dim = value_dim
+        self.value_dim = key_dim if value_dim is None else value_dim
         self.window = window
         self.qkv_bias = qkv_bias
         self.rotary_base = rotary_base
+        self._check_arguments()
+
+    def _check_arguments(self):
+        check_positive(num_heads=self.num_heads, key_dim=self.key_dim, value_dim=self.value_dim)
+        check_positive_or_none(window=self.window)
+        check_rate(dropout=self.dropout)
+        check_score(self.score)
+        check_qkv_bias(self.qkv_bias)
+        check_rotary(self.rotary_base, self.key_dim)
 
     def build(self, query_shape, key_shape=None, value_shape=None):
         self.build_projections(query_shape, key_shape, value_shape)

@@ -78,11 +78,11 @@ class Decoder(keras.layers.Layer):
             )
             for index in range(num_layers)
         ]
-        self.final_norm = None
-        if normalize_first:
-            self.final_norm = LayerNorm(
-                layer_norm_epsilon, dtype=self.dtype_policy, name="final_norm"
-            )
+        self.final_norm = self._make_final_norm() if normalize_first else None
+
+    def _make_final_norm(self):
+        epsilon = self.blocks[0].layer_norm_epsilon
+        return LayerNorm(epsilon, dtype=self.dtype_policy, name="final_norm")
 
     def build(self, inputs_shape, memory_shape):
         for block in self.blocks:

@@ -132,22 +132,31 @@ class Encoder(SequenceLayer):
         self.local_rotary_base = local_rotary_base
         self.skips_first_norm = skips_first_norm
         self.disentangled = disentangled
-        num_blocks = group_size * (num_groups or num_layers)
+        self.convolution_config = convolution
+        of_all_blocks = {
+            "num_heads": num_heads,
+            "intermediate_dim": intermediate_dim,
+            "dropout": dropout,
+            "attention_dropout": attention_dropout,
+            "activation": activation,
+            "layer_norm_epsilon": layer_norm_epsilon,
+            "normalize_first": normalize_first,
+            "kernel_initializer": kernel_initializer,
+            "use_bias": use_bias,
+        }
+        self._make_blocks(of_all_blocks, stochastic_depth)
+        self._make_shared()
+
+    def _make_blocks(self, of_all, stochastic_depth):
+        """Makes the blocks, of arguments that all have alike, and the last normalization."""
+        num_blocks = self.group_size * (self.num_groups or self.num_layers)
         self.blocks = [
             EncoderBlock(
-                num_heads,
-                intermediate_dim,
-                dropout,
-                attention_dropout,
-                activation,
-                layer_norm_epsilon,
-                normalize_first,
-                kernel_initializer,
-                stochastic_depth * (index + 1) / num_blocks,
-                use_bias=use_bias,
+                **of_all,
+                stochastic_depth=stochastic_depth * (index + 1) / num_blocks,
                 **self._reach(index),
-                skips_attention_norm=skips_first_norm and index == 0,
-                disentangled=_only(disentangled, *_OF_ATTENTION),
+                skips_attention_norm=self.skips_first_norm and index == 0,
+                disentangled=_only(self.disentangled, *_OF_ATTENTION),
                 **self.block,
                 dtype=self.dtype_policy,
                 name=f"block_{index}",
@@ -155,12 +164,9 @@ class Encoder(SequenceLayer):
             for index in range(num_blocks)
         ]
         self.final_norm = None
-        if normalize_first:
-            self.final_norm = LayerNorm(
-                layer_norm_epsilon, use_bias, dtype=self.dtype_policy, name="final_norm"
-            )
-        self.convolution_config = convolution
-        self._make_shared(dropout, layer_norm_epsilon)
+        if of_all["normalize_first"]:
+            how = of_all["layer_norm_epsilon"], of_all["use_bias"]
+            self.final_norm = LayerNorm(*how, dtype=self.dtype_policy, name="final_norm")
 
     def _reach(self, index):
         """Returns the window of a block, and the base of its rotary positions, by name."""
@@ -169,18 +175,11 @@ class Encoder(SequenceLayer):
             return {"window": None, "rotary_base": self.rotary_base}
         return {"window": self.window, "rotary_base": self.local_rotary_base or self.rotary_base}
 
-    def _make_shared(self, dropout, layer_norm_epsilon):
-        """Makes what is of no block: vectors of distances, and a convolution."""
-        self.position_bias = self.distances = self.convolution = None
-        num_heads = self.blocks[0].num_heads
-        if self.num_buckets:
-            self.position_bias = RelativePositionBias(
-                self.num_buckets, num_heads, dtype="float32", name="position_bias"
-            )
-        elif self.grid is not None:
-            self.position_bias = GridPositionBias(
-                self.grid, num_heads, dtype="float32", name="position_bias"
-            )
+    def _make_shared(self):
+        """Makes what is of no block: what the scores know of distances, and a convolution."""
+        self.position_bias = self._make_position_bias()
+        self.distances = self.convolution = None
+        layer_norm_epsilon = self.blocks[0].layer_norm_epsilon
         if self.disentangled is not None:
             self.distances = DistanceEmbedding(
                 **_only(self.disentangled, *_OF_DISTANCES),
@@ -191,11 +190,19 @@ class Encoder(SequenceLayer):
         if self.convolution_config is not None:
             self.convolution = TokenConvolution(
                 **self.convolution_config,
-                dropout=dropout,
+                dropout=self.blocks[0].dropout,
                 layer_norm_epsilon=layer_norm_epsilon,
                 dtype=self.dtype_policy,
                 name="convolution",
             )
+
+    def _make_position_bias(self):
+        named = {"dtype": "float32", "name": "position_bias"}
+        if self.num_buckets:
+            return RelativePositionBias(self.num_buckets, self.blocks[0].num_heads, **named)
+        if self.grid is not None:
+            return GridPositionBias(self.grid, self.blocks[0].num_heads, **named)
+        return None
 
     @property
     def shared_layers(self):

@@ -106,14 +106,10 @@ class EncoderBlock(SequenceLayer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        check_positive(num_heads=num_heads, intermediate_dim=intermediate_dim)
-        attention_dropout = dropout if attention_dropout is None else attention_dropout
-        check_rate(dropout=dropout, attention_dropout=attention_dropout)
-        check_rate(stochastic_depth=stochastic_depth)
         self.num_heads = num_heads
         self.intermediate_dim = intermediate_dim
         self.dropout = dropout
-        self.attention_dropout = attention_dropout
+        self.attention_dropout = dropout if attention_dropout is None else attention_dropout
         self.activation = keras.activations.get(activation)
         self.layer_norm_epsilon = layer_norm_epsilon
         self.normalize_first = normalize_first
@@ -129,6 +125,12 @@ class EncoderBlock(SequenceLayer):
         self.rotary_base = rotary_base
         self.skips_attention_norm = skips_attention_norm
         self.disentangled = disentangled
+        self._check_arguments()
+
+    def _check_arguments(self):
+        check_positive(num_heads=self.num_heads, intermediate_dim=self.intermediate_dim)
+        check_rate(dropout=self.dropout, attention_dropout=self.attention_dropout)
+        check_rate(stochastic_depth=self.stochastic_depth)
 
     def build(self, input_shape):
         hidden_dim = input_shape[-1]
@@ -207,28 +209,28 @@ class EncoderBlock(SequenceLayer):
         attention_bias=None,
         distance_vectors=None,
     ):
-        attention_bias = self._with_distances(attention_bias, inputs)
-
-        def attend(x):
-            x = self.attention(
-                x,
-                **self._given(padding_mask, attention_mask, attention_bias, distance_vectors),
-                first_only=first_only,
-                training=training,
-            )
-            x = self.attention_output_dropout(x, training=training)
-            return self._sometimes(self._scaled(x, self.attention_scale), training)
-
-        def feed(x):
-            x = self.feed_forward_dropout(self.feed_forward(x), training=training)
-            return self._sometimes(self._scaled(x, self.feed_forward_scale), training)
-
+        given = self._given(inputs, padding_mask, attention_mask, attention_bias, distance_vectors)
+        given |= {"first_only": first_only, "training": training}
         residual = inputs[:, :1] if first_only else inputs
         if self.normalize_first:
-            x = residual + attend(self._normalized(inputs))  # (B, T, D)
-            return x + feed(self.feed_forward_norm(x))  # (B, T, D)
-        x = self._normalized(residual + attend(inputs))  # (B, T, D)
-        return self.feed_forward_norm(x + feed(x))  # (B, T, D)
+            x = residual + self._attend(self._normalized(inputs), given)  # (B, T, D)
+            return x + self._feed(self.feed_forward_norm(x), training)  # (B, T, D)
+        x = self._normalized(residual + self._attend(inputs, given))  # (B, T, D)
+        return self.feed_forward_norm(x + self._feed(x, training))  # (B, T, D)
+
+    def _attend(self, x, given):
+        parts = self.attention_output_dropout, self.attention_scale
+        return self._branch(self.attention(x, **given), *parts, given["training"])
+
+    def _feed(self, x, training):
+        parts = self.feed_forward_dropout, self.feed_forward_scale
+        return self._branch(self.feed_forward(x), *parts, training)
+
+    def _branch(self, x, dropout, scale, training):
+        """Computes what comes between a sub-layer and its residual."""
+        x = dropout(x, training=training)
+        x = x if scale is None else x * keras.ops.cast(scale, x.dtype)
+        return x if self.branch_dropout is None else self.branch_dropout(x, training=training)
 
     def _with_distances(self, attention_bias, inputs):
         """Returns a bias of the scores with that of the patches' distances, if there is one."""
@@ -240,12 +242,19 @@ class EncoderBlock(SequenceLayer):
     def _normalized(self, x):
         return x if self.attention_norm is None else self.attention_norm(x)
 
-    def _given(self, padding_mask, attention_mask, attention_bias, distance_vectors):
+    def _given(
+        self,
+        inputs,
+        padding_mask=None,
+        attention_mask=None,
+        attention_bias=None,
+        distance_vectors=None,
+    ):
         """Returns what attention is called with; only a disentangled one knows of distances."""
         given = {
             "padding_mask": padding_mask,
             "attention_mask": attention_mask,
-            "attention_bias": attention_bias,
+            "attention_bias": self._with_distances(attention_bias, inputs),
         }
         if self.disentangled is not None:
             given["distance_vectors"] = distance_vectors
@@ -258,12 +267,9 @@ class EncoderBlock(SequenceLayer):
             inputs: (B, T, D).
             **given: The masks, bias and vectors of `call`, by name.
         """
-        names = ("padding_mask", "attention_mask", "attention_bias", "distance_vectors")
-        of_attention = self._given(*(given.get(name) for name in names))
-        bias = self._with_distances(of_attention["attention_bias"], inputs)
-        of_attention["attention_bias"] = bias
         x = self._normalized(inputs) if self.normalize_first else inputs
-        return self(inputs, **given), self.attention.attention_weights(x, **of_attention)
+        weights = self.attention.attention_weights(x, **self._given(inputs, **given))
+        return self(inputs, **given), weights
 
     def get_config(self):
         return {
@@ -285,16 +291,9 @@ class EncoderBlock(SequenceLayer):
                 for name in ("attention", "feed_forward")
             )
 
-    def _scaled(self, x, scale):
-        return x if scale is None else x * keras.ops.cast(scale, x.dtype)
-
     def _make_dropouts(self):
         self.attention_output_dropout = Dropout(self.dropout, dtype=self.dtype_policy)
         self.feed_forward_dropout = Dropout(self.dropout, dtype=self.dtype_policy)
         self.branch_dropout = None
         if self.stochastic_depth:
             self.branch_dropout = StochasticDepth(self.stochastic_depth, dtype=self.dtype_policy)
-
-    def _sometimes(self, x, training):
-        """Leaves out a sub-layer of some examples in training, if there is stochastic depth."""
-        return x if self.branch_dropout is None else self.branch_dropout(x, training=training)

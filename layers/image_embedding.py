@@ -73,10 +73,6 @@ class ImageEmbedding(keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        check_image_shape(image_shape, patch_size)
-        check_rate(dropout=dropout)
-        if stem not in STEMS:
-            raise ValueError(f"`stem` must be one of {', '.join(STEMS)}. Received: stem={stem!r}")
         self.image_shape = tuple(image_shape)
         self.hidden_dim = hidden_dim
         self.patch_size = patch_size
@@ -88,9 +84,25 @@ class ImageEmbedding(keras.layers.Layer):
         self.has_positions = positions
         self.patch_bias = patch_bias
         self.norm_epsilon = norm_epsilon
-        make_patches = PatchEmbedding if stem == "patches" else ConvolutionalStem
-        self.patches = make_patches(
-            hidden_dim, patch_size, use_bias=patch_bias, dtype=self.dtype_policy, name=stem
+        self._check_arguments()
+        self.patches = self._make_patches()
+
+    def _check_arguments(self):
+        check_image_shape(self.image_shape, self.patch_size)
+        check_rate(dropout=self.dropout)
+        if self.stem not in STEMS:
+            raise ValueError(
+                f"`stem` must be one of {', '.join(STEMS)}. Received: stem={self.stem!r}"
+            )
+
+    def _make_patches(self):
+        make = PatchEmbedding if self.stem == "patches" else ConvolutionalStem
+        return make(
+            self.hidden_dim,
+            self.patch_size,
+            use_bias=self.patch_bias,
+            dtype=self.dtype_policy,
+            name=self.stem,
         )
 
     @property

@@ -154,8 +154,6 @@ def beam_search(
     writer = Writer(translator, *sources, num_beams, max_length, first_id)
     if num_beams == 1:
         return writer.write(lambda logits, position: ops.argmax(logits, axis=-1), length_penalty)
-    beams = writer.nothing_written()
-    found = Translations(beams.token_ids, ops.full_like(beams.scores, NEVER))
 
     def write_next(sources, position, is_open, beams, found, caches):
         logits, caches = writer.step(sources, beams, caches, position)
@@ -169,5 +167,4 @@ def beam_search(
         hope = worst <= NEVER if early_stopping else beams.scores[:, 0] / penalty > worst
         return position + 1, ops.logical_and(is_open, hope), beams, found, caches
 
-    is_open = beams.scores[:, 0] == 0  # (B,): all of them
-    return writer.search(write_next, is_open, beams, found)
+    return writer.search(write_next)

@@ -90,29 +90,21 @@ class TextClassifier(TextModel):
         dtype=None,
         **kwargs,
     ):
-        config = own_arguments(locals())
-        config["pooling"] = pooling = pooling_config(pooling, own=("first",))
-        check_positive(num_classes=num_classes)
-        kind = text_family(family)
-        config["variation"] = whole_variation(kind, variation)
-        reads_mean = config["variation"].get("pooler", {}).get("reads_mean", False)
-        is_first = pooling == "first" and not reads_mean
+        config = _checked(own_arguments(locals()))
+        is_first = _reads_first(config)
         inputs, hidden_states, embedding, encoder = encode_text(config, dtype, is_first)
-        own = TransformedAveragePooling if reads_mean else FirstTokenPooling
-        if pooling == "first":
-            pooler = own(**_pooler_arguments(kind, config), dtype=dtype, name="pooler")
-        else:
-            pooler = make_pooler(pooling, dtype)
+        pooler, head_dropout, head = _make_head(config, dtype)
         masks = {} if is_first else {"padding_mask": inputs["padding_mask"]}
-        head_dropout = keras.layers.Dropout(dropout, dtype=dtype, name="head_dropout")
-        head = keras.layers.Dense(num_classes, dtype="float32", name="head")
-        # Called once all are made: the order decides which first weights a seed gives.
         logits = head(head_dropout(pooler(hidden_states, **masks)))  # (B, C)
         super().__init__(inputs, logits, config, embedding, encoder, **kwargs)
         self.pooler = pooler
         self.head_dropout = head_dropout
         self.head = head
-        self.reads_first = is_first
+
+    @property
+    def reads_first(self):
+        """Returns whether it reads the hidden states of the first token alone."""
+        return _reads_first(self.config)
 
     @property
     def layout(self):
@@ -166,8 +158,43 @@ class TextClassifier(TextModel):
         return model
 
 
-def _pooler_arguments(family, config):
-    """Returns the arguments of a family's own pooler."""
-    epsilon = config["layer_norm_epsilon"] if family.normalizes_pooled else None
-    dropout = config["dropout"] if family.drops_first else 0.0
-    return {"dropout": dropout, "layer_norm_epsilon": epsilon, **family.pooler}
+def _checked(config):
+    """Checks the arguments that no layer checks, and returns all of them."""
+    check_positive(num_classes=config["num_classes"])
+    return {
+        **config,
+        "pooling": pooling_config(config["pooling"], own=("first",)),
+        "variation": whole_variation(text_family(config["family"]), config["variation"]),
+    }
+
+
+def _reads_mean(config):
+    """Returns whether the family's own pooler is of the mean of all tokens."""
+    return config["variation"].get("pooler", {}).get("reads_mean", False)
+
+
+def _reads_first(config):
+    return config["pooling"] == "first" and not _reads_mean(config)
+
+
+def _make_head(config, dtype):
+    """Makes the pooler, the dropout after it and the layer of the logits, before any is called.
+
+    The order decides which first weights a seed gives.
+    """
+    pooler = _make_pooler(config, dtype)
+    dropout = keras.layers.Dropout(config["dropout"], dtype=dtype, name="head_dropout")
+    return pooler, dropout, keras.layers.Dense(config["num_classes"], dtype="float32", name="head")
+
+
+def _make_pooler(config, dtype):
+    if config["pooling"] != "first":
+        return make_pooler(config["pooling"], dtype)
+    family = text_family(config["family"])
+    make = TransformedAveragePooling if _reads_mean(config) else FirstTokenPooling
+    own = {
+        "dropout": config["dropout"] if family.drops_first else 0.0,
+        "layer_norm_epsilon": config["layer_norm_epsilon"] if family.normalizes_pooled else None,
+        **family.pooler,
+    }
+    return make(**own, dtype=dtype, name="pooler")

@@ -3,13 +3,14 @@
 import keras
 from keras import ops
 
-from ..layers import Encoder, ImageEmbedding, PatchPooling, TwinHead, resize_positions
+from ..layers import PatchPooling, TwinHead, resize_positions
 from ..layers.checks import check_positive, check_rate
 from ..layers.grid_position_bias import resize_distances
 from .checkpoints import as_checkpoint
 from .classifier_heads import count_classes, load_classifier
 from .configured_model import ConfiguredModel, own_arguments
 from .deit_layout import BOTH
+from .image_encoder import grid_of, make_image_layers
 from .image_families import IMAGE_LAYOUTS, OF_CLASS_TOKEN, image_family
 from .poolers import make_pooler, pooling_config
 from .presets import image_preset
@@ -98,7 +99,7 @@ class VisionTransformer(ConfiguredModel):
         **kwargs,
     ):
         config = _checked(own_arguments(locals()))
-        embedding, encoder = _make_layers(config, dtype)
+        embedding, encoder = make_image_layers(config, dtype)
         make_head = TwinHead if config["pooling"] == BOTH else keras.layers.Dense
         head = make_head(num_classes, dtype="float32", name="head")
         images = keras.Input(config["image_shape"], name="images")
@@ -210,11 +211,6 @@ class VisionTransformer(ConfiguredModel):
         return {**super().get_config(), "image_shape": list(self.config["image_shape"])}
 
 
-def grid_of(config):
-    """Returns the rows and columns of the patches."""
-    return [side // config["patch_size"] for side in config["image_shape"][:2]]
-
-
 def _checked(config):
     """Checks the arguments that no layer checks, and returns all of them."""
     check_positive(num_classes=config["num_classes"])
@@ -250,50 +246,3 @@ def _pooled(config, x, embedding, encoder, dtype):
     with_first = pooling == "class_and_patches"
     pooler = PatchPooling(embedding.num_first, with_first, dtype=dtype, name="pooler")
     return encoder.final_norm(pooler(x)) if norm == "pooled" else pooler(x)
-
-
-def _make_layers(config, dtype):
-    family, variation = image_family(config["family"]), config["variation"]
-    distances = variation.get("distances", {})
-    of_embedding = {**family.embedding, **variation.get("embedding", {})}
-    if of_embedding.pop("normalize", False):
-        of_embedding["norm_epsilon"] = config["layer_norm_epsilon"]
-    embedding = ImageEmbedding(
-        config["image_shape"],
-        config["hidden_dim"],
-        config["patch_size"],
-        class_token=config["pooling"] in OF_CLASS_TOKEN,
-        stem=config["stem"],
-        dropout=config["dropout"],
-        **of_embedding,
-        dtype=dtype,
-        name="embedding",
-    )
-    encoder = Encoder(
-        config["num_layers"],
-        config["num_heads"],
-        config["intermediate_dim"],
-        config["dropout"],
-        config["attention_dropout"],
-        config["activation"],
-        config["layer_norm_epsilon"],
-        normalize_first=True,
-        stochastic_depth=config["stochastic_depth"],
-        block=_of_blocks(config, embedding.num_first),
-        normalize_output=family.norm == "outputs" or config["pooling"] == "class",
-        grid=grid_of(config) if distances.get("of_all_blocks") else None,
-        dtype=dtype,
-        name="encoder",
-    )
-    return embedding, encoder
-
-
-def _of_blocks(config, num_first):
-    """Returns the arguments of the blocks that are not those of the encoder."""
-    variation = config["variation"]
-    own = {**image_family(config["family"]).block, **variation.get("block", {})}
-    if variation.get("distances", {}).get("of_each_block"):
-        own["grid"] = grid_of(config)
-    if "rotary" in variation:
-        own["rotary"] = {"grid": grid_of(config), "num_first": num_first, **variation["rotary"]}
-    return own

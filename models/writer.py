@@ -132,7 +132,7 @@ class Writer:
         _, _, sequences, lengths, _ = ops.while_loop(is_going_on, write_next, state)
         return Translations(sequences.token_ids, sequences.scores / lengths**length_penalty)
 
-    def search(self, write_next, is_open, beams, found):
+    def search(self, write_next):
         """Writes on until no source is open, and returns the translations found.
 
         Whenever half of the sources have been closed, the loop goes on with the others alone, but
@@ -142,10 +142,10 @@ class Writer:
             write_next: A function that writes one more token. It takes the `Sources`, the
                 position, `is_open`, the beams, the translations found and the caches. It returns
                 all of these but the sources, as they then are.
-            is_open: (B,), booleans.
-            beams: The first `Sequences`.
-            found: The first `Translations`.
         """
+        beams = self.nothing_written()
+        found = Translations(beams.token_ids, ops.full_like(beams.scores, NEVER))
+        is_open = beams.scores[:, 0] == 0  # (B,): all of them
         state = (is_open, beams, found, self.new_caches())
         if not GROWS:
             return self._write_until(0, write_next, self.sources, 0, *state)[3]
