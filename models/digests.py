@@ -14,7 +14,7 @@ import shlex
 from collections.abc import Collection, Iterator, Mapping
 from fnmatch import fnmatchcase
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from .hub import FILES
@@ -171,14 +171,36 @@ def check_model(directory: Path) -> None:
     Raises:
         CheckpointError: If it is not, or the run's record is not.
     """
-    places = [Path(os.path.abspath(directory)), Path(os.path.realpath(directory))]
-    runs = [each.parent for each in places if each.name == MODEL]
-    run = next((run for run in runs if (run / RUN_RECORD).is_file()), None)
+    run = _run_of(directory)
     if run is None:
         return
     record = check_run(run)
     if record.digests is None and "task" in record.content:  # else it is another program's
         logger.warning("%s", without_digests(run))
+
+
+def _run_of(directory: Path) -> Path | None:
+    """Returns the run that a directory is the checkpoint of, if it is one's."""
+    places = [Path(os.path.abspath(directory)), Path(os.path.realpath(directory))]
+    runs = [each.parent for each in places if each.name == MODEL]
+    return next((run for run in runs if (run / RUN_RECORD).is_file()), None)
+
+
+def recorded(directory: Path) -> dict[str, str]:
+    """Returns the digests that a run has of the files of its checkpoint, by their names.
+
+    Of what is no run's, or has none, there are none. Whether they are right is seen where the
+    checkpoint is opened.
+    """
+    run = _run_of(directory)
+    try:
+        record = None if run is None else Record(run, RUN_RECORD)
+    except CheckpointError:  # which is said where the checkpoint is opened
+        return {}
+    if record is None or record.problem or record.digests is None:
+        return {}
+    own = {PurePosixPath(name): digest for name, digest in record.digests.items()}
+    return {path.name: each for path, each in own.items() if path.parent == PurePosixPath(MODEL)}
 
 
 def check_run(run: Path) -> Record:

@@ -8,6 +8,7 @@ import json
 import lzma
 import subprocess
 import sys
+import tarfile
 import zipfile
 from unittest import mock
 
@@ -15,7 +16,7 @@ import openpyxl
 import pytest
 import zstandard
 
-from regard.recipes.data import bounds, sheets  # noqa: F401  (bounds are set in it)
+from regard.recipes.data import archives, bounds, sheets
 from regard.recipes.data.bounds import BoundedXml, depth_problem
 from regard.recipes.data.formats import open_table
 from regard.recipes.data.lines import open_lines
@@ -27,6 +28,7 @@ from regard.recipes.errors import UserError, out_of_memory
 from regard.recipes.runs.config import read_config
 from regard.recipes.settings import TableLayout
 
+ROW, ROWS_END = b"<row><c><v>1</v></c></row>", b"</sheetData>"
 HONEST = b"text,label\n" + b"a fine film,good\n" * 100
 PACKED = {".gz": gzip.compress, ".bz2": bz2.compress, ".xz": lzma.compress}
 PACKED[".zst"] = zstandard.ZstdCompressor().compress
@@ -152,6 +154,33 @@ def test_workbooks(tmp_path):
         rows_of(path, entity)
 
 
+def test_what_becomes_many_times_its_size_is_refused(tmp_path, monkeypatch):
+    for module in (archives, sheets):
+        monkeypatch.setattr(module, "MOST_UNPACKED", 2**15)
+    many = HONEST + b"a fine film,good\n" * 10**4
+    members = {"a.csv": many, "README": b"about"}
+    packed = {f"a.csv{suffix}": pack(many) for suffix, pack in PACKED.items()}
+    for mode, name in {"w:gz": "a.tar.gz", "w:xz": "a.tar.xz"}.items():
+        whole = io.BytesIO()
+        with tarfile.open(fileobj=whole, mode=mode) as archive:
+            for member, content in members.items():
+                header = tarfile.TarInfo(member)
+                header.size = len(content)
+                archive.addfile(header, io.BytesIO(content))
+        packed[name] = whole.getvalue()
+    whole = io.BytesIO()
+    with zipfile.ZipFile(whole, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.csv.gz", gzip.compress(many))
+    packed["a.zip"] = whole.getvalue()
+    for name, content in packed.items():
+        with pytest.raises(UserError, match="must become 32,768 bytes at most, or 100 times"):
+            rows_of(tmp_path / name, content)
+    path = tmp_path / "a.xlsx"
+    large = workbook(path, sheet1=lambda old: old.replace(b"</sheetData>", ROW * 9000 + ROWS_END))
+    with pytest.raises(UserError, match=r"sheet1[.]xml must become 32,768 bytes at most"):
+        rows_of(path, large)
+
+
 def test_a_sheet_is_as_wide_as_its_cells(tmp_path):
     path = tmp_path / "a.xlsx"
     wide = workbook(path, sheet1=lambda old: old.replace(b"A1:B2", b"A1:XFD1048576"))
@@ -234,9 +263,11 @@ def test_a_lack_of_memory_is_known():
 def cells_of(path):
     """Reads a table in a process of its own; kilobytes more at its peak, and what it says."""
     code = (
-        "import resource, sys\n"
+        "import re, sys\n"
         "from regard.recipes.data.formats import open_table\n"
-        "def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "def peak():\n"  # getrusage tells of the parent before, too
+        "    with open('/proc/self/status') as file:\n"
+        "        return int(re.search(r'VmHWM:\\s+(\\d+)', file.read())[1])\n"
         "before = peak()\n"
         "try:\n"
         "    for _ in open_table(sys.argv[1]).read(['text', 'label']): pass\n"
@@ -262,9 +293,9 @@ def test_one_cell_of_much_takes_little_memory(tmp_path):
 def test_a_bad_byte_far_into_a_bomb_is_found_in_little_memory(tmp_path):
     with gzip.open(tmp_path / "a.csv.gz", "wb", compresslevel=1) as file:
         file.write(HONEST)
-        for _ in range(100):
+        for _ in range(30):
             file.write(b"a" * 2**20 + b",good\n")
         file.write(b"\xff,good\n")
     kilobytes, said = cells_of(tmp_path / "a.csv.gz")
-    assert "line 202: byte 0xFF" in said
+    assert "line 132: byte 0xFF" in said
     assert kilobytes < 50_000

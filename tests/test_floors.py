@@ -46,8 +46,9 @@ PACKAGES = {
         *sys.stdlib_module_names,
     },
     "recipes": {
-        *("charset_normalizer", "click", "filelock", "google", "keras", "matplotlib", "numpy"),
-        *("openpyxl", "PIL", "pillow_heif", "pyarrow", "sacrebleu", "safetensors", "scipy"),
+        *("charset_normalizer", "click", "filelock", "flatbuffers", "google", "keras"),
+        *("matplotlib", "numpy", "openpyxl", "PIL", "pillow_heif", "pyarrow", "sacrebleu"),
+        *("safetensors", "scipy"),
         *("sentencepiece", "sklearn", "starlette", "tabulate", "tensorflow"),
         *("tensorflow_datasets", "tensorflow_serving", "tensorflow_text", "tokenizers", "tqdm"),
         *("uvicorn", "wcwidth", "wrapt", "yaml", "zstandard"),

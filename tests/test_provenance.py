@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 import regard
+from regard.models import digests
+from regard.recipes.runs import provenance
 from regard.recipes.runs.provenance import checkpoint_fingerprint, code_fingerprint, versions
 
 PACKAGE = Path(regard.__file__).parent
@@ -52,6 +54,30 @@ def test_a_checkpoint_is_told_by_its_files(tmp_path):
     assert checkpoint_fingerprint(str(tmp_path)) != before
     assert checkpoint_fingerprint("hf://org/name@abc") == "hf://org/name@abc"
     assert checkpoint_fingerprint(None) is None
+
+
+def test_the_files_of_a_run_are_hashed_when_they_are_opened_alone(tmp_path, monkeypatch):
+    model = tmp_path / "run" / "model"
+    model.mkdir(parents=True)
+    (model / "config.json").write_text("{}")
+    plain = checkpoint_fingerprint(str(model))
+    record = digests.make_record(model.parent, digests.RUN_RECORD, {"task": "text"})
+    (model.parent / digests.RUN_RECORD).write_bytes(record)
+    hashed = []
+
+    def digest_of(path):
+        hashed.append(path)
+        return digests.hashlib.sha256(path.read_bytes()).hexdigest()
+
+    monkeypatch.setattr(digests, "digest_of", digest_of)
+    monkeypatch.setattr(provenance, "digest_of", digest_of)
+    assert checkpoint_fingerprint(str(model)) == plain
+    assert not hashed
+    digests.check_model(model)
+    assert hashed == [model / "config.json"]
+    (model / "config.json").write_text("{ }")
+    (model.parent / digests.RUN_RECORD).write_bytes(record.replace(b"text", b"next"))  # damaged
+    assert checkpoint_fingerprint(str(model)) != plain
 
 
 def test_versions_are_those_that_a_result_depends_on():

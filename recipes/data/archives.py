@@ -27,6 +27,7 @@ DAMAGED = (
 LISTED = 5  # members that a message names
 LONGEST_HEADER = 2**20  # bytes of a tar's header of any length, such as a long name
 MOST_LAYERS = 3  # of compression around a file
+MOST_UNPACKED, MOST_TIMES = 2**25, 100  # bytes; or as a multiple of the size of the file
 _ABOUT = ("readme", "license", "licence", "copying", "changelog")  # as names of no data begin
 _TAR = b"ustar"  # at 257
 _GZIP, _ZSTD, _BZIP2, _XZ = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"BZh", b"\xfd7zXZ\x00"
@@ -44,15 +45,16 @@ def unpacked(source: str, file: BinaryIO) -> BinaryIO:
     Raises:
         UserError: If an archive has no such table, or several.
     """
-    file = _decompressed(file)
+    content = _decompressed(file)
     name = member_of(source)
     if not name:
-        return file
-    if _is_tar(file):
-        archive = tarfile.TarFile.open(fileobj=file, mode="r|", tarinfo=_Header)
-        member = archive.extractfile(next(each for each in archive if each.name == name))
-        return _decompressed(io.BufferedReader(_Member(member)))
-    return _decompressed(zipfile.ZipFile(file).open(name))
+        return file if content is file else _bounded(source, content)
+    if not _is_tar(content):
+        return _bounded(source, _decompressed(zipfile.ZipFile(content).open(name)))
+    whole = _bounded(source, content)
+    archive = tarfile.TarFile.open(fileobj=whole, mode="r|", tarinfo=_Header)
+    member = archive.extractfile(next(each for each in archive if each.name == name))
+    return _bounded(source, _decompressed(io.BufferedReader(_Member(member))))
 
 
 def member_of(source: str) -> str:
@@ -70,7 +72,8 @@ def _member_of(source: str, *_: int) -> str:
     with open(source, "rb") as plain:
         file = _decompressed(plain)
         if _is_tar(file):
-            with tarfile.open(fileobj=file, mode="r|", tarinfo=_Header) as archive:
+            whole = _bounded(source, file)
+            with tarfile.open(fileobj=whole, mode="r|", tarinfo=_Header) as archive:
                 return _choose(source, [each.name for each in archive if each.isreg()])
         if not file.peek(4).startswith(b"PK\x03\x04"):
             return ""
@@ -154,6 +157,34 @@ def _layer(file: BinaryIO) -> BinaryIO:
     if magic.startswith(_BZIP2):
         return bz2.open(file)
     return lzma.open(file) if magic == _XZ else file
+
+
+def _bounded(source: str, file: BinaryIO) -> BinaryIO:
+    """Returns a reader of what a file becomes, for as long as its size allows."""
+    return io.BufferedReader(_Bounded(source, file))
+
+
+class _Bounded(io.RawIOBase):
+    """Reads what a file becomes, and refuses what goes on and on."""
+
+    def __init__(self, source: str, file: BinaryIO):
+        self.source, self.file, self.count = source, file, 0
+        self.size = os.path.getsize(source)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer) -> int:
+        piece = self.file.read(len(buffer))
+        self.count += len(piece)
+        if self.count > max(MOST_UNPACKED, MOST_TIMES * self.size):
+            raise UserError(
+                f"{self.source}: what is compressed must become {MOST_UNPACKED:,} bytes at most, "
+                f"or {MOST_TIMES} times its size. Received: {self.size:,} bytes that become at "
+                f"least {self.count:,}. If that is right, unpack it first."
+            )
+        buffer[: len(piece)] = piece
+        return len(piece)
 
 
 class _Member(io.RawIOBase):

@@ -21,7 +21,7 @@ from openpyxl.styles.numbers import is_datetime
 
 from ..errors import UserError
 from ..settings import TableLayout
-from .archives import LISTED, unpacking
+from .archives import LISTED, MOST_TIMES, MOST_UNPACKED, unpacking
 from .bounds import LONGEST_STRINGS, BoundedXml
 from .delimited import SAMPLE
 from .header_rows import count_header_rows, has_header_of, numbers, title_rows
@@ -206,6 +206,12 @@ def _check_parts(source: str, file: BinaryIO, marks: Counter | None) -> None:
                 raise UserError(
                     f"{source}: {part.filename} must have {LONGEST_STRINGS:,} bytes at most, "
                     f"unpacked. Received: {part.file_size:,}. Save the sheet as .csv."
+                )
+            if part.file_size > max(MOST_UNPACKED, MOST_TIMES * part.compress_size):
+                raise UserError(
+                    f"{source}: {part.filename} must become {MOST_UNPACKED:,} bytes at most, or "
+                    f"{MOST_TIMES} times its size. Received: {part.compress_size:,} bytes that "
+                    f"become {part.file_size:,}. Save the sheet as .csv."
                 )
             if part.filename.endswith((".xml", ".rels")):
                 with archive.open(part) as opened:

@@ -192,7 +192,9 @@ def user_of(images: LabelledImages) -> Callable[[tf.Tensor, Callable], Any]:
 def encoded(images: LabelledImages) -> Callable[[tf.Tensor], tf.Tensor]:
     """Makes a function from an image's index to the bytes of its file, in a graph."""
     if images.contents is not None:
-        contents = tf.constant(images.contents, tf.string)
-        return lambda index: contents[index]
+        places: dict[bytes, int] = {}  # an image of several rows is in memory once
+        where = tf.constant([places.setdefault(each, len(places)) for each in images.contents])
+        contents = tf.constant([*places], tf.string)
+        return lambda index: contents[where[index]]
     files = tf.constant([os.fsencode(file) for file in images.files], tf.string)
     return lambda index: tf.io.read_file(files[index])

@@ -5,6 +5,7 @@ file.
 """
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from ..data.rows import Row, Table
@@ -32,12 +33,13 @@ def with_embedded(table: Table) -> tuple[Table, Table | None]:
         return table, None
     columns = [name for name in table.columns if name.rpartition(".")[0] not in records]
     num_made = table.num_made - (len(table.columns) - len(columns))
+    made = partial(_image, seen={})
 
     def read_images(names: Sequence[str]) -> Iterator[Row]:
         wanted = [part for name in names for part in _parts(name, records)]
         for row, problem, cells in table.read(wanted):
             rest = iter(cells)
-            found = [_image(next(rest), next(rest)) if n in records else next(rest) for n in names]
+            found = [made(next(rest), next(rest)) if n in records else next(rest) for n in names]
             yield row, problem, found
 
     def read_paths(names: Sequence[str]) -> Iterator[Row]:
@@ -51,10 +53,17 @@ def _parts(name: str, records: list[str]) -> list[str]:
     return [f"{name}.bytes", f"{name}.path"] if name in records else [name]
 
 
-def _image(contents: bytes | None, path: str | None) -> Any:
-    """Returns an image, or the path of one where there are no bytes."""
+def _image(contents: bytes | None, path: str | None, seen: dict[int, int]) -> Any:
+    """Returns an image, or the path of one where there are no bytes.
+
+    Where many rows share the bytes of an image, so do their images, and the first has a name: a
+    name is kept in a copy. `seen` has the hashes of what had an identity, which others may get.
+    """
     if not contents:
         return path
+    if seen.get(id(contents)) == hash(contents):
+        return contents
+    seen[id(contents)] = hash(contents)
     image = EmbeddedImage(contents)
     image.name = path or ""
     return image

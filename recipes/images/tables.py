@@ -110,7 +110,7 @@ def _contents(source: str, files: "Files", cells: dict, found: Found) -> Found:
     names, contents = [], []
     for number, cell in enumerate(cells["image"], start=1):
         if isinstance(cell, bytes):
-            name, content = getattr(cell, "name", ""), bytes(cell)
+            name, content = getattr(cell, "name", ""), cell
         else:
             name, content = files.find(cell) or cell, files.read(cell)
         names.append(name or f"{source}, image {number}")

@@ -2,10 +2,11 @@
 
 import hashlib
 import platform
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 
+from ...models.digests import digest_of, recorded
 from .directories import model_directory
 
 KINDS = (".py", ".pyi", ".json", ".js", ".css", ".html")  # of files that code is in
@@ -25,16 +26,20 @@ def code_fingerprint(package: Path = PACKAGE) -> str:
     """
     rooms = [package / room for room in ("layers", "models", "recipes")]
     files = [path for room in rooms for kind in KINDS for path in room.rglob(f"*{kind}")]
-    return _digest(package, sorted([*package.glob("*.py"), *files]))
+    return _digest(package, sorted([*package.glob("*.py"), *files]), {})
 
 
 def checkpoint_fingerprint(checkpoint: str | None) -> str | None:
-    """Returns the SHA-256 of a checkpoint's files; of one that is not in a directory, its name."""
+    """Returns the SHA-256 of a checkpoint's files; of one that is not in a directory, its name.
+
+    A run has the digests of its files already, which are compared when the checkpoint is opened.
+    """
     if checkpoint is None or checkpoint.startswith("hf://"):
         return checkpoint
     directory = Path(model_directory(checkpoint))
     assets = (directory / "assets" / "tokenizer").glob("*")  # of a preset of KerasHub
-    return _digest(directory, sorted(p for p in (*directory.iterdir(), *assets) if p.is_file()))
+    files = sorted(p for p in (*directory.iterdir(), *assets) if p.is_file())
+    return _digest(directory, files, recorded(directory))
 
 
 def file_fingerprint(path: str | None) -> str | None:
@@ -47,9 +52,10 @@ def file_fingerprint(path: str | None) -> str | None:
     return "/".join([digest, *Path(path).relative_to(file).parts])
 
 
-def _digest(folder: Path, files: Iterable[Path]) -> str:
+def _digest(folder: Path, files: Iterable[Path], known: Mapping[str, str]) -> str:
+    """Returns the SHA-256 of the names and the digests of files, some of which are known."""
     digest = hashlib.sha256()
     for file in files:
-        digest.update(file.relative_to(folder).as_posix().encode() + b"\0")
-        digest.update(hashlib.sha256(file.read_bytes()).digest())
+        name = file.relative_to(folder).as_posix()
+        digest.update(f"{name}\0{known.get(name) or digest_of(file)}\n".encode())
     return digest.hexdigest()
