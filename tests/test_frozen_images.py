@@ -18,6 +18,7 @@ from regard.recipes.images import features
 from regard.recipes.images.checks import read_labelled_images
 from regard.recipes.images.preprocessing import ImagePreprocessing
 from regard.recipes.images.settings import ImageSettings
+from regard.recipes.images.targets import Targets
 
 SIZES = {"patch_size": 4, "hidden_dim": 16, "num_layers": 1, "num_heads": 2}
 SIZES |= {"image_shape": (8, 8, 3), "intermediate_dim": 32, "num_classes": 2}
@@ -79,12 +80,11 @@ def test_the_whole_model_answers_as_its_head_on_the_features(trained, start):
 
 def test_batches_of_features_are_in_the_order_of_those_of_images():
     x, y = np.arange(10.0, dtype="float32")[:, None], np.eye(10, dtype="float32")
-    stream = features.training_features(x, y, None, 4, 3)
+    stream = features.training_features(x, Targets(y), 4, 3)
     batches = [each[0].numpy().ravel() for each in stream.take(5)]
     assert sorted(np.concatenate(batches)[:10]) == list(range(10))  # every image once in an epoch
-    later = [
-        each[0].numpy().ravel() for each in features.training_features(x, y, None, 4, 3, 2).take(3)
-    ]
+    from_the_third = features.training_features(x, Targets(y), 4, 3, first_step=2)
+    later = [each[0].numpy().ravel() for each in from_the_third.take(3)]
     np.testing.assert_array_equal(later, batches[2:])
     for vectors, targets in stream.take(2):
         np.testing.assert_array_equal(vectors[:, 0], np.argmax(targets, axis=1))
@@ -93,7 +93,7 @@ def test_batches_of_features_are_in_the_order_of_those_of_images():
 def test_rare_classes_weigh_more_as_they_do_of_images():
     x, y = np.arange(5.0, dtype="float32")[:, None], np.eye(2, dtype="float32")[[0, 0, 0, 0, 1]]
     weights = np.array([0.5, 3.0], "float32")
-    vectors, _, found = next(iter(features.training_features(x, y, weights, 5, 0)))
+    vectors, _, found = next(iter(features.training_features(x, Targets(y, weights), 5, 0)))
     expected = np.where(vectors[:, 0] == 4, 3.0, 0.5)
     np.testing.assert_allclose(found, expected)
 

@@ -12,6 +12,7 @@ from regard.recipes.images.augmentation import Augmentation
 from regard.recipes.images.batches import ordered_batches as ordered_images
 from regard.recipes.images.batches import training_batches as image_batches
 from regard.recipes.images.preprocessing import ImagePreprocessing
+from regard.recipes.images.targets import Targets
 from regard.recipes.pretraining.batches import training_batches as masked_batches
 from regard.recipes.text.batches import ordered_batches, training_batches
 from regard.recipes.tokenizers.wordpiece import WordPieceTokenizer
@@ -59,7 +60,7 @@ def pairs(**which):
 
 def images(strength="light", **which):
     augmentation = Augmentation(strength, True, 12, 12, seed=2)
-    targets = np.arange(46, dtype="float32").reshape(23, 2)
+    targets = Targets(np.arange(46, dtype="float32").reshape(23, 2))
     return image_batches(IMAGES, targets, PREPROCESSING, augmentation, 5, **which)
 
 

@@ -44,19 +44,15 @@ def draw_picture(path: Path, attention: AttentionArrays) -> None:
     where, why, all_heads = figure.subplots(1, 3)
     named = {token.text for side in (heads.queries, heads.keys) for token in side}
     title = display_name(attention.title, 60)
-    families, drawable = fonts_for(set(title).union(*named))
+    characters = set(title).union(*named)
+    families, drawable = fonts_for(characters)
     style = {"font": FontProperties(family=families, size=8), "parse_math": False}
 
     def names(tokens: Sequence) -> list[str]:
         return [display_name(with_codes(token.text, drawable), NAME_WIDTH) for token in tokens]
 
-    if not drawable.issuperset(set(title).union(*named)):
-        logger.info(
-            "%s shows some characters by their codes: no font that Matplotlib knows has them. "
-            "Install one that does, such as Noto Sans CJK, or write a page (.html).",
-            path.name,
-        )
-
+    if not drawable.issuperset(characters):
+        _say_codes(path)
     if attention.picture is not None:
         _draw_map(where, attention)
     else:
@@ -69,6 +65,14 @@ def draw_picture(path: Path, attention: AttentionArrays) -> None:
         heading, x=0.01, ha="left", color=INK, fontsize=13, family=families, parse_math=False
     )
     save_figure(figure, path)
+
+
+def _say_codes(path: Path) -> None:
+    logger.info(
+        "%s shows some characters by their codes: no font that Matplotlib knows has them. "
+        "Install one that does, such as Noto Sans CJK, or write a page (.html).",
+        path.name,
+    )
 
 
 def _draw_where(axes: Axes, heads: Heads, names, style) -> None:

@@ -116,8 +116,7 @@ def read_rows(
         logger.info("%s: %s, passed over: %d, first row %s", source, why, len(rows), rows[0])
     if not next(iter(good.values())):
         raise _nothing_good(source, columns, bad_rows)
-    if bad_rows:
-        logger.warning("%s: bad rows left out: %d, first %s", source, len(bad_rows), bad_rows[0])
+    _say_bad(source, bad_rows)
     return good, len(bad_rows) + sum(map(len, passed.values()))
 
 
@@ -130,6 +129,11 @@ def _say_values(source: str, columns: dict[str, str], good: dict[str, list[Any]]
                 "%s: cells of column %r that are numbers or times, taken as texts: %d, first %s"
             )
             logger.info(message, source, column, len(values), values[0].strip())
+
+
+def _say_bad(source: str, bad_rows: Sequence[str]) -> None:
+    if bad_rows:
+        logger.warning("%s: bad rows left out: %d, first %s", source, len(bad_rows), bad_rows[0])
 
 
 def _bad(source: str, bad_rows: Sequence[str], flag: str) -> UserError:

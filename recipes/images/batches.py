@@ -16,6 +16,7 @@ from .data import LabelledImages
 from .decoding import decode_image, decode_within_budget, decoder, examine
 from .other_formats import as_bmp, large_alone, memory_of_other
 from .preprocessing import ImagePreprocessing
+from .targets import Targets
 
 DECODERS_AT_ONCE = 8
 HELD_IN_MEMORY = 2**30  # bytes: smaller data is decoded once, larger in every epoch
@@ -25,35 +26,34 @@ LAST_STEP = 2**40  # as good as never
 
 def training_batches(
     images: LabelledImages,
-    targets: np.ndarray,
+    targets: Targets,
     preprocessing: ImagePreprocessing,
     augmentation: Augmentation,
     batch_size: int,
     first_step: int = 0,
     shard: Shard = WHOLE,
-    weights: np.ndarray | None = None,
 ) -> tf.data.Dataset:
     """Returns the endless stream of batches to train on: images (B, H, W, 3), targets (B, C).
 
-    Where classes have weights (C,), each image has that of its class in the loss (B,); of a mixed
+    Where classes have weights, each image has that of its class in the loss (B,); of a mixed
     one it is the mean of its classes'.
 
     The order is a pure function of the augmentation's seed and the epoch. Batches are all of one
     size: one may hold the last images of an epoch and the first of the next. Where the shard is not
-    the whole, images are changed with those of the shard alone. The targets are the probability of
-    each class for each image, float32 (number of images, C). Steps are counted from 0.
+    the whole, images are changed with those of the shard alone. Steps are counted from 0.
     """
-    targets, count = tf.constant(targets), len(images)
+    values, count = tf.constant(targets.values), len(images)
     rows = np.arange(batch_size)[shard.rows(batch_size)]
 
     def finish(step, batch):
         x, y = augmentation.change(step, *batch, shard.index)
         batch = preprocessing.normalize(x), y
+        weights = targets.class_weights
         return batch if weights is None else (*batch, tf.linalg.matvec(y, weights))
 
     numbers, indices = shuffled_indices(count, augmentation.seed, first_step, batch_size, rows)
     pictures = tf.data.Dataset.zip(numbers, _pictures(images, preprocessing)(indices))
-    own_targets = mapped(indices, lambda index: targets[index])
+    own_targets = mapped(indices, lambda index: values[index])
     both = tf.data.Dataset.zip(mapped(pictures, augmentation.move), own_targets)
     batches = both.batch(len(rows), drop_remainder=True).enumerate(first_step)
     return read_ahead(mapped(batches, finish), tf.data.INFINITE_CARDINALITY)

@@ -18,6 +18,7 @@ from ..training.token_budget import mapped, read_ahead
 from .batches import prediction_batches, shuffled_indices
 from .data import LabelledImages
 from .preprocessing import ImagePreprocessing
+from .targets import Targets
 
 FEATURES_AT_ONCE = 1024  # to validate on
 
@@ -66,8 +67,7 @@ def features_of_parts(
 
 def training_features(
     features: np.ndarray,
-    targets: np.ndarray,
-    weights: np.ndarray | None,
+    targets: Targets,
     batch_size: int,
     seed: int,
     first_step: int = 0,
@@ -77,12 +77,13 @@ def training_features(
 
     The order is a pure function of the seed and the epoch, and so is that of images.
     """
-    features, targets = tf.constant(features), tf.constant(targets)
+    features, values = tf.constant(features), tf.constant(targets.values)
     rows = np.arange(batch_size)[shard.rows(batch_size)]
     _, indices = shuffled_indices(len(features), seed, first_step, batch_size, rows)
 
     def take(which):
-        x, y = tf.gather(features, which), tf.gather(targets, which)
+        x, y = tf.gather(features, which), tf.gather(values, which)
+        weights = targets.class_weights
         return (x, y) if weights is None else (x, y, tf.linalg.matvec(y, weights))
 
     batches = mapped(indices.batch(len(rows), drop_remainder=True), take)

@@ -108,20 +108,15 @@ def learn(
             problem.begin(model.head)
         settings = settings.with_defaults(**{"label_smoothing": SMOOTHING, **problem.adjusted})
         size = preprocessing.height, preprocessing.width
-        check_batch(batch_size := settings.batch_size, "--batch-size")
-        steps = whole_steps(len(train) // batch_size, settings.epochs, settings.accumulate)
+        check_batch(settings.batch_size, "--batch-size")
+        batches_per_epoch = len(train) // settings.batch_size
+        steps = whole_steps(batches_per_epoch, settings.epochs, settings.accumulate)
         counts = len(train), len(validation), problem.outputs
         announce(settings, counts, size[::-1], *steps)
         learner, *batches = learning(model, preprocessing, (train, validation), labels, settings)
         compile_image_classifier(learner, settings, *steps, train.problem_type)
-        history, kept = fit(
-            learner,
-            *batches,
-            steps,
-            best := best_epoch_of(settings, len(validation)),
-            resume,
-            tensorboard_logs(settings),
-        )
+        best, logs = best_epoch_of(settings, len(validation)), tensorboard_logs(settings)
+        history, kept = fit(learner, *batches, steps, best, resume, logs)
     about = {"class_names": class_names, **problem.described()}
     model = merged_float32(model)
     problem.end(model.head)
@@ -142,20 +137,19 @@ def learning(
     The images, and their encoded labels, are those to learn from and those to validate on.
     """
     num_classes, seed, size = model.config["num_classes"], settings.seed, settings.batch_size
-    targets, weights = targets_of(labels[0], num_classes, settings.label_smoothing)
-    held_out, _ = targets_of(labels[1], num_classes)
+    targets = targets_of(labels[0], num_classes, settings.label_smoothing)
+    held_out = targets_of(labels[1], num_classes).values
     if settings.freeze is not None:
         learned, validated = features_of_parts(model, parts, preprocessing)
         return (
             head_of(model),
-            partial(training_features, learned, targets, weights, size, seed),
+            partial(training_features, learned, targets, size, seed),
             partial(ordered_features, validated, held_out),
         )
     sides = preprocessing.height, preprocessing.width
     changes = Augmentation(settings.augmentation, settings.mirror, *sides, seed)
-    of_batches = parts[0], targets, preprocessing, changes, size
     return (
         model,
-        partial(training_batches, *of_batches, weights=weights),
+        partial(training_batches, parts[0], targets, preprocessing, changes, size),
         partial(ordered_batches, parts[1], preprocessing, held_out),
     )

@@ -47,13 +47,11 @@ def write_image_report(
     view = view_of(run.metadata)
     write_pictures(directory, history, run.metrics, labels, probabilities)
     worst = [int(row) for row in view.worst(run.metrics, labels, probabilities)[:MISTAKES_SHOWN]]
-    mistakes, pictures = validation.take(worst), []
-    if worst:
-        pictures = originals(mistakes)
-        if labels.ndim == 1:  # what several labels or a number should be stands on the page
-            titles = labels[worst], probabilities[worst]
-            figure = _mistakes(mistakes, pictures, *titles, run.class_names)
-            save_figure(figure, directory / "mistakes.png")
+    mistakes = validation.take(worst)
+    pictures = originals(mistakes) if worst else []
+    if worst and labels.ndim == 1:  # what several labels or a number should be stands on the page
+        figure = _mistakes(mistakes, pictures, labels[worst], probabilities[worst], run.class_names)
+        save_figure(figure, directory / "mistakes.png")
 
     def samples(rows: list[int]) -> list[Sample]:
         return [

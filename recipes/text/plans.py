@@ -45,6 +45,20 @@ class TrainingPlan(NamedTuple):
     problem_type: str = SINGLE_LABEL
 
 
+def make_plan(
+    model: TextClassifier,
+    texts: Encoded,
+    labels: np.ndarray,
+    tokenizer: WordPieceTokenizer,
+    settings: TextSettings,
+    problem_type: str,
+) -> TrainingPlan:
+    """Plans what the settings ask for: to learn the labels, what a teacher says, or vectors."""
+    make = taught_plan if settings.teacher else labelled_plan
+    make = few_shot_plan if settings.few_shot else make
+    return make(model, texts, labels, tokenizer, settings)._replace(problem_type=problem_type)
+
+
 def labelled_plan(
     model: TextClassifier,
     texts: Encoded,

@@ -71,11 +71,6 @@ def export_text_classifier(
     exported = in_precision(model, precision)
     columns = _with_awkward_texts(examples)
     signatures = _signatures(exported, encoder, problem, list(columns))
-    promises = {"serving_default": promise(dict.fromkeys(columns, STRINGS), problem)}
-    makers = [predict_request]
-    if has_classes(problem):
-        promises["classify"] = ["classify", {"inputs": STRINGS}, ranked_promise(problem)]
-        makers.append(classify_request)
     return write_classifier(
         destination,
         problem,
@@ -83,11 +78,25 @@ def export_text_classifier(
         precision,
         model=exported,
         signatures=signatures,
-        promises=promises,
+        promises=_promises(list(columns), problem),
         columns=columns,
-        requests=[make(batch) for batch in warmup_batches(examples) for make in makers],
+        requests=_requests(examples, problem),
         assets={"vocab.txt": encoder.tokenizer.vocabulary},
     )
+
+
+def _promises(columns: Sequence[str], problem: Problem) -> dict[str, list]:
+    """Returns what each signature takes and gives."""
+    promises = {"serving_default": promise(dict.fromkeys(columns, STRINGS), problem)}
+    if has_classes(problem):
+        promises["classify"] = ["classify", {"inputs": STRINGS}, ranked_promise(problem)]
+    return promises
+
+
+def _requests(examples: Columns, problem: Problem) -> list:
+    """Returns warm-up requests of the examples, for each signature."""
+    makers = [predict_request, classify_request] if has_classes(problem) else [predict_request]
+    return [make(batch) for batch in warmup_batches(examples) for make in makers]
 
 
 def _as_columns(examples: Sequence[Text] | Sequence[tuple[Text, Text]]) -> Columns:

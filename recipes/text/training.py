@@ -7,14 +7,17 @@ from typing import NamedTuple
 import numpy as np
 
 from ..names import counted
+from ..runs.problem import Problem
 from ..runs.problems import encoded_for_training, kind_of
 from ..runs.session import Session
+from ..training.embeddings import FirstVectors
 from ..training.fit import merged_float32
 from .batches import validation_batches
 from .data import LabelledTexts
 from .distillation import can_teach
+from .encoding import Encoded
 from .few_shot import fit_head
-from .plans import few_shot_plan, fit_plan, labelled_plan, taught_plan
+from .plans import fit_plan, make_plan
 from .run import TextRun
 from .settings import TextSettings
 from .start import start
@@ -92,9 +95,7 @@ def learn(
     Returns:
         The run, figures of each epoch, and the epoch that was kept, as `fit_plan` gives it.
     """
-    has_teacher = settings.teacher and can_teach(train)
-    settings = settings.with_defaults(**kind_of(train.problem_type).adjusted)
-    settings = settings.for_lesson(has_teacher)
+    settings = for_texts(settings, train)
     data = {"train": train.describe(), "validation": validation.describe()}
     with current.training(settings, data) as (settings, resume):
         model, tokenizer, class_names, settings, vectors, knows = start(train, settings)
@@ -102,20 +103,14 @@ def learn(
         problem, labels = encoded_for_training(*tables, class_names)
         if knows:
             problem.begin(model.head)
-        counts = counted(len(train), "text"), len(validation), problem.outputs
-        logger.info("%s to learn from, %d to validate on, %s", *counts)
+        announce(train, validation, problem)
         about = {"class_names": class_names, **problem.described()}
         under_way = TextRun(model, tokenizer, current.metadata(settings, **about))
         encoder = under_way.encoder
         texts, held_out = (encoder.encode_all(table.examples()) for table in tables)
         encoder.tell_long(texts, held_out)
-        make_plan = _plan_of(settings)
-        if vectors is not None:
-            vectors.tell(
-                texts.token_ids.flat_values.numpy(), (tokenizer.start_id, tokenizer.end_id)
-            )
-        plan = make_plan(model, texts, labels[0], tokenizer, settings)
-        plan = plan._replace(problem_type=train.problem_type)
+        _tell_vectors(vectors, texts, tokenizer)
+        plan = make_plan(model, texts, labels[0], tokenizer, settings, train.problem_type)
         settings = settings.for_steps(plan.batches_per_epoch)
         batches = validation_batches(held_out, labels[1], len(class_names), tokenizer)
         is_measured = not settings.few_shot  # which has no head until its end
@@ -128,7 +123,20 @@ def learn(
     return TextRun(model, tokenizer, current.metadata(settings, **about)), history, kept
 
 
-def _plan_of(settings: TextSettings):
-    if settings.few_shot:
-        return few_shot_plan
-    return taught_plan if settings.teacher else labelled_plan
+def for_texts(settings: TextSettings, train: LabelledTexts) -> TextSettings:
+    """Returns the settings with the defaults that depend on the texts and their labels."""
+    has_teacher = settings.teacher and can_teach(train)
+    settings = settings.with_defaults(**kind_of(train.problem_type).adjusted)
+    return settings.for_lesson(has_teacher)
+
+
+def announce(train: LabelledTexts, validation: LabelledTexts, problem: Problem) -> None:
+    """Says in a line what is learned, and of how many texts."""
+    counts = counted(len(train), "text"), len(validation), problem.outputs
+    logger.info("%s to learn from, %d to validate on, %s", *counts)
+
+
+def _tell_vectors(vectors: FirstVectors | None, texts: Encoded, tokenizer) -> None:
+    if vectors is not None:
+        ids = texts.token_ids.flat_values.numpy()
+        vectors.tell(ids, (tokenizer.start_id, tokenizer.end_id))

@@ -40,21 +40,7 @@ def entity_metrics(
         `support`), `class_names` and `confusion_matrix` (rows are what is marked, columns what is
         found at the same place, both with "(none)" at the end).
     """
-    counts = {kind: Counter() for kind in kinds}
-    names = [*kinds, MISSING]
-    places = {name: number for number, name in enumerate(names)}
-    matrix = np.zeros((len(names), len(names)), int)
-    for truth, answer in zip(marked, found, strict=True):
-        for _, _, kind in truth:
-            counts[kind]["marked"] += 1
-        for _, _, kind in answer:
-            counts[kind]["found"] += 1
-        for _, _, kind in {*truth} & {*answer}:
-            counts[kind]["right"] += 1
-        at, said = ({span[:2]: span[2] for span in spans} for spans in (truth, answer))
-        for place in at.keys() | said.keys():
-            row, column = (some.get(place, MISSING) for some in (at, said))
-            matrix[places[row], places[column]] += 1
+    counts = _counts(marked, found, kinds)
     classes = {kind: _scores(each) for kind, each in counts.items()}
     seen = [classes[kind]["f1"] for kind, each in counts.items() if each.total()]
     whole = _scores(sum(counts.values(), Counter()))
@@ -64,10 +50,35 @@ def entity_metrics(
         "num_entities": whole.pop("support"),
         **whole,
         "macro_f1": float(np.mean(seen)) if seen else 0.0,
-        "class_names": names,
+        "class_names": [*kinds, MISSING],
         "classes": classes,
-        "confusion_matrix": matrix.tolist(),
+        "confusion_matrix": _confusion_matrix(marked, found, [*kinds, MISSING]),
     }
+
+
+def _counts(marked: Entities, found: Entities, kinds: Sequence[str]) -> dict[str, Counter[str]]:
+    """Counts how many entities of each kind are marked, found and right."""
+    counts = {kind: Counter() for kind in kinds}
+    for truth, answer in zip(marked, found, strict=True):
+        for _, _, kind in truth:
+            counts[kind]["marked"] += 1
+        for _, _, kind in answer:
+            counts[kind]["found"] += 1
+        for _, _, kind in {*truth} & {*answer}:
+            counts[kind]["right"] += 1
+    return counts
+
+
+def _confusion_matrix(marked: Entities, found: Entities, names: Sequence[str]) -> list[list[int]]:
+    """Counts what is found, by column, at the places of what is marked, by row."""
+    numbers = {name: number for number, name in enumerate(names)}
+    matrix = np.zeros((len(names), len(names)), int)
+    for truth, answer in zip(marked, found, strict=True):
+        at, said = ({span[:2]: span[2] for span in spans} for spans in (truth, answer))
+        for place in at.keys() | said.keys():
+            row, column = (some.get(place, MISSING) for some in (at, said))
+            matrix[numbers[row], numbers[column]] += 1
+    return matrix.tolist()
 
 
 def _scores(counts: Counter[str]) -> dict[str, Any]:

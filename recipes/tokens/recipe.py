@@ -30,7 +30,7 @@ from .batches import Lesson, training_batches, validation_batches
 from .data import LabelledTokens, read_train_and_validation
 from .encoding import TokenEncoder, find_targets
 from .evaluation import check_kinds
-from .report import write_token_report
+from .report import Examined, write_token_report
 from .run import TokenRun
 from .settings import TokenReading, TokenSettings
 from .start import start
@@ -86,7 +86,7 @@ def fit_tokens(
         run, history, kept = learn(current, train, validation, settings)
         tagged, marked = run.tag(validation.texts), run.marked(validation)
         run.metrics = {**run.measure(marked, tagged), **kept}
-        seen = (current, run, history, train, validation, marked, tagged)
+        seen = (current, Examined(run, history, marked, tagged), train, validation)
         current.write(run, history, lambda directory: write_token_report(directory, *seen))
     return run
 

@@ -43,35 +43,45 @@ class Mistake(NamedTuple):
     missed: list[Span]
 
 
+class Examined(NamedTuple):
+    """Holds a classifier of tokens as it was examined on the validation data.
+
+    Attributes:
+        run: The run.
+        history: Figures of each epoch.
+        marked: The entities of each text.
+        tagged: What the classifier says of each text.
+    """
+
+    run: TokenRun
+    history: Sequence[dict[str, Any]]
+    marked: Sequence[Sequence[Span]]
+    tagged: Sequence[Tagged]
+
+
 def write_token_report(
     directory: Path,
     current: Session,
-    run: TokenRun,
-    history: Sequence[dict[str, Any]],
+    examined: Examined,
     train: LabelledTokens,
     validation: LabelledTokens,
-    marked: Sequence[Sequence[Span]],
-    tagged: Sequence[Tagged],
 ) -> None:
     """Writes the curves, and `index.html` with the entities of each kind and the mistakes."""
+    run, history, marked, tagged = examined
     write_learning_curves(directory, history, run.metrics)
     found = find_mistakes(run, marked, tagged)
     shown = found[:MISTAKES_SHOWN]
     samples = made(lambda: [_sample(validation.texts[each.row], each) for each in shown], None)
     questions = [each.question for each in samples or ()]
     pages = attention_pages(directory, run, questions, run.attention)
-    metrics, read = run.metrics, run.metadata["data"]
-
-    def of_data() -> str:
-        parts = data(read, current.said, validation.is_held_out)
-        return parts + made(partial(_lengths, run, train), LOST)
-
+    metrics = run.metrics
+    class_counts = run.metadata["data"]["train"]["class_counts"]
     sections = [
         Section("Result", partial(_result, metrics)),
         Section("Settings", partial(settings, run.metadata)),
-        Section("Data", of_data),
+        Section("Data", partial(_data, current, run, train, validation)),
         Section("Curves", partial(curves, history, metrics)),
-        Section("Entities", partial(_kinds, metrics, read["train"]["class_counts"])),
+        Section("Entities", partial(_kinds, metrics, class_counts)),
         Section("Confusion", partial(_confusion, metrics)),
         Section("Surest mistakes", partial(_mistakes, samples, len(found), len(marked), pages)),
         Section("How to go on", partial(_steps, current, validation)),
@@ -175,6 +185,13 @@ def _marked(whole: str, spans: Sequence[Span], first: int, last: int) -> str:
         f"<mark>{text(whole[start:end])}</mark>" if inside[start] else text(whole[start:end])
         for start, end in parts
     )
+
+
+def _data(
+    current: Session, run: TokenRun, train: LabelledTokens, validation: LabelledTokens
+) -> str:
+    parts = data(run.metadata["data"], current.said, validation.is_held_out)
+    return parts + made(partial(_lengths, run, train), LOST)
 
 
 def _lengths(run: TokenRun, train: LabelledTokens) -> str:

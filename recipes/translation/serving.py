@@ -115,11 +115,10 @@ def _translate_n_best(model, tokenizer, max_sequence_length, num_beams, length_p
     of_nothing = tf.constant([0.0] + [NEVER] * (n_best - 1))  # scores
 
     def search(token_ids: tf.RaggedTensor) -> tuple[tf.Tensor, tf.Tensor]:
-        longest = MAX_LENGTH_FACTOR * tf.cast(token_ids.row_lengths(), tf.int32) + MAX_LENGTH_EXTRA
         found = beam_search(
             model,
             *_padded(token_ids, tokenizer.pad_id),
-            tf.minimum(longest, max_sequence_length),
+            _most_tokens(token_ids, max_sequence_length),
             num_beams,
             length_penalty,
             first_id=next(iter(tokenizer.target_ids), None),
@@ -153,6 +152,12 @@ def _served(translate):
         return {name: answer[name] for name in PROMISE[-1]}
 
     return served
+
+
+def _most_tokens(token_ids: tf.RaggedTensor, max_sequence_length: int) -> tf.Tensor:
+    """Returns how many tokens the translation of each source may have: (B,)."""
+    lengths = tf.cast(token_ids.row_lengths(), tf.int32)
+    return tf.minimum(MAX_LENGTH_FACTOR * lengths + MAX_LENGTH_EXTRA, max_sequence_length)
 
 
 def _padded(token_ids: tf.RaggedTensor, pad_id: int) -> tuple[tf.Tensor, tf.Tensor]:
