@@ -188,3 +188,17 @@ def test_an_archive_in_an_archive_is_named(tmp_path):
         UserError, match=r"holds an archive, with train\.csv, and no workbook\. Unpack"
     ):
         read_labelled_texts(path)
+
+
+def test_a_tar_with_a_size_that_none_has(tmp_path):
+    whole = tarred({"n" * 150 + ".csv": CSV})
+    broken = whole[:512] + b"9" * 25 + b" path=" + whole[543:]  # of what is in a header
+    with pytest.raises(UserError, match="is not a sound compressed file"):
+        open_table(str(write(tmp_path / "a.tar", broken)))
+
+
+def test_a_zip_of_another_kind(tmp_path):
+    whole = zipped({"a.csv": CSV})
+    at = whole.index(b"PK\x01\x02") + 6  # the version that is needed to read it
+    with pytest.raises(UserError, match=r"sound compressed file \(zip file version 25"):
+        open_table(str(write(tmp_path / "a.zip", whole[:at] + b"\xff" + whole[at + 1 :])))

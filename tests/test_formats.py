@@ -21,6 +21,7 @@ import zstandard
 from pyarrow import feather, ipc
 
 from regard.recipes.data.formats import holds_table, open_table
+from regard.recipes.data.json_forms import records_of
 from regard.recipes.data.streams import stream_lines
 from regard.recipes.errors import UserError
 from regard.recipes.pretraining.data import read_texts
@@ -641,3 +642,8 @@ def test_titles_above_a_header(tmp_path, caplog, titles, kind):
         assert rows_of(path)[0] == ("a nice room 0", "0")
     count = len(list(filter(None, titles)))
     assert f"rows above the header, passed over: {count}, first row 1, 'Report" in caplog.text
+
+
+@pytest.mark.parametrize("data", [1.5, 7, None, "ab"])
+def test_rows_of_json_that_are_none(data):
+    assert records_of({"columns": ["text"], "data": data}) is None

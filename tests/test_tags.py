@@ -206,6 +206,7 @@ def test_spans_are_trimmed_and_kept_apart():
         (["A"], r"a span must be \[start, end, label\]"),
         (7, "the spans must be a list, not 7"),
         ("[1", "the spans must be a list"),
+        ("[" * 10**5, "the spans must be a list"),
     ],
 )
 def test_spans_that_are_none(cell, message):

@@ -23,6 +23,7 @@ from .suffixes import ARCHIVES, TABLE_FORMATS, suffix_of
 DAMAGED = (
     *(EOFError, gzip.BadGzipFile, lzma.LZMAError, zlib.error, zstandard.ZstdError),
     *(tarfile.TarError, zipfile.BadZipFile),
+    *(NotImplementedError, OverflowError),  # a zip of some other kind; a size that none has
 )
 LISTED = 5  # members that a message names
 LONGEST_HEADER = 2**20  # bytes of a tar's header of any length, such as a long name

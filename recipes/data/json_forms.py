@@ -48,7 +48,7 @@ def _split(value: Any) -> Records | None:
     if not (isinstance(value, dict) and {"columns", "data"} <= value.keys()):
         return None
     columns, rows = value["columns"], value["data"]
-    if not all(isinstance(each, list) for each in (columns, rows, *rows)):
+    if not isinstance(rows, list) or not all(isinstance(e, list) for e in (columns, *rows)):
         return None
     if any(len(row) != len(columns) for row in rows):
         return None

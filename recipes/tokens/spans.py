@@ -30,7 +30,7 @@ def read_spans(text: str, cell: Any, counts: Counter[str]) -> list[Span]:
     if isinstance(cell, str) and cell.strip():
         try:
             cell = json.loads(cell)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ValueError(f"the spans must be a list, not {reprlib.repr(cell)}") from error
     if isinstance(cell, Mapping):  # {"entities": [...]}, as spaCy has it
         cell = cell.get("entities", cell)

@@ -157,7 +157,7 @@ def _from_json(cell: str) -> Any:
     """Returns the list that a cell of a file without types writes as JSON; else the cell."""
     try:
         return json.loads(cell)
-    except ValueError:
+    except (ValueError, RecursionError):
         return cell
 
 

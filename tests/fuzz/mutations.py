@@ -135,7 +135,7 @@ def _zip(data: bytes, draw: Random, others: Sequence[bytes]) -> bytes | None:
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         for each, content in members.items():
-            archive.writestr(each, content)
+            archive.writestr(each or "_", content)
     return file.getvalue()
 
 

@@ -21,6 +21,18 @@ from .sound_checkpoints import (
     weights,
     word_pieces,
 )
+from .sound_examples import (
+    archives,
+    entities,
+    images_in_tables,
+    labels,
+    pandas_json,
+    read_entities,
+    read_images_in_tables,
+    read_labels,
+    read_segments,
+    segments,
+)
 from .sound_pictures import (
     decode_picture,
     look_at_picture,
@@ -89,6 +101,12 @@ PARSERS = {
     "xlsx": Parser(sheets, read_table, user_errors),
     "tmx, fastText": Parser(marked_texts, read_table, user_errors),
     "compressed": Parser(compressed, read_table, user_errors),
+    "archives": Parser(archives, read_table, user_errors),
+    "JSON of pandas": Parser(pandas_json, read_table, user_errors),
+    "sgm": Parser(segments, read_segments, user_errors),
+    "images in tables": Parser(images_in_tables, read_images_in_tables, user_errors),
+    "entities": Parser(entities, read_entities, user_errors),
+    "labels": Parser(labels, read_labels, user_errors),
     "lines": Parser(lines, read_lines, user_errors),
     "word vectors": Parser(word_vectors, read_word_vectors, user_errors),
     "yaml": Parser(yaml_files, read_yaml, user_errors),
