@@ -75,7 +75,7 @@ def test_labels_that_are_not_sure_are_empty(unsure):
     assert measured["selective_error"] == pytest.approx(np.mean(np.array(wrong)[is_answered]))
 
 
-def test_an_export_leaves_the_same_labels_empty(unsure, tmp_path):
+def test_an_export_leaves_the_same_labels_empty(unsure, tmp_path, unverified):
     texts = _reviews(30, seed=1).texts
     export = tf.saved_model.load(str(unsure.export(tmp_path / "served")))
     answers = export.signatures["serving_default"](texts=tf.constant(texts))

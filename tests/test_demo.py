@@ -31,12 +31,6 @@ def test_demo_beats_its_baseline(tmp_path, monkeypatch):
     assert "demo exists. Pass --overwrite" in again.stderr
 
 
-@pytest.fixture
-def unverified(monkeypatch):
-    """Spares the check of an export, which `test_demo_beats_its_baseline` makes."""
-    monkeypatch.setattr("regard.recipes.serving.export._verify", lambda *args: None)
-
-
 @pytest.mark.slow
 def test_demo_of_translation_writes_everything(tmp_path, monkeypatch, unverified):
     """All of it on less data; how well it learns is measured with the whole, by hand."""

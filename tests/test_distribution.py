@@ -58,9 +58,10 @@ FEW_SHAPES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("task", "precision"),
-    only_first([("images", "float16"), ("text", "bfloat16"), ("translation", "float32")]),
+    [("images", "float16"), ("text", "bfloat16"), ("translation", "float32")],
 )
 def test_xla_on_two_devices(task, precision, tmp_path, monkeypatch):
     """With dropout, clipping, label smoothing and accumulation; nothing is traced twice."""

@@ -118,7 +118,7 @@ def served(run, directory, files):
     return next(found[name].numpy() for name in ("scores", "value") if name in found)
 
 
-def test_scores_are_calibrated_and_served(start, tmp_path):
+def test_scores_are_calibrated_and_served(start, tmp_path, unverified):
     """The temperature is in the head of the whole model: in the run as in its export."""
     settings = {"checkpoint": start, "freeze": "all", "epochs": 40, "calibrate": True}
     with small_runs.blank_pictures():
@@ -145,7 +145,8 @@ def test_several_labels(start, tmp_path):
     assert run.evaluate(table)["macro_f1"] > 0.9
 
 
-def test_a_number_is_told_by_both_heads_of_a_deit(start, tmp_path):
+@pytest.mark.slow
+def test_a_number_is_told_by_both_heads_of_a_deit(start, tmp_path, unverified):
     """Both heads take in the scale of the values, so that their mean is on it."""
     model = VisionTransformer(**SIZES, family="deit", pooling="class_and_distillation")
     for seed, weight in enumerate(model.weights):
@@ -170,6 +171,7 @@ def test_a_number_is_told_by_both_heads_of_a_deit(start, tmp_path):
     np.testing.assert_allclose(served(run, tmp_path / "served", files), known, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_what_is_interrupted_ends_the_same(start, tmp_path):
     """Features are computed again, and are the same."""
     settings = {"checkpoint": start, "freeze": "all", "epochs": 3, "batch_size": 9}

@@ -285,7 +285,7 @@ def test_its_attention(kind, run, held_out):
     assert len(attention.outcomes) == len(run.class_names)
 
 
-def test_its_export_answers_as_it_does(kind, run, held_out, tmp_path):
+def test_its_export_answers_as_it_does(kind, run, held_out, tmp_path, unverified):
     export = run.export(tmp_path / "served")
     served = tf.saved_model.load(str(export))
     found = served.signatures["serving_default"](texts=tf.constant(held_out.texts))
@@ -346,7 +346,7 @@ def test_no_teacher_for_several_labels_or_numbers(kind, caplog):
 # Images
 
 
-def test_images_have_several_labels(small_run, tmp_path):
+def test_images_have_several_labels(small_run, tmp_path, unverified):
     """From a table to an export."""
     directory = small_run("several_images", drawn=True)
     run = regard.ImageRun.load(directory)

@@ -242,6 +242,7 @@ def test_sentiment_on_your_own_csv(served, tmp_path):
     np.testing.assert_allclose(found["scores"].numpy().sum(axis=1), 1, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_vit_on_your_own_folder(served, tmp_path):
     folder = tmp_path / "pictures"
     for name, colour in (("blue", (40, 40, 220)), ("red", (220, 40, 40))):

@@ -72,9 +72,9 @@ def test_the_chief_alone_writes(texts):
 
 
 @pytest.mark.slow
-def test_exports_are_the_same(texts, plain_export, tmp_path, monkeypatch):
+def test_exports_are_the_same(texts, plain_export, tmp_path, request):
     one = plain_export("text")
-    monkeypatch.setattr("regard.recipes.serving.export._verify", lambda *args: None)  # as that is
+    request.getfixturevalue("unverified")  # as that is
     asked = tf.constant(["a lovely room", "", "never again, awful"])
     answers = []
     for served in (one, TextRun.load(texts[1]).export(tmp_path / "served")):
