@@ -44,6 +44,10 @@ def run(folder):
     assert lines[6].startswith("epoch 1/1: loss")
     assert lines[7].startswith("8 examples to validate on are too few to calibrate by")
     assert lines[8].startswith("It has learned nothing that shows")  # in two steps
+    assert lines[8].endswith(
+        "Try more epochs, more data, more than 8 examples to validate on or a pretrained model "
+        "(--checkpoint)."
+    )
     assert lines[9].startswith("Next: regard predict")
     assert len(lines) == 10
     return directory

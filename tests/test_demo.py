@@ -14,6 +14,7 @@ from regard.recipes.translation import demo as translation_demo
 from regard.recipes.translation.dates_and_numbers import generate_pairs
 
 
+@pytest.mark.slow
 def test_demo_beats_its_baseline(tmp_path, monkeypatch):
     """On less data, in fewer epochs; by how much with the whole is measured by hand."""
     monkeypatch.setattr(text_demo, "NUM_TRAINING_REVIEWS", 3000)

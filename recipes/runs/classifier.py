@@ -10,8 +10,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from ...models.kinds import joined
 from ..data.examples import LabelledExamples
 from ..problem_types import VALUE
+from ..settings import FEWEST_TO_TELL
 from .problem import Choosing, Problem
 from .problems import check_problem, problem_of
 from .run import Answer, Run
@@ -151,9 +153,19 @@ class ClassifierRun(Run):
         if not self.problem.has_learned(metrics):
             logger.warning(
                 "It has learned nothing that shows: on the validation data it is no better than "
-                "guessing. Try more epochs, more data, or a pretrained model (--checkpoint)."
+                "guessing. Try %s.",
+                self._better_luck(len(labels)),
             )
         return scores
+
+    def _better_luck(self, num_examples: int) -> str:
+        """Returns what may help a training that showed nothing, as far as it was not tried."""
+        ways = ["more epochs", "more data"]
+        if num_examples < FEWEST_TO_TELL:
+            ways.append(f"more than {num_examples} examples to validate on")
+        if self.metadata["settings"].get("checkpoint") is None:
+            ways.append("a pretrained model (--checkpoint)")
+        return joined(ways, "or")
 
     def _choosing(self, kept: dict[str, int], num_epochs: int) -> Choosing:
         settings = self.metadata["settings"]
