@@ -154,11 +154,11 @@ class ClassifierRun(Run):
             logger.warning(
                 "It has learned nothing that shows: on the validation data it is no better than "
                 "guessing. Try %s.",
-                self._better_luck(len(labels)),
+                self._what_may_help(len(labels)),
             )
         return scores
 
-    def _better_luck(self, num_examples: int) -> str:
+    def _what_may_help(self, num_examples: int) -> str:
         """Returns what may help a training that showed nothing, as far as it was not tried."""
         ways = ["more epochs", "more data"]
         if num_examples < FEWEST_TO_TELL:
