@@ -178,22 +178,19 @@ def encode_labels(labels: Sequence[str], class_names: Sequence[str], source: str
     index = {name: number for number, name in enumerate(class_names)}
     unseen = Counter(label for label in labels if label not in index)
     if unseen:
-        counted = [f"{_quoted(name)} ({_rows(count)})" for name, count in unseen.items()]
+        found = [f"{_quoted(name)} ({counted(count, 'row')})" for name, count in unseen.items()]
         raise UserError(
             f"{source}: every label must be one that training saw. "
-            f"Received: {_first_few(counted)}. "
+            f"Received: {_first_few(found)}. "
             f"Training saw: {_first_few(list(map(_quoted, class_names)))}. "
-            f"Correct or remove the {_rows(unseen.total())}, or train with data that has the label."
+            f"Correct or remove the {counted(unseen.total(), 'row')}, or train with data that has "
+            "the label."
         )
     return np.array([index[label] for label in labels], dtype=np.int32)
 
 
 def _quoted(name: str) -> str:
     return f"'{display_name(name)}'"
-
-
-def _rows(count: int) -> str:
-    return counted(count, "row")
 
 
 def _first_few(items: Sequence[str]) -> str:
