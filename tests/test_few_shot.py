@@ -108,6 +108,15 @@ def test_its_head_is_a_logistic_regression(run, num_classes):
     np.testing.assert_allclose(answers, expected.predict_proba(features / scale), atol=1e-3)
 
 
+def test_of_texts_that_are_all_the_same_nothing_is_learned(run):
+    run, texts = run
+    model = TextClassifier.from_config(run.model.get_config())
+    encoded = run.encoder.encode_all(texts.texts[:1] * 6)
+    fit_head(model, encoded, np.array([0, 1] * 3), run.tokenizer)
+    scores = keras.ops.softmax(model(run.tokenizer.pack(encoded.token_ids)))
+    np.testing.assert_allclose(scores, 0.5, atol=1e-3)
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [

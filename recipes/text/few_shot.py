@@ -73,7 +73,8 @@ def fit_head(
         features[indices] = pooled(inputs)
     center = features.mean(axis=0)
     features = features - center
-    scale = np.sqrt(np.square(features).sum(axis=1).mean())
+    spread = np.sqrt(np.square(features).sum(axis=1).mean())
+    scale = max(spread, 1e-3 * np.linalg.norm(center))  # the same texts differ by rounding alone
     regression = LogisticRegression(max_iter=1000, class_weight="balanced")
     regression.fit(features / scale, labels[texts.owners], row_weights(texts.owners))
     kernel, bias = regression.coef_ / scale, regression.intercept_  # (C, D), (C,), of 2 classes one
