@@ -3,7 +3,7 @@
 import keras
 
 from .checks import check_positive
-from .decoder_block import DecoderBlock
+from .decoder_block import EPSILON, DecoderBlock
 from .normalization import LayerNorm
 
 
@@ -18,10 +18,7 @@ class Decoder(keras.layers.Layer):
         dropout: Probability in [0, 1), as in `DecoderBlock`. Defaults to 0.
         attention_dropout: Likewise. Defaults to `dropout`.
         activation: Activation of the feed-forward layers. Defaults to "relu", as in the paper.
-        layer_norm_epsilon: Added to the variance before its root is taken. Defaults to 1e-5, as in
-            Marian.
         normalize_first: Pre-norm if True, post-norm if False. Defaults to False.
-        kernel_initializer: Initializer of all kernels. Defaults to "glorot_uniform".
         **kwargs: `name`, `dtype` and the like, for `keras.layers.Layer`.
 
     Call arguments:
@@ -54,9 +51,7 @@ class Decoder(keras.layers.Layer):
         dropout=0.0,
         attention_dropout=None,
         activation="relu",
-        layer_norm_epsilon=1e-5,
         normalize_first=False,
-        kernel_initializer="glorot_uniform",
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -70,19 +65,15 @@ class Decoder(keras.layers.Layer):
                 dropout,
                 attention_dropout,
                 activation,
-                layer_norm_epsilon,
                 normalize_first,
-                kernel_initializer,
                 dtype=self.dtype_policy,
                 name=f"block_{index}",
             )
             for index in range(num_layers)
         ]
-        self.final_norm = self._make_final_norm() if normalize_first else None
-
-    def _make_final_norm(self):
-        epsilon = self.blocks[0].layer_norm_epsilon
-        return LayerNorm(epsilon, dtype=self.dtype_policy, name="final_norm")
+        self.final_norm = None
+        if normalize_first:
+            self.final_norm = LayerNorm(EPSILON, dtype=self.dtype_policy, name="final_norm")
 
     def build(self, inputs_shape, memory_shape):
         for block in self.blocks:

@@ -8,6 +8,8 @@ from .dropout import Dropout
 from .feed_forward import FeedForward
 from .normalization import LayerNorm
 
+EPSILON = 1e-5  # of every normalization, as in Marian
+
 
 @keras.saving.register_keras_serializable("regard")
 class DecoderBlock(keras.layers.Layer):
@@ -23,10 +25,7 @@ class DecoderBlock(keras.layers.Layer):
             Defaults to 0.
         attention_dropout: Likewise of dropping an attention weight. Defaults to `dropout`.
         activation: Activation of the feed-forward layers. Defaults to "relu", as in the paper.
-        layer_norm_epsilon: Added to the variance before its root is taken. Defaults to 1e-5, as in
-            Marian.
         normalize_first: Pre-norm if True, post-norm if False. Defaults to False.
-        kernel_initializer: Initializer of all kernels. Defaults to "glorot_uniform".
         **kwargs: `name`, `dtype` and the like, for `keras.layers.Layer`.
 
     Call arguments:
@@ -59,9 +58,7 @@ class DecoderBlock(keras.layers.Layer):
         dropout=0.0,
         attention_dropout=None,
         activation="relu",
-        layer_norm_epsilon=1e-5,
         normalize_first=False,
-        kernel_initializer="glorot_uniform",
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -74,9 +71,7 @@ class DecoderBlock(keras.layers.Layer):
         self.dropout = dropout
         self.attention_dropout = attention_dropout
         self.activation = keras.activations.get(activation)
-        self.layer_norm_epsilon = layer_norm_epsilon
         self.normalize_first = normalize_first
-        self.kernel_initializer = keras.initializers.get(kernel_initializer)
 
     def build(self, inputs_shape, memory_shape):
         hidden_dim = inputs_shape[-1]
@@ -88,13 +83,12 @@ class DecoderBlock(keras.layers.Layer):
         self.feed_forward = FeedForward(
             self.intermediate_dim,
             self.activation,
-            self.kernel_initializer,
             dtype=self.dtype_policy,
             name="feed_forward",
         )
         self.feed_forward.build(inputs_shape)
         self.attention_norm, self.cross_attention_norm, self.feed_forward_norm = (
-            LayerNorm(self.layer_norm_epsilon, dtype=self.dtype_policy, name=f"{name}_norm")
+            LayerNorm(EPSILON, dtype=self.dtype_policy, name=f"{name}_norm")
             for name in ("attention", "cross_attention", "feed_forward")
         )
         for norm in (self.attention_norm, self.cross_attention_norm, self.feed_forward_norm):
@@ -169,9 +163,7 @@ class DecoderBlock(keras.layers.Layer):
             "dropout": self.dropout,
             "attention_dropout": self.attention_dropout,
             "activation": keras.activations.serialize(self.activation),
-            "layer_norm_epsilon": self.layer_norm_epsilon,
             "normalize_first": self.normalize_first,
-            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
         }
 
     def _sublayers(self, x, attend, read, training=False):
@@ -190,7 +182,6 @@ class DecoderBlock(keras.layers.Layer):
             self.num_heads,
             hidden_dim // self.num_heads,
             self.attention_dropout,
-            kernel_initializer=self.kernel_initializer,
             dtype=self.dtype_policy,
             name=name,
         )

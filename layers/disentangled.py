@@ -198,40 +198,32 @@ class DisentangledAttention(MultiHeadAttention):
         first_only=False,
         training=None,
         query_mask=None,
-        attention_bias=None,
     ):
         vectors = self.vector_dropout(distance_vectors, training=training)
-        *heads, bias = self.project_with_bias(query, vectors, attention_bias)
+        *heads, bias = self.project_with_bias(query, vectors)
         masks = (all_of(padding_mask, query_mask), attention_mask)
         return self.answer(heads, masks, first_only, training, bias)
 
-    def attention_weights(
-        self,
-        query,
-        distance_vectors,
-        padding_mask=None,
-        attention_mask=None,
-        attention_bias=None,
-    ):
+    def attention_weights(self, query, distance_vectors, padding_mask=None, attention_mask=None):
         """Returns the weights that `call` uses without dropout: float32, (B, N, T, T)."""
-        projected = self.project_with_bias(query, distance_vectors, attention_bias)
-        queries, keys, _, bias = projected
+        queries, keys, _, bias = self.project_with_bias(query, distance_vectors)
         return self.weights_of(queries, keys, (padding_mask, attention_mask), bias)
 
-    def project_with_bias(self, query, vectors, bias=None):
+    def project_with_bias(self, query, vectors):
         """Returns queries, keys, values and what is added to scores, (B, N, T, T) in float32."""
         queries, keys, values = self.project(query, None, None)
         scale = (1 + len(self.terms)) ** -0.5
         queries = queries * scale
         position_queries, position_keys = self._project_distances(vectors)  # (1, N, R, H)
+        biases = []
         if "c2p" in self.terms:
             scores = scaled_dot_product_scores(queries, position_keys)  # (B, N, T, R)
-            bias = _sum(bias, by_key(scores))
+            biases.append(by_key(scores))
         if "p2c" in self.terms:
             position_queries = ops.flip(position_queries, axis=2) * scale
             scores = scaled_dot_product_scores(keys, position_queries)  # (B, N, S, R)
-            bias = _sum(bias, ops.transpose(by_key(scores), (0, 1, 3, 2)))
-        return queries, keys, values, bias
+            biases.append(ops.transpose(by_key(scores), (0, 1, 3, 2)))
+        return queries, keys, values, sum(biases[1:], biases[0]) if biases else None
 
     def _project_distances(self, vectors):
         """Returns queries and keys of distances: two of (1, N, R, H), or None for an unused one."""
@@ -269,7 +261,3 @@ def by_key(scores):
     flat = reshape(padded, (batch_size, num_heads, length * (width + 1)))
     flat = flat[:, :, length - 1 : length - 1 + length * width]
     return reshape(flat, (batch_size, num_heads, length, width))[..., :length]
-
-
-def _sum(bias, scores):
-    return scores if bias is None else ops.cast(bias, scores.dtype) + scores

@@ -61,7 +61,8 @@ class EncoderBlock(SequenceLayer):
             counts beside it.
         attention_mask: (T, T), (B, T, T) or (B, N, T, T), True = attend.
         first_only: Whether to compute the outputs at the first position alone.
-        attention_bias: (N, T, T) or (B, N, T, T), added to the scores.
+        attention_bias: (N, T, T) or (B, N, T, T), added to the scores, unless they are
+            disentangled.
         distance_vectors: (1, 2T - 1, D) or (B, 2T - 1, D), where attention is disentangled.
 
     Returns:
@@ -209,7 +210,8 @@ class EncoderBlock(SequenceLayer):
         attention_bias=None,
         distance_vectors=None,
     ):
-        given = self._given(inputs, padding_mask, attention_mask, attention_bias, distance_vectors)
+        masks = {"padding_mask": padding_mask, "attention_mask": attention_mask}
+        given = self._given(inputs, attention_bias, distance_vectors, **masks)
         given |= {"first_only": first_only, "training": training}
         residual = inputs[:, :1] if first_only else inputs
         if self.normalize_first:
@@ -242,23 +244,17 @@ class EncoderBlock(SequenceLayer):
     def _normalized(self, x):
         return x if self.attention_norm is None else self.attention_norm(x)
 
-    def _given(
-        self,
-        inputs,
-        padding_mask=None,
-        attention_mask=None,
-        attention_bias=None,
-        distance_vectors=None,
-    ):
+    def _given(self, inputs, attention_bias=None, distance_vectors=None, **masks):
         """Returns what attention is called with; only a disentangled one knows of distances."""
-        given = {
-            "padding_mask": padding_mask,
-            "attention_mask": attention_mask,
-            "attention_bias": self._with_distances(attention_bias, inputs),
-        }
-        if self.disentangled is not None:
-            given["distance_vectors"] = distance_vectors
-        return given
+        given = {**masks, "attention_bias": self._with_distances(attention_bias, inputs)}
+        if self.disentangled is None:
+            return given
+        if given.pop("attention_bias") is not None:
+            raise ValueError(
+                "Disentangled attention has no `attention_bias`, nor a bias of buckets or of a "
+                f"grid: `distance_vectors` take its place. Received: grid={self.grid}"
+            )
+        return {**given, "distance_vectors": distance_vectors}
 
     def call_with_weights(self, inputs, **given):
         """Returns `call`'s outputs, and the attention's weights: float32, (B, N, T, T).

@@ -38,10 +38,12 @@ class ConfiguredModel(keras.Model):
 
 
 def own_arguments(variables):
-    """Returns the arguments of a constructor by name, but for those that are Keras' own.
+    """Returns the arguments of a constructor by name, and the `dtype` that is among Keras' own.
 
     Args:
-        variables: The constructor's `locals()`, before it has made any other variable.
+        variables: The constructor's `locals()`, before it has made any other variable. `dtype` is
+            taken out of its `kwargs`: it is for the layers, from which Keras tells the model's.
     """
-    others = ("self", "dtype", "kwargs", "__class__")  # the last is there because of `super`
-    return {name: value for name, value in variables.items() if name not in others}
+    others = ("self", "kwargs", "__class__")  # the last is there because of `super`
+    own = {name: value for name, value in variables.items() if name not in others}
+    return own, variables["kwargs"].pop("dtype", None)

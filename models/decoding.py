@@ -8,19 +8,20 @@ import keras
 from keras import ops
 
 from ..layers.checks import check_positive
+from .sampler import Sampler
 from .sequences import NEVER, Translations
 from .writer import Writer
 
-__all__ = ["Translations", "beam_search", "greedy", "sample"]
+__all__ = ["Sampler", "Translations", "beam_search", "greedy", "sample"]
 
 
-def greedy(translator, encoder_token_ids, encoder_padding_mask, max_length, first_id=None):
+def greedy(translator, inputs, max_length, first_id=None):
     """Writes the most probable token each time.
 
     Args:
         translator: A `Translator`.
-        encoder_token_ids: (B, S): the sources.
-        encoder_padding_mask: (B, S), True at real tokens.
+        inputs: A dict of the sources, as the translator is called with: `encoder_token_ids`
+            (B, S), and `encoder_padding_mask` (B, S), True at real tokens.
         max_length: Largest number of tokens to write, an integer or a tensor: a scalar, or (B,)
             with a number for each source. The model's `max_sequence_length` bounds it.
         first_id: The token that every translation begins with, such as that of its language. Its
@@ -29,36 +30,18 @@ def greedy(translator, encoder_token_ids, encoder_padding_mask, max_length, firs
     Returns:
         `Translations`, one of each source.
     """
-    sources = encoder_token_ids, encoder_padding_mask
-    return beam_search(translator, *sources, max_length, num_beams=1, first_id=first_id)
+    return beam_search(translator, inputs, max_length, num_beams=1, first_id=first_id)
 
 
-def sample(
-    translator,
-    encoder_token_ids,
-    encoder_padding_mask,
-    max_length,
-    num_samples=1,
-    temperature=1.0,
-    top_k=None,
-    top_p=1.0,
-    seed=None,
-    first_id=None,
-):
+def sample(translator, inputs, max_length, num_samples=1, sampler=None, first_id=None):
     """Draws translations at random, with the probabilities that the model gives them.
 
     Args:
         translator: A `Translator`.
-        encoder_token_ids: (B, S): the sources.
-        encoder_padding_mask: (B, S), True at real tokens.
+        inputs: As for `greedy`.
         max_length: As for `greedy`.
         num_samples: Number of translations K of each source. Defaults to 1.
-        temperature: Divisor of the logits, above 0; below 1 it favours probable tokens. Defaults
-            to 1.
-        top_k: Number of tokens to draw from, the most probable ones. Defaults to all.
-        top_p: Probability in (0, 1] that the tokens to draw from, the most probable ones, must
-            have together. Defaults to 1.
-        seed: An integer or a `keras.random.SeedGenerator`. Defaults to another one in each call.
+        sampler: A `Sampler`, which says what a token is drawn from. Defaults to `Sampler()`.
         first_id: As for `greedy`. Defaults to none.
 
     Returns:
@@ -67,55 +50,21 @@ def sample(
 
     Raises:
         ValueError: If an argument is out of range.
-
-    References:
-        Holtzman et al., "The Curious Case of Neural Text Degeneration", section 3,
-        https://arxiv.org/abs/1904.09751
     """
-    vocabulary_size = translator.config["vocabulary_size"]
-    top_k = vocabulary_size if top_k is None else top_k
-    check_positive(num_samples=num_samples, top_k=top_k)
-    _check_sampling(temperature, top_k, top_p, vocabulary_size)
-    sources = encoder_token_ids, encoder_padding_mask
-    writer = Writer(translator, *sources, num_samples, max_length, first_id)
+    sampler = Sampler() if sampler is None else sampler
+    check_positive(num_samples=num_samples)
+    sampler.check_vocabulary(translator.config["vocabulary_size"])
+    writer = Writer(translator, inputs, num_samples, max_length, first_id)
     shape = (writer.batch_size, num_samples, writer.length)
-    chances = keras.random.uniform(shape, seed=seed)  # (B, K, L)
-
-    def draw(logits, position):
-        tokens, shares = _nucleus(logits / temperature, top_k, top_p)  # (B, K, top_k)
-        chance = ops.take(chances, position, axis=2)[..., None]  # (B, K, 1)
-        up_to = ops.cumsum(shares, axis=-1)
-        rank = ops.sum(ops.cast(up_to <= chance * up_to[..., -1:], "int32"), axis=-1)
-        rank = ops.minimum(rank, top_k - 1)
-        return ops.squeeze(ops.take_along_axis(tokens, rank[..., None], axis=-1), axis=-1)
-
-    return writer.write(draw)
-
-
-def _check_sampling(temperature, top_k, top_p, vocabulary_size):
-    if not (temperature > 0 and 0 < top_p <= 1 and top_k <= vocabulary_size):
-        raise ValueError(
-            "`temperature` must be above 0, `top_p` in (0, 1], and `top_k` at most the size of the "
-            f"vocabulary, {vocabulary_size}. Received: temperature={temperature}, top_p={top_p}, "
-            f"top_k={top_k}"
-        )
-
-
-def _nucleus(logits, top_k, top_p):
-    """Returns the tokens to draw from, most probable first, and their shares.
-
-    Tokens that are not among the most probable ones of `top_p` have a share of 0.
-    """
-    logits, tokens = ops.top_k(logits, top_k)  # (B, K, top_k), falling
-    shares = ops.softmax(logits)
-    below = ops.cumsum(shares, axis=-1) - shares  # what the tokens before each have together
-    return tokens, ops.where(below < top_p, shares, 0.0)
+    chances = keras.random.uniform(shape, seed=sampler.seed)  # (B, K, L)
+    return writer.write(
+        lambda logits, position: sampler.draw(logits, ops.take(chances, position, axis=2))
+    )
 
 
 def beam_search(
     translator,
-    encoder_token_ids,
-    encoder_padding_mask,
+    inputs,
     max_length,
     num_beams=4,
     length_penalty=1.0,
@@ -128,8 +77,7 @@ def beam_search(
 
     Args:
         translator: A `Translator`.
-        encoder_token_ids: (B, S): the sources.
-        encoder_padding_mask: (B, S), True at real tokens.
+        inputs: As for `greedy`.
         max_length: As for `greedy`.
         num_beams: Number of beams K, and of translations of each source. Defaults to 4.
         length_penalty: Power of the length that scores are divided by; above 0 it favours long
@@ -150,8 +98,7 @@ def beam_search(
         section 7, https://arxiv.org/abs/1609.08144
     """
     check_positive(num_beams=num_beams)
-    sources = encoder_token_ids, encoder_padding_mask
-    writer = Writer(translator, *sources, num_beams, max_length, first_id)
+    writer = Writer(translator, inputs, num_beams, max_length, first_id)
     if num_beams == 1:
         return writer.write(lambda logits, position: ops.argmax(logits, axis=-1), length_penalty)
 

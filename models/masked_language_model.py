@@ -69,10 +69,9 @@ class MaskedLanguageModel(TextModel):
         dropout=0.1,
         activation="gelu",
         layer_norm_epsilon=1e-12,  # as in google-research/bert, modeling.py
-        dtype=None,
         **kwargs,
     ):
-        config = own_arguments(locals())
+        config, dtype = own_arguments(locals())
         inputs, hidden_states, embedding, encoder = encode_text(config, dtype)
         positions = keras.Input((None,), dtype="int32", name="masked_positions")
         masked_states = ops.take_along_axis(hidden_states, positions[:, :, None], 1)  # (B, M, D)

@@ -64,10 +64,9 @@ class RecurrentTranslator(TranslationModel):
         dropout=0.1,
         end_id=0,
         pad_id=None,
-        dtype=None,
         **kwargs,
     ):
-        config = own_arguments(locals())
+        config, dtype = own_arguments(locals())
         check_positive(vocabulary_size=vocabulary_size, max_sequence_length=max_sequence_length)
         check_rate(dropout=dropout)
         config["pad_id"] = pad_id = vocabulary_size - 1 if pad_id is None else pad_id

@@ -87,10 +87,10 @@ class TextClassifier(TextModel):
         window=None,
         family="bert",
         variation=None,
-        dtype=None,
         **kwargs,
     ):
-        config = _checked(own_arguments(locals()))
+        config, dtype = own_arguments(locals())
+        config = _checked(config)
         is_first = _reads_first(config)
         inputs, hidden_states, embedding, encoder = encode_text(config, dtype, is_first)
         pooler, head_dropout, head = _make_head(config, dtype)

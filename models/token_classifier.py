@@ -74,10 +74,9 @@ class TokenClassifier(TextModel):
         layer_norm_epsilon=1e-12,  # as in google-research/bert, modeling.py
         family="bert",
         variation=None,
-        dtype=None,
         **kwargs,
     ):
-        config = own_arguments(locals())
+        config, dtype = own_arguments(locals())
         check_positive(num_classes=num_classes)
         check_has_tokens(family)
         config["variation"] = whole_variation(text_family(family), variation)

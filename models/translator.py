@@ -5,6 +5,7 @@ from keras import ops
 
 from ..layers import Decoder, Encoder, SinusoidalEmbedding, TiedOutput, new_cache
 from ..layers.checks import check_positive, check_rate
+from ..layers.decoder_block import EPSILON
 from .configured_model import own_arguments
 from .translation_families import TRANSLATION_LAYOUTS, translation_family
 from .translation_model import TranslationModel, check_ids, translator_inputs
@@ -84,10 +85,10 @@ class Translator(TranslationModel):
         end_id=0,
         pad_id=None,
         family="marian",
-        dtype=None,
         **kwargs,
     ):
-        config = _completed(own_arguments(locals()))
+        config, dtype = own_arguments(locals())
+        config = _completed(config)
         embedding, encoder, decoder = _make_layers(config, dtype)
         inputs = translator_inputs()
         mask = inputs["encoder_padding_mask"]
@@ -178,10 +179,9 @@ def _make_layers(config, dtype):
         "dropout": config["dropout"],
         "attention_dropout": config["attention_dropout"],
         "activation": config["activation"],
-        "layer_norm_epsilon": 1e-5,  # as in Marian
         **family.stack,
         "dtype": dtype,
     }
-    encoder = Encoder(config["num_layers"], name="encoder", **stack)
+    encoder = Encoder(config["num_layers"], layer_norm_epsilon=EPSILON, name="encoder", **stack)
     decoder = Decoder(config["num_decoder_layers"], name="decoder", **stack)
     return embedding, encoder, decoder

@@ -95,10 +95,10 @@ class VisionTransformer(ConfiguredModel):
         pooling="class",
         family="vit",
         variation=None,
-        dtype=None,
         **kwargs,
     ):
-        config = _checked(own_arguments(locals()))
+        config, dtype = own_arguments(locals())
+        config = _checked(config)
         embedding, encoder = make_image_layers(config, dtype)
         make_head = TwinHead if config["pooling"] == BOTH else keras.layers.Dense
         head = make_head(num_classes, dtype="float32", name="head")

@@ -26,35 +26,29 @@ class Writer:
 
     Args:
         translator: A `Translator`.
-        encoder_token_ids: (B, S): the sources.
-        encoder_padding_mask: (B, S), True at real tokens.
+        inputs: A dict of the sources, as in `regard.models.decoding.greedy`.
         num_sequences: Number of sequences K of each source.
-        max_length: Largest number of tokens to write, as in `regard.models.decoding.greedy`.
+        max_length: Largest number of tokens to write, likewise.
         first_id: Likewise.
     """
 
-    def __init__(
-        self,
-        translator,
-        encoder_token_ids,
-        encoder_padding_mask,
-        num_sequences,
-        max_length,
-        first_id=None,
-    ):
+    def __init__(self, translator, inputs, num_sequences, max_length, first_id=None):
+        token_ids, padding_mask = (
+            inputs[name] for name in ("encoder_token_ids", "encoder_padding_mask")
+        )
         self.translator = translator
         self.first_id = first_id
         self.num_sequences = num_sequences
-        self.batch_size = ops.shape(encoder_token_ids)[0]
+        self.batch_size = ops.shape(token_ids)[0]
         longest = translator.config["max_sequence_length"]
         limits = ops.broadcast_to(ops.minimum(max_length, longest), (self.batch_size,))
         is_known = isinstance(max_length, int)  # when a graph is made
         if is_known:
             check_positive(max_length=max_length)
         self.length = min(max_length, longest) if is_known else ops.max(limits)
-        memory = translator.encode(encoder_token_ids, encoder_padding_mask)
+        memory = translator.encode(token_ids, padding_mask)
         memory = translator.decoder.project_memory(memory)
-        self.sources = Sources(memory, ops.cast(encoder_padding_mask, "bool"), limits)
+        self.sources = Sources(memory, ops.cast(padding_mask, "bool"), limits)
 
     def new_caches(self):
         """Returns an empty cache for each decoder block."""

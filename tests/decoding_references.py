@@ -16,6 +16,11 @@ def make_sources():
     return np.where(padding_mask, token_ids, PAD).astype("int32"), padding_mask
 
 
+def inputs_of(sources):
+    """Token ids and padding mask by the names that a translator is called with."""
+    return dict(zip(("encoder_token_ids", "encoder_padding_mask"), sources, strict=True))
+
+
 def without_cache(model):
     """Log-probabilities (B, T, V) after every beginning of targets (B, T), by the whole model."""
     ids = tf.TensorSpec((None, None), "int32")

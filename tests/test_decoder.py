@@ -2,12 +2,13 @@ import numpy as np
 import pytest
 from keras import ops
 
-from layer_checks import HE_NORMAL, check_layer, floats
+from layer_checks import check_layer, floats
 from regard.layers import Decoder, DecoderBlock, new_cache
+from regard.layers.normalization import LayerNorm
 
 B, T, S, N, H, F = 3, 5, 7, 2, 11, 13
 D, E = N * H, 17
-EPSILON = 0.1  # large enough that a reference without it would differ
+EPSILON = 1e-5  # as in Marian
 PADDING_MASK = np.arange(T) < np.array([[5], [2], [3]])  # (B, T)
 MEMORY_MASK = np.arange(S) < np.array([[4], [7], [1]])  # (B, S)
 CONFIG = {
@@ -16,9 +17,7 @@ CONFIG = {
     "dropout": 0.3,
     "attention_dropout": 0.2,
     "activation": "gelu",
-    "layer_norm_epsilon": 1e-6,
     "normalize_first": True,
-    "kernel_initializer": HE_NORMAL,
 }
 
 
@@ -29,7 +28,7 @@ def randomize(layer):
 
 
 def make_decoder(num_layers=2, **kwargs):
-    decoder = Decoder(num_layers, N, F, layer_norm_epsilon=EPSILON, **kwargs)
+    decoder = Decoder(num_layers, N, F, **kwargs)
     decoder.build((B, T, D), (B, S, E))
     return randomize(decoder)
 
@@ -91,9 +90,20 @@ def reference(x, memory, block, memory_mask):
 )
 def test_block_by_hand(normalize_first, expected):
     """With kernels of zeros only the residual is left: pre-norm keeps it, post-norm normalizes."""
-    block = DecoderBlock(1, 1, normalize_first=normalize_first, kernel_initializer="zeros")
+    block = DecoderBlock(1, 1, normalize_first=normalize_first)
+    block.build((1, 2, 2), (1, 3, 4))
+    for weight in block.weights:
+        weight.assign(weight if weight.name == "gamma" else ops.zeros_like(weight))
     outputs = block(np.array([[[7.0, 3.0], [3.0, 7.0]]]), np.ones((1, 3, 4)))
     np.testing.assert_allclose(outputs, [[expected, expected[::-1]]], rtol=1e-5)
+
+
+@pytest.mark.parametrize("normalize_first", [True, False])
+def test_every_normalization_has_the_epsilon(normalize_first):
+    decoder = make_decoder(normalize_first=normalize_first)
+    layers = decoder._flatten_layers()
+    epsilons = [layer.epsilon for layer in layers if isinstance(layer, LayerNorm)]
+    assert epsilons == [EPSILON] * (7 if normalize_first else 6)
 
 
 @pytest.mark.parametrize("normalize_first", [True, False])

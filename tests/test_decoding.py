@@ -15,6 +15,7 @@ from decoding_references import (
     assert_same,
     expected_beams,
     greedy_without_cache,
+    inputs_of,
     make_sources,
     numpy,
     without_cache,
@@ -24,7 +25,7 @@ from keras import ops
 from layer_checks import floats
 from regard.layers import cache
 from regard.models import Translator, writer
-from regard.models.decoding import beam_search, greedy, sample
+from regard.models.decoding import Sampler, beam_search, greedy, sample
 
 PENALTIES = [0.0, 0.6, 1.0, 1.5]
 DEVIATIONS = {"gamma": 1.0, "beta": 0.1, "bias": 0.1, "embeddings": 0.3}
@@ -51,6 +52,11 @@ def sources():
 
 
 @pytest.fixture(scope="module")
+def inputs(sources):
+    return inputs_of(sources)
+
+
+@pytest.fixture(scope="module")
 def whole(model):
     return without_cache(model)
 
@@ -69,40 +75,42 @@ def scores_of(whole, sources, tokens, length_penalty=1.0):
 
 
 @pytest.mark.parametrize("num_decoder_layers", [1, 2])
-def test_greedy_is_the_most_probable_token_each_time(num_decoder_layers, sources):
+def test_greedy_is_the_most_probable_token_each_time(num_decoder_layers, sources, inputs):
     model = make_model(num_decoder_layers)
     expected = greedy_without_cache(without_cache(model), sources, L)
     assert len({*(expected != PAD).sum(axis=-1).flatten()}) > 2, "lengths must vary"
-    np.testing.assert_array_equal(greedy(model, *sources, L).token_ids, expected)
+    np.testing.assert_array_equal(greedy(model, inputs, L).token_ids, expected)
 
 
 @pytest.mark.parametrize("early_stopping", [False, True])
 @pytest.mark.parametrize("length_penalty", PENALTIES)
-def test_beam_search_without_a_cache(length_penalty, early_stopping, model, whole, sources):
+def test_beam_search_without_a_cache(length_penalty, early_stopping, model, whole, sources, inputs):
     options = {"length_penalty": length_penalty, "early_stopping": early_stopping}
     expected = expected_beams(whole, sources, **options)
-    assert_same(beam_search(model, *sources, L, **options), expected)
+    assert_same(beam_search(model, inputs, L, **options), expected)
 
 
-def test_where_shapes_cannot_depend_on_values(model, sources, monkeypatch):
+def test_where_shapes_cannot_depend_on_values(model, monkeypatch, inputs):
     """As in JAX: caches have room for all from the beginning, and no source leaves the batch."""
-    growing = beam_search(model, *sources, L, 4)
+    growing = beam_search(model, inputs, L, 4)
     monkeypatch.setattr(cache, "GROWS", False)
     monkeypatch.setattr(writer, "GROWS", False)
-    assert_same(beam_search(model, *sources, L, 4), growing)
-    assert_same(greedy(model, *sources, L), numpy(beam_search(model, *sources, L, 1)))
+    assert_same(beam_search(model, inputs, L, 4), growing)
+    assert_same(greedy(model, inputs, L), numpy(beam_search(model, inputs, L, 1)))
 
 
-def test_a_graph_that_knows_every_size_writes_the_same(model, sources):
-    search = tf.function(lambda *inputs: beam_search(model, *inputs, L, 4), autograph=False)
-    assert_same(search(*map(tf.constant, sources)), beam_search(model, *sources, L, 4))
+def test_a_graph_that_knows_every_size_writes_the_same(model, sources, inputs):
+    search = tf.function(
+        lambda *sources: beam_search(model, inputs_of(sources), L, 4), autograph=False
+    )
+    assert_same(search(*map(tf.constant, sources)), beam_search(model, inputs, L, 4))
 
 
 @pytest.mark.parametrize("num_beams", [2, 3, 7])
-def test_other_numbers_of_beams(num_beams, sources):
+def test_other_numbers_of_beams(num_beams, sources, inputs):
     model = make_model(num_decoder_layers=2)
     expected = expected_beams(without_cache(model), sources, num_beams)
-    assert_same(beam_search(model, *sources, L, num_beams), expected)
+    assert_same(beam_search(model, inputs, L, num_beams), expected)
 
 
 def test_every_option_of_beam_search_tells(whole, sources):
@@ -117,8 +125,8 @@ def test_every_option_of_beam_search_tells(whole, sources):
     assert not is_cut.all()
 
 
-def test_one_beam_is_greedy(model, sources):
-    assert_same(beam_search(model, *sources, L, num_beams=1), greedy(model, *sources, L))
+def test_one_beam_is_greedy(model, inputs):
+    assert_same(beam_search(model, inputs, L, num_beams=1), greedy(model, inputs, L))
 
 
 @pytest.mark.parametrize(
@@ -128,19 +136,19 @@ def test_one_beam_is_greedy(model, sources):
         1.0,
     ],
 )
-def test_scores_of_one_beam(length_penalty, model, whole, sources):
-    tokens, scores = numpy(beam_search(model, *sources, L, 1, length_penalty))
+def test_scores_of_one_beam(length_penalty, model, whole, sources, inputs):
+    tokens, scores = numpy(beam_search(model, inputs, L, 1, length_penalty))
     expected = scores_of(whole, sources, tokens, length_penalty)
     np.testing.assert_allclose(scores, expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("length_penalty", [-0.5, 0.0, 0.6])
-def test_scores_are_those_of_the_whole_model(length_penalty, model, whole, sources):
-    options = {"temperature": 1.5, "top_k": 9, "num_samples": 3, "seed": 1}
+def test_scores_are_those_of_the_whole_model(length_penalty, model, whole, sources, inputs):
+    sampler = Sampler(temperature=1.5, top_k=9, seed=1)
     for written, power in (
-        (greedy(model, *sources, L), 1.0),
-        (sample(model, *sources, L, **options), 1.0),
-        (beam_search(model, *sources, L, 4, length_penalty), length_penalty),
+        (greedy(model, inputs, L), 1.0),
+        (sample(model, inputs, L, 3, sampler), 1.0),
+        (beam_search(model, inputs, L, 4, length_penalty), length_penalty),
     ):
         tokens, scores = numpy(written)
         expected = scores_of(whole, sources, tokens, power)
@@ -148,11 +156,11 @@ def test_scores_are_those_of_the_whole_model(length_penalty, model, whole, sourc
     assert (np.diff(scores, axis=1) <= 0).all(), "the best first"
 
 
-def test_nothing_but_padding_follows_an_end_and_no_padding_comes_before(model, sources):
+def test_nothing_but_padding_follows_an_end_and_no_padding_comes_before(model, inputs):
     for written in (
-        greedy(model, *sources, L),
-        beam_search(model, *sources, L),
-        sample(model, *sources, L, num_samples=20, seed=1),
+        greedy(model, inputs, L),
+        beam_search(model, inputs, L),
+        sample(model, inputs, L, num_samples=20, sampler=Sampler(seed=1)),
     ):
         for tokens in numpy(written)[0].reshape(-1, L):
             length = (tokens != PAD).sum()
@@ -161,14 +169,14 @@ def test_nothing_but_padding_follows_an_end_and_no_padding_comes_before(model, s
             assert tokens[length - 1] == END or length == L
 
 
-def test_padding_is_never_written_however_probable(whole, sources):
+def test_padding_is_never_written_however_probable(whole, sources, inputs):
     """Nor has it a part in the scores."""
     model = make_model()
     model.head.bias.assign(model.head.bias + 50.0 * np.eye(V)[PAD])
     for written in (
-        greedy(model, *sources, L),
-        beam_search(model, *sources, L),
-        sample(model, *sources, L, num_samples=3, seed=1),
+        greedy(model, inputs, L),
+        beam_search(model, inputs, L),
+        sample(model, inputs, L, num_samples=3, sampler=Sampler(seed=1)),
     ):
         tokens, scores = numpy(written)
         assert (tokens[..., 0] != PAD).all()
@@ -178,9 +186,13 @@ def test_padding_is_never_written_however_probable(whole, sources):
 def decoders(model):
     """Every way to write, as a function of token ids, padding mask and the largest length."""
     return {
-        "greedy": lambda *inputs: greedy(model, *inputs),
-        "beam search": lambda *inputs: beam_search(model, *inputs, num_beams=3),
-        "top 1": lambda *inputs: sample(model, *inputs, num_samples=2, top_k=1, seed=3),
+        "greedy": lambda ids, mask, length: greedy(model, inputs_of((ids, mask)), length),
+        "beam search": lambda ids, mask, length: beam_search(
+            model, inputs_of((ids, mask)), length, 3
+        ),
+        "top 1": lambda ids, mask, length: sample(
+            model, inputs_of((ids, mask)), length, 2, Sampler(top_k=1, seed=3)
+        ),
     }
 
 
@@ -220,28 +232,32 @@ def test_a_graph_of_unknown_sizes_writes_the_same(way, model, sources):
     assert len(traces) == 1
 
 
-def test_the_largest_length(model, sources):
+def test_the_largest_length(model, inputs):
     """It is met, as a number or as a tensor, and goes no further than the model's positions do."""
-    full = numpy(greedy(model, *sources, 13))[0]
+    full = numpy(greedy(model, inputs, 13))[0]
     assert (full != PAD).all(axis=-1).any()
     for max_length in (1, 5, np.int32(5), tf.constant(5), 10**9, tf.constant(10**9)):
         length = min(int(max_length), 13)
-        tokens = numpy(greedy(model, *sources, max_length))[0]
+        tokens = numpy(greedy(model, inputs, max_length))[0]
         np.testing.assert_array_equal(tokens, full[..., :length])
-        assert numpy(beam_search(model, *sources, max_length, 2))[0].shape == (B, 2, length)
+        assert numpy(beam_search(model, inputs, max_length, 2))[0].shape == (
+            B,
+            2,
+            length,
+        )
 
 
-def test_stops_when_all_have_ended(sources, monkeypatch):
+def test_stops_when_all_have_ended(inputs, monkeypatch):
     model = make_model(end_bias=100.0)
     steps = []
     step = model.step
-    monkeypatch.setattr(model, "step", lambda *inputs: steps.append(1) or step(*inputs))
+    monkeypatch.setattr(model, "step", lambda *given: steps.append(1) or step(*given))
     for decode, num_steps in (
-        (lambda: greedy(model, *sources, L), 1),
-        (lambda: sample(model, *sources, L, 3, seed=1), 1),
+        (lambda: greedy(model, inputs, L), 1),
+        (lambda: sample(model, inputs, L, 3, Sampler(seed=1)), 1),
         # One translation is found at the first step, and at the next as many as are looked for.
-        (lambda: beam_search(model, *sources, L, 4), 2),
-        (lambda: beam_search(model, *sources, L, 4, early_stopping=True), 2),
+        (lambda: beam_search(model, inputs, L, 4), 2),
+        (lambda: beam_search(model, inputs, L, 4, early_stopping=True), 2),
     ):
         steps.clear()
         tokens = numpy(decode())[0]
@@ -253,23 +269,23 @@ def test_stops_when_all_have_ended(sources, monkeypatch):
 def test_goes_on_until_the_last_has_ended(model, sources, monkeypatch):
     steps = []
     step = model.step
-    monkeypatch.setattr(model, "step", lambda *inputs: steps.append(1) or step(*inputs))
+    monkeypatch.setattr(model, "step", lambda *given: steps.append(1) or step(*given))
     for b in range(B):
         steps.clear()
-        tokens = numpy(greedy(model, *[array[b : b + 1] for array in sources], L))[0]
+        tokens = numpy(greedy(model, inputs_of([array[b : b + 1] for array in sources]), L))[0]
         assert len(steps) == (tokens != PAD).sum()
 
 
-def test_the_most_probable_sample_is_greedy(model, sources):
-    expected = numpy(greedy(model, *sources, L))
+def test_the_most_probable_sample_is_greedy(model, inputs):
+    expected = numpy(greedy(model, inputs, L))
     for options in ({"top_k": 1}, {"top_p": 1e-6}, {"temperature": 1e-4}):
-        samples = sample(model, *sources, L, num_samples=3, seed=5, **options)
+        samples = sample(model, inputs, L, num_samples=3, sampler=Sampler(seed=5, **options))
         assert_same(samples, [np.repeat(values, 3, axis=1) for values in expected])
 
 
-def test_seeds(model, sources):
+def test_seeds(model, inputs):
     def tokens(seed):
-        return numpy(sample(model, *sources, L, num_samples=4, seed=seed))[0]
+        return numpy(sample(model, inputs, L, num_samples=4, sampler=Sampler(seed=seed)))[0]
 
     np.testing.assert_array_equal(tokens(1), tokens(1))
     assert (tokens(1) != tokens(2)).any()
@@ -298,7 +314,8 @@ def test_frequencies_of_samples(temperature, top_k, top_p, model, whole, sources
     expected[falling] = probabilities[falling] / probabilities[falling].sum()
 
     many = [np.repeat(array, 400, axis=0) for array in one]
-    tokens = sample(model, *many, 1, 10, temperature, top_k, top_p, seed=11).token_ids
+    sampler = Sampler(temperature, top_k, top_p, seed=11)
+    tokens = sample(model, inputs_of(many), 1, 10, sampler).token_ids
     frequencies = np.bincount(ops.convert_to_numpy(tokens).flatten(), minlength=V) / 4000
     tolerance = 5 * np.sqrt(expected * (1 - expected) / 4000)
     assert (np.abs(frequencies - expected) <= tolerance).all()
@@ -309,7 +326,8 @@ def test_frequencies_of_samples(temperature, top_k, top_p, model, whole, sources
 def test_the_second_token_is_drawn_anew(model, whole, sources):
     """Its frequencies after one and the same first token, likewise."""
     many = [np.repeat(array[:1], 400, axis=0) for array in sources]
-    tokens = ops.convert_to_numpy(sample(model, *many, 2, 10, seed=11).token_ids).reshape(-1, 2)
+    drawn = sample(model, inputs_of(many), 2, 10, Sampler(seed=11)).token_ids
+    tokens = ops.convert_to_numpy(drawn).reshape(-1, 2)
     counts = np.bincount(tokens[:, 0], minlength=V) * (np.arange(V) != END)
     first = counts.argmax()
     expected = np.exp(whole(*[array[:1] for array in sources], np.array([[PAD, first]], "int32")))
@@ -322,13 +340,13 @@ def test_the_second_token_is_drawn_anew(model, whole, sources):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16"])
-def test_precisions(dtype, whole, sources):
+def test_precisions(dtype, whole, sources, inputs):
     """Scores of what each writes are close to those that the float32 model gives the same."""
     model = make_model(dtype=dtype)
     for written in (
-        greedy(model, *sources, L),
-        beam_search(model, *sources, L),
-        sample(model, *sources, L, 3, seed=1),
+        greedy(model, inputs, L),
+        beam_search(model, inputs, L),
+        sample(model, inputs, L, 3, Sampler(seed=1)),
     ):
         tokens, scores = numpy(written)
         assert (tokens.dtype, scores.dtype) == ("int32", "float32")
@@ -339,7 +357,6 @@ def test_precisions(dtype, whole, sources):
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"num_samples": 0},
         {"top_k": 0},
         {"top_k": 2.5},
         {"top_k": V + 1},
@@ -350,13 +367,19 @@ def test_precisions(dtype, whole, sources):
         {"top_p": 1.1},
     ],
 )
-def test_arguments_of_sample_out_of_range(wrong, model, sources):
+def test_arguments_of_a_sampler_out_of_range(wrong, model, inputs):
     ((name, value),) = wrong.items()
     with pytest.raises(ValueError, match=f"`{name}`.*Received: .*{name}={value}"):
-        sample(model, *sources, L, **wrong)
+        sample(model, inputs, L, sampler=Sampler(**wrong))
+
+
+@pytest.mark.parametrize("num_samples", [0, -1, 2.0])
+def test_numbers_of_samples_out_of_range(num_samples, model, inputs):
+    with pytest.raises(ValueError, match=f"`num_samples` must .*Received: .*={num_samples}"):
+        sample(model, inputs, L, num_samples)
 
 
 @pytest.mark.parametrize("num_beams", [0, -1, 2.0])
-def test_arguments_of_beam_search_out_of_range(num_beams, model, sources):
+def test_arguments_of_beam_search_out_of_range(num_beams, model, inputs):
     with pytest.raises(ValueError, match=f"`num_beams` must be .*Received: num_beams={num_beams}"):
-        beam_search(model, *sources, L, num_beams)
+        beam_search(model, inputs, L, num_beams)

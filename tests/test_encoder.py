@@ -218,7 +218,7 @@ def test_the_last_norm_may_be_left_to_the_caller():
 
 def test_encoder_keeps_the_layer_checks():
     inputs = {"inputs": floats(B, T, D), "padding_mask": PADDING_MASK}
-    stack = {"num_layers": 2, "num_groups": 1, "group_size": 2, "num_buckets": 8}
+    stack = {"num_layers": 2, "num_groups": 1, "group_size": 2}
     of_tokens = {
         "global_every": 2,
         "rotary_base": 100.0,
@@ -228,10 +228,10 @@ def test_encoder_keeps_the_layer_checks():
         "convolution": {"kernel_size": 3, "activation": "relu"},
     }
     of_patches = {"block": OF_BLOCKS, "grid": [2, 2]}
-    whole = {**of_tokens, **of_patches, "normalize_output": False}
+    whole = {**of_tokens, **of_patches, "num_buckets": 8, "normalize_output": False}
     check_whole(Encoder, {**stack, **CONFIG, **whole})
-    check_behaviour(Encoder(**stack, **CONFIG, **of_tokens, block={"gated": True}), inputs)
-    shallow = {**stack, "num_layers": 1}  # what is rounded adds up
+    shallow = {**stack, "num_layers": 1, "group_size": 1}  # what is rounded adds up
+    check_behaviour(Encoder(**shallow, **CONFIG, **of_tokens, block={"gated": True}), inputs)
     check_behaviour(Encoder(**shallow, **CONFIG, **of_patches), inputs)
 
 
@@ -298,3 +298,10 @@ def test_patches_and_tokens_are_turned_in_one_way():
         block = EncoderBlock(N, F, rotary=OF_BLOCKS["rotary"], **own)
         with pytest.raises(ValueError, match=r"With `rotary` neither .* Received: rotary={'grid'"):
             block.build((B, T, D))
+
+
+@pytest.mark.parametrize("own", [{"num_buckets": 8}, {"grid": (1, T)}], ids=["buckets", "grid"])
+def test_distances_count_in_one_way(own):
+    encoder = Encoder(2, N, F, disentangled={**DISENTANGLED, **DISTANCES}, **own)
+    with pytest.raises(ValueError, match="`distance_vectors` take its place"):
+        encoder(floats(B, T, D))

@@ -115,12 +115,11 @@ def test_computes_what_transformers_does(name):
 def test_writes_what_transformers_does(name):
     inputs, expected = golden(name)
     model = Translator.from_checkpoint(GOLDEN / name)
-    sources = inputs["encoder_token_ids"], inputs["encoder_padding_mask"]
     max_length = expected["greedy_token_ids"].shape[1]
     assert (expected["greedy_token_ids"][:, -1] == model.config["pad_id"]).any(), "some end early"
-    tokens = greedy(model, *sources, max_length).token_ids
+    tokens = greedy(model, inputs, max_length).token_ids
     np.testing.assert_array_equal(tokens[:, 0], expected["greedy_token_ids"])
-    beams = beam_search(model, *sources, max_length, num_beams=4)
+    beams = beam_search(model, inputs, max_length, num_beams=4)
     np.testing.assert_array_equal(beams.token_ids, expected["beam_token_ids"])
     np.testing.assert_allclose(beams.scores, expected["beam_scores"], rtol=0, atol=1e-5)
 

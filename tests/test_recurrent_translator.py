@@ -10,6 +10,7 @@ from decoding_references import (
     assert_same,
     expected_beams,
     greedy_without_cache,
+    inputs_of,
     make_sources,
     numpy,
     without_cache,
@@ -72,7 +73,7 @@ def test_keeps_the_layer_checks():
 
 def test_greedy_is_as_without_a_cache(model, whole):
     sources = make_sources()
-    tokens, _ = numpy(greedy(model, *sources, L))
+    tokens, _ = numpy(greedy(model, inputs_of(sources), L))
     np.testing.assert_array_equal(tokens, greedy_without_cache(whole, sources, L))
     assert len(np.unique(tokens)) > 5
     assert (tokens[:, 0, -1] == PAD).any(), "some must end before there is no more room"
@@ -81,9 +82,10 @@ def test_greedy_is_as_without_a_cache(model, whole):
 @pytest.mark.parametrize("length_penalty", [0.0, 1.0])
 def test_beam_search_is_as_without_a_cache(length_penalty, model, whole):
     sources = make_sources()
-    found = beam_search(model, *sources, L, num_beams=4, length_penalty=length_penalty)
+    inputs = inputs_of(sources)
+    found = beam_search(model, inputs, L, num_beams=4, length_penalty=length_penalty)
     assert_same(found, expected_beams(whole, sources, 4, length_penalty))
-    assert (found.token_ids[:, 0] != greedy(model, *sources, L).token_ids[:, 0]).numpy().any()
+    assert (found.token_ids[:, 0] != greedy(model, inputs, L).token_ids[:, 0]).numpy().any()
 
 
 def test_a_future_target_token_changes_no_earlier_logit(model):

@@ -56,14 +56,18 @@ def translate(model, tokenizer):
     return translation_function(model, tokenizer, LONGEST, 3, 0.8)
 
 
+def unpadded(token_ids):
+    mask = tf.ones_like(token_ids, tf.bool)
+    return {"encoder_token_ids": token_ids, "encoder_padding_mask": mask}
+
+
 @pytest.fixture(scope="module")
 def expected(model, tokenizer):
     """Translations and scores of 75 texts, each searched for by itself."""
 
     @tf.function(autograph=False, input_signature=[tf.TensorSpec([None, None], tf.int32)])
     def search(token_ids):
-        mask = tf.ones_like(token_ids, tf.bool)
-        return beam_search(model, token_ids, mask, LONGEST, num_beams=3, length_penalty=0.8)
+        return beam_search(model, unpadded(token_ids), LONGEST, num_beams=3, length_penalty=0.8)
 
     token_ids = tokenizer.encode(tf.constant(made_texts(75)), LONGEST)
     found = [search(row[tf.newaxis]) for row in token_ids]
@@ -161,7 +165,7 @@ def test_the_best_are_those_of_the_search_in_order(model, tokenizer, translate):
     assert [pairs[0][0] for pairs in found] == best
     np.testing.assert_allclose([pairs[0][1] for pairs in found], scores, rtol=1e-4)
     token_ids = tokenizer.encode(tf.constant(texts[:1]), LONGEST).to_tensor()
-    alone = beam_search(model, token_ids, tf.ones_like(token_ids, tf.bool), LONGEST, 3, 0.8)
+    alone = beam_search(model, unpadded(token_ids), LONGEST, 3, 0.8)
     written = [text.decode() for text in tokenizer.decode(alone.token_ids[0, :2]).numpy()]
     assert [text for text, _ in found[0]] == written
     np.testing.assert_allclose([score for _, score in found[0]], alone.scores[0, :2], rtol=1e-4)
@@ -172,7 +176,8 @@ def test_texts_of_like_length_are_searched_a_few_at_a_time(model, tokenizer, mon
     """All come back in their own order, and none is padded far beyond its length."""
     shapes = []
 
-    def copy(model, token_ids, mask, *options, first_id):
+    def copy(model, inputs, *options, first_id):
+        token_ids, mask = inputs["encoder_token_ids"], inputs["encoder_padding_mask"]
         shapes.append(tuple(token_ids.shape))
         lengths = tf.reduce_sum(tf.cast(mask, tf.float32), axis=1)
         return Translations(token_ids[:, None], lengths[:, None])

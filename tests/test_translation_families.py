@@ -10,7 +10,7 @@ from safetensors.numpy import load_file
 
 from regard.models import Translator
 from regard.models.checkpoints import CheckpointError, save_checkpoint
-from regard.models.decoding import beam_search, greedy, sample
+from regard.models.decoding import Sampler, beam_search, greedy, sample
 from regard.models.translation_families import TRANSLATION_FAMILIES
 from regard.recipes.errors import UserError
 from regard.recipes.tokenizers.sentencepiece import SentencePieceTokenizer
@@ -36,15 +36,16 @@ def test_computes_and_writes_what_transformers_does(name):
     assert model.config["family"] == name
     assert np.abs(expected["logits"]).max() > 2
     np.testing.assert_allclose(model(inputs), expected["logits"], rtol=0, atol=1e-5)
-    sources = inputs["encoder_token_ids"], inputs["encoder_padding_mask"]
     first_id, length = int(expected["first_id"]), expected["greedy_token_ids"].shape[1]
     assert len({*np.sum(expected["greedy_token_ids"] != 1, axis=1)}) > 2, "of several lengths"
-    tokens = greedy(model, *sources, length, first_id=first_id).token_ids
+    tokens = greedy(model, inputs, length, first_id=first_id).token_ids
     np.testing.assert_array_equal(tokens[:, 0], expected["greedy_token_ids"])
-    beams = beam_search(model, *sources, length, num_beams=4, first_id=first_id)
+    beams = beam_search(model, inputs, length, num_beams=4, first_id=first_id)
     np.testing.assert_array_equal(beams.token_ids, expected["beam_token_ids"])
     np.testing.assert_allclose(beams.scores, expected["beam_scores"], rtol=0, atol=1e-5)
-    drawn = sample(model, *sources, length, num_samples=3, seed=3, first_id=first_id).token_ids
+    drawn = sample(
+        model, inputs, length, num_samples=3, sampler=Sampler(seed=3), first_id=first_id
+    ).token_ids
     assert np.all(np.array(drawn)[..., 0] == first_id)
 
 

@@ -117,7 +117,7 @@ def _translate_n_best(model, tokenizer, max_sequence_length, num_beams, length_p
     def search(token_ids: tf.RaggedTensor) -> tuple[tf.Tensor, tf.Tensor]:
         found = beam_search(
             model,
-            *_padded(token_ids, tokenizer.pad_id),
+            _padded(token_ids, tokenizer.pad_id),
             _most_tokens(token_ids, max_sequence_length),
             num_beams,
             length_penalty,
@@ -160,10 +160,11 @@ def _most_tokens(token_ids: tf.RaggedTensor, max_sequence_length: int) -> tf.Ten
     return tf.minimum(MAX_LENGTH_FACTOR * lengths + MAX_LENGTH_EXTRA, max_sequence_length)
 
 
-def _padded(token_ids: tf.RaggedTensor, pad_id: int) -> tuple[tf.Tensor, tf.Tensor]:
-    """Returns token ids (B, S), and which of them are real."""
+def _padded(token_ids: tf.RaggedTensor, pad_id: int) -> dict[str, tf.Tensor]:
+    """Returns sources as a translator reads them: ids (B, S), and which of them are real."""
     padded = token_ids.to_tensor(pad_id)
-    return padded, tf.sequence_mask(token_ids.row_lengths(), tf.shape(padded)[1])
+    is_real = tf.sequence_mask(token_ids.row_lengths(), tf.shape(padded)[1])
+    return {"encoder_token_ids": padded, "encoder_padding_mask": is_real}
 
 
 def translate_all(translate, texts: Sequence[Text]) -> tuple[list[str], np.ndarray]:

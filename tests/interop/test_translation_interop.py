@@ -29,10 +29,6 @@ def make_sources(config, num_sources=200):
     return marian.make_inputs(config, lengths, config.max_position_embeddings)
 
 
-def source_of(inputs):
-    return inputs["encoder_token_ids"], inputs["encoder_padding_mask"]
-
-
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize("size", SIZES)
 def test_logits(size, activation, tmp_path):
@@ -59,7 +55,7 @@ def test_greedy_writes_the_same(activation, size, tmp_path):
     inputs = make_sources(theirs.config)
     expected, _ = marian.expected_translations(theirs, inputs, 1, 12)
     assert_varied(expected, theirs.config.pad_token_id)
-    np.testing.assert_array_equal(greedy(ours, *source_of(inputs), 12).token_ids, expected)
+    np.testing.assert_array_equal(greedy(ours, inputs, 12).token_ids, expected)
 
 
 @pytest.mark.parametrize(
@@ -73,7 +69,7 @@ def test_beam_search_writes_the_same(activation, size, length_penalty, early_sto
     options = {"length_penalty": length_penalty, "early_stopping": early_stopping}
     expected, scores = marian.expected_translations(theirs, inputs, 4, 12, **options)
     assert_varied(expected, theirs.config.pad_token_id)
-    found = beam_search(ours, *source_of(inputs), 12, 4, **options)
+    found = beam_search(ours, inputs, 12, 4, **options)
     np.testing.assert_array_equal(found.token_ids, expected)
     np.testing.assert_allclose(found.scores, scores, rtol=0, atol=1e-4)
 
@@ -117,7 +113,7 @@ def test_a_model_of_our_own(tmp_path):
     logits = marian.expected_logits(theirs, inputs)
     np.testing.assert_allclose(ours(inputs), logits, rtol=0, atol=1e-4)
     expected, _ = marian.expected_translations(theirs, inputs, 4, 12)
-    np.testing.assert_array_equal(beam_search(ours, *source_of(inputs), 12, 4).token_ids, expected)
+    np.testing.assert_array_equal(beam_search(ours, inputs, 12, 4).token_ids, expected)
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])

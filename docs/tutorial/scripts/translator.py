@@ -28,7 +28,8 @@ model.fit(inputs, target, epochs=20)
 
 def serve(texts):
     ids = vectorize(texts)
-    found = beam_search(model, ids, ids > 0, max_length=40).token_ids[:, 0]
+    sources = {"encoder_token_ids": ids, "encoder_padding_mask": ids > 0}
+    found = beam_search(model, sources, max_length=40).token_ids[:, 0]
     written = tf.strings.reduce_join(tf.gather(words, found), 1, separator=" ")
     return {"translation": tf.strings.regex_replace(written, r" ?\[end\].*", "")}
 
