@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+from keras import ops
 
 from .attention import MultiHeadAttention
 from .checks import check_positive
@@ -55,6 +56,7 @@ class RotaryAttention(MultiHeadAttention):
     def project(self, query, key, value, position=None):
         queries, keys, values = super().project(query, key, value, position)
         angles = turns(self.grid, self.num_first, self.key_dim, self.theta)
+        angles = [ops.convert_to_tensor(each) for each in angles]
         return turn(queries, *angles), turn(keys, *angles), values
 
     def get_config(self):

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import keras
 
-from .checkpoints import Checkpoint, CheckpointError, load_checkpoint
+from .checkpoints import CLASSIFIERS, Checkpoint, CheckpointError, load_checkpoint
 
 logger = logging.getLogger("regard")
 
@@ -52,7 +52,7 @@ def load_classifier(
     Raises:
         CheckpointError: If a weight is not finite.
     """
-    head = model.checkpoint_groups[-1]
+    head = _head_of(model)
     known = checkpoint.names_of(head)
     names = known if class_names is None else list(class_names)
     if names == known and model.config["num_classes"] == len(known):
@@ -74,7 +74,13 @@ def _copy_rows(
 ) -> None:
     variables = {variable.path: variable for variable in model.variables}
     to, since = ([some.index(name) for name in kept] for some in (names, checkpoint.class_names))
-    for path, values in checkpoint.values([model.checkpoint_groups[-1]]).items():  # (D, C) and (C,)
+    for path, values in checkpoint.values([_head_of(model)]).items():  # (D, C) and (C,)
         rows = keras.ops.convert_to_numpy(variables[path]).copy()
         rows[..., to] = values[..., since]
         variables[path].assign(rows)
+
+
+def _head_of(model: keras.Model) -> str:
+    """Returns the group of tensors of a model's classifier; layouts have it in any place."""
+    (head,) = CLASSIFIERS.intersection(model.checkpoint_groups)
+    return head

@@ -120,8 +120,10 @@ class TokenClassifier(TextModel):
         Raises:
             CheckpointError: If it is not a whole checkpoint of one of the families, or if it has no
                 classifier of tokens and neither number nor names of classes are given.
+            ValueError: If it is of a family whose classifier of tokens is not computed here.
         """
         checkpoint = as_checkpoint(checkpoint, *TEXT_LAYOUTS)
+        check_has_tokens(checkpoint.layout.model_type)
         num_classes = count_classes(checkpoint, num_classes, class_names, TOKEN_CLASSIFIER)
         model = cls(num_classes=num_classes, **{**checkpoint.arguments, **kwargs})
         load_classifier(model, checkpoint, class_names)

@@ -7,9 +7,9 @@ from regard.models.checkpoints import Checkpoint
 
 
 def opened(directory):
-    """A checkpoint and its classifier, a new one of three classes if it has none."""
+    """A checkpoint and its classifier, a new one of three classes if it has none of texts."""
     checkpoint = Checkpoint(directory)
-    number = None if checkpoint.class_names else 3
+    number = None if checkpoint.names_of("classifier") else 3
     return checkpoint, TextClassifier.from_checkpoint(checkpoint, num_classes=number)
 
 

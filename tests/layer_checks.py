@@ -31,12 +31,15 @@ def check_layer(layer_class, config, inputs):
     check_behaviour(layer_class(**config), inputs)
 
 
-def check_behaviour(layer, inputs):
-    """Fails unless a layer does as `check_layer` wants; by itself, for arguments at defaults."""
+def check_behaviour(layer, inputs, has_length=False):
+    """Fails unless a layer does as `check_layer` wants; by itself, for arguments at defaults.
+
+    A layer that `has_length`, that of a grid, is told lengths in the symbolic call as well.
+    """
     outputs = call(layer, inputs)
     check_output_shape(layer, inputs, outputs)
     check_static_shape(layer, inputs, outputs)
-    model = symbolic_model(layer, inputs, outputs)
+    model = symbolic_model(layer, inputs, outputs, has_length)
     check_saving(model, inputs, outputs)
     check_dropout(layer, inputs, outputs)
     check_mixed_precision(layer, inputs, outputs)
@@ -92,13 +95,17 @@ def check_static_shape(layer, inputs, outputs):
     assert symbolic.dtype == keras.backend.standardize_dtype(outputs.dtype)
 
 
-def symbolic_model(layer, inputs, outputs):
-    """A functional model around the layer, its batch size and lengths unknown."""
+def symbolic_model(layer, inputs, outputs, has_length=False):
+    """A functional model around the layer, its batch size and, but for some, lengths unknown."""
     if isinstance(layer, keras.Model):
         model = layer
     else:
         symbolic = {
-            name: keras.Input(batch_shape=open_shape(x), dtype=x.dtype, name=name)
+            name: keras.Input(
+                batch_shape=(None, *x.shape[1:]) if has_length else open_shape(x),
+                dtype=x.dtype,
+                name=name,
+            )
             for name, x in inputs.items()
         }
         model = keras.Model(symbolic, layer(**symbolic))

@@ -183,7 +183,7 @@ def test_block_keeps_the_layer_checks():
     check_whole(EncoderBlock, {**CONFIG, **OF_BLOCKS, **OF_TOKENS})
     check_behaviour(EncoderBlock(**CONFIG, **OF_TOKENS), inputs)
     del inputs["distance_vectors"]
-    check_behaviour(EncoderBlock(**CONFIG, **OF_BLOCKS), inputs)
+    check_behaviour(EncoderBlock(**CONFIG, **OF_BLOCKS), inputs, has_length=True)
 
 
 def test_defaults_keep_the_layer_checks():
@@ -232,7 +232,7 @@ def test_encoder_keeps_the_layer_checks():
     check_whole(Encoder, {**stack, **CONFIG, **whole})
     shallow = {**stack, "num_layers": 1, "group_size": 1}  # what is rounded adds up
     check_behaviour(Encoder(**shallow, **CONFIG, **of_tokens, block={"gated": True}), inputs)
-    check_behaviour(Encoder(**shallow, **CONFIG, **of_patches), inputs)
+    check_behaviour(Encoder(**shallow, **CONFIG, **of_patches), inputs, has_length=True)
 
 
 def test_one_block_in_so_many_attends_to_all_positions():

@@ -84,6 +84,18 @@ def test_a_new_model_of_a_family_is_written_as_one(family, tmp_path):
     np.testing.assert_array_equal(model(images), loaded(images))
 
 
+@pytest.mark.parametrize("names", [None, ["x", "y", "z", "LABEL_1"]], ids=["number", "names"])
+@pytest.mark.parametrize("family", IMAGE_FAMILIES)
+def test_a_new_head_leaves_the_rest_as_it_is_stored(family, names, tmp_path):
+    constants = IMAGE_FAMILIES[family].layout.constants
+    model = VisionTransformer(**{**SIZES, "hidden_dim": 8}, **constants)
+    save_checkpoint(model, tmp_path)
+    loaded = VisionTransformer.from_checkpoint(tmp_path, num_classes=4, class_names=names)
+    stored = {variable.path: np.array(variable) for variable in model.variables}
+    changed = {v.path for v in loaded.variables if not np.array_equal(v, stored.get(v.path))}
+    assert changed == {"head/kernel", "head/bias"}
+
+
 def test_a_classifier_that_others_lack_opens_here_alone(tmp_path):
     model = opened(GOLDEN / "dinov3")[1]
     save_checkpoint(model, tmp_path)

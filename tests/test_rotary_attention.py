@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from keras import ops
 
 from layer_checks import (
     HE_NORMAL,
@@ -50,7 +51,8 @@ def test_rotary_attention_conforms():
     check_arguments(RotaryAttention, CONFIG)
     check_config(RotaryAttention, CONFIG)
     others = {"dropout": 0.3, "use_bias": False, "kernel_initializer": HE_NORMAL}
-    check_behaviour(RotaryAttention(**CONFIG, **others), {"query": floats(B, T, D)})
+    layer = RotaryAttention(**CONFIG, **others)
+    check_behaviour(layer, {"query": floats(B, T, D)}, has_length=True)
 
 
 def test_refuses_heads_that_have_no_quarters():
@@ -72,7 +74,7 @@ def test_grid_position_bias_conforms():
     layer.build()
     table = floats(*layer.embeddings.shape)
     layer.set_weights([table])
-    bias = np.array(layer(floats(B, 7, D)))
+    bias = ops.convert_to_numpy(layer(floats(B, 7, D)))
     assert bias.shape == (N, 7, 7)
     np.testing.assert_allclose(bias[:, 1, 2], bias[:, 5, 6])  # a column to the right
     np.testing.assert_allclose(bias[:, 1, 4], bias[:, 3, 6])  # a row below

@@ -79,6 +79,18 @@ def test_a_new_model_of_a_family_is_written_as_one(family, tmp_path):
         np.testing.assert_array_equal(np.array(ours), np.array(theirs), err_msg=ours.path)
 
 
+@pytest.mark.parametrize("family", TEXT_FAMILIES)
+def test_a_new_head_leaves_the_rest_as_it_is_stored(family, tmp_path):
+    sizes = {**SIZES, "hidden_dim": 8, "max_sequence_length": 9, "dropout": 0.0}
+    constants = {"family": family, **TEXT_FAMILIES[family].layout.constants}
+    model = TextClassifier(31, **sizes, **constants)
+    save_checkpoint(model, tmp_path)
+    loaded = TextClassifier.from_checkpoint(tmp_path, num_classes=4)
+    stored = {weight.path: np.array(weight) for weight in model.weights}
+    changed = {v.path for v in loaded.weights if not np.array_equal(v, stored.get(v.path))}
+    assert changed == {"head/kernel", "head/bias"}
+
+
 def test_a_family_that_there_is_not_names_the_nearest():
     with pytest.raises(ValueError, match=r"Did you mean 'roberta'.*Received: family='robert'"):
         TextClassifier(31, family="robert", **SIZES)

@@ -12,28 +12,49 @@ import keras
 import numpy as np
 import pytest
 
-from regard.models import MaskedLanguageModel, TextClassifier, Translator, VisionTransformer
+from regard.models import (
+    MaskedLanguageModel,
+    RecurrentTranslator,
+    TextClassifier,
+    TokenClassifier,
+    Translator,
+    VisionTransformer,
+)
 
 TESTS = Path(__file__).parents[1]
 ALL = (
-    *("attention", "decoder", "embeddings", "encoder", "feed_forward", "hard_attention"),
-    *("kernel_pooling", "keras_masks", "masked_language_model", "masked_lm_head", "memory"),
-    *("normalization", "patches", "pooling", "positions", "predictive_attention", "scores"),
-    *("text_classifier", "translator", "vision_transformer"),
+    *("attention", "decoder", "dense", "disentangled", "embeddings", "encoder", "feed_forward"),
+    *("hard_attention", "kernel_pooling", "keras_masks", "masked_language_model"),
+    *("masked_lm_head", "memory", "normalization", "patches", "pooling", "poolers", "positions"),
+    *("predictive_attention", "recurrent_decoder", "recurrent_translator", "relative_positions"),
+    *("rotary_attention", "scores", "text_classifier", "token_classifier", "translator"),
+    "vision_transformer",
 )
 # JAX compiles every model, which takes minutes; the saved ones are all compared.
 FILES = {
     "torch": ALL,
-    "jax": ("attention", "embeddings", "keras_masks", "kernel_pooling", "pooling", "scores"),
+    "jax": (
+        *("attention", "embeddings", "keras_masks", "kernel_pooling", "pooling", "scores"),
+        "rotary_attention",
+    ),
 }
 V, B, T, SHAPE = 13, 3, 5, (8, 12, 3)
 SIZES = {"hidden_dim": 12, "num_layers": 1, "num_heads": 2, "intermediate_dim": 17, "dropout": 0.0}
+QUARTERS = {**SIZES, "hidden_dim": 16}  # heads of a multiple of 4
 COMPACT = {"stem": "convolutions", "pooling": "average"}
 MODELS = {
     "classifier": lambda: TextClassifier(V, 4, **SIZES),
     "masked": lambda: MaskedLanguageModel(V, **SIZES),
     "translator": lambda: Translator(V, **SIZES),
     "vit": lambda: VisionTransformer(SHAPE, 4, 4, **SIZES),
+    "tokens": lambda: TokenClassifier(V, 4, **SIZES),
+    "disentangled": lambda: TextClassifier(V, 4, **SIZES, family="deberta-v2"),
+    "turned": lambda: TextClassifier(V, 4, **SIZES, family="modernbert"),
+    "shared": lambda: TextClassifier(V, 4, **SIZES, family="albert"),
+    "patches turned": lambda: VisionTransformer(SHAPE, 4, 4, **QUARTERS, family="dinov3_vit"),
+    "patches apart": lambda: VisionTransformer(SHAPE, 4, 4, **SIZES, family="beit"),
+    "multilingual": lambda: Translator(V, **SIZES, family="m2m_100"),
+    "recurrent": lambda: RecurrentTranslator(V, 12, 8, dropout=0.0),
     "compact": lambda: VisionTransformer(SHAPE, 4, 4, **SIZES, **COMPACT),
 }
 
