@@ -59,7 +59,7 @@ class Regard:
             dtype="mixed_bfloat16" if bfloat16 else "float32",
         )
         settings = ImageSettings(learning_rate=LEARNING_RATE).completed()
-        compile_image_classifier(self.model, settings, 100, settings.epochs)
+        compile_image_classifier(self.model, settings, 100, epochs=10)
         served = in_precision(self.model, "bfloat16" if bfloat16 else "float32")
         self.call = tf.function(lambda images: served(images, training=False), autograph=False)
 

@@ -32,22 +32,22 @@ class RegardFineTuner:
         settings = settings.completed().for_lesson(has_teacher=False)
         set_seed(settings.seed)
         self.start = from_checkpoint(_table([""] * len(class_names), class_names), settings)
-        model, *_, settings = self.start  # with what the checkpoint decides
+        settings = self.start.settings  # with what the checkpoint decides
         optimizer = bert_optimizer(
             settings.learning_rate,
             total_steps,
             layer_decay=settings.layer_decay,
             average_every=settings.average_every(),
         )
-        compile_classifier(model, optimizer)
+        compile_classifier(self.start.model, optimizer)
 
     def prepare(self, texts: Sequence[str], labels: np.ndarray):
         from regard.recipes.text.encoding import TextEncoder
         from regard.recipes.text.plans import labelled_plan
 
-        model, tokenizer, _, settings = self.start
+        tokenizer, settings = self.start.tokenizer, self.start.settings
         encoded = TextEncoder(tokenizer, settings.max_sequence_length).encode_all(texts)
-        return labelled_plan(model, encoded, labels, tokenizer, settings)
+        return labelled_plan(self.start.model, encoded, labels, tokenizer, settings)
 
     def train(self, plan) -> None:
         steps = plan.batches_per_epoch
@@ -57,12 +57,13 @@ class RegardFineTuner:
         from regard.recipes.text.batches import ordered_batches
         from regard.recipes.training.token_budget import TokenBudget
 
-        model, tokenizer, _, settings = self.start
+        tokenizer, settings = self.start.tokenizer, self.start.settings
         token_ids = tokenizer.encode_all(texts, settings.max_sequence_length)
         plan = TokenBudget(token_ids.row_lengths().numpy(), settings.batch_tokens)
         inputs = ordered_batches(plan, token_ids, tokenizer).map(lambda inputs, _: inputs)
         classes = np.empty(len(texts), int)
-        classes[np.concatenate(plan.in_order())] = model.predict(inputs, verbose=0).argmax(axis=1)
+        logits = self.start.model.predict(inputs, verbose=0)
+        classes[np.concatenate(plan.in_order())] = logits.argmax(axis=1)
         return classes
 
 

@@ -9,6 +9,8 @@ import sys
 import pytest
 from filelock import FileLock
 
+import tiers
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")  # compiles faster
 pytest.register_assert_rewrite("layer_checks")
@@ -22,6 +24,10 @@ HEAVY = (
     *("tutorial", "cli_images", "text", "images", "translation", "pretraining", "serving", "pairs"),
     *("translation_runs_interop", "tokenizers_interop", "models_interop", "translation_interop"),
 )
+
+
+def pytest_configure(config):
+    tiers.IS_WHOLE = config.option.markexpr != "not slow"
 
 
 def pytest_collection(session):

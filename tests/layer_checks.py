@@ -11,6 +11,8 @@ import keras
 import numpy as np
 from keras import ops, tree
 
+import tiers
+
 HE_NORMAL = keras.initializers.serialize(keras.initializers.HeNormal())
 # Without XLA, JAX takes minutes; torch's compiler needs one of C++.
 JIT_COMPILE = {"tensorflow": (False, True), "jax": (True,), "torch": (False,)}
@@ -43,7 +45,9 @@ def check_behaviour(layer, inputs, has_length=False):
     check_saving(model, inputs, outputs)
     check_dropout(layer, inputs, outputs)
     check_mixed_precision(layer, inputs, outputs)
-    for jit_compile in JIT_COMPILE[keras.backend.backend()]:
+    ways = JIT_COMPILE[keras.backend.backend()]
+    is_light = not (tiers.IS_WHOLE or isinstance(layer, keras.Model))
+    for jit_compile in ways[:1] if is_light else ways:
         check_compiled(model, inputs, outputs, jit_compile)
 
 

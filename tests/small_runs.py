@@ -81,7 +81,7 @@ def blank_pictures():
         yield
 
 
-def _reviews(count, seed=0):
+def reviews(count, seed=0):
     from regard import LabelledTexts
     from regard.recipes.text.reviews import generate_reviews
 
@@ -94,22 +94,22 @@ def fit_text(output, parts=None, **settings):
     small = {"preset": "small_run", "teacher": False, "token_dropout": 0.0}
     small |= {"batch_tokens": 256, "vocabulary_size": 300, "learning_rate": 5e-4}
     settings = {**small, "epochs": 2, "patience": 10, **settings}
-    parts = parts or (_reviews(220), _reviews(30, seed=1))
+    parts = parts or (reviews(220), reviews(30, seed=1))
     return fit_text(*parts, output=output, **settings)
 
 
 def sources_of_several(count, seed=0):
     """Reviews with several labels, and none: what they say, if they say it at length."""
-    reviews = _reviews(count, seed)
+    data = reviews(count, seed)
     labels = [
         tuple(
             name
             for name, holds in zip((label, "long"), (len(text) > 25, len(text) > 45), strict=True)
             if holds
         )
-        for text, label in zip(reviews.texts, reviews.labels, strict=True)
+        for text, label in zip(data.texts, data.labels, strict=True)
     ]
-    return replace(reviews, labels=labels, problem_type="multi_label_classification")
+    return replace(data, labels=labels, problem_type="multi_label_classification")
 
 
 def fit_several(output, **settings):
@@ -121,12 +121,12 @@ def fit_several(output, **settings):
 
 def sources_of_values(count, seed=0):
     """Reviews with a number: far from 0, and far from 1."""
-    reviews = _reviews(count, seed)
-    signs = [1 if label == max(reviews.labels) else -1 for label in reviews.labels]
+    data = reviews(count, seed)
+    signs = [1 if label == max(data.labels) else -1 for label in data.labels]
     labels = [
-        1000 + sign * 50 + len(text) / 10 for sign, text in zip(signs, reviews.texts, strict=True)
+        1000 + sign * 50 + len(text) / 10 for sign, text in zip(signs, data.texts, strict=True)
     ]
-    return replace(reviews, labels=labels, problem_type="regression")
+    return replace(data, labels=labels, problem_type="regression")
 
 
 def fit_values(output, **settings):
@@ -149,7 +149,7 @@ def fit_adversarial(output, **settings):
 def corpus():
     from regard.recipes.pretraining.data import Texts
 
-    return Texts(["reviews.txt"], list(_reviews(220).texts))
+    return Texts(["reviews.txt"], list(reviews(220).texts))
 
 
 def fit_pretraining(output, **settings):

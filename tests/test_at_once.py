@@ -10,6 +10,7 @@ import pytest
 
 from regard.models import disk
 from regard.recipes.runs.directories import RUN_CONTENTS, file_written_aside, written_aside
+from tiers import only_first
 
 
 def in_children(count, act):
@@ -39,7 +40,7 @@ def together(count):
     return mock.patch.object(disk, "watch", see)
 
 
-@pytest.mark.parametrize("overwrite", [False, True])
+@pytest.mark.parametrize("overwrite", only_first([True, False]))
 def test_runs_that_finish_at_once_are_all_whole(overwrite, tmp_path):
     def write(number):
         with written_aside(tmp_path / "run", RUN_CONTENTS, overwrite) as directory:

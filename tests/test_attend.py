@@ -124,6 +124,7 @@ def test_of_a_very_long_text_a_part_is_shown(text_run, caplog):
     assert attention.prediction.truncated is None
 
 
+@pytest.mark.slow
 def test_a_mask(small_run):
     run = regard.MaskedLMRun.load(small_run("pretraining"))
     attention = run.attention("The [MASK] was very [MASK].")

@@ -13,7 +13,7 @@ from regard import TextRun, TextSettings
 from regard.recipes.errors import UserError
 from regard.recipes.runs.abstention import Promise, check_abstention
 from regard.recipes.runs.problems import problem_of
-from small_runs import _reviews
+from small_runs import reviews
 
 HEAD = {"classifier.weight", "classifier.bias"}
 
@@ -27,7 +27,7 @@ def calibrated(small_run):
 def unsure(small_run):
     """A run that leaves half of the labels empty."""
     run = TextRun.load(small_run("text", calibrate=True, abstain_below=0.2))
-    scores = run.predict_probabilities(_reviews(30, seed=1).texts).max(axis=1)
+    scores = run.predict_probabilities(reviews(30, seed=1).texts).max(axis=1)
     promised = Promise(0.2, float(np.median(scores)), 0.5, 0.0)._asdict()
     run.go_by(problem_of({"class_names": run.class_names, "abstention": promised}))
     return run
@@ -48,7 +48,7 @@ def test_only_the_last_layer_is_divided(calibrated, small_run):
 
 
 def test_figures_tell_both_errors(calibrated, small_run):
-    data = _reviews(30, seed=1)
+    data = reviews(30, seed=1)
     plain = TextRun.load(small_run("text", calibrate=False)).evaluate(data)
     measured = calibrated.evaluate(data)
     before = plain["expected_calibration_error"]
@@ -61,7 +61,7 @@ def test_figures_tell_both_errors(calibrated, small_run):
 
 
 def test_labels_that_are_not_sure_are_empty(unsure):
-    data, least = _reviews(30, seed=1), unsure.problem.least_score
+    data, least = reviews(30, seed=1), unsure.problem.least_score
     answers = unsure.predict(data.texts)
     assert {"", *unsure.class_names} == {each.label for each in answers}
     for answer in answers:
@@ -75,8 +75,9 @@ def test_labels_that_are_not_sure_are_empty(unsure):
     assert measured["selective_error"] == pytest.approx(np.mean(np.array(wrong)[is_answered]))
 
 
+@pytest.mark.slow
 def test_an_export_leaves_the_same_labels_empty(unsure, tmp_path, unverified):
-    texts = _reviews(30, seed=1).texts
+    texts = reviews(30, seed=1).texts
     export = tf.saved_model.load(str(unsure.export(tmp_path / "served")))
     answers = export.signatures["serving_default"](texts=tf.constant(texts))
     expected = unsure.predict(texts)
@@ -93,7 +94,7 @@ def test_a_table_says_how_many_are_empty(calibrated, unsure, tmp_path):
     unsure.directory = None
     unsure.save(run)
     table = tmp_path / "new.csv"
-    table.write_text("review\n" + "".join(f'"{text}"\n' for text in _reviews(30, seed=1).texts))
+    table.write_text("review\n" + "".join(f'"{text}"\n' for text in reviews(30, seed=1).texts))
     done = regard_here("predict", run, "--input", table, "--output", tmp_path / "out.csv")
     assert done.returncode == 0
     lines = (tmp_path / "out.csv").read_text("utf-8").splitlines()[1:]
@@ -106,7 +107,7 @@ def test_few_examples_are_not_calibrated_by(small_run, caplog):
     with caplog.at_level(logging.INFO, "regard"):
         run = TextRun.load(small_run("text", calibrate=False))
         run.metadata["settings"]["calibrate"] = None
-        data = _reviews(30, seed=1)
+        data = reviews(30, seed=1)
         run.report(data.texts, run.problem.encode(data.labels, "reviews"), {"last_epoch": 2})
     assert "30 examples to validate on are too few to calibrate by" in caplog.text
     assert "temperature" not in run.metadata
@@ -114,8 +115,8 @@ def test_few_examples_are_not_calibrated_by(small_run, caplog):
 
 def test_what_cannot_be_promised_is_refused_before_training():
     with pytest.raises(UserError, match=r"86 examples to validate on\. Received: 30"):
-        check_abstention(_reviews(30), TextSettings(abstain_below=0.05))
-    check_abstention(_reviews(86), TextSettings(abstain_below=0.05))
+        check_abstention(reviews(30), TextSettings(abstain_below=0.05))
+    check_abstention(reviews(86), TextSettings(abstain_below=0.05))
     with pytest.raises(UserError, match="leave out refit"):
         TextSettings(abstain_below=0.05, refit=True)
     with pytest.raises(UserError, match=r"abstain_below=1\.5"):

@@ -233,6 +233,7 @@ def test_of_hidden_tokens_no_evidence_is_asked(monkeypatch):
     assert np.array_equal(weights["evidence"] == 1, inputs["token_ids"] == 6)
 
 
+@pytest.mark.slow
 def test_a_student_learns_and_keeps_the_mean_of_its_weights(monkeypatch):
     monkeypatch.setattr("regard.recipes.text.distillation.FEWEST_STEPS", 100)
     texts, labels = texts_of_two_kinds(60)

@@ -72,6 +72,7 @@ def test_files_are_written_as_they_were(tokenizers, name, tmp_path):
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == kept
 
 
+@pytest.mark.slow
 def test_export_needs_no_more_than_a_server_has(tokenizers, tmp_path):
     names = {"bpe": "modernbert-json", "unigram": "xlm-roberta"}
 

@@ -126,6 +126,7 @@ def test_what_is_kept_is_what_was_validated(learned, name):
     assert len({round(row["val_loss"], 3) for row in history}) > 1
 
 
+@pytest.mark.slow
 def test_freezing_and_lora_leave_the_rest_alone(checkpoint, tmp_path):
     fit(checkpoint, tmp_path / "frozen", freeze=1)
     assert {name.split(".layer.")[-1][0] for name in changed(checkpoint, tmp_path / "frozen")} == {

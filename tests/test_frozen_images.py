@@ -118,6 +118,7 @@ def served(run, directory, files):
     return next(found[name].numpy() for name in ("scores", "value") if name in found)
 
 
+@pytest.mark.slow
 def test_scores_are_calibrated_and_served(start, tmp_path, unverified):
     """The temperature is in the head of the whole model: in the run as in its export."""
     settings = {"checkpoint": start, "freeze": "all", "epochs": 40, "calibrate": True}

@@ -70,6 +70,7 @@ def test_word_pieces_are_those_of_the_preset(tmp_path):
     assert open_tokenizer(tmp_path).tokenize(tf.constant(texts)).to_list() == ids
 
 
+@pytest.mark.slow
 def test_byte_pairs_are_those_of_the_preset(tmp_path):
     tokenizer = open_checkpoint(GOLDEN / "roberta")[1]
     texts = ["ab abc<mask> a", "ba"]

@@ -7,6 +7,7 @@ from nbclient import NotebookClient
 from regard.recipes.text.demo import write_reviews
 from regard.recipes.text.reviews import generate_reviews
 
+pytestmark = pytest.mark.slow  # a kernel of its own does what the tests of `fit_text` do
 CELLS = {
     "fit": """
         import regard

@@ -176,6 +176,7 @@ def test_pairs_where_single_texts_are_wanted(single_directory, capsys):
     assert (status, out) == (2, "") and "leave out --pair" in err
 
 
+@pytest.mark.slow
 def test_an_export_takes_pairs(run, tmp_path):
     path = run.export(tmp_path)  # and is tried in another process
     signatures = tf.saved_model.load(str(path)).signatures

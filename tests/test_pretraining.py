@@ -53,6 +53,7 @@ def test_nothing_to_fill(run):
         run.predict(["no gap"])
 
 
+@pytest.mark.slow
 def test_long_texts_are_learned_whole(tmp_path):
     """Every stretch of a text longer than the model's longest sequence is seen."""
     texts = [" ".join([word, "bad"] * 40) for word in ("good", "fine", "nice")]
@@ -106,6 +107,7 @@ def test_equal_texts_alone_are_too_few():
         stretches_of(["a b c"] * 5)
 
 
+@pytest.mark.slow
 def test_the_command_line_goes_on_from_a_run(run_directory, tmp_path, capsys, monkeypatch):
     """And what comes of it is a start for fitting."""
     monkeypatch.chdir(tmp_path)

@@ -307,7 +307,7 @@ def test_its_export_answers_as_it_does(kind, run, held_out, tmp_path, unverified
 
 
 def test_data_of_another_kind_is_refused(directory, run, kind):
-    other = small_runs._reviews(9)
+    other = small_runs.reviews(9)
     with pytest.raises(UserError, match=f"problem type, {TYPES[kind]}. Received: single_label"):
         run.evaluate(other)
 
@@ -346,6 +346,7 @@ def test_no_teacher_for_several_labels_or_numbers(kind, caplog):
 # Images
 
 
+@pytest.mark.slow
 def test_images_have_several_labels(small_run, tmp_path, unverified):
     """From a table to an export."""
     directory = small_run("several_images", drawn=True)

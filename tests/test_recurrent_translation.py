@@ -7,6 +7,7 @@ import small_runs
 from regard import TranslationRun, UserError, fit_translation
 from regard.recipes.translation.settings import TranslationSettings
 
+pytestmark = pytest.mark.slow  # another model of the recipe that test_translation.py tries
 SETTINGS = {
     "preset": "rnnsearch_small",
     "hidden_dim": 16,
@@ -49,7 +50,6 @@ def test_its_attention(run):
     assert "<!doctype html>" in attention.to_html()
 
 
-@pytest.mark.slow
 def test_its_export(run, tmp_path):
     assert run.export(tmp_path / "served").name == "1"  # tried, with awkward texts too
 

@@ -21,7 +21,6 @@ from regard.recipes.text.distillation import with_evidence
 from regard.recipes.text.start import freeze
 from regard.recipes.tokenizers.pieces import SPECIAL_TOKENS
 from regard.recipes.tokenizers.wordpiece import WordPieceTokenizer
-from tiers import only_first
 
 GOLDEN = Path(__file__).parent / "fixtures" / "families"
 FAMILIES = [family for family in TEXT_FAMILIES if family != "bert"]
@@ -278,7 +277,8 @@ def test_what_is_frozen_stays(name):
     assert of_encoder == (["encoder/final_norm/gamma"] if name == "modernbert" else [])
 
 
-@pytest.mark.parametrize("name", only_first(reversed(CHECKPOINTS[:-1])))
+@pytest.mark.parametrize("name", reversed(CHECKPOINTS[:-1]))
+@pytest.mark.slow
 def test_every_family_trains_in_mixed_precision_under_xla(name):
     checkpoint = Checkpoint(GOLDEN / name)
     model = TextClassifier.from_checkpoint(checkpoint, dtype="mixed_bfloat16")

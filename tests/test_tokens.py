@@ -267,6 +267,7 @@ def test_its_report(directory):
         assert "<mark>" in page and 'class="wrong">found: ' in page
 
 
+@pytest.mark.slow
 def test_at_the_command_line(directory, tmp_path):
     texts = "Ask for Ada Byron at the desk , room 12 , second floor ."
     told = json.loads(regard_here("predict", directory, texts, "--json").stdout)

@@ -127,6 +127,7 @@ def test_a_run_keeps_its_languages(german):
     assert settings["decoder_start_token_id"] == again.tokenizer.end_id
 
 
+@pytest.mark.slow
 def test_an_export_writes_the_language_as_well(german, tmp_path):
     german.export(tmp_path / "served")  # which compares its answers with the run's
 

@@ -129,6 +129,7 @@ def test_one_head_answers_one_question(read, capsys):
     assert directions >= {1, -1}
 
 
+@pytest.mark.slow
 def test_a_head_follows_it(read, capsys):
     chapter = read("08_it", capsys)
     follows, other, silenced = chapter["follows"], chapter["other"], chapter["silenced"]
@@ -176,6 +177,7 @@ def test_table_3(read, capsys):
     assert chapter["sizes"] == measured
 
 
+@pytest.mark.slow
 def test_the_whole_transformer(read, capsys):
     chapter = read("14_transformer", capsys)
     assert chapter["right"] > 0.95
@@ -227,6 +229,7 @@ def served(tmp_path, monkeypatch):
     return run
 
 
+@pytest.mark.slow
 def test_sentiment_on_your_own_csv(served, tmp_path):
     table = tmp_path / "reviews.csv"
     with table.open("w", encoding="utf-8", newline="") as file:
