@@ -72,6 +72,8 @@ class DecoderBlock(keras.layers.Layer):
         self.attention_dropout = attention_dropout
         self.activation = keras.activations.get(activation)
         self.normalize_first = normalize_first
+        # Of all kernels: one a block, or a seed would give other first weights than it did.
+        self.kernel_initializer = keras.initializers.get("glorot_uniform")
 
     def build(self, inputs_shape, memory_shape):
         hidden_dim = inputs_shape[-1]
@@ -83,6 +85,7 @@ class DecoderBlock(keras.layers.Layer):
         self.feed_forward = FeedForward(
             self.intermediate_dim,
             self.activation,
+            self.kernel_initializer,
             dtype=self.dtype_policy,
             name="feed_forward",
         )
@@ -182,6 +185,7 @@ class DecoderBlock(keras.layers.Layer):
             self.num_heads,
             hidden_dim // self.num_heads,
             self.attention_dropout,
+            kernel_initializer=self.kernel_initializer,
             dtype=self.dtype_policy,
             name=name,
         )
