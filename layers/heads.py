@@ -72,7 +72,8 @@ class QueryValueDense(Dense):
         )
 
     def call(self, inputs, training=None):
-        parts = self.query_bias, ops.zeros_like(self.query_bias), self.value_bias
+        query_bias = ops.convert_to_tensor(self.query_bias)  # JAX has no zeros like a variable
+        parts = query_bias, ops.zeros_like(query_bias), self.value_bias
         return super().call(inputs, training=training) + ops.concatenate(parts)
 
     def save_own_variables(self, store):
