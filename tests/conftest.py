@@ -139,6 +139,7 @@ def write(tmp_path):
 
     def write_file(name: str, content: str | bytes):
         path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content.encode() if isinstance(content, str) else content)
         return path
 

@@ -14,16 +14,6 @@ from regard.recipes.translation.data import read_parallel_texts
 
 
 @pytest.fixture
-def write(tmp_path):
-    def write_file(name: str, content: str):
-        path = tmp_path / name
-        path.write_text(content, "utf-8")
-        return path
-
-    return write_file
-
-
-@pytest.fixture
 def write_rows(tmp_path):
     def write_file(*rows):
         with open(tmp_path / "a.csv", "w", newline="", encoding="utf-8") as file:

@@ -7,18 +7,17 @@ import json
 import logging
 import lzma
 import re
-import zipfile
 from datetime import date, datetime
 from decimal import Decimal
 
 import numpy as np
-import openpyxl
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import zstandard
 from pyarrow import feather, ipc
+from table_rows import ROWS, rows_of
 
 from regard.recipes.data.formats import holds_table, open_table
 from regard.recipes.data.json_forms import records_of
@@ -28,24 +27,7 @@ from regard.recipes.pretraining.data import read_texts
 from regard.recipes.text.data import read_labelled_texts
 from regard.recipes.translation.data import read_parallel_texts
 
-ROWS = [("good film", "pos"), ("bad film, alas", "neg"), ('"好片"; ja', "pos")]
 CSV = 'text,label\ngood film,pos\n"bad film, alas",neg\n"""好片""; ja",pos\n'
-
-
-@pytest.fixture
-def write(tmp_path):
-    def write_file(name: str, content: str | bytes):
-        path = tmp_path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content.encode() if isinstance(content, str) else content)
-        return path
-
-    return write_file
-
-
-def rows_of(source, **reading):
-    table = read_labelled_texts(source, **reading)
-    return list(zip(table.texts, table.labels, strict=True))
 
 
 # Delimiters
@@ -194,7 +176,7 @@ def test_compressed_parallel_files(write):
     assert (pairs.sources, pairs.targets) == (["one", "two"], ["eins", "zwei"])
 
 
-# JSON, Arrow, Excel, fastText
+# JSON, Arrow, fastText
 
 
 @pytest.mark.parametrize("name", ["a.json", "a.jsonl"])
@@ -232,45 +214,6 @@ def test_arrow_files_and_streams(tmp_path, name):
     assert rows_of(tmp_path / "a.feather") == ROWS
 
 
-def write_workbook(path, *sheets):
-    book = openpyxl.Workbook()
-    book.remove(book.active)
-    for title, rows in sheets:
-        sheet = book.create_sheet(title)
-        for row in rows:
-            sheet.append(row)
-    book.save(path)
-    return path
-
-
-def test_workbooks(tmp_path, caplog):
-    caplog.set_level(logging.INFO, logger="regard")
-    rows = [["Text", "Stars", None], ["fine", 1.0], [], ["poor", 2.5], [7, True]]
-    path = write_workbook(tmp_path / "a.xlsx", ("empty", []), ("Data", rows))
-    assert rows_of(path) == [("fine", "1"), ("poor", "2.5"), ("7", "true")]
-    assert "passed over" not in caplog.text
-    path.rename(tmp_path / "b.csv")
-    assert rows_of(tmp_path / "b.csv")[0] == ("fine", "1")
-
-
-def test_a_bad_row_of_a_workbook_has_its_number(tmp_path):
-    path = write_workbook(tmp_path / "a.xlsx", ("x", [["text", "label"], ["a", "b"], [], ["c"]]))
-    with pytest.raises(UserError, match=r"a\.xlsx, row 4: the label in column 'label' is missing"):
-        read_labelled_texts(path)
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (b"PK\x03\x04 broken", "is not a sound Excel workbook"),
-        (b"\xd0\xcf\x11\xe0" * 9, r"before 2007\. Save it as \.xlsx"),
-    ],
-)
-def test_files_that_are_no_workbooks(write, content, message):
-    with pytest.raises(UserError, match=message):
-        read_labelled_texts(write("a.xls", content))
-
-
 @pytest.mark.parametrize("name", ["a.txt", "train.ft", "plain"])
 def test_fasttext(write, name):
     content = "".join(f"__label__{label} {text}\n" for text, label in ROWS)
@@ -279,42 +222,6 @@ def test_fasttext(write, name):
         read_labelled_texts(write(name, content + "text\n"))
     several = read_labelled_texts(write(name, content + "__label__a __label__b text\n"))
     assert several.labels == [*((label,) for _, label in ROWS), ("a", "b")]
-
-
-# Pairs of texts
-
-TATOEBA = "77\tLet's try it.\t12\tProbieren wir es!\n78\tGo.\t13\tGeh.\n79\tRun!\t14\tLauf!\n"
-ANKI = "Go.\tGeh.\tCC-BY 2.0 (France) #1 (x)\nHi.\tHallo!\tCC-BY 2.0 (France) #2 (y)\n" + "".join(
-    f"Number {i}.\tNummer {i}.\tCC-BY 2.0 (France) Attribution: somewhere #{i} (someone) and #{i}\n"
-    for i in range(9)
-)
-TMX = """<?xml version="1.0"?><tmx version="1.4"><header srclang="de-DE" segtype="sentence"/><body>
-<tu><tuv xml:lang="en"><seg>A <bpt>&lt;b&gt;</bpt>big<ept>&lt;/b&gt;</ept> dog</seg></tuv>
-<tuv xml:lang="de-DE"><seg>Ein <hi>großer</hi> Hund</seg></tuv></tu>
-<tu><tuv xml:lang="de-DE"><seg>Ja</seg></tuv><tuv xml:lang="en"><seg>Yes</seg></tuv></tu>
-</body></tmx>"""
-
-
-@pytest.mark.parametrize("name", ["pairs.tsv", "pairs.txt", "pairs.tsv.gz"])
-def test_pairs_with_tabs_as_tatoeba_writes_them(write, name):
-    compress = gzip.compress if name.endswith(".gz") else bytes
-    pairs = read_parallel_texts(write(name, compress(TATOEBA.encode("utf-8-sig"))))
-    assert pairs.sources == ["Let's try it.", "Go.", "Run!"]
-    assert pairs.targets == ["Probieren wir es!", "Geh.", "Lauf!"]
-
-
-def test_pairs_with_tabs_as_anki_writes_them(write):
-    pairs = read_parallel_texts(write("deu.txt", ANKI))
-    assert (pairs.sources[:2], pairs.targets[:2]) == (["Go.", "Hi."], ["Geh.", "Hallo!"])
-
-
-def test_translation_memories(write):
-    pairs = read_parallel_texts(write("a.tmx", TMX))
-    assert pairs.columns == ("de-de", "en")
-    assert pairs.sources == ["Ein großer Hund", "Ja"]
-    assert pairs.targets == ["A big dog", "Yes"]
-    with pytest.raises(UserError, match=r"b\.tmx is not a sound TMX file"):
-        read_parallel_texts(write("b.tmx", TMX[:-20]))
 
 
 # Labels are the same in every format
@@ -362,46 +269,6 @@ def test_columns_of_arrow_whose_names_are_no_text(tmp_path):
     (tmp_path / "a.arrow").write_bytes(damaged)
     with pytest.raises(UserError, match="is not a sound Arrow file"):
         read_labelled_texts(tmp_path / "a.arrow")
-
-
-@pytest.mark.parametrize("member", ["xl/workbook.xml", "xl/styles.xml", "xl/worksheets/sheet1.xml"])
-def test_a_workbook_with_a_damaged_part(member, tmp_path):
-    book, whole = openpyxl.Workbook(), tmp_path / "whole.xlsx"
-    for row in [("text", "label"), *ROWS]:
-        book.active.append(row)
-    book.save(whole)
-    with zipfile.ZipFile(whole) as old, zipfile.ZipFile(tmp_path / "a.xlsx", "w") as new:
-        for name in old.namelist():
-            content = old.read(name)
-            new.writestr(name, content[: len(content) // 2] if name == member else content)
-    with pytest.raises(UserError, match=r"a\.xlsx is not a sound Excel workbook"):
-        read_labelled_texts(tmp_path / "a.xlsx")
-
-
-def test_cells_beside_the_columns_of_a_workbook_are_counted(tmp_path, caplog):
-    rows = [["text", "label"], ["a", "x", None, "see me"], ["b", "y"], ["c", "x", 3]]
-    path = write_workbook(tmp_path / "a.xlsx", ("x", rows))
-    with caplog.at_level("INFO", "regard"):
-        assert read_labelled_texts(path).texts == ["a", "b", "c"]
-    assert caplog.text.count("beside the named columns, passed over: 2, first row 2") == 1
-
-
-def test_a_workbook_without_a_header(tmp_path, caplog):
-    rows = [["a nice room", 1], ["a bad room", 0], ["fine", 1], ["poor", 0]]
-    path = write_workbook(tmp_path / "a.xlsx", ("x", rows))
-    texts = [text for text, _ in rows]
-    with caplog.at_level("INFO", "regard"):
-        assert read_labelled_texts(path, text_column="1", label_column="2").texts == texts
-    assert "the first row is no header (--header says otherwise): columns 1 to 2" in caplog.text
-    named = read_labelled_texts(path, header=True, text_column="a nice room", label_column="1")
-    assert named.texts == texts[1:]
-
-
-def test_an_error_of_a_formula_is_no_value(tmp_path):
-    rows = [["text", "label"], ["a", "x"], ["#N/A", "y"], ["b", "#REF!"], ["c", "y"]]
-    path = write_workbook(tmp_path / "a.xlsx", ("x", rows))
-    found = read_labelled_texts(path, skip_bad_rows=True)
-    assert (found.texts, found.labels, found.num_skipped) == (["a", "c"], ["x", "y"], 2)
 
 
 @pytest.mark.parametrize("delimiter", [";", "\t", "|"])
@@ -501,51 +368,7 @@ def test_one_record_is_a_record(write, caplog):
         read_labelled_texts(write("c.json", '{\n"a": 1,\n"b": {"c": [1, 2]}\n}'))
 
 
-# Translation memories as programs write them
-
-
-def unit(**segments):
-    variants = (
-        f'<tuv xml:lang="{each}"><seg>{text}</seg></tuv>' for each, text in segments.items()
-    )
-    return f"<tu>{''.join(variants)}</tu>".replace("_", "-")
-
-
-def memory_of(*units, head="<tmx>"):
-    return f'{head}<header srclang="en"/><body>{"".join(units)}</body></tmx>'
-
-
-def test_units_with_one_of_the_languages_are_counted(write, caplog):
-    units = unit(en="Yes", de="Ja"), unit(en="No"), unit(de="Haus"), unit(en="Go", de="Geh")
-    with caplog.at_level("INFO", "regard"):
-        pairs = read_parallel_texts(write("a.tmx", memory_of(*units)))
-    assert (pairs.sources, pairs.targets, pairs.num_skipped) == (["Yes", "Go"], ["Ja", "Geh"], 2)
-    assert "units without one of the languages, passed over: 2, first row 2" in caplog.text
-
-
-def test_variants_of_a_language_that_share_no_unit_are_one(write, caplog):
-    units = unit(en_US="Yes", de="Ja"), unit(en="No", de_DE="Nein"), unit(EN_us="Go", de="Geh")
-    with caplog.at_level("INFO", "regard"):
-        pairs = read_parallel_texts(write("a.tmx", memory_of(*units)))
-    assert (pairs.sources, pairs.columns) == (["Yes", "No", "Go"], ("en", "de"))
-    assert "taken as one language, en, by units: en-us (2), en (1)" in caplog.text
-    both = unit(en_US="color", en_GB="colour", de="Farbe"), unit(en_US="Yes", en_GB="Yes", de="Ja")
-    path = write("b.tmx", memory_of(*both))
-    columns = {"source_column": "en-gb", "target_column": "de"}
-    assert read_parallel_texts(path, **columns).sources == ["colour", "Yes"]
-
-
-def test_other_ways_to_write_a_memory(write):
-    within = unit(en="Yes", de="Ja")
-    path = write("a.tmx", memory_of(within, head='<tmx xmlns="http://www.lisa.org/tmx14">'))
-    assert read_parallel_texts(path).sources == ["Yes"]
-    path = write("b.tmx", memory_of(within.replace("xml:lang", "lang")))
-    assert read_parallel_texts(path).columns == ("en", "de")
-    head = '<?xml version="1.0"?>\n<!DOCTYPE tmx SYSTEM "tmx14.dtd">\n<tmx version="1.4">'
-    assert read_parallel_texts(write("c.xml", memory_of(within, head=head))).targets == ["Ja"]
-
-
-# Labels again
+# Times, numbers and blank lines
 
 
 def test_times_have_one_form_in_every_format(write, tmp_path):
@@ -591,57 +414,6 @@ def test_a_blank_line_of_one_column_is_a_row(write):
 def test_two_rows_of_images_without_a_header(write):
     table = open_table(str(write("a.csv", "a.jpg,cat\nb.jpg,dog\n")))
     assert table.columns == ["1", "2"]
-
-
-# Workbooks and tables with more than a table in them
-
-
-def test_sheets_that_are_passed_over_are_named(tmp_path, caplog):
-    one, two = [["text", "label"], ["a", "x"], ["b", "y"]], [["text", "label"], ["c", "x"]]
-    path = write_workbook(tmp_path / "a.xlsx", ("May", one), ("empty", []), ("June", two))
-    with caplog.at_level("INFO", "regard"):
-        assert rows_of(path) == [("a", "x"), ("b", "y")]
-    assert "of 3 sheets 'May' is read (--sheet names another); passed over: 'June'" in caplog.text
-    assert rows_of(path, sheet="June") == [("c", "x")]
-    for name, problem in (("July", "is not there"), ("empty", "is empty")):
-        with pytest.raises(UserError, match=rf"'{name}' {problem}\. Its sheets: 'May', 'empty'"):
-            rows_of(path, sheet=name)
-    book = openpyxl.load_workbook(path)
-    book["May"].sheet_state = "hidden"
-    book.save(path)
-    assert rows_of(path) == [("c", "x")]
-
-
-def test_merged_cells_and_hidden_rows_are_said(tmp_path, caplog):
-    rows = [["text", "label"], ["a", "x"], ["b", "x"], ["c", "y"], ["d", "y"]]
-    path = write_workbook(tmp_path / "a.xlsx", ("x", rows))
-    book = openpyxl.load_workbook(path)
-    book.active.merge_cells("B4:B5")
-    book.active.row_dimensions[3].hidden = True
-    book.save(path)
-    with caplog.at_level("INFO", "regard"), pytest.raises(UserError, match="row 5: the label"):
-        rows_of(path)
-    assert "ranges of merged cells, of which the first cell alone has a value: 1" in caplog.text
-    assert "hidden rows, read as the others: 1" in caplog.text
-
-
-@pytest.mark.parametrize("titles", [["Report 2024"], ["Report 2024", None], ["Report", "by us"]])
-@pytest.mark.parametrize("kind", ["a.xlsx", "padded.csv", "bare.csv", "semicolons.csv"])
-def test_titles_above_a_header(tmp_path, caplog, titles, kind):
-    rows = [["text", "stars"], *([f"a nice room {i}", str(i % 2)] for i in range(9))]
-    if kind == "a.xlsx":
-        above = [[title] if title else [] for title in titles]
-        path = write_workbook(tmp_path / kind, ("x", [*above, [], *rows]))
-    else:
-        comma = {"semicolons.csv": ";"}.get(kind, ",")
-        end = comma if kind == "padded.csv" else ""
-        lines = [(title or "") + end for title in [*titles, ""]] + [comma.join(row) for row in rows]
-        path = tmp_path / kind
-        path.write_text("\n".join(lines))
-    with caplog.at_level("INFO", "regard"):
-        assert rows_of(path)[0] == ("a nice room 0", "0")
-    count = len(list(filter(None, titles)))
-    assert f"rows above the header, passed over: {count}, first row 1, 'Report" in caplog.text
 
 
 @pytest.mark.parametrize("data", [1.5, 7, None, "ab"])

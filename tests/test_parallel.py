@@ -21,18 +21,6 @@ SOURCES, TARGETS = map(list, zip(*PAIRS, strict=True))
 
 
 @pytest.fixture
-def write(tmp_path):
-    """Writes a file in the test's folder and returns its path."""
-
-    def write_file(name: str, content: str | bytes):
-        path = tmp_path / name
-        path.write_bytes(content.encode() if isinstance(content, str) else content)
-        return path
-
-    return write_file
-
-
-@pytest.fixture
 def write_two(write):
     def write_files(sources: str | bytes, targets: str | bytes):
         return write("a.en", sources), write("a.de", targets)
