@@ -41,7 +41,8 @@ def rotate(heads, base, position=None):
         positions = ops.cast(ops.arange(length), "float32")  # (T,)
     else:
         positions = ops.cast(ops.reshape(position, (1,)), "float32")
-    angles = positions[:, None] * rotary_frequencies(base, key_dim)  # (T, H/2)
+    frequencies = ops.convert_to_tensor(rotary_frequencies(base, key_dim))  # (H/2,)
+    angles = positions[:, None] * frequencies  # (T, H/2)
     return turn(heads, ops.cos(angles), ops.sin(angles))
 
 

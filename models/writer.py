@@ -33,9 +33,7 @@ class Writer:
     """
 
     def __init__(self, translator, inputs, num_sequences, max_length, first_id=None):
-        token_ids, padding_mask = (
-            inputs[name] for name in ("encoder_token_ids", "encoder_padding_mask")
-        )
+        token_ids, padding_mask = inputs["encoder_token_ids"], inputs["encoder_padding_mask"]
         self.translator = translator
         self.first_id = first_id
         self.num_sequences = num_sequences
