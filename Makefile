@@ -25,7 +25,7 @@ test: $(INSTALLED)
 test-interop: $(INTEROP)
 	$(PYTEST) tests/interop -m "not slow"
 
-# Every test there is: twice as long.
+# Every test there is: three times as long.
 test-all: $(INTEROP)
 	$(PYTEST)
 
