@@ -29,6 +29,7 @@ from .pooling import (
     AveragePooling,
     FirstTokenPooling,
     PatchPooling,
+    TokenTransform,
     TransformedAveragePooling,
 )
 from .positions import (
@@ -95,6 +96,7 @@ __all__ = [
     "TextEmbedding",
     "TiedOutput",
     "TokenConvolution",
+    "TokenTransform",
     "TransformedAveragePooling",
     "TwinHead",
     "additive_scores",

@@ -101,7 +101,7 @@ class FirstTokenPooling(Pooling):
         return self.transform(inputs[:, 0], training)  # (B, D)
 
     def transform(self, pooled, training=None):
-        """Computes what follows on the pooling of vectors (B, D)."""
+        """Computes what follows on the pooling of vectors (..., D)."""
         if self.input_dropout is not None:
             pooled = self.input_dropout(pooled, training=training)
         pooled = self.dense(pooled)  # (B, D)
@@ -175,6 +175,39 @@ class TransformedAveragePooling(FirstTokenPooling):
 
     def call(self, inputs, padding_mask=None, mask=None, training=None):
         return self.transform(average(inputs, all_of(padding_mask, mask)), training)  # (B, D)
+
+
+@keras.saving.register_keras_serializable("regard")
+class TokenTransform(FirstTokenPooling):
+    """The dense layer of `FirstTokenPooling`, at every token: nothing is pooled.
+
+    Args:
+        **kwargs: As for `FirstTokenPooling`.
+
+    Call arguments:
+        inputs: (B, T, D).
+
+    Returns:
+        A tensor of shape (B, T, D).
+
+    Example:
+        >>> layer = TokenTransform(activation="gelu", layer_norm_epsilon=1e-5)
+        >>> keras.ops.shape(layer(keras.ops.ones((2, 5, 8))))
+        (2, 5, 8)
+
+    References:
+        Warner et al., "ModernBERT", https://arxiv.org/abs/2412.13663, whose classifiers of tokens
+        have it before the last layer
+    """
+
+    def call(self, inputs, training=None):
+        return self.transform(inputs, training)  # (B, T, D)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def compute_mask(self, inputs, previous_mask):
+        return previous_mask
 
 
 def average(inputs, mask=None):

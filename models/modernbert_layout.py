@@ -6,7 +6,7 @@ References:
 
 from dataclasses import replace
 
-from .bert_layout import BERT, dimensions
+from .bert_layout import BERT, TOKEN_HEAD, dimensions
 from .config_entries import positive_problems
 from .roberta_layout import PAD
 from .rows import blocks, dense, embedding, kernel, scale
@@ -135,6 +135,7 @@ MODERNBERT = replace(
     title="ModernBERT",
     architectures={
         "ModernBertForSequenceClassification": ("pooler", "classifier"),
+        "ModernBertForTokenClassification": ("pooler", "token classifier"),
         "ModernBertForMaskedLM": ("pooler",),
         "ModernBertModel": (),
     },
@@ -151,6 +152,7 @@ MODERNBERT = replace(
             scale("head.norm", "pooler/layer_norm"),
         ],
         "classifier": [dense("classifier", "head", "CD")],
+        **TOKEN_HEAD,
     },
     sizes={name: BERT.sizes[name] for name in BERT.sizes if name != "num_segments"},
     rates={"dropout": "mlp_dropout", "layer_norm_epsilon": "norm_eps"},

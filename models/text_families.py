@@ -32,6 +32,8 @@ class TextFamily(NamedTuple):
         pooler: Arguments of their `FirstTokenPooling`.
         normalizes_pooled: Whether the pooler ends with a normalization.
         drops_first: Whether a classifier has dropout before the pooler, as well as after it.
+        transforms_tokens: Whether what the pooler computes is computed of every token where tokens
+            are classified.
         variation: Arguments of `TextEmbedding` and `Encoder`, as "embedding" and "encoder", that
             its models may have otherwise, with their defaults; and as "pooler" whether it
             `reads_mean`, that of all tokens in place of the first.
@@ -43,6 +45,7 @@ class TextFamily(NamedTuple):
     pooler: Mapping[str, Any] = _NOTHING
     normalizes_pooled: bool = False
     drops_first: bool = False
+    transforms_tokens: bool = False
     variation: Mapping[str, Mapping[str, Any]] = _NOTHING
 
 
@@ -93,6 +96,7 @@ _ROWS = (
         },
         pooler={"activation": "gelu", "use_bias": False},
         normalizes_pooled=True,
+        transforms_tokens=True,
         variation=_ALTERNATING,
     ),
 )

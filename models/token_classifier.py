@@ -2,17 +2,20 @@
 
 import keras
 
+from ..layers import TokenTransform
 from ..layers.checks import check_positive
 from .checkpoints import TOKEN_CLASSIFIER, as_checkpoint
 from .classifier_heads import count_classes, load_classifier
 from .configured_model import own_arguments
 from .text_encoder import TextModel, encode_text
-from .text_families import TEXT_FAMILIES, TEXT_LAYOUTS, text_family, whole_variation
+from .text_families import TEXT_LAYOUTS, text_family, whole_variation
 
 
 @keras.saving.register_keras_serializable("regard")
 class TokenClassifier(TextModel):
     """Embedding, encoder, dropout, head: one logit a class for every token, as BERT computes it.
+
+    ModernBERT has a `TokenTransform` between encoder and dropout.
 
     An ordinary Keras model: `compile`, `fit`, `evaluate`, `predict`, `.keras` save and load.
 
@@ -57,8 +60,6 @@ class TokenClassifier(TextModel):
         Understanding", section 5.3, https://arxiv.org/abs/1810.04805
     """
 
-    checkpoint_groups = ("encoder", TOKEN_CLASSIFIER)
-
     def __init__(
         self,
         vocabulary_size,
@@ -78,15 +79,24 @@ class TokenClassifier(TextModel):
     ):
         config, dtype = own_arguments(locals())
         check_positive(num_classes=num_classes)
-        check_has_tokens(family)
         config["variation"] = whole_variation(text_family(family), variation)
         inputs, hidden_states, embedding, encoder = encode_text(config, dtype)
+        transform = _make_transform(config, dtype)
+        if transform is not None:
+            hidden_states = transform(hidden_states)  # (B, T, D)
         head_dropout = keras.layers.Dropout(dropout, dtype=dtype, name="head_dropout")
         head = keras.layers.Dense(num_classes, dtype="float32", name="head")
         logits = head(head_dropout(hidden_states))  # (B, T, C)
         super().__init__(inputs, logits, config, embedding, encoder, **kwargs)
+        self.transform = transform
         self.head_dropout = head_dropout
         self.head = head
+
+    @property
+    def checkpoint_groups(self):
+        """Returns the groups of tensors that its checkpoints hold."""
+        transform = () if self.transform is None else ("pooler",)
+        return ("encoder", *transform, TOKEN_CLASSIFIER)
 
     @property
     def layout(self):
@@ -120,23 +130,19 @@ class TokenClassifier(TextModel):
         Raises:
             CheckpointError: If it is not a whole checkpoint of one of the families, or if it has no
                 classifier of tokens and neither number nor names of classes are given.
-            ValueError: If it is of a family whose classifier of tokens is not computed here.
+            ValueError: If the number of classes is not that of the names.
         """
         checkpoint = as_checkpoint(checkpoint, *TEXT_LAYOUTS)
-        check_has_tokens(checkpoint.layout.model_type)
         num_classes = count_classes(checkpoint, num_classes, class_names, TOKEN_CLASSIFIER)
         model = cls(num_classes=num_classes, **{**checkpoint.arguments, **kwargs})
         load_classifier(model, checkpoint, class_names)
         return model
 
 
-def check_has_tokens(family):
-    """Raises `ValueError` for a family whose classifier of tokens is not computed here."""
-    if TOKEN_CLASSIFIER not in text_family(family).layout.groups:
-        known = [
-            name for name, each in TEXT_FAMILIES.items() if TOKEN_CLASSIFIER in each.layout.groups
-        ]
-        raise ValueError(
-            f"A token classifier must be of one of the families {', '.join(known)}. Received: "
-            f"family={family!r}, whose head of tokens has layers of its own"
-        )
+def _make_transform(config, dtype):
+    """Makes what a family computes of every token before the head; None where there is nothing."""
+    family = text_family(config["family"])
+    if not family.transforms_tokens:
+        return None
+    epsilon = config["layer_norm_epsilon"] if family.normalizes_pooled else None
+    return TokenTransform(**family.pooler, layer_norm_epsilon=epsilon, dtype=dtype, name="pooler")

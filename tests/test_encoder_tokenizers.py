@@ -237,6 +237,12 @@ DAMAGES = {
     "no merges": ("roberta", "merges.txt", None),
     "merge of nothing": ("roberta", "merges.txt", lambda content: content + b"q zz\n"),
     "vocabulary of lists": ("roberta", "vocab.json", lambda content: b"[]"),
+    "ids far away": ("roberta", "vocab.json", state_changed(lambda state: state.update(x=2**31))),
+    "ids far away in one file": (
+        "modernbert-json",
+        "tokenizer.json",
+        state_changed(lambda state: state["model"]["vocab"].update(x=2**31)),
+    ),
     "empty": ("deberta-v2", "spm.model", lambda content: b""),
     "no model": ("albert", "spiece.model", None),
     "flags": (

@@ -116,6 +116,24 @@ def test_preprocessing_that_is_not_done_is_refused(own, message, tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("file", "change", "message"),
+    [
+        ("vocabulary.json", b'{"a": 0, "b": 2147483647}', "ids of their own, without big gaps"),
+        ("vocabulary.json", b'{"a": 0, "b": true}', "ids of their own, without big gaps"),
+        ("vocabulary.json", b"[1]", "ids of their own"),
+        ("vocabulary.json", b"{", "cannot be used here"),
+        ("merges.txt", b"A b\n", "Token `A` out of vocabulary"),
+        ("merges.txt", b"a b c\n", "cannot be used here"),
+    ],
+)
+def test_a_damaged_tokenizer_is_refused(file, change, message, tmp_path):
+    directory = copied("roberta", tmp_path)
+    (directory / "assets/tokenizer" / file).write_bytes(change)
+    with pytest.raises(UserError, match=message):
+        open_tokenizer(directory)
+
+
+@pytest.mark.parametrize(
     ("kind", "file", "own", "message"),
     [
         ("bert", "config.json", {"num_layers": 10**9}, "tensors for 1000000000 layers"),

@@ -9,6 +9,7 @@ from regard.layers import (
     FirstTokenPooling,
     KernelPooling,
     PatchPooling,
+    TokenTransform,
     TransformedAveragePooling,
     TwinHead,
 )
@@ -52,6 +53,7 @@ def test_keeps_the_layer_checks():
     check_layer(FirstTokenPooling, config, {"inputs": floats(B, T, D)})
     inputs = {"inputs": floats(B, T, D), "padding_mask": IS_REAL}
     check_behaviour(TransformedAveragePooling(**config), inputs)
+    check_behaviour(TokenTransform(**config), {"inputs": floats(B, T, D)})
 
 
 def test_the_mean_of_patches_beside_the_first_token():
@@ -70,6 +72,16 @@ def test_two_heads_answer_by_their_mean():
     logits = [x[:, :D] @ kernels[0] + biases[0], x[:, D:] @ kernels[1] + biases[1]]
     np.testing.assert_allclose(layer(x), np.mean(logits, axis=0), atol=1e-5)
     check_layer(TwinHead, {"num_classes": 3}, {"inputs": x})
+
+
+def test_a_transform_of_tokens_is_that_of_a_first_token_at_each():
+    config, x = {"activation": "gelu", "layer_norm_epsilon": 0.1}, floats(B, T, D)
+    layer, pooler = TokenTransform(**config), FirstTokenPooling(**config)
+    outputs = np.array(layer(x))
+    pooler.build(x.shape)
+    pooler.set_weights(layer.get_weights())
+    for place in range(T):
+        np.testing.assert_allclose(outputs[:, place], pooler(x[:, place:]), atol=1e-6)
 
 
 @pytest.mark.parametrize("pooling", [FirstTokenPooling, TransformedAveragePooling])

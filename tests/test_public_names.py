@@ -23,8 +23,8 @@ NAMES = {
         NadarayaWatson PatchEmbedding PatchPooling PositionEmbedding PredictiveAttention
         QueryValueDense RecurrentDecoder Reinforce RelativePositionBias RotaryAttention
         SinusoidalEmbedding SinusoidalPositionEmbedding StochasticDepth TextEmbedding
-        TiedOutput TokenConvolution TransformedAveragePooling TwinHead additive_scores
-        attention_weights causal_mask combine_masks cosine_scores dot_product_scores
+        TiedOutput TokenConvolution TokenTransform TransformedAveragePooling TwinHead
+        additive_scores attention_weights causal_mask combine_masks cosine_scores dot_product_scores
         gelu_tanh general_scores kernel_scores masked_softmax new_cache quick_gelu
         resize_positions scaled_dot_product_scores sinusoids weighted_sum
     """,

@@ -19,7 +19,7 @@ from regard.recipes.log import heard, hushed
 from regard.recipes.report.calibration import calibration
 from regard.recipes.report.charts import histogram, lines
 from regard.recipes.report.classifier import Examined, Parts, write_classifier_page
-from regard.recipes.report.data import data, lengths
+from regard.recipes.report.data import data, lengths, sizes
 from regard.recipes.report.going_on import evaluation, example_of, go_on, words
 from regard.recipes.report.markup import name
 from regard.recipes.report.samples import Sample, mistakes, verdict
@@ -261,6 +261,15 @@ def test_points_and_bars_are_where_their_values_are():
     bars = Read(histogram(np.array([0, 0, 1]), "tokens"))
     heights = [float(each["height"]) for each in bars.attributes if "height" in each]
     assert heights[0] == pytest.approx(2 * heights[1], abs=0.02)
+
+
+def test_how_large_images_are():
+    sides = np.array([30] * 3 + [20, 90])
+    page = sizes("Sizes", sides, 5, (28, 32))
+    assert "at most 30 pixels; the smallest has 20, the largest 90." in page
+    assert "reads every image as 28 × 32 pixels" in page and "read as 28 pixels" in page
+    assert "Measured on" not in page
+    assert "Measured on 5 of 1,200." in sizes("Sizes", sides, 1200, (28, 32))
 
 
 def test_what_was_said_of_the_data_stays_with_it(tmp_path):

@@ -467,6 +467,16 @@ def test_a_damaged_model_of_pieces(tokenizer, tmp_path, name, content):
         SentencePieceTokenizer.load(tmp_path)
 
 
+def test_a_piece_that_is_no_text(tokenizer, tmp_path):
+    tokenizer.save(tmp_path, 77)
+    space = "\u2581".encode()
+    model = tokenizer.source_model.replace(space, b"\xff\xfe\xfd")
+    assert model != tokenizer.source_model
+    (tmp_path / "source.spm").write_bytes(model)
+    with pytest.raises(UserError, match=r"tokenizer is damaged: .*SentencePiece model"):
+        SentencePieceTokenizer.load(tmp_path)
+
+
 def test_a_model_of_pieces_that_was_cut_off(tokenizer, tmp_path):
     tokenizer.save(tmp_path, 77)
     (tmp_path / "source.spm").write_bytes(tokenizer.source_model[:-1000])

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -345,7 +346,7 @@ def api(plain_export):
     def of(task):
         model = SavedModel(plain_export(task))
         model.warm_up(plain_export(task))
-        api = RestApi(model, Batcher(model.ask).ask, task, 1)
+        api = RestApi(model, Batcher(model.ask, model.widened).ask, task, 1)
 
         def ask(body, method="predict"):
             status, text = api.answer(
@@ -356,6 +357,17 @@ def api(plain_export):
         return ask
 
     return of
+
+
+def test_words_have_the_width_that_they_have_alone(api):
+    """Whatever others ask at the same time."""
+    ask = api("tokens")
+    asked = [{"instances": ["word " * count]} for count in (1, 40, 2, 30, 0, 50)]
+    alone = [ask(each) for each in asked]
+    with ThreadPoolExecutor(6) as pool:
+        assert list(pool.map(ask, asked * 5)) == alone * 5
+    widths = [len(found["predictions"][0]["tokens"]) for _, found in alone]
+    assert widths == [1, 40, 2, 30, 0, 50]
 
 
 def test_images(api):

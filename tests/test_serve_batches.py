@@ -70,6 +70,14 @@ def test_kinds_are_not_mixed_and_long_requests_are_alone(slow):
     assert MOST_ROWS + 1 in slow.batches and None in slow.batches
 
 
+def test_some_signatures_are_answered_one_by_one(slow):
+    batcher = Batcher(slow.run, {"alone"})
+    requests = [(name, strings(b"1")) for name in ("alone", "a") for _ in range(10)]
+    assert ask_at_once(batcher, requests) == [[b"1"]] * 20
+    batcher.close(5)
+    assert slow.batches.count(1) >= 10 and sum(slow.batches) == 20 and max(slow.batches) > 1
+
+
 def test_nobody_gets_the_error_of_another(slow):
     requests = [("a", strings(b"good")), ("a", strings(b"good", b"bad")), ("a", strings(b"fine"))]
     assert (

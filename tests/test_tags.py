@@ -179,6 +179,49 @@ def test_spans_as_tools_write_them(row, tmp_path):
     assert rows_of(read_labelled_tokens(path)) == [(TEXT, SPANS)] * 2
 
 
+def label_studio(*results, **annotation):
+    """A task as Label Studio exports it, of one annotator."""
+    found = [
+        {
+            "from_name": "label",
+            "to_name": "text",
+            "type": "labels",
+            "value": {"start": s, "end": e, "text": text, "labels": [label]},
+        }
+        for s, e, text, label in results
+    ]
+    return {"id": 1, "result": found, "was_cancelled": False, **annotation}
+
+
+@pytest.mark.parametrize("units", ["characters", "of UTF-16, as browsers count"])
+@pytest.mark.parametrize("name", ["annotations", "completions"])
+def test_spans_of_label_studio(name, units, tmp_path, caplog):
+    """Relations between spans are none, and an empty list is a text without entities."""
+    shift = units != "characters"  # by the emoji
+    marked = label_studio((0, 3, "Ada", "PER"), (15 + shift, 19 + shift, "Rome", "LOC"))
+    marked["result"].append({"type": "relation", "from_id": "a", "to_id": "b"})
+    skipped = label_studio((0, 1, "A", "LOC"), was_cancelled=True)
+    second = label_studio((0, 1, "A", "LOC"))
+    tasks = [
+        {"id": 1, "data": {"text": TEXT}, name: [skipped, marked, second]},
+        {"id": 2, "data": {"text": "nobody"}, name: [label_studio()]},
+    ]
+    path = written(tmp_path, "project.json", json.dumps(tasks))
+    assert rows_of(read_labelled_tokens(path)) == [(TEXT, SPANS), ("nobody", [])]
+    assert "texts that several have annotated, of whom the first one counts: 1" in caplog.text
+
+
+def test_a_task_of_label_studio_that_nobody_marked_is_left_out(tmp_path, caplog):
+    tasks = [
+        {"data": {"text": "Ada"}, "annotations": [label_studio((0, 3, "Ada", "PER"))]},
+        {"data": {"text": "Rome"}, "annotations": []},
+        {"data": {"text": "Oslo"}, "annotations": [label_studio(was_cancelled=True)]},
+    ]
+    path = written(tmp_path, "project.json", json.dumps(tasks))
+    assert rows_of(read_labelled_tokens(path)) == [("Ada", [(0, 3, "PER")])]
+    assert "tasks that nobody annotated, left out: 2" in caplog.text
+
+
 def test_what_prodigy_did_not_accept_is_left_out_and_said(tmp_path, caplog):
     rows = [{"text": "a b", "spans": [], "answer": each} for each in ("accept", "reject", "ignore")]
     path = written(tmp_path, "notes.jsonl", "".join(json.dumps(row) + "\n" for row in rows))

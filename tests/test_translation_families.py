@@ -212,6 +212,8 @@ def test_languages_that_a_checkpoint_has_not_are_refused(coded):
         ("sentencepiece.bpe.model", "x", "cannot be read"),
         ("tokenizer_config.json", '{"language_codes": "other"}', "lists no tokens of languages"),
         ("tokenizer_config.json", '{"added_tokens_decoder": []}', "is damaged"),
+        ("tokenizer_config.json", '{"src_lang": ["en"]}', "must name languages by strings"),
+        ("tokenizer_config.json", '{"tgt_lang": 3}', "must name languages by strings"),
         ("added_tokens.json", "[1]", "is damaged"),
     ],
 )

@@ -217,7 +217,7 @@ def _loaded(model: Served):
         from ..server.saved_model import SavedModel
     served = SavedModel(model.version.directory)
     served.warm_up(model.version.directory)
-    batcher = Batcher(served.ask)
+    batcher = Batcher(served.ask, served.widened)
     api = RestApi(served, batcher.ask, model.source.name, model.version.number)
     signature = served.signatures.get(DEFAULT_SIGNATURE)
     return Loaded(api, lambda: batcher.close(CLOSE_SECONDS)), signature

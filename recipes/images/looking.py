@@ -27,14 +27,19 @@ class Look(NamedTuple):
 
     Attributes:
         number: Their number.
-        side: The median of their shorter sides, in pixels.
+        sides: The shorter sides of those that were decoded, in pixels.
         mirrors: Whether an image and its mirror image show the same class, as far as a linear model
             can tell: not where they are letters, or hands that point. False in doubt.
     """
 
     number: int
-    side: int
+    sides: np.ndarray
     mirrors: bool
+
+    @property
+    def side(self) -> int:
+        """The median of the shorter sides, in pixels."""
+        return int(np.median(self.sides))
 
 
 def look_at(images: LabelledImages, seed: int) -> Look:
@@ -54,7 +59,7 @@ def look_at(images: LabelledImages, seed: int) -> Look:
     )
     sides, pixels = seen.batch(len(rows)).get_single_element()
     labels = _as_classes([images.labels[row] for row in np.sort(rows)], images.problem_type)
-    return Look(len(images), int(np.median(sides)), may_mirror(pixels.numpy(), labels, seed))
+    return Look(len(images), sides.numpy(), may_mirror(pixels.numpy(), labels, seed))
 
 
 def _as_classes(labels: list[Any], problem_type: str) -> np.ndarray:

@@ -10,16 +10,10 @@ References:
     Touvron et al., "DeiT", https://arxiv.org/abs/2012.12877 (how to train one on little data)
 """
 
-from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-import keras
-import numpy as np
-
-from ...models import VisionTransformer
 from ..declarations import divided, takes
 from ..devices.strategy import check_batch
 from ..report.classifier import Examined
@@ -29,19 +23,14 @@ from ..runs.problems import encoded_for_training
 from ..runs.session import Session, session
 from ..training.fit import best_epoch_of, fit, merged_float32, whole_steps
 from ..training.tensorboard import tensorboard_logs
-from .augmentation import Augmentation
-from .batches import ordered_batches, training_batches
 from .checks import read_train_and_validation
 from .data import LabelledImages
-from .features import features_of_parts, head_of, ordered_features, training_features
 from .looking import look_at
-from .preprocessing import ImagePreprocessing
 from .report import write_image_report
 from .run import ImageRun
 from .settings import SMOOTHING, ImageReading, ImageSettings
 from .start import start
-from .targets import targets_of
-from .training import announce, compile_image_classifier
+from .training import announce, compile_image_classifier, learning
 
 
 @takes(ImageReading, ImageSettings)
@@ -87,11 +76,12 @@ def fit_images(
     with session("images", output, settings, overwrite, asked) as current:
         train, validation = read_train_and_validation(train, validation, settings.seed, **reading)
         check_abstention(validation, settings)
-        settings = settings.for_images(*look_at(train, settings.seed))
+        look = look_at(train, settings.seed)
+        settings = settings.for_images(look.number, look.side, look.mirrors)
         run, history, kept = learn(current, train, validation, settings)
         labels = run.problem.encode(validation.labels, validation.source)
         probabilities = run.report(validation, labels, kept, len(history))
-        seen = (current, Examined(run, history, labels, probabilities, run), validation)
+        seen = (current, Examined(run, history, labels, probabilities, run), validation, look)
         current.write(run, history, lambda directory: write_image_report(directory, *seen))
     return run
 
@@ -123,33 +113,3 @@ def learn(
     metadata = current.metadata(replace(settings, image_size=size), **about)
     run = ImageRun(model, preprocessing, metadata)
     return run, history, {"last_epoch" if best is None else "best_epoch": kept}
-
-
-def learning(
-    model: VisionTransformer,
-    preprocessing: ImagePreprocessing,
-    parts: tuple[LabelledImages, LabelledImages],
-    labels: list[np.ndarray],
-    settings: ImageSettings,
-) -> tuple[keras.Model, Callable, Callable]:
-    """Returns what learns, the model or its head, and what makes batches to train and validate on.
-
-    The images, and their encoded labels, are those to learn from and those to validate on.
-    """
-    num_classes, seed, size = model.config["num_classes"], settings.seed, settings.batch_size
-    targets = targets_of(labels[0], num_classes, settings.label_smoothing)
-    held_out = targets_of(labels[1], num_classes).values
-    if settings.freeze is not None:
-        learned, validated = features_of_parts(model, parts, preprocessing)
-        return (
-            head_of(model),
-            partial(training_features, learned, targets, size, seed),
-            partial(ordered_features, validated, held_out),
-        )
-    sides = preprocessing.height, preprocessing.width
-    changes = Augmentation(settings.augmentation, settings.mirror, *sides, seed)
-    return (
-        model,
-        partial(training_batches, parts[0], targets, preprocessing, changes, size),
-        partial(ordered_batches, parts[1], preprocessing, held_out),
-    )

@@ -14,8 +14,9 @@ from PIL import Image
 
 from ..names import display_name
 from ..report.classifier import Examined, Parts, write_classifier_page
+from ..report.data import sizes
 from ..report.going_on import evaluation, example_of, go_on, words
-from ..report.markup import name, paragraph, picture
+from ..report.markup import name, picture
 from ..report.problems import view_of
 from ..report.samples import MISTAKES_SHOWN, Sample
 from ..runs.drawing import (
@@ -32,6 +33,7 @@ from ..tasks import TASKS
 from ..training.token_budget import mapped
 from .batches import user_of
 from .data import LabelledImages
+from .looking import Look
 from .run import ImageRun
 
 SMALL, LARGEST = 200, 500  # pixels: enlarged without smoothing; drawn smaller, for memory
@@ -40,7 +42,7 @@ THUMBNAIL = 240  # pixels: the longer side of a picture on the page
 
 
 def write_image_report(
-    directory: Path, current: Session, examined: Examined, validation: LabelledImages
+    directory: Path, current: Session, examined: Examined, validation: LabelledImages, look: Look
 ) -> None:
     """Writes what every classifier's report has, and a sheet of the most confident mistakes."""
     run, history, labels, probabilities, _ = examined
@@ -65,7 +67,7 @@ def write_image_report(
 
     parts = Parts(
         samples,
-        partial(_sizes, run, validation),
+        partial(_sizes, run, look),
         partial(_steps, current, validation),
         validation.is_held_out,
     )
@@ -81,9 +83,9 @@ def _thumbnail(pixels: np.ndarray, file: str) -> str:
     return f'{shown}<p class="path">{name(file)}</p>'
 
 
-def _sizes(run: ImageRun, validation: LabelledImages) -> str:
-    height, width = run.preprocessor.height, run.preprocessor.width
-    return paragraph(f"The model reads every image as {width:,} × {height:,} pixels.")
+def _sizes(run: ImageRun, look: Look) -> str:
+    read_as = run.preprocessor.height, run.preprocessor.width
+    return sizes("Sizes of the images to learn from", look.sides, look.number, read_as)
 
 
 def _steps(current: Session, validation: LabelledImages) -> str:

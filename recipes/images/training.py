@@ -1,15 +1,25 @@
-"""Trains a classifier of images: its optimizer and its learning rate."""
+"""Trains a classifier of images: what learns and from which batches, and its optimizer."""
 
 import logging
+from collections.abc import Callable
+from functools import partial
 
 import keras
+import numpy as np
 
+from ...models import VisionTransformer
 from ...models.presets import image_preset
 from ..names import counted
 from ..problem_types import SINGLE_LABEL
 from ..training.losses import compile_classifier
 from ..training.optimizers import UNDECAYED, make_optimizer, mean_momentum, spacing
+from .augmentation import Augmentation
+from .batches import ordered_batches, training_batches
+from .data import LabelledImages
+from .features import features_of_parts, head_of, ordered_features, training_features
+from .preprocessing import ImagePreprocessing
 from .settings import FEW, ImageSettings
+from .targets import targets_of
 
 WARMUP_SHARE = 0.1  # of the steps
 # Parts of the names of further weights that are not to decay.
@@ -53,6 +63,36 @@ def announce(
     if settings.preset is not None and "stem" in image_preset(settings.preset):
         message = "%s opens in Regard alone; other programs open --preset vit_compact."
         logger.info(message, settings.preset)
+
+
+def learning(
+    model: VisionTransformer,
+    preprocessing: ImagePreprocessing,
+    parts: tuple[LabelledImages, LabelledImages],
+    labels: list[np.ndarray],
+    settings: ImageSettings,
+) -> tuple[keras.Model, Callable, Callable]:
+    """Returns what learns, the model or its head, and what makes batches to train and validate on.
+
+    The images, and their encoded labels, are those to learn from and those to validate on.
+    """
+    num_classes, seed, size = model.config["num_classes"], settings.seed, settings.batch_size
+    targets = targets_of(labels[0], num_classes, settings.label_smoothing)
+    held_out = targets_of(labels[1], num_classes).values
+    if settings.freeze is not None:
+        learned, validated = features_of_parts(model, parts, preprocessing)
+        return (
+            head_of(model),
+            partial(training_features, learned, targets, size, seed),
+            partial(ordered_features, validated, held_out),
+        )
+    sides = preprocessing.height, preprocessing.width
+    changes = Augmentation(settings.augmentation, settings.mirror, *sides, seed)
+    return (
+        model,
+        partial(training_batches, parts[0], targets, preprocessing, changes, size),
+        partial(ordered_batches, parts[1], preprocessing, held_out),
+    )
 
 
 def compile_image_classifier(

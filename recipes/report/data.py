@@ -84,13 +84,35 @@ def lengths(title: str, measured: np.ndarray, total: int, longest: int | None = 
         total: The number of texts.
         longest: Tokens that the model reads at most. Defaults to no bound.
     """
-    few = f" Measured on {len(measured):,} of {total:,}." if len(measured) < total else ""
     note = (
         f"Half have at most {np.median(measured):,.0f} tokens, 95% at most "
-        f"{np.percentile(measured, 95):,.0f}; the longest has {measured.max():,}.{few}"
+        f"{np.percentile(measured, 95):,.0f}; the longest has {measured.max():,}."
+        f"{_measured(measured, total)}"
     )
     if longest is not None:
         share = float(np.mean(measured > longest))
         note += f" The model reads {longest:,} at once; {share:.1%} are longer."
     mark = None if longest is None else (longest, f"read at once: {longest:,} tokens")
     return figure(text(title), histogram(measured, "tokens", mark), note)
+
+
+def sizes(title: str, sides: np.ndarray, total: int, read_as: tuple[int, int]) -> str:
+    """Draws the shorter sides of images, in pixels.
+
+    Args:
+        title: Of which images.
+        sides: Those of the images that were measured.
+        total: The number of images.
+        read_as: Height and width that the model reads every image as.
+    """
+    note = (
+        f"Half have a shorter side of at most {np.median(sides):,.0f} pixels; the smallest has "
+        f"{sides.min():,}, the largest {sides.max():,}.{_measured(sides, total)} The model reads "
+        f"every image as {read_as[0]:,} × {read_as[1]:,} pixels."
+    )
+    mark = min(read_as), f"read as {min(read_as):,} pixels"
+    return figure(text(title), histogram(sides, "pixels", mark), note)
+
+
+def _measured(some: np.ndarray, total: int) -> str:
+    return f" Measured on {len(some):,} of {total:,}." if len(some) < total else ""

@@ -1,7 +1,7 @@
 """Runs a model in one thread, on batches of what several clients ask at the same time."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Future
 from queue import Empty, SimpleQueue
 from threading import Thread
@@ -43,10 +43,12 @@ class Batcher:
 
     Args:
         run: Takes the name of a signature and its inputs, and gives its outputs.
+        alone: Names of signatures whose requests are answered one by one. Defaults to none.
     """
 
-    def __init__(self, run: Callable[[str, Tensors], Tensors]):
+    def __init__(self, run: Callable[[str, Tensors], Tensors], alone: Collection[str] = ()):
         self._run = run
+        self._alone = alone
         self._queue: SimpleQueue[Asked | None] = SimpleQueue()
         self._thread = Thread(target=self._work, name="model", daemon=True)
         self._thread.start()
@@ -69,7 +71,8 @@ class Batcher:
             for asked in waiting:
                 kinds.setdefault(asked.kind, []).append(asked)
             for alike in kinds.values():
-                for batch in _batches(alike):
+                is_alone = alike[0].signature_name in self._alone
+                for batch in ([each] for each in alike) if is_alone else _batches(alike):
                     self._answer(batch)
 
     def _within_the_window(self, rows: int) -> Iterator[Asked]:

@@ -42,6 +42,12 @@ class SavedModel:
     Args:
         directory: One version of an export.
 
+    Attributes:
+        signatures: What each of its functions takes and gives.
+        metadata: The same as a server's metadata have it.
+        widened: Names of signatures whose outputs are as wide as the largest row of a batch needs:
+            what others ask at the same time would show in an answer.
+
     Raises:
         UserError: If it is not as it was written, or has operations that it should not have.
     """
@@ -64,6 +70,9 @@ class SavedModel:
             for name, each in graph.signature_def.items()
         }
         self.signatures = signatures_of(graph)
+        self.widened = {
+            name for name, each in graph.signature_def.items() if _is_widened(each.outputs)
+        }
         self.metadata = _metadata(graph)
 
     def ask(self, signature_name: str, inputs: Tensors) -> Tensors:
@@ -129,6 +138,11 @@ def _dtypes(tensors) -> dict[str, str]:
     """Returns the dtypes of tensors as DataTypeString gives them: "float" for DT_FLOAT."""
     names = {name: types_pb2.DataType.Name(info.dtype) for name, info in tensors.items()}
     return {name: dtype.removeprefix("DT_").lower() for name, dtype in names.items()}
+
+
+def _is_widened(outputs) -> bool:
+    """Returns whether an output has another size, beside that of the batch, that nothing fixes."""
+    return any(size.size < 0 for info in outputs.values() for size in info.tensor_shape.dim[1:])
 
 
 def _metadata(graph: meta_graph_pb2.MetaGraphDef) -> Mapping[str, Any]:

@@ -1,7 +1,8 @@
 """Reads the settings of a tokenizer from the files of Hugging Face's layout."""
 
 import logging
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -243,6 +244,10 @@ def read_backend(path: Path, models: Collection[str]) -> Tokenizer | None:
     kind = type(backend.model).__name__
     rule = f"{path} must hold a {' or '.join(models)} tokenizer"
     require(kind in models, rule, kind, ANOTHER)
+    # Before anything else: to write it down, `tokenizers` walks through all ids up to the last.
+    ids = backend.get_vocab(with_added_tokens=True).values()
+    rule, last = f"{path}: the ids of pieces must be without big gaps", max(ids, default=0)
+    require(last < 2 * len(ids) + 1, rule, f"{len(ids)} pieces, ids up to {last}")
     return backend
 
 
@@ -251,6 +256,24 @@ def check_size(path: Path, most: int = LARGEST_FILE) -> None:
     size = path.stat().st_size
     rule = f"{path} must have {most:,} bytes at most"
     require(size <= most, rule, f"{size:,} bytes", "Fetch it again.")
+
+
+@contextmanager
+def refusing(directory: Path, fix: str) -> Iterator[None]:
+    """Turns whatever is raised while a tokenizer is opened into a `UserError`.
+
+    `tokenizers` raises nothing more special than an `Exception`, or panics.
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except BaseException as error:
+        if not (isinstance(error, Exception) or type(error).__name__ == "PanicException"):
+            raise
+        raise UserError(
+            f"{directory}: the tokenizer cannot be used here: {error!s:.300}. {fix}"
+        ) from error
 
 
 def require(holds: bool, rule: str, received: Any, fix: str = "Mend the file.") -> Any:

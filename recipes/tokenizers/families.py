@@ -14,6 +14,7 @@ from typing import Any
 from sentencepiece import sentencepiece_model_pb2
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
 
+from .byte_pairs import byte_pairs
 from .charsmap import read_charsmap
 from .checkpoint_files import CheckpointFiles, check_size, require
 from .pieces import SpecialTokens
@@ -66,10 +67,7 @@ class Family:
 
 
 def _byte_pairs(files, pieces, names) -> Tokenizer:
-    backend = Tokenizer(models.BPE(pieces.vocabulary, pieces.merges))
-    backend.pre_tokenizer = pre_tokenizers.ByteLevel(files.flag("add_prefix_space", False))
-    backend.decoder = decoders.ByteLevel()
-    return backend
+    return byte_pairs(pieces.vocabulary, pieces.merges, files.flag("add_prefix_space", False))
 
 
 def _unigram(pieces, unknown_id, steps, before=()) -> Tokenizer:

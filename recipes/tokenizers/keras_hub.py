@@ -8,11 +8,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
+from tokenizers import AddedToken
 
 from ...models.json_files import CheckpointError, parse_json, read_json
-from ..errors import UserError
-from .checkpoint_files import LARGEST_FILE, check_size, require
+from .byte_pairs import byte_pairs
+from .checkpoint_files import LARGEST_FILE, check_size, refusing, require
 from .encoder import EncoderTokenizer
 from .frames import set_frame
 from .normalization import BertNormalization
@@ -41,14 +41,8 @@ def open_preset_tokenizer(directory: Path) -> EncoderTokenizer:
     Raises:
         UserError: If its files are missing, damaged, or of a kind that cannot be used here.
     """
-    try:
+    with refusing(directory, "Save the preset again."):
         return _open(directory)
-    except UserError:
-        raise
-    except (CheckpointError, OSError, LookupError, TypeError, ValueError) as error:
-        raise UserError(
-            f"{directory}: the tokenizer cannot be used here: {error}. Save the preset again."
-        ) from error
 
 
 def _open(directory: Path) -> EncoderTokenizer:
@@ -76,10 +70,8 @@ def _byte_pairs(directory: Path, config: dict[str, Any]) -> PipelineTokenizer:
     vocabulary = parse_json(_read(directory / _ASSETS / "vocabulary.json").encode())
     lines = _read(directory / _ASSETS / "merges.txt").splitlines()
     merges = [tuple(line.split(" ")) for line in lines if line and not line.startswith("#version")]
-    backend = Tokenizer(models.BPE(vocabulary, merges))
     adds_space = bool(config.get("add_prefix_space", False))
-    backend.pre_tokenizer = pre_tokenizers.ByteLevel(adds_space)
-    backend.decoder = decoders.ByteLevel()
+    backend = byte_pairs(vocabulary, merges, adds_space)
     backend.add_tokens([AddedToken(name, special=True) for name in _NAMES.all])
     set_frame(backend, _NAMES, num_between=2)
     settings = {"tokenizer_class": "RobertaTokenizer", "add_prefix_space": adds_space}

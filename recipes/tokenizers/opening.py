@@ -6,7 +6,6 @@ from pathlib import Path
 
 from tokenizers import AddedToken, Tokenizer
 
-from ..errors import UserError
 from .backend import BERT_CLASSES, GENERIC_CLASSES, MPNET_CLASSES
 from .checkpoint_files import (
     ANOTHER,
@@ -15,6 +14,7 @@ from .checkpoint_files import (
     check_size,
     find_class,
     read_backend,
+    refusing,
     require,
 )
 from .encoder import EncoderTokenizer
@@ -81,16 +81,8 @@ def open_tokenizer(directory: Path) -> EncoderTokenizer:
     is_generic = name in GENERIC_CLASSES
     if family is None and not (is_generic and _has_other_model(directory)):
         return WordPieceTokenizer.load(directory)
-    try:
+    with refusing(directory, f"Fetch it again. {ANOTHER}"):
         return _open(FamilyFiles(directory, family))
-    except UserError:
-        raise
-    except BaseException as error:  # `tokenizers` raises nothing more special, or panics
-        if not (isinstance(error, Exception) or type(error).__name__ == "PanicException"):
-            raise
-        raise UserError(
-            f"{directory}: the tokenizer cannot be used here: {error}. Fetch it again. {ANOTHER}"
-        ) from error
 
 
 def _has_other_model(directory: Path) -> bool:

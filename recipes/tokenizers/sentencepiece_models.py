@@ -102,6 +102,8 @@ class GraphModel(tf.saved_model.experimental.TrackableResource):
         super().__init__()
         proto = sentencepiece_model_pb2.ModelProto.FromString(model)
         pieces = [each.piece for each in proto.pieces]
+        if not all(isinstance(each, str) for each in pieces):  # what is no UTF-8 is bytes
+            raise ValueError("a piece of a SentencePiece model must be UTF-8")
         self._parts_from = len(pieces)  # the ids of what is to be joined
         self._surfaces = None
         if not proto.trainer_spec.byte_fallback and {*pieces}.isdisjoint(BYTE_PIECES):
@@ -111,7 +113,10 @@ class GraphModel(tf.saved_model.experimental.TrackableResource):
                 proto.pieces.add(piece=piece, score=0.0, type=proto.SentencePiece.BYTE)
         self._model = proto.SerializeToString()
         self._shared_name = hashlib.sha256(self._model).hexdigest()
-        _ = self.resource_handle  # which makes it, outside of any graph
+        try:
+            _ = self.resource_handle  # which makes it, outside of any graph
+        except tf.errors.OpError as error:  # an older reader than `sentencepiece` itself
+            raise ValueError("TensorFlow cannot read a SentencePiece model") from error
 
     def _create_resource(self):
         return text_ops.sentencepiece_op(model=self._model, shared_name=self._shared_name)

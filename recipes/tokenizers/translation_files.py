@@ -46,7 +46,10 @@ def read_parts(directory: Path) -> Parts:
     is_multilingual = (directory / MODEL).is_file() and not (directory / "source.spm").is_file()
     read = _read_multilingual if is_multilingual else _read_marian
     try:
-        return read(directory)
+        parts, chosen = read(directory)
+        if not all(each is None or isinstance(each, str) for each in chosen):
+            raise ValueError("tokenizer_config.json must name languages by strings")
+        return parts, chosen
     except FileNotFoundError as error:
         raise UserError(
             f"{directory} must hold Marian's source.spm, target.spm and vocab.json; or {MODEL}, "

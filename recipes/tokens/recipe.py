@@ -10,8 +10,6 @@ References:
     "Introduction to the CoNLL-2003 Shared Task", https://arxiv.org/abs/cs/0306050
 """
 
-import logging
-import math
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,26 +17,21 @@ from typing import Any
 from ..data.sources import name_of
 from ..declarations import divided, takes
 from ..devices.strategy import check_batch
-from ..names import counted, display_name
 from ..runs.directories import default_output
 from ..runs.session import Session, session
-from ..training.fit import Measured, Steps, best_epoch_of, fit, merged_float32, whole_steps
-from ..training.losses import compile_token_classifier
-from ..training.optimizers import bert_optimizer, spacing
+from ..training.fit import Measured, best_epoch_of, fit, merged_float32, whole_steps
 from ..training.tensorboard import tensorboard_logs
-from .batches import Lesson, training_batches, validation_batches
+from .batches import training_batches, validation_batches
 from .data import LabelledTokens, read_train_and_validation
-from .encoding import TokenEncoder, find_targets
 from .evaluation import check_kinds
 from .report import Examined, write_token_report
 from .run import TokenRun
 from .settings import TokenReading, TokenSettings
 from .start import start
 from .tags import kinds_of
+from .training import announce, compile_for_tokens, make_lesson, measure_of
 
 PREDICTION_BATCH_TOKENS = 8192  # enough to fill the cores, little enough for any memory
-
-logger = logging.getLogger("regard")
 
 
 @takes(TokenReading, TokenSettings)
@@ -111,7 +104,7 @@ def learn(
         check_batch(max(map(len, plan.in_order())), "--batch-tokens")
         settings = settings.for_steps(plan.num_batches)
         steps = whole_steps(plan.num_batches, settings.epochs, settings.accumulate)
-        compile_token_classifier(model, make_optimizer(settings, steps), settings.xla)
+        compile_for_tokens(model, settings, steps)
         best = best_epoch_of(settings, len(validation))
         batches = partial(training_batches, plan, lesson, tokenizer, settings.token_dropout)
         whole = held_out.plan(PREDICTION_BATCH_TOKENS)
@@ -122,52 +115,3 @@ def learn(
     metadata = current.metadata(settings, class_names=class_names)
     run = TokenRun(merged_float32(model), tokenizer, metadata)
     return run, history, {"last_epoch" if best is None else "best_epoch": kept}
-
-
-def make_lesson(data: LabelledTokens, encoder: TokenEncoder, class_names: list[str]) -> Lesson:
-    """Makes what a model learns of texts, and says what of them does not fit its tokens."""
-    located = encoder.locate_all(data.texts)
-    rows, words = encoder.rows(located), encoder.words(located)
-    encoder.tell_long(rows)
-    count = located.ids.flat_values.shape[0]
-    targets = find_targets(words, data.entities, count, class_names)
-    if targets.num_unfit:
-        message = "%s: entities that begin or end within a word, whose words are left out: %d of %d"
-        total = sum(map(len, data.entities))
-        logger.warning(message, data.source, targets.num_unfit, total)
-    return Lesson.of(encoder.token_ids(located, rows), rows, targets)
-
-
-def measure_of(run: TokenRun, validation: LabelledTokens):
-    """Makes what measures a run under way on entities, for the figures of an epoch."""
-    marked = run.marked(validation)
-
-    def measure() -> dict[str, float]:
-        metrics = run.measure(marked, run.tag(validation.texts))
-        return {f"val_{name}": metrics[name] for name in ("precision", "recall", "f1")}
-
-    return measure
-
-
-def make_optimizer(settings: TokenSettings, steps: Steps):
-    """Makes the optimizer of a training of so many batches an epoch, and epochs."""
-    most = settings.average_every()
-    return bert_optimizer(
-        settings.learning_rate,
-        math.prod(steps),
-        settings.layer_decay,
-        most and spacing(most, steps.batches / settings.accumulate),
-        settings.accumulate,
-        settings.precision,
-    )
-
-
-def announce(train: LabelledTokens, validation: LabelledTokens, class_names: list[str]) -> None:
-    """Says how much there is to learn."""
-    kinds = kinds_of(class_names)
-    shown = ", ".join(display_name(kind) for kind in kinds[:10])
-    more = ", ..." if len(kinds) > 10 else ""
-    entities = counted(sum(map(len, train.entities)), "entity", "entities")
-    message = "%s to learn from, %d to validate on, %s of %s: %s%s"
-    counts = counted(len(train), "text"), len(validation), entities, counted(len(kinds), "kind")
-    logger.info(message, *counts, shown, more)

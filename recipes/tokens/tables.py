@@ -16,14 +16,15 @@ from ..data.rows import NOT_TEXT, Table
 from ..data.suffixes import TABLE_FORMATS, suffix_of
 from ..errors import UserError
 from .settings import TokenReading
-from .spans import Span, read_spans
+from .spans import Span, annotations_in, read_spans
 from .tags import entities_of
 
 SUFFIXES = (".conll", ".bio", ".iob", ".iob2", ".bioes", ".txt", ".tsv")  # of words with tags
 WORDS = ("tokens", "words")
 TEXTS = ("text", "sentence", "data", "content")
 TAGS = ("ner_tags", "tags", "ner", "ner_labels", "labels", "label")
-SPANS = ("spans", "entities", "annotations.entities", "label", "labels", "ner", "annotations")
+_OF_TASKS = ("annotations", "completions")  # of Label Studio, now and before its version 1
+SPANS = ("spans", "entities", "annotations.entities", "label", "labels", "ner", *_OF_TASKS)
 _ACCEPTED = ("accept", None)  # what Prodigy writes as the answer of an annotator
 
 logger = logging.getLogger("regard")
@@ -94,7 +95,10 @@ def choose_columns(
 def _find(source: str, table: Table, given: str | None, likely: Sequence[str], role: str) -> str:
     if given is not None and given in table.columns:
         return given
-    there = {name.casefold(): name for name in reversed(table.columns)}
+    there = {  # by its name, or that within a record, as "text" of "data.text"
+        **{name.casefold().rpartition(".")[2]: name for name in reversed(table.columns)},
+        **{name.casefold(): name for name in reversed(table.columns)},
+    }
     found = next((there[name] for name in likely if name in there), None)
     if given is None and found is not None:
         message = "%s: column %r taken as the %s (--%s-column names another)"
@@ -114,7 +118,11 @@ def _rows(
     table: Table, columns: tuple[str, str], names: list[str] | None, counts: Counter[str]
 ) -> Iterator[tuple]:
     wanted = [*columns, *(["answer"] if "answer" in table.columns else [])]
+    is_of_tasks = columns[0].startswith("data.") and columns[1] in _OF_TASKS
     for row, problem, cells in table.read(wanted):
+        if not problem and is_of_tasks and not (cells[1] and annotations_in(cells[1]) != []):
+            counts["tasks that nobody annotated, left out"] += 1
+            continue
         if not problem and len(cells) > 2 and cells[2] not in _ACCEPTED:
             counts["rows that the annotator did not accept, left out"] += 1
             continue

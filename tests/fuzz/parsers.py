@@ -33,6 +33,17 @@ from .sound_examples import (
     read_segments,
     segments,
 )
+from .sound_families import (
+    configs,
+    image_families,
+    multilingual,
+    presets,
+    read_multilingual,
+    read_preset,
+    read_text_folder,
+    text_families,
+    text_folders,
+)
 from .sound_pictures import (
     decode_picture,
     look_at_picture,
@@ -90,7 +101,8 @@ def user_errors():
     return (UserError,)
 
 
-# Tables.
+def all_errors():
+    return (*user_errors(), *checkpoint_errors())
 
 
 _WORDS = ("tokenizer.json", "tokenizer_config.json", "vocab.txt", "special_tokens_map.json")
@@ -107,6 +119,7 @@ PARSERS = {
     "images in tables": Parser(images_in_tables, read_images_in_tables, user_errors),
     "entities": Parser(entities, read_entities, user_errors),
     "labels": Parser(labels, read_labels, user_errors),
+    "folders of texts": Parser(text_folders, read_text_folder, user_errors),
     "lines": Parser(lines, read_lines, user_errors),
     "word vectors": Parser(word_vectors, read_word_vectors, user_errors),
     "yaml": Parser(yaml_files, read_yaml, user_errors),
@@ -120,6 +133,14 @@ PARSERS = {
         vit_checkpoint, read_checkpoint, checkpoint_errors, ("config.json",), has_tensorflow=True
     ),
     "Marian": Parser(marian_checkpoint, read_checkpoint, checkpoint_errors, has_tensorflow=True),
+    "families of texts": Parser(
+        text_families, read_checkpoint, checkpoint_errors, configs("families"), True
+    ),
+    "families of images": Parser(
+        image_families, read_checkpoint, checkpoint_errors, configs("image_families"), True
+    ),
+    "KerasHub": Parser(presets, read_preset, all_errors, has_tensorflow=True),
+    "many languages": Parser(multilingual, read_multilingual, user_errors, has_tensorflow=True),
     "preprocessing": Parser(
         vit_checkpoint, read_preprocessing, user_errors, ("preprocessor_config.json",), True
     ),

@@ -100,6 +100,7 @@ def read_word_pieces(path):
 OTHER_PIECES = (
     "modernbert-json/tokenizer.json",
     "roberta/merges.txt",
+    "roberta/vocab.json",
     "xlm-roberta/sentencepiece.bpe.model",
 )
 

@@ -17,6 +17,12 @@ def entities():
         {"text": text, "label": [{"start": 0, "end": 4, "label": "PER"}], "answer": "accept"},
         {"text": text, "label": {"entities": [[14, 20, "LOC"], [14, 19, "GPE"]]}},
     ]
+    value = {"start": 0, "end": 4, "text": "Anna", "labels": ["PER"]}
+    marks = [
+        {"result": [{"type": "labels", "value": value}], "was_cancelled": False},
+        {"result": []},
+    ]
+    tasks = [{"data": {"text": text}, "annotations": marks}, {"data": {"text": "Bob"}}]
     words = [{"tokens": text.split(), "ner_tags": ["B-PER", "O", "O", "B-LOC"]}]
     cells = json.dumps([[0, 4, "PER"]]).replace('"', '""')
     lists = [json.dumps(words[0][name]).replace('"', '""') for name in words[0]]
@@ -26,6 +32,7 @@ def entities():
         "c.jsonl": b"\n".join(json.dumps(each).encode() for each in spans),
         "d.jsonl": json.dumps(words[0]).encode(),
         "e.csv": f'text,label\n{text},"{cells}"\n'.encode(),
+        "g.json": json.dumps(tasks).encode(),
         "f.csv": 'tokens,ner_tags\n"{}","{}"\n'.format(*lists).encode(),
     }
 

@@ -25,7 +25,7 @@ def logits_of(theirs, inputs):
 
 
 @pytest.mark.parametrize("size", ["small", "deep"])
-@pytest.mark.parametrize("family", [name for name in families.FAMILIES if name != "modernbert"])
+@pytest.mark.parametrize("family", families.FAMILIES)
 def test_in_and_out(family, size, tmp_path):
     theirs = families.make_model(family, size, "ForTokenClassification", num_labels=5)
     theirs.save_pretrained(tmp_path)
@@ -47,14 +47,6 @@ def test_in_and_out(family, size, tmp_path):
     assert type(reopened) is type(theirs)
     assert not any(report.values()), report
     np.testing.assert_array_equal(logits_of(reopened.eval(), inputs), expected)
-
-
-def test_a_family_whose_head_has_layers_of_its_own_is_refused(tmp_path):
-    theirs = families.make_model("modernbert", "small", "ForTokenClassification", num_labels=5)
-    theirs.save_pretrained(tmp_path)
-    for options in ({}, {"num_classes": 5}):
-        with pytest.raises(ValueError, match=r"one of the families bert, .*'modernbert'"):
-            TokenClassifier.from_checkpoint(tmp_path, **options)
 
 
 @pytest.fixture(scope="module")
