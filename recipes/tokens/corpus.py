@@ -1,9 +1,9 @@
 """Writes letters with names, places, dates and amounts in them, in English and Chinese.
 
 Who is held out is made of other names and places than those to learn from, so that only what is
-around them tells what they are. Half of those to learn from are made up and come once, as most
-names in real texts do: else a model would know each name as a whole, and never learn the pieces of
-words that others are made of.
+around them tells what they are. Nine in ten of those to learn from are made up and come once, as
+most names in real texts do: else a model would know each name as a whole, and never learn the
+pieces of words that others are made of.
 """
 
 import random
@@ -57,30 +57,60 @@ _ONSETS = (
 _VOWELS = (*"aeiou", *"aeiou", *"aeiou", "ai", "ee", "ie", "io", "ou", "ya", *"áéíóöüå", "y")
 _CODAS = (*[""] * 12, *"bcdgklmnrstvxz", *"lnr", "ck", "ll", "nd", "ng", "nn", "rt", "ss", "ř")
 # fmt: on
+_MADE_UP = 0.9  # of the names and places to learn from
 _HAN = 0x4E00, 0x9FA6  # the code points of the first Chinese characters of Unicode, and the end
 _NEVER = {  # what nobody is to learn
     *(*_HELD_OUT_FIRST, *_HELD_OUT_LAST, *_HELD_OUT_PLACES),
     *"".join((_HELD_OUT_SURNAMES, _HELD_OUT_GIVEN, *_HELD_OUT_CITIES)),
 }
-_TEMPLATES = (
-    "{PER} moved from {LOC} to {LOC} on {DATE} .",
-    "On {DATE} , {PER} paid {MONEY} to {PER} .",
-    "Dear {PER} , we received {MONEY} from your office in {LOC} .",
-    "The meeting with {PER} in {LOC} is on {DATE} .",
-    "{PER} and {PER} met in {LOC} .",
-    "Please send {MONEY} before {DATE} .",
-    "Our shop in {LOC} closed in May , said {PER} , and nobody noticed .",
-    "The rent is {MONEY} a month , and the flat in {LOC} is large .",
-    "Thank you for your letter of {DATE} .",
-    "Nothing else happened that week , and the weather was fine .",
-    "Ask for {PER} at the desk , room 12 , second floor .",
-    "It costs {MONEY} , which is more than {PER} had in {LOC} .",
-    "{PER}于{DATE}从{LOC}来到{LOC}。",
-    "请在{DATE}之前把{MONEY}交给{PER}。",
-    "我们在{LOC}见到了{PER}，天气很好。",
-    "房租每月{MONEY}，由{PER}支付。",
-    "这个星期没有别的消息。",
+# A sentence is an opening, a clause and an ending.
+_ENGLISH = (
+    (
+        *("", "", "", "Yesterday", "On {DATE} ,", "In {LOC} ,", "As you know ,", "Dear {PER} ,"),
+        *("We heard that", "{PER} wrote that"),
+    ),
+    (
+        "{PER} moved from {LOC} to {LOC}",
+        "{PER} paid {MONEY} to {PER}",
+        "{PER} borrowed {MONEY} and left for {LOC}",
+        "{PER} and {PER} met in {LOC}",
+        "we met {PER} in {LOC}",
+        "we received {MONEY} from your office in {LOC}",
+        "they sold the house for {MONEY}",
+        "the meeting with {PER} in {LOC} is on {DATE}",
+        "please send {MONEY} before {DATE}",
+        "our shop in {LOC} closed in May",
+        "the rent is {MONEY} a month",
+        "the flat in {LOC} is large",
+        "the train to {LOC} was late",
+        "{LOC} is far from {LOC}",
+        "nobody in {LOC} has seen {PER} since {DATE}",
+        "thank you for your letter of {DATE}",
+        "ask for {PER} at the desk , room 12 , second floor",
+        "you may call {PER} at any time",
+        "it costs {MONEY}",
+        "nothing else happened that week",
+    ),
+    (
+        *("", "", "", ", and the weather was fine", ", and nobody noticed", ", said {PER}"),
+        *(", which is more than {PER} had", ", on {DATE}"),
+    ),
 )
+_CHINESE = (
+    ("", "", "昨天", "听说", "{DATE}，", "{PER}写道，"),
+    (
+        "{PER}于{DATE}从{LOC}来到{LOC}",
+        "请在{DATE}之前把{MONEY}交给{PER}",
+        "我们在{LOC}见到了{PER}",
+        "{PER}付给{PER}{MONEY}",
+        "房租每月{MONEY}",
+        "{LOC}的商店关门了",
+        "我们还没有收到{MONEY}",
+        "这个星期没有别的消息",
+    ),
+    ("", "", "，天气很好", "，由{PER}支付", "，{PER}这样说"),
+)
+_CHINESE_SHARE = 0.3
 _FIELD = re.compile(r"\{(\w+)\}")
 
 
@@ -98,8 +128,8 @@ def generate_letters(count: int, seed: int, held_out: bool) -> tuple[list[str], 
     draw = random.Random(f"{seed} {held_out}")
     texts, entities = [], []
     for _ in range(count):
-        template = draw.choice(_TEMPLATES)
-        is_chinese = not template.isascii()
+        is_chinese = draw.random() < _CHINESE_SHARE
+        template = _sentence(draw, is_chinese)
         text, spans, place = "", [], 0
         for field in _FIELD.finditer(template):
             text += template[place : field.start()]
@@ -110,6 +140,14 @@ def generate_letters(count: int, seed: int, held_out: bool) -> tuple[list[str], 
         texts.append(text + template[place:])
         entities.append(spans)
     return texts, entities
+
+
+def _sentence(draw: random.Random, is_chinese: bool) -> str:
+    """Draws a sentence, with the kinds of its entities in braces."""
+    if is_chinese:
+        return "".join(map(draw.choice, _CHINESE)) + "。"
+    sentence = " ".join(filter(None, map(draw.choice, _ENGLISH))) + " ."
+    return sentence[0].upper() + sentence[1:]
 
 
 def _person(draw: random.Random, is_chinese: bool, held_out: bool) -> str:
@@ -131,8 +169,8 @@ def _place(draw: random.Random, is_chinese: bool, held_out: bool) -> str:
 def _drawn(
     draw: random.Random, known: Sequence[str], make: Callable[[random.Random], str], held_out: bool
 ) -> str:
-    """Draws one that is known, or, of those to learn from, makes every second up."""
-    if held_out or draw.random() < 0.5:
+    """Draws one that is known, or, of those to learn from, makes most of them up."""
+    if held_out or draw.random() >= _MADE_UP:
         return draw.choice(known)
     made = make(draw)
     return draw.choice(known) if _NEVER.intersection((made, *made)) else made

@@ -14,9 +14,9 @@ from .recipe import fit_tokens
 
 logger = logging.getLogger("regard")
 
-NUM_TRAINING_TEXTS = 3000
+NUM_TRAINING_TEXTS = 6000
 NUM_HELD_OUT_TEXTS = 500
-EPOCHS = 8
+EPOCHS = 6
 QUESTIONS = (
     "Wilma Castellanos paid $1,200 to T. Brahe on 3 March 1999 .",
     "We met Ingrid in Tallinn, and the weather was fine.",
@@ -32,7 +32,7 @@ def run_demo(output: Path, overwrite: bool = False) -> Iterator[str]:
     """
     with written_aside(output, TASKS["tokens"].demo, overwrite) as directory:
         train, test = _generate_files(directory, output)
-        logger.info("Training on %d generated lines of letters; about two minutes.", len(train))
+        logger.info("Training on %d generated lines of letters; about a minute.", len(train))
         run = fit_tokens(train, epochs=EPOCHS, output=directory / "run")
         metrics = run.evaluate(test)
         yield f"entities of {len(test)} lines, with names and places that training never saw:"
