@@ -8,6 +8,7 @@ from datetime import date
 import pandas as pd
 import pytest
 
+from regard.recipes.data.contents import is_text
 from regard.recipes.errors import UserError
 from regard.recipes.text.data import read_labelled_texts, read_like
 from regard.recipes.translation.data import read_parallel_texts
@@ -216,3 +217,41 @@ def test_numbers_and_times_are_texts_as_they_are_spelled(tmp_path, caplog, suffi
     assert read_labelled_texts(str(path)).texts == expected
     count = 2 if suffix == ".parquet" else 3
     assert f"'text' that are numbers or times, taken as texts: {count}, first 7" in caplog.text
+
+
+def test_a_column_of_times_is_none_of_texts(write_rows):
+    times = [f"2024/01/{day:02} 3:15:{day:02} PM GMT+1" for day in range(1, 21)]
+    answers = [f"It was fine, day {day}" for day in range(1, 21)]
+    rows = zip(times, answers, ["1", "5"] * 10, strict=True)
+    table = read_labelled_texts(write_rows(("Timestamp", "How was it?", "Rating"), *rows))
+    assert (table.text_column, table.label_column) == ("How was it?", "Rating")
+
+
+@pytest.mark.parametrize("text", ["ปลาทูตัวใหญ่", "नमस्ते दुनिया", "房间很干净，服务也好", "a-b c/d e"])
+def test_texts_in_any_script_are_texts(text):
+    assert is_text([f"{text} {chr(97 + number)}" for number in range(20)], shortest=1)
+
+
+def test_several_columns_of_flags_are_named_in_the_error(write_rows):
+    rows = ((f"some words, number {n}", n % 2, n % 3 == 0, 0) for n in range(24))
+    path = write_rows(("comment_text", "rude", "threat", "rare"), *map(_as_cells, rows))
+    advice = "--label-columns rude,threat,rare"
+    with pytest.raises(UserError, match=f"'rude' and 'threat' could each hold.*{advice}"):
+        read_labelled_texts(path)
+    read = read_labelled_texts(path, label_columns=("rude", "threat", "rare"))
+    assert read.labels[0] == ("threat",)
+
+
+def _as_cells(row):
+    return [each if isinstance(each, str) else int(each) for each in row]
+
+
+def test_the_overall_rating_of_a_review(write):
+    rows = (
+        {"reviewText": f"Works, {n}.", "helpful": [n % 2, 2], "overall": 5.0 - n % 2}
+        for n in range(12)
+    )
+    path = write("reviews.json", "".join(json.dumps(row) + "\n" for row in rows))
+    table = read_labelled_texts(path)
+    assert (table.text_column, table.label_column) == ("reviewText", "overall")
+    assert set(table.labels) == {"4", "5"}

@@ -9,6 +9,7 @@ import pytest
 from pyarrow import parquet
 
 from regard.recipes.data.label_kinds import are_values
+from regard.recipes.data.spelled_lists import read_list
 from regard.recipes.data.splitting import split
 from regard.recipes.errors import UserError
 from regard.recipes.problem_types import MULTI_LABEL, REGRESSION, SINGLE_LABEL
@@ -61,6 +62,33 @@ def test_lists_are_several_labels_and_that_is_said(write, caplog):
         read_labelled_texts(write("b.jsonl", lines([{"a": 1}], ["b"])), problem_type=MULTI_LABEL)
     with pytest.raises(UserError, match=r"must be a string.*not \['a', 2.0\]"):
         read_labelled_texts(write("a.jsonl", lines(["a", 2.0])), problem_type=SINGLE_LABEL)
+
+
+@pytest.mark.parametrize(
+    ("cells", "problem_type", "labels"),
+    [
+        (['["a", "b"]', "[]", '["b"]'], MULTI_LABEL, SETS),  # JSON
+        (["['a', 'b']", "[]", "['b']"], MULTI_LABEL, SETS),  # Python, as pandas writes it
+        (["[0, 2]", "", "[2.0]"], MULTI_LABEL, [("0", "2"), (), ("2",)]),
+        (["['a']", "['b']", "['a']"], SINGLE_LABEL, ["a", "b", "a"]),
+        (["['a' 'b']", "['b']", "[]"], SINGLE_LABEL, ["['a' 'b']", "['b']", "[]"]),  # NumPy's
+        (["[a]", "[b]", "[a]"], SINGLE_LABEL, ["[a]", "[b]", "[a]"]),
+    ],
+)
+def test_lists_that_a_csv_spells(write, cells, problem_type, labels):
+    rows = "".join(
+        f'text {n},"{cell.replace(chr(34), 2 * chr(34))}"\n' for n, cell in enumerate(cells)
+    )
+    path = write("a.csv", f"text,labels\n{rows}")
+    data = read_labelled_texts(path)
+    assert (data.problem_type, data.labels) == (problem_type, labels)
+    again = read_like(data.describe(), path)
+    assert (again.problem_type, again.labels) == (problem_type, labels)
+
+
+@pytest.mark.parametrize("cell", ["[" * 10**5 + "]" * 10**5, "[" * 900 + "]" * 900, "[1, {}]"])
+def test_what_spells_no_list_of_labels(cell):
+    assert read_list(cell) is None
 
 
 def test_names_of_numbers_in_lists_are_in_the_files_metadata(tmp_path):

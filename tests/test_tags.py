@@ -222,6 +222,65 @@ def test_a_task_of_label_studio_that_nobody_marked_is_left_out(tmp_path, caplog)
     assert "tasks that nobody annotated, left out: 2" in caplog.text
 
 
+def test_spans_that_python_spells_in_a_csv(tmp_path):
+    cells = str(SPANS).replace('"', '""')
+    path = written(tmp_path, "a.csv", f'text,entities\n{TEXT},"{cells}"\nnobody,"[]"\n')
+    assert rows_of(read_labelled_tokens(path)) == [(TEXT, SPANS), ("nobody", [])]
+
+
+def test_training_data_of_spacy_as_a_list(tmp_path):
+    rows = [[f"{TEXT} {n}", {"entities": SPANS}] for n in range(9)]
+    path = written(tmp_path, "a.json", json.dumps(rows))
+    assert rows_of(read_labelled_tokens(path)) == [(row[0], SPANS) for row in rows]
+
+
+@pytest.mark.parametrize("repeats", [True, False])
+@pytest.mark.parametrize("column", ["Sentence #", "sentence_id", "sentence"])
+def test_a_row_for_each_word(column, repeats, tmp_path, caplog):
+    caplog.set_level("INFO", logger="regard")
+    rows = [
+        ("1", "Ada", "NNP", "B-PER"),
+        ("1" if repeats else "", "lives", "VBZ", "O"),
+        ("2", "in", "IN", "O"),
+        ("2" if repeats else "", "Rome", "NNP", "B-LOC"),
+    ]
+    lines = "".join(",".join(row) + "\n" for row in rows)
+    path = written(tmp_path, "a.csv", f"{column},Word,POS,Tag\n{lines}")
+    table = read_labelled_tokens(path)
+    assert rows_of(table) == [("Ada lives", [(0, 3, "PER")]), ("in Rome", [(3, 7, "LOC")])]
+    assert (table.text_column, table.label_column) == ("Word", "Tag")
+    assert f"a row a word: 'Word', with the tag in 'Tag', sentences by {column!r}" in caplog.text
+    bad = written(tmp_path, "b.csv", f"{column},Word,POS,Tag\n{lines}3,x,y\n4,,IN,O\n5,z,Z,O\n")
+    with pytest.raises(UserError, match=r"b.csv, row 4: its fields.*, in row 6.*in all: 2"):
+        read_labelled_tokens(bad)
+    assert read_labelled_tokens(bad, skip_bad_rows=True).texts == ["Ada lives", "z"]
+
+
+def test_texts_with_marks_of_brat(tmp_path, caplog):
+    folder = tmp_path / "notes"
+    folder.mkdir()
+    lines = ["T1\tPER 0 3\tAda", "T2\tLOC 15 19\tRome", "R1\tLives Arg1:T1 Arg2:T2", ""]
+    written(folder, "a.txt", TEXT)
+    written(folder, "a.ann", "\n".join([*lines, "T3\tPER 0 3;4 5\tAda x", "#1\tNote T1\tso"]))
+    written(folder, "b.txt", "nobody")
+    written(folder, "b.ann", "")
+    written(folder, "c.ann", "T1\tPER 0 3\tAda")
+    written(folder, "d.txt", "Ada")
+    written(folder, "d.ann", "T1 PER 0 3")
+    with pytest.raises(UserError, match=r"row c.ann: there is no c.txt beside it.*in all: 2"):
+        read_labelled_tokens(str(folder))
+    table = read_labelled_tokens(str(folder), skip_bad_rows=True)
+    assert rows_of(table) == [(TEXT, SPANS), ("nobody", [])]
+    assert "lines of relations, notes and the like, passed over: 2" in caplog.text
+    assert "marks in several pieces, left out: 1" in caplog.text
+
+
+def test_plain_text_is_no_file_of_words_with_tags(tmp_path):
+    path = written(tmp_path, "a.txt", "Ada lives in Rome.\nShe likes the sea.\n")
+    with pytest.raises(UserError, match=r"as O and B-PER do\. Received: 2 for 2 words, such as"):
+        read_labelled_tokens(path)
+
+
 def test_what_prodigy_did_not_accept_is_left_out_and_said(tmp_path, caplog):
     rows = [{"text": "a b", "spans": [], "answer": each} for each in ("accept", "reject", "ignore")]
     path = written(tmp_path, "notes.jsonl", "".join(json.dumps(row) + "\n" for row in rows))

@@ -3,9 +3,10 @@
 import logging
 import re
 import reprlib
+from collections.abc import Sequence
 
 from ..errors import UserError
-from .contents import guess_by_content
+from .contents import flags_among, guess_by_content
 from .rows import Table
 
 logger = logging.getLogger("regard")
@@ -31,7 +32,8 @@ LIKELY = {
         "reviewtext", "sms", "phrase", "标题",
     ]),
     "label": frozenset([
-        "star", "score", "emotion", "tag", "grade", "genre", "type", "stance", "评分", "星级",
+        "star", "score", "overall", "emotion", "tag", "grade", "genre", "type", "stance",
+        "评分", "星级",
     ]),
 }
 # These number the rows, so they are never guessed to hold texts or labels.
@@ -81,7 +83,10 @@ def choose_columns(source: str, table: Table, given: dict[str, str | None]) -> d
         if name is not None:
             chosen[role] = name
         elif role in KNOWN:
-            chosen[role] = _only(source, table, candidates[role], role)
+            several = (
+                flags_among(table, left) if role == "label" and len(candidates[role]) > 1 else []
+            )
+            chosen[role] = _only(source, table, candidates[role], role, several)
             message = "%s: column %r taken as the %s (--%s-column names another)"
             logger.info(message, source, chosen[role], role, role)
     return chosen
@@ -128,8 +133,13 @@ def _check_given(source: str, table: Table, given: dict[str, str | None]) -> Non
         role_of[name] = role
 
 
-def _only(source: str, table: Table, candidates: list[str], role: str) -> str:
-    """Returns the one candidate; raises if there are none or several, or it is no single column."""
+def _only(
+    source: str, table: Table, candidates: list[str], role: str, flags: Sequence[str] = ()
+) -> str:
+    """Returns the one candidate; raises if there are none or several, or it is no single column.
+
+    The error tells how columns of `flags` are named, if there are some.
+    """
     columns, names = table.columns, sorted(set(candidates))
     if not names:
         problem = f"no column is known to hold the {role}s"
@@ -146,6 +156,9 @@ def _only(source: str, table: Table, candidates: list[str], role: str) -> str:
         return names[0]
     listed = ", ".join(map(reprlib.repr, columns))
     hint = " If they are no names, pass --no-header." if table.has_header else ""
+    if len(flags) > 1:
+        joined = ",".join(flags)
+        hint = f" Where each says of an example yes or no, pass --label-columns {joined}.{hint}"
     raise UserError(
         f"{source}: {problem}. Its columns: {listed}. Name one with --{role}-column.{hint}"
     )

@@ -1,5 +1,6 @@
 """Tells by what the columns of a table hold which are texts and which are labels."""
 
+import unicodedata
 from collections.abc import Sequence
 from itertools import islice
 from typing import Any
@@ -12,6 +13,7 @@ SAMPLE = 1000  # rows that are looked at
 FEWEST = 8  # rows, below which nothing is guessed
 MOST_EMPTY = 0.1  # share of the cells of a column
 SHORTEST_TEXT = 12  # characters, in the mean, beside labels
+FEWEST_LETTERS = 0.5  # share of the characters of texts: dates with a time have less
 LONGER = 1.5  # of two columns of texts: as a multiple, to be the one meant
 LONGEST_LABEL = 60  # characters
 
@@ -37,6 +39,16 @@ def guess_by_content(table: Table, columns: list[str], roles: list[str]) -> dict
     return {role: found.get(role, []) for role in roles}
 
 
+def flags_among(table: Table, columns: Sequence[str]) -> list[str]:
+    """Returns the columns whose first rows all hold 0 or 1."""
+    cells = _sample(table, columns)
+    return [
+        name
+        for name in columns
+        if cells[name] and {normal_label(each) for each in cells[name]} <= {"0", "1"}
+    ]
+
+
 def _sample(table: Table, columns: Sequence[str]) -> dict[str, list[Any]]:
     rows = (cells for _, problem, cells in table.read(columns) if not problem)
     sample = list(islice(rows, SAMPLE))
@@ -47,9 +59,11 @@ def _sample(table: Table, columns: Sequence[str]) -> dict[str, list[Any]]:
 
 
 def is_text(values: Sequence[Any], shortest: float = SHORTEST_TEXT) -> bool:
-    """Returns whether cells are texts: strings, no numbers, most of them different."""
+    """Returns whether cells are texts: strings, no numbers or dates, most of them different."""
     texts = _filled(values)
     if len(texts) < min(FEWEST, len(values)) or not texts or not all(map(_is_words, texts[:50])):
+        return False
+    if _share_of_letters("".join(texts[:50])) < FEWEST_LETTERS:
         return False
     return len(set(texts)) > len(texts) / 2 and _mean_length(texts) >= shortest
 
@@ -79,6 +93,12 @@ def _filled(values: Sequence[Any]) -> list[Any]:
 
 def _is_words(value: Any) -> bool:
     return isinstance(value, str) and any(character.isalpha() for character in value)
+
+
+def _share_of_letters(text: str) -> float:
+    """Returns the share of letters, with their marks, among all that is no white space."""
+    seen = [each for each in text if not each.isspace()]
+    return sum(unicodedata.category(each)[0] in "LM" for each in seen) / max(1, len(seen))
 
 
 def _longest(columns: list[str], cells: dict[str, list[Any]]) -> list[str]:

@@ -15,6 +15,7 @@ from ..data.columns import INDEX_COLUMNS, choose_columns
 from ..data.label_kinds import label_kind, with_flags
 from ..data.rows import Table, names_of, read_rows
 from ..data.sources import list_tables, open_together
+from ..data.spelled_lists import with_spelled_lists
 from ..errors import UserError
 from .embedded import with_embedded
 from .other_formats import suffixes
@@ -87,6 +88,7 @@ def _read_table(source: str, reading: ImageReading) -> Found:
     table = _with_ids(table)
     guessed = _guessed(source, (reading.image_column, flags or reading.label_column), files, table)
     columns = choose_columns(source, table, guessed)
+    table = with_spelled_lists(source, table, columns["label"], reading)
     kind = label_kind(source, table, columns["label"], reading)
     cells, num_skipped = read_rows(
         source, table, columns, reading.skip_bad_files, "--skip-bad-files", kind

@@ -13,6 +13,7 @@ from ..data.label_kinds import label_kind, with_flags
 from ..data.label_reading import labels_like
 from ..data.rows import Table, names_of, read_rows, with_joined
 from ..data.sources import open_tables
+from ..data.spelled_lists import with_spelled_lists
 from ..data.splitting import with_validation
 from ..declarations import takes
 from ..errors import UserError
@@ -129,6 +130,7 @@ def _read_table(source: str, table: Table, reading: TextReading) -> LabelledText
     given = {"text": text_column, "label": label_column, "pair": reading.pair_column}
     columns = choose_columns(source, table, given)
     roles = {"second text" if role == "pair" else role: each for role, each in columns.items()}
+    table = with_spelled_lists(source, table, columns["label"], reading)
     kind = label_kind(source, table, columns["label"], reading)
     cells, num_skipped = read_rows(source, table, roles, reading.skip_bad_rows, labels=kind)
     return LabelledTexts(

@@ -12,10 +12,12 @@ from ..data.sources import is_named, list_tables, names_in
 from ..data.splitting import with_validation
 from ..declarations import takes
 from ..errors import UserError
+from ..names import counted
+from .brat import is_brat, read_brat
 from .conll import read_conll
 from .settings import TokenReading
-from .spans import Span
-from .tables import SUFFIXES, Marked, is_table_of_entities, open_entities, tagged
+from .spans import Marked, Span
+from .tables import SUFFIXES, is_table_of_entities, open_entities, tagged
 from .tags import scheme_of
 
 logger = logging.getLogger("regard")
@@ -64,7 +66,8 @@ def read_labelled_tokens(source: Any, *splits: str, **reading: Any) -> LabelledT
     `ner_tags`, or of a `text` with `spans`, `entities` or `label`, each [start, end, label] or an
     object of these, in characters as Python counts them. In any other file, such as `.conll`, each
     line has a word in its first column and the word's tag in its last, and an empty line ends a
-    sentence. Tags may be in IOB1, IOB2 or BIOES: entities are the same.
+    sentence. Tags may be in IOB1, IOB2 or BIOES: entities are the same. A table may also have a row
+    for each word, and a folder texts with brat's marks beside them.
 
     Args:
         source: The name of a file, or of a folder of such files; a pattern; a list of these; or a
@@ -85,7 +88,11 @@ def read_labelled_tokens(source: Any, *splits: str, **reading: Any) -> LabelledT
     reading, splits = TokenReading(**reading), splits or ("train",)
     if not is_named(source):
         return _read_one(source, reading)
-    names = [name for each in names_in(source) for name in list_tables(each, splits, also=SUFFIXES)]
+    names = [
+        name
+        for each in names_in(source)
+        for name in ([each] if is_brat(each) else list_tables(each, splits, also=SUFFIXES))
+    ]
     parts = [_read_one(name, reading) for name in names]
     if len(parts) == 1:
         return parts[0]
@@ -99,7 +106,9 @@ def _read_one(source: Any, reading: TokenReading) -> LabelledTokens:
     """Reads one file, or what is in memory."""
     text_column = label_column = None
     counts: Counter[str] = Counter()
-    if is_table_of_entities(source, reading.encoding):
+    if is_brat(source):
+        name, rows = source, read_brat(source, reading.encoding, counts)
+    elif is_table_of_entities(source, reading.encoding):
         name, columns, rows = open_entities(source, reading, counts)
         text_column, label_column = columns
     else:
@@ -107,6 +116,7 @@ def _read_one(source: Any, reading: TokenReading) -> LabelledTokens:
         name, rows = source, _of_lines(source, reading)
     marked, num_skipped, tags = _good_rows(name, rows, reading.skip_bad_rows)
     if tags:
+        _check_tags(name, tags)
         logger.info("%s: tags in %s; a model's own are IOB2", name, scheme_of(tags))
     for what, count in counts.items():
         logger.warning("%s: %s: %d", name, what, count)
@@ -143,6 +153,19 @@ def _good_rows(
     if bad:
         logger.warning("%s: bad rows left out: %d, first %s", source, len(bad), bad[0])
     return good, len(bad), tags
+
+
+def _check_tags(source: str, tags: list[Sequence[str]]) -> None:
+    """Raises `UserError` if what was taken for tags differs from word to word, as in plain text."""
+    all_tags = [tag for each in tags for tag in each]
+    distinct = set(all_tags)
+    if "O" not in distinct and len(distinct) > len(all_tags) / 2:
+        raise UserError(
+            f"{source}: tags must come again and again, as O and B-PER do. Received: "
+            f"{len(distinct):,} for {counted(len(all_tags), 'word')}, such as "
+            f"{min(distinct)!r:.40}. "
+            "Name a file with a word and its tag in each line, a table, or a folder of brat's."
+        )
 
 
 @noting

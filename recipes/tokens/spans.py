@@ -4,13 +4,23 @@ Doccano writes [start, end, label], spaCy the same under "entities", Prodigy obj
 Studio the results of each annotator.
 """
 
-import json
 import reprlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
+
+from ..data.spelled_lists import read_spelled
 
 Span = tuple[int, int, str]  # the first character, the one after the last, and what it is
+
+
+class Marked(NamedTuple):
+    """Holds a text with its entities, and the tags that they were read from, if it was tags."""
+
+    text: str
+    entities: list[Span]
+    tags: Sequence[str] | None = None
+
 
 # What the parts of an object are called.
 STARTS = ("start", "start_offset", "begin")
@@ -29,10 +39,10 @@ def read_spans(text: str, cell: Any, counts: Counter[str]) -> list[Span]:
             message says it in words.
     """
     if isinstance(cell, str) and cell.strip():
-        try:
-            cell = json.loads(cell)
-        except (ValueError, RecursionError) as error:
-            raise ValueError(f"the spans must be a list, not {reprlib.repr(cell)}") from error
+        spelled = read_spelled(cell)
+        if spelled is None:
+            raise ValueError(f"the spans must be a list, not {reprlib.repr(cell)}")
+        cell = spelled
     if isinstance(cell, Mapping):  # {"entities": [...]}, as spaCy has it
         cell = cell.get("entities", cell)
     if cell is None or cell == "":

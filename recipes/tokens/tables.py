@@ -1,23 +1,25 @@
 """Reads tables of texts with entities: words with tags, or texts with spans."""
 
-import json
 import logging
 import os
 import reprlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
+from ..data.contents import guess_by_content
 from ..data.files import head_of
 from ..data.formats import open_table, shows_table
 from ..data.memory import table_of
 from ..data.recognition import text_format
 from ..data.rows import NOT_TEXT, Table
+from ..data.spelled_lists import read_spelled
 from ..data.suffixes import TABLE_FORMATS, suffix_of
 from ..errors import UserError
 from .settings import TokenReading
-from .spans import Span, annotations_in, read_spans
+from .spans import Marked, annotations_in, read_spans
 from .tags import entities_of
+from .word_rows import WordColumns, find_word_columns, read_sentences
 
 SUFFIXES = (".conll", ".bio", ".iob", ".iob2", ".bioes", ".txt", ".tsv")  # of words with tags
 WORDS = ("tokens", "words")
@@ -28,14 +30,6 @@ SPANS = ("spans", "entities", "annotations.entities", "label", "labels", "ner", 
 _ACCEPTED = ("accept", None)  # what Prodigy writes as the answer of an annotator
 
 logger = logging.getLogger("regard")
-
-
-class Marked(NamedTuple):
-    """Holds a text with its entities, and the tags that they were read from, if it was tags."""
-
-    text: str
-    entities: list[Span]
-    tags: Sequence[str] | None = None
 
 
 def is_table_of_entities(source: Any, encoding: str | None = None) -> bool:
@@ -73,8 +67,13 @@ def open_entities(
     name, table = (
         (source, open_table(source, reading)) if isinstance(source, str) else (table_of(source))
     )
-    columns = choose_columns(name, table, reading.text_column, reading.label_column)
     names = reading.tag_names.split(",") if reading.tag_names else None
+    of_words = find_word_columns(table.columns, reading.text_column, reading.label_column)
+    if of_words is not None:
+        message = "%s: a row a word: %r, with the tag in %r, sentences by %r"
+        logger.info(message, name, of_words.word, of_words.tag, of_words.sentence)
+        return name, (of_words.word, of_words.tag), _sentences(table, of_words, names, counts)
+    columns = choose_columns(name, table, reading.text_column, reading.label_column)
     return name, columns, _rows(table, columns, names, counts)
 
 
@@ -100,6 +99,9 @@ def _find(source: str, table: Table, given: str | None, likely: Sequence[str], r
         **{name.casefold(): name for name in reversed(table.columns)},
     }
     found = next((there[name] for name in likely if name in there), None)
+    if found is None and given is None and role == "text":
+        guessed = guess_by_content(table, table.plain_columns, ["text"])["text"]
+        found = guessed[0] if len(guessed) == 1 else None
     if given is None and found is not None:
         message = "%s: column %r taken as the %s (--%s-column names another)"
         what = "texts" if role == "text" else "entities"
@@ -135,6 +137,19 @@ def _rows(
         yield row, problem, marked
 
 
+def _sentences(
+    table: Table, columns: WordColumns, names: list[str] | None, counts: Counter[str]
+) -> Iterator[tuple]:
+    for row, problem, (words, tags) in read_sentences(table, columns):
+        marked = None
+        if not problem:
+            try:
+                marked = _marked(words, tags, names, counts)
+            except ValueError as error:
+                problem = str(error)
+        yield row, problem, marked
+
+
 def _marked(text: Any, label: Any, names: list[str] | None, counts: Counter[str]) -> Marked:
     """Makes a text with its entities of two cells.
 
@@ -142,7 +157,7 @@ def _marked(text: Any, label: Any, names: list[str] | None, counts: Counter[str]
         ValueError: If they do not hold such; the message says why in words.
     """
     if isinstance(text, str) and text.startswith("[") and isinstance(label, str):
-        text, label = _from_json(text), _from_json(label)
+        text, label = _unspelled(text), _unspelled(label)
     if isinstance(text, str):
         if found := NOT_TEXT.search(text):
             what = "a NUL byte" if found[0] == "\0" else "half a character (a surrogate)"
@@ -161,12 +176,10 @@ def _marked(text: Any, label: Any, names: list[str] | None, counts: Counter[str]
     return tagged(text, [_named(tag, names) for tag in label])
 
 
-def _from_json(cell: str) -> Any:
-    """Returns the list that a cell of a file without types writes as JSON; else the cell."""
-    try:
-        return json.loads(cell)
-    except (ValueError, RecursionError):
-        return cell
+def _unspelled(cell: str) -> Any:
+    """Returns the list that a cell of a file without types spells; else the cell."""
+    spelled = read_spelled(cell)
+    return cell if spelled is None else spelled
 
 
 def _named(tag: Any, names: list[str] | None) -> str:
