@@ -123,6 +123,20 @@ def test_columns_of_images_that_are_not_there(folder):
         find_images(path)
 
 
+@pytest.mark.parametrize("named", [True, False])
+def test_images_in_a_folder_beside_the_table(named, folder, said):
+    """The one of the table's name, or the only one that has them."""
+    path = table(folder / ("cat.csv" if named else "t.csv"), "id,label", "0,x", "1,y")
+    if named:  # both have such images
+        assert relative(find_images(path), folder) == ["cat/0.png", "cat/1.png"]
+        assert f"its images are in {folder}/cat (--image-folder names another)" in said.text
+    else:
+        with pytest.raises(UserError, match="--image-column"):
+            find_images(path)
+        (folder / "dog").rename(folder.parent / "elsewhere")
+        assert relative(find_images(path), folder) == ["cat/0.png", "cat/1.png"]
+
+
 def test_an_id_of_two_images(folder):
     (folder / "cat" / "0.jpg").write_bytes(b"another")
     path = table(folder / "t.csv", "image,label", "cat/0,x", "cat/1,y")

@@ -33,9 +33,9 @@ def with_embedded(table: Table) -> tuple[Table, Table | None]:
         return table, None
     columns = [name for name in table.columns if name.rpartition(".")[0] not in records]
     num_made = table.num_made - (len(table.columns) - len(columns))
-    made = partial(_image, seen={})
 
     def read_images(names: Sequence[str]) -> Iterator[Row]:
+        made = partial(_image, seen={})  # anew, so that images have their names each time
         wanted = [part for name in names for part in _parts(name, records)]
         for row, problem, cells in table.read(wanted):
             rest = iter(cells)

@@ -8,8 +8,9 @@ from ..data.columns import choose_columns
 from ..errors import UserError
 from ..runs.scoring import Asked
 from .data import check_source
+from .named_files import Files, folder_of, guess_image_column
 from .settings import ImageQuestions
-from .tables import Files, guess_image_column, open_with_ids
+from .tables import open_with_ids
 
 
 def check_sources(train: str, image_folder: str | None = None, **_: Any) -> str:
@@ -37,9 +38,8 @@ def read_questions(metadata: dict[str, Any], source: str, **reading: Any) -> Ask
     The column is first sought as in the training data.
     """
     reading = ImageQuestions(**reading)
-    folder = reading.image_folder
-    files = Files(os.path.dirname(source) if folder is None else folder)
     table, with_paths = open_with_ids(source, reading)
+    files = Files(folder_of(source, table, reading.image_column, reading.image_folder))
     trained_on, *_ = metadata["data"]["train"].get("columns") or [None]
     column = reading.image_column
     if column is None:

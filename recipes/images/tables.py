@@ -2,13 +2,9 @@
 
 import logging
 import os
-import re
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cache
 from itertools import chain, islice
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..data.columns import INDEX_COLUMNS, choose_columns
@@ -18,16 +14,10 @@ from ..data.sources import list_tables, open_together
 from ..data.spelled_lists import with_spelled_lists
 from ..errors import UserError
 from .embedded import with_embedded
-from .other_formats import suffixes
+from .named_files import Files, folder_of, guess_image_column
 from .settings import ImageQuestions, ImageReading
 
-LOOKED_AT = 100  # rows
 MOST_FOLDERS = 1000  # in which a lost image is looked for
-
-# What columns of images are called, in lower case and without what is between the words.
-_IMAGE_COLUMN = re.compile(
-    r"(image|img|picture|pic|photo|file|path)s?((file|path|name|id|code|jpe?g|png)s?)*|idcode|图片"
-)
 
 logger = logging.getLogger("regard")
 
@@ -81,11 +71,10 @@ def _joined(first: Found, second: Found) -> Found:
 
 
 def _read_table(source: str, reading: ImageReading) -> Found:
-    folder = reading.image_folder
-    files = Files(os.path.dirname(source) if folder is None else folder)
     plain, _ = with_embedded(open_together(source, reading))
     table, flags = with_flags(source, plain, reading.label_columns)
     table = _with_ids(table)
+    files = Files(folder_of(source, table, reading.image_column, reading.image_folder))
     guessed = _guessed(source, (reading.image_column, flags or reading.label_column), files, table)
     columns = choose_columns(source, table, guessed)
     table = with_spelled_lists(source, table, columns["label"], reading)
@@ -107,7 +96,7 @@ def _read_table(source: str, reading: ImageReading) -> Found:
     return Found(names, labels, None, used, skipped, kind.problem_type)
 
 
-def _contents(source: str, files: "Files", cells: dict, found: Found) -> Found:
+def _contents(source: str, files: Files, cells: dict, found: Found) -> Found:
     """Returns the images that a table holds, with what else is known of them."""
     names, contents = [], []
     for number, cell in enumerate(cells["image"], start=1):
@@ -118,53 +107,6 @@ def _contents(source: str, files: "Files", cells: dict, found: Found) -> Found:
         names.append(name or f"{source}, image {number}")
         contents.append(content)
     return found._replace(files=names, labels=cells["label"], contents=contents)
-
-
-class Files:
-    """Finds the files that paths mean: from a folder on, with either slash, or without suffix."""
-
-    def __init__(self, folder: str):
-        self.folder = folder
-        self._by_stem = cache(_by_stem)
-
-    def find(self, path: str) -> str | None:
-        """Returns the file of a path; None if there is none, or several of other suffixes."""
-        path = path.strip()
-        for spelled in (path, path.replace("\\", "/")):
-            file = os.path.join(self.folder, spelled)
-            if os.path.isfile(file):
-                return file
-        folder, name = os.path.split(file)
-        found = self._by_stem(folder).get(name, [])
-        return os.path.join(folder, found[0]) if len(found) == 1 else None
-
-    def read(self, path: str) -> bytes:
-        """Returns the bytes of the file of a path.
-
-        Raises:
-            UserError: If it is not there.
-        """
-        try:
-            return Path(self.find(path) or os.path.join(self.folder, path)).read_bytes()
-        except OSError as error:
-            raise UserError(f"{path} cannot be read: {error.strerror}.") from error
-
-    def several(self, path: str) -> list[str]:
-        """Returns the files that an id without suffix may mean, if there are several."""
-        folder, name = os.path.split(os.path.join(self.folder, path.strip().replace("\\", "/")))
-        found = self._by_stem(folder).get(name, [])
-        return found if len(found) > 1 else []
-
-
-def _by_stem(folder: str) -> dict[str, list[str]]:
-    """Returns the names of the images in a folder by those without suffix."""
-    stems = defaultdict(list)
-    if os.path.isdir(folder):
-        for name in sorted(os.listdir(folder)):
-            stem, suffix = os.path.splitext(name)
-            if suffix.lower() in suffixes():
-                stems[stem].append(name)
-    return stems
 
 
 def open_with_ids(source: str, reading: ImageQuestions) -> tuple[Table, Table | None]:
@@ -203,42 +145,6 @@ def _guessed(
             message = "%s: column %r taken as the %s (--%s-column names another)"
             logger.info(message, source, name, role, role)
     return guessed
-
-
-def guess_image_column(table: Table, columns: list[str], files: Files) -> str | None:
-    """Returns the one of some columns that names images, by its name, else by the files."""
-    named = [name for name in columns if _IMAGE_COLUMN.fullmatch(_plain(name))]
-    best = named
-    if len(named) != 1:
-        best = _with_files(table, files, named or columns) or named[:1]
-    return best[0] if len(best) == 1 else None
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"[\W_]+", "", name).lower()
-
-
-def _with_files(table: Table, files: Files, columns: list[str]) -> list[str]:
-    """Returns the columns whose cells name most files, and most different ones; none if no file.
-
-    Of columns that name the same files, such as ids and paths, it is the first.
-    """
-    rows = [row for _, problem, row in islice(table.read(columns), LOOKED_AT) if not problem]
-    cells = [*zip(*rows, strict=True)]
-    if held := [n for n, column in zip(columns, cells, strict=False) if _are_images(column)]:
-        return held
-    found = {}
-    for name, column in zip(columns, cells, strict=False):
-        named = tuple(files.find(str(cell)) for cell in column)
-        found.setdefault(named, name)
-    counts = {each: (len(set(each) - {None}), len(each) - each.count(None)) for each in found}
-    most = max(counts.values(), default=(0, 0))
-    return [name for each, name in found.items() if counts[each] == most > (0, 0)]
-
-
-def _are_images(cells: Sequence[Any]) -> bool:
-    """Returns whether cells hold images themselves."""
-    return any(isinstance(cell, bytes) for cell in cells)
 
 
 def _leave_out(
