@@ -20,6 +20,7 @@ from .heads import QueryValueDense
 from .hierarchical_attention import HierarchicalAttention
 from .image_embedding import ImageEmbedding
 from .kernel_pooling import KernelPooling, NadarayaWatson, kernel_scores
+from .learned_embedding import LearnedEmbedding
 from .masked_lm_head import MaskedLMHead
 from .masks import causal_mask, combine_masks
 from .memory_read import MemoryRead
@@ -77,6 +78,7 @@ __all__ = [
     "ImageEmbedding",
     "KernelPooling",
     "LayerNorm",
+    "LearnedEmbedding",
     "MaskedLMHead",
     "MemoryRead",
     "MultiHeadAttention",

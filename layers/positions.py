@@ -109,6 +109,8 @@ class PositionEmbedding(keras.layers.Layer):
     Args:
         max_sequence_length: Largest number of positions, in tokens.
         initializer: Initializer of the table. Defaults to "uniform".
+        first_position: Row of the first position in the table. Rows before it are never read, as
+            fairseq has two of them. Defaults to 0.
         **kwargs: `name`, `dtype` and the like, for `keras.layers.Layer`.
 
     Call arguments:
@@ -118,7 +120,7 @@ class PositionEmbedding(keras.layers.Layer):
         A tensor of shape (T, D), to be added to the inputs.
 
     Raises:
-        ValueError: If a sequence of known length is too long.
+        ValueError: If an argument is out of range, or a sequence of known length is too long.
 
     Example:
         >>> layer = PositionEmbedding(max_sequence_length=512)
@@ -129,22 +131,26 @@ class PositionEmbedding(keras.layers.Layer):
         Devlin et al., "BERT", section 3, https://arxiv.org/abs/1810.04805
     """
 
-    def __init__(self, max_sequence_length, initializer="uniform", **kwargs):
+    def __init__(self, max_sequence_length, initializer="uniform", first_position=0, **kwargs):
         super().__init__(**kwargs)
         check_positive(max_sequence_length=max_sequence_length)
+        if first_position != 0:
+            check_positive(first_position=first_position)
         self.max_sequence_length = max_sequence_length
+        self.first_position = first_position
         self.initializer = keras.initializers.get(initializer)
 
     def build(self, input_shape):
         self.embeddings = self.add_weight(
-            shape=(self.max_sequence_length, input_shape[-1]),
+            shape=(self.first_position + self.max_sequence_length, input_shape[-1]),
             initializer=clone_initializer(self.initializer),
             name="embeddings",
         )
 
     def call(self, inputs):
         check_length(inputs.shape[1], self.max_sequence_length)
-        return self.embeddings[: ops.shape(inputs)[1]]  # (T, D)
+        first = self.first_position
+        return self.embeddings[first : first + ops.shape(inputs)[1]]  # (T, D)
 
     def compute_output_shape(self, input_shape):
         return input_shape[1:]
@@ -157,6 +163,7 @@ class PositionEmbedding(keras.layers.Layer):
             **super().get_config(),
             "max_sequence_length": self.max_sequence_length,
             "initializer": keras.initializers.serialize(self.initializer),
+            "first_position": self.first_position,
         }
 
 

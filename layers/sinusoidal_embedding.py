@@ -3,13 +3,12 @@
 import keras
 from keras import ops
 
-from .checks import check_positive, check_rate
-from .dropout import Dropout
 from .positions import SinusoidalPositionEmbedding
+from .scaled_embedding import ScaledEmbedding
 
 
 @keras.saving.register_keras_serializable("regard")
-class SinusoidalEmbedding(keras.layers.Layer):
+class SinusoidalEmbedding(ScaledEmbedding):
     """The paper's embedding: token × √D, plus the sinusoids of its position, then dropout.
 
     Encoder and decoder may share one, and `TiedOutput` its table.
@@ -55,19 +54,9 @@ class SinusoidalEmbedding(keras.layers.Layer):
         endpoint=False,
         **kwargs,
     ):
-        super().__init__(**kwargs)
-        self.supports_masking = True
-        check_positive(
-            vocabulary_size=vocabulary_size,
-            hidden_dim=hidden_dim,
-            max_sequence_length=max_sequence_length,
+        super().__init__(
+            vocabulary_size, hidden_dim, max_sequence_length, dropout, pad_id, **kwargs
         )
-        check_rate(dropout=dropout)
-        self.vocabulary_size = vocabulary_size
-        self.hidden_dim = hidden_dim
-        self.max_sequence_length = max_sequence_length
-        self.dropout = dropout
-        self.pad_id = pad_id
         self.position_embedding = self._make_positions(first_position, endpoint)
 
     def _make_positions(self, first_position, endpoint):
@@ -82,22 +71,6 @@ class SinusoidalEmbedding(keras.layers.Layer):
         positions.build((None, None, self.hidden_dim))
         return positions
 
-    def build(self, token_ids_shape=None):
-        self.token_embedding = keras.layers.Embedding(
-            self.vocabulary_size,
-            self.hidden_dim,
-            # so that scaled ones have a variance of 1; tensor2tensor, modalities.py
-            keras.initializers.RandomNormal(stddev=self.hidden_dim**-0.5),
-            embeddings_constraint=None if self.pad_id is None else ZeroRow(self.pad_id),
-            dtype="float32",
-            name="token_embedding",
-        )
-        self.token_embedding.build()
-        if self.pad_id is not None:
-            table = self.token_embedding.embeddings
-            table.assign(ZeroRow(self.pad_id)(table))
-        self.embedding_dropout = Dropout(self.dropout, dtype=self.dtype_policy)
-
     def call(self, token_ids, training=None):
         x = self._scaled(token_ids)  # (B, T, D)
         x = x + self.position_embedding(x)  # (B, T, D)
@@ -109,39 +82,9 @@ class SinusoidalEmbedding(keras.layers.Layer):
         x = self._scaled(token_ids) + ops.take(table, position, axis=0)  # (B, K, D)
         return ops.cast(x, self.compute_dtype)
 
-    def compute_output_shape(self, token_ids_shape):
-        return (*token_ids_shape, self.hidden_dim)
-
     def get_config(self):
         return {
             **super().get_config(),
-            "vocabulary_size": self.vocabulary_size,
-            "hidden_dim": self.hidden_dim,
-            "max_sequence_length": self.max_sequence_length,
-            "dropout": self.dropout,
-            "pad_id": self.pad_id,
             "first_position": self.position_embedding.first_position,
             "endpoint": self.position_embedding.endpoint,
         }
-
-    def _scaled(self, token_ids):
-        return self.token_embedding(token_ids) * self.hidden_dim**0.5
-
-
-@keras.saving.register_keras_serializable("regard")
-class ZeroRow(keras.constraints.Constraint):
-    """Keeps one row of a table at zero.
-
-    Args:
-        row: The index of the row.
-    """
-
-    def __init__(self, row):
-        self.row = row
-
-    def __call__(self, value):
-        is_other = ops.arange(value.shape[0])[:, None] != self.row  # (V, 1)
-        return ops.where(is_other, ops.convert_to_tensor(value), 0.0)
-
-    def get_config(self):
-        return {"row": self.row}

@@ -90,7 +90,7 @@ ALBERT = replace(
         "classifier_dropout_prob": lambda arguments: arguments["dropout"],
     },
     tied="",
-    copies={},
+    copies=lambda arguments: {},
     idle=("albert.embeddings.position_ids",),
     unneeded=("predictions.", "sop_classifier."),
     prefix="albert.",

@@ -108,7 +108,7 @@ BERT = Layout(
         "pad_token_id": 0,
     },
     tied="masked-LM head",
-    copies={
+    copies=lambda arguments: {
         "cls.predictions.decoder.weight": "bert.embeddings.word_embeddings.weight",
         "cls.predictions.decoder.bias": "cls.predictions.bias",
     },

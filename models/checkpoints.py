@@ -89,6 +89,7 @@ class Checkpoint:
             raise CheckpointError(f"{path}: {unread(config, LAYOUTS.values())}.")
         self.layout = LAYOUTS[kind]
         self.arguments, self.class_names, required = self.layout.read_config(config, path)
+        self._copies = self.layout.copies(self.arguments)
         self.problem_type = config.get("problem_type")
         self._has_other_head = bool(self.layout.other_heads(config))
         self.left_out: list[str] = []
@@ -114,7 +115,7 @@ class Checkpoint:
             if name in found:
                 doubles.append(f"{stored.name} is {found[name].name} once more")
             found[name] = stored
-        for copy, original in self.layout.copies.items():  # any of them will do
+        for copy, original in self._copies.items():  # any of them will do
             if copy in found:
                 found.setdefault(original, found[copy])
         return found, doubles
@@ -165,7 +166,7 @@ class Checkpoint:
         return is_outside or name.startswith(tuple(self.layout.unneeded))
 
     def _is_idle(self, name: str) -> bool:
-        is_known = name in self.layout.fixed or name in self.layout.copies
+        is_known = name in self.layout.fixed or name in self._copies
         return is_known or any(fnmatchcase(name, pattern) for pattern in self.layout.idle)
 
     def _tensors(self, group: str) -> list[Tensor]:
@@ -204,7 +205,7 @@ class Checkpoint:
 
         A checkpoint that was trained untied has a table of its own for that.
         """
-        for name, original_name in self.layout.copies.items():
+        for name, original_name in self._copies.items():
             copy, original = self._stored.get(name), self._stored[original_name]
             if copy is None or copy is original:
                 continue

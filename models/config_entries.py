@@ -30,15 +30,15 @@ def positive_problems(config: Mapping[str, Any], *names: str) -> Iterator[str]:
             yield f"{name} must be a positive integer, not {config.get(name)!r:.40}"
 
 
-def id_problems(config: Mapping[str, Any]) -> Iterator[str]:
+def id_problems(config: Mapping[str, Any], size_name: str = "vocab_size") -> Iterator[str]:
     """Yields what is wrong with a translator's ids of the end and of padding, in words."""
     ids = size, end_id, pad_id = [
-        config.get(name) for name in ("vocab_size", "eos_token_id", "pad_token_id")
+        config.get(name) for name in (size_name, "eos_token_id", "pad_token_id")
     ]
     are_ids = all(type(value) is int for value in ids)
     if are_ids and (end_id == pad_id or max(end_id, pad_id) >= size):
         yield (
-            "eos_token_id and pad_token_id must be two ids below vocab_size, not "
+            f"eos_token_id and pad_token_id must be two ids below {size_name}, not "
             f"{end_id} and {pad_id} of {size}"
         )
 

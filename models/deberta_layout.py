@@ -239,7 +239,7 @@ DEBERTA_V2 = replace(
         "pooler_dropout": 0,
     },
     tied="",
-    copies={},
+    copies=lambda arguments: {},
     idle=(
         "deberta.embeddings.position_ids",
         "deberta.embeddings.position_embeddings.weight",  # which some have, and do not use

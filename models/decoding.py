@@ -53,7 +53,7 @@ def sample(translator, inputs, max_length, num_samples=1, sampler=None, first_id
     """
     sampler = Sampler() if sampler is None else sampler
     check_positive(num_samples=num_samples)
-    sampler.check_vocabulary(translator.config["vocabulary_size"])
+    sampler.check_vocabulary(translator.target_vocabulary_size)
     writer = Writer(translator, inputs, num_samples, max_length, first_id)
     shape = (writer.batch_size, num_samples, writer.length)
     chances = keras.random.uniform(shape, seed=sampler.seed)  # (B, K, L)

@@ -67,7 +67,7 @@ DISTILBERT = replace(
         "pad_token_id": 0,
     },
     tied="",
-    copies={},
+    copies=lambda arguments: {},
     idle=("distilbert.embeddings.position_ids",),
     unneeded=("vocab_",),
     prefix="distilbert.",

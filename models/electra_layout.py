@@ -59,7 +59,7 @@ ELECTRA = replace(
         "embedding_size": lambda arguments: _embedding_dim(arguments) or arguments["hidden_dim"],
     },
     tied="",
-    copies={},
+    copies=lambda arguments: {},
     idle=("electra.embeddings.position_ids",),
     unneeded=("discriminator_predictions.", "generator_predictions.", "generator_lm_head."),
     prefix="electra.",

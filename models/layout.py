@@ -58,7 +58,8 @@ class Layout:
         written: Entries of a config to write: a value, or a function of the arguments.
         tied: The group that scores with the token embedding, if any. Where it is loaded, `copies`
             and `fixed` must hold.
-        copies: Tensors that may be there, each equal to another, which it may replace.
+        copies: A function from the arguments to the tensors that may be there, each with another
+            that it equals, and which it may replace.
         fixed: Tensors that may be there, each with a function that computes it from the arguments.
         idle: Tensors that may be there and are not used, by name; a star is for any characters.
         zeros: Tensors that others have and do not read: they are written as zeros, with the letters
@@ -94,7 +95,7 @@ class Layout:
     token_ids: Mapping[str, str] = field(default_factory=dict)
     equal: Mapping[str, str] = field(default_factory=dict)
     tied: str = ""
-    copies: Mapping[str, str] = field(default_factory=dict)
+    copies: Callable[[Mapping[str, Any]], Mapping[str, str]] = lambda arguments: {}
     fixed: Mapping[str, Callable[[Mapping[str, Any]], np.ndarray]] = field(default_factory=dict)
     idle: Sequence[str] = ()
     zeros: Mapping[str, str] = field(default_factory=dict)

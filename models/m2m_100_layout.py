@@ -8,7 +8,7 @@ References:
 
 from dataclasses import replace
 
-from .marian_layout import BLOCKS, MARIAN
+from .marian_layout import BLOCKS, MARIAN, SHARED_TABLES, sinusoid_problems
 from .rows import embedding, norm
 
 M2M100 = replace(
@@ -24,6 +24,10 @@ M2M100 = replace(
             norm("model.decoder.layer_norm", "decoder/final_norm"),
         ]
     },
+    further_problems=sinusoid_problems,
+    further_arguments=lambda config: {},
+    dimensions=lambda arguments: {"V": arguments["vocabulary_size"]},
+    copies=lambda arguments: SHARED_TABLES,
     constants={"family": "m2m_100"},
     defaults={  # M2M100Config's
         "vocab_size": 128_112,

@@ -209,7 +209,7 @@ MODERNBERT = replace(
         **dict.fromkeys(_NO_BIAS, False),
     },
     tied="",
-    copies={},
+    copies=lambda arguments: {},
     idle=(),
     unneeded=("decoder.",),
     prefix="model.",

@@ -70,7 +70,7 @@ def _layout(model_type: str, title: str, name: str):
             "max_position_embeddings": num_positions,
         },
         tied="",
-        copies={},
+        copies=lambda arguments: {},
         idle=("roberta.embeddings.position_ids",),
         unneeded=("lm_head.", "roberta.pooler."),
         prefix="roberta.",

@@ -23,6 +23,15 @@ class TranslationModel(ConfiguredModel):
         """Returns the id of the token that a target is read after."""
         return self.config["pad_id"]
 
+    @property
+    def target_vocabulary_size(self):
+        """Returns the number of token ids of targets."""
+        return self.config.get("target_vocabulary_size") or self.config["vocabulary_size"]
+
+    def embed_targets(self, token_ids):
+        """Returns the vectors (B, T, D) that the decoder reads, given targets (B, T)."""
+        return self.embedding(token_ids)
+
     @classmethod
     def from_preset(cls, preset, *args, **kwargs):
         """Makes a translator of a named size, with random weights.
@@ -70,7 +79,7 @@ class TranslationModel(ConfiguredModel):
         """
         mask = inputs["encoder_padding_mask"]
         memory = self.encode(inputs["encoder_token_ids"], mask)
-        x = self.embedding(inputs["decoder_token_ids"])
+        x = self.embed_targets(inputs["decoder_token_ids"])
         return self.decoder.attention_weights(x, memory, mask)
 
 

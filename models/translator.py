@@ -3,8 +3,8 @@
 import keras
 from keras import ops
 
-from ..layers import Decoder, Encoder, SinusoidalEmbedding, TiedOutput, new_cache
-from ..layers.checks import check_positive, check_rate
+from ..layers import Decoder, Encoder, TiedOutput, new_cache
+from ..layers.checks import check_positive, check_positive_or_none, check_rate
 from ..layers.decoder_block import EPSILON
 from .configured_model import own_arguments
 from .translation_families import TRANSLATION_LAYOUTS, translation_family
@@ -20,11 +20,11 @@ class Translator(TranslationModel):
     it.
 
     Source and target share one vocabulary, and one table embeds both and scores the output (section
-    3.4). A target is read with a start before it, `pad_id` in Marian, and written with an `end_id`
-    after it.
+    3.4); or each has a vocabulary, and a table, of its own. A target is read with a start before
+    it, `pad_id` in Marian, and written with an `end_id` after it.
 
     Args:
-        vocabulary_size: Number of token ids V.
+        vocabulary_size: Number of token ids V, of sources and targets.
         hidden_dim: Width D, even.
         num_layers: Number of encoder blocks.
         num_heads: Number of attention heads; must divide `hidden_dim`.
@@ -37,10 +37,13 @@ class Translator(TranslationModel):
             to 0.
         activation: Activation of the feed-forward layers. Defaults to "relu".
         end_id: Token id of the end of a sequence. Defaults to 0, as in Marian.
-        pad_id: Token id of padding, and in Marian of the start of a target. Defaults to V - 1, as
-            in Marian.
+        pad_id: Token id of padding, and in Marian of the start of a target. Defaults to the last of
+            the smallest vocabulary, as in Marian.
         family: "marian"; or "m2m_100", as of NLLB: pre-norm, with fairseq's sinusoids, without a
-            bias of the output, and an `end_id` starts a target. Defaults to "marian".
+            bias of the output, and an `end_id` starts a target; or "mbart", as of mBART-50:
+            likewise, but with learned positions and that bias. Defaults to "marian".
+        target_vocabulary_size: Number of token ids W of targets, where they have a vocabulary of
+            their own. Defaults to one vocabulary for both.
         **kwargs: `name` and `dtype`, for `keras.Model`.
 
     Call arguments:
@@ -49,7 +52,7 @@ class Translator(TranslationModel):
             it.
 
     Returns:
-        Logits of shape (B, T, V), float32; never softmaxed.
+        Logits of shape (B, T, V), or (B, T, W), float32; never softmaxed.
 
     Raises:
         ValueError: If an argument is out of range.
@@ -65,7 +68,9 @@ class Translator(TranslationModel):
     References:
         Vaswani et al., "Attention Is All You Need", https://arxiv.org/abs/1706.03762;
         Junczys-Dowmunt et al., "Marian", https://arxiv.org/abs/1804.00344; Fan et al., "Beyond
-        English-Centric Multilingual Machine Translation", https://arxiv.org/abs/2010.11125
+        English-Centric Multilingual Machine Translation", https://arxiv.org/abs/2010.11125; Tang et
+        al., "Multilingual Translation with Extensible Multilingual Pretraining and Finetuning",
+        https://arxiv.org/abs/2008.00401
     """
 
     layouts = TRANSLATION_LAYOUTS
@@ -85,26 +90,34 @@ class Translator(TranslationModel):
         end_id=0,
         pad_id=None,
         family="marian",
+        target_vocabulary_size=None,
         **kwargs,
     ):
         config, dtype = own_arguments(locals())
         config = _completed(config)
-        embedding, encoder, decoder = _make_layers(config, dtype)
+        embedding, target_embedding = _make_embeddings(config, dtype)
+        encoder, decoder = _make_stacks(config, dtype)
         inputs = translator_inputs()
         mask = inputs["encoder_padding_mask"]
         memory = encoder(embedding(inputs["encoder_token_ids"]), padding_mask=mask)  # (B, S, D)
-        x = decoder(embedding(inputs["decoder_token_ids"]), memory, memory_padding_mask=mask)
-        options = translation_family(family).head
-        head = TiedOutput(embedding.token_embedding, **options, dtype=dtype, name="head")
+        own = translation_family(family)
+        x = target_embedding(inputs["decoder_token_ids"], **own.of_targets)  # (B, T, D)
+        x = decoder(x, memory, memory_padding_mask=mask)  # (B, T, D)
+        head = TiedOutput(target_embedding.token_embedding, **own.head, dtype=dtype, name="head")
         logits = ops.cast(head(x), "float32")  # (B, T, V)
         super().__init__(inputs, logits, config, embedding, encoder, **kwargs)
+        self.target_embedding = target_embedding
         self.decoder = decoder
         self.head = head
 
     @property
     def layout(self):
         """Returns the layout of its checkpoints."""
-        return translation_family(self.config["family"]).layout
+        return self._family.layout
+
+    @property
+    def _family(self):
+        return translation_family(self.config["family"])
 
     @property
     def architecture(self):
@@ -113,7 +126,10 @@ class Translator(TranslationModel):
 
     @property
     def start_id(self):
-        return self.config[translation_family(self.config["family"]).start]
+        return self.config[self._family.start]
+
+    def embed_targets(self, token_ids):
+        return self.target_embedding(token_ids, **self._family.of_targets)
 
     def encode(self, encoder_token_ids, encoder_padding_mask):
         """Returns the memory (B, S, D) that the decoder reads, given sources (B, S)."""
@@ -140,7 +156,7 @@ class Translator(TranslationModel):
         Returns:
             Logits (B, K, V), float32, and the caches with the tokens in them.
         """
-        x = self.embedding.step(token_ids, position)  # (B, K, D)
+        x = self.target_embedding.step(token_ids, position)  # (B, K, D)
         x, caches = self.decoder.step(
             x, caches, position, attention_mask, memory, memory_padding_mask
         )
@@ -152,27 +168,43 @@ def _completed(config):
     """Checks the arguments, and returns them with defaults for those that were left out."""
     check_rate(dropout=config["dropout"], attention_dropout=config["attention_dropout"])
     vocabulary_size, num_layers = config["vocabulary_size"], config["num_layers"]
+    target_vocabulary_size = config["target_vocabulary_size"]
     check_positive(vocabulary_size=vocabulary_size)
+    check_positive_or_none(target_vocabulary_size=target_vocabulary_size)
+    smallest = min(vocabulary_size, target_vocabulary_size or vocabulary_size)
     pad_id, num_decoder_layers = config["pad_id"], config["num_decoder_layers"]
-    pad_id = vocabulary_size - 1 if pad_id is None else pad_id
-    check_ids(vocabulary_size, config["end_id"], pad_id)
+    pad_id = smallest - 1 if pad_id is None else pad_id
+    check_ids(smallest, config["end_id"], pad_id)
     num_decoder_layers = num_layers if num_decoder_layers is None else num_decoder_layers
     check_positive(num_layers=num_layers, num_decoder_layers=num_decoder_layers)
     return {**config, "num_decoder_layers": num_decoder_layers, "pad_id": pad_id}
 
 
-def _make_layers(config, dtype):
+def _make_embeddings(config, dtype):
+    """Makes the embeddings of sources and of targets, which may be one."""
     family = translation_family(config["family"])
-    embedding = SinusoidalEmbedding(
-        config["vocabulary_size"],
-        config["hidden_dim"],
-        config["max_sequence_length"],
-        config["dropout"],
-        config["pad_id"],
-        **family.embedding,
-        dtype=dtype,
-        name="embedding",
-    )
+
+    def make(size, name):
+        return family.embedding_class(
+            size,
+            config["hidden_dim"],
+            config["max_sequence_length"],
+            config["dropout"],
+            config["pad_id"],
+            **family.embedding,
+            dtype=dtype,
+            name=name,
+        )
+
+    embedding = make(config["vocabulary_size"], "embedding")
+    if config["target_vocabulary_size"] is None:
+        return embedding, embedding
+    return embedding, make(config["target_vocabulary_size"], "target_embedding")
+
+
+def _make_stacks(config, dtype):
+    """Makes the encoder and the decoder."""
+    family = translation_family(config["family"])
     stack = {
         "num_heads": config["num_heads"],
         "intermediate_dim": config["intermediate_dim"],
@@ -184,4 +216,4 @@ def _make_layers(config, dtype):
     }
     encoder = Encoder(config["num_layers"], layer_norm_epsilon=EPSILON, name="encoder", **stack)
     decoder = Decoder(config["num_decoder_layers"], name="decoder", **stack)
-    return embedding, encoder, decoder
+    return encoder, decoder

@@ -173,7 +173,7 @@ class Writer:
     def best_continuations(self, beams, logits):
         """Returns the 2K most probable continuations of the K beams of each source."""
         batch_size, count = ops.shape(logits)[0], 2 * self.num_sequences
-        of_each = min(count, self.translator.config["vocabulary_size"])
+        of_each = min(count, self.translator.target_vocabulary_size)
         values, tokens = ops.top_k(logits, of_each)  # (B, K, 2K)
         values, highest = values - values[..., :1], values[..., :1]
         total = ops.sum(ops.exp(logits - highest), axis=-1, keepdims=True)

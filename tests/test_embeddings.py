@@ -2,8 +2,21 @@ import keras
 import numpy as np
 import pytest
 
-from layer_checks import HE_NORMAL, check_behaviour, check_layer, floats
-from regard.layers import SinusoidalEmbedding, TextEmbedding, TiedOutput, sinusoids
+from layer_checks import (
+    HE_NORMAL,
+    check_arguments,
+    check_behaviour,
+    check_config,
+    check_layer,
+    floats,
+)
+from regard.layers import (
+    LearnedEmbedding,
+    SinusoidalEmbedding,
+    TextEmbedding,
+    TiedOutput,
+    sinusoids,
+)
 
 B, T, V, D, MAX_T, SEGMENTS = 2, 5, 13, 7, 11, 3
 TOKEN_IDS = np.random.default_rng(7).integers(0, V, (B, T)).astype("int32")
@@ -131,12 +144,18 @@ def test_sinusoidal_embedding_by_hand():
     np.testing.assert_allclose(outputs[0, 0], [18, 18, 19, 19], rtol=1e-6)
 
 
-def test_a_step_embeds_as_a_call_does():
-    layer = SinusoidalEmbedding(V, 8, MAX_T)
-    whole = layer(TOKEN_IDS)
+@pytest.mark.parametrize(
+    ("layer", "of_targets"),
+    [
+        (SinusoidalEmbedding(V, 8, MAX_T), {}),
+        (LearnedEmbedding(V, 7, MAX_T, first_position=2), {"is_target": True}),
+    ],
+)
+def test_a_step_embeds_as_a_call_does(layer, of_targets):
+    whole = layer(TOKEN_IDS, **of_targets)
     for position in range(T):
         step = layer.step(TOKEN_IDS[:, position : position + 1], position)
-        np.testing.assert_allclose(step[:, 0], whole[:, position], rtol=1e-6)
+        np.testing.assert_allclose(step[:, 0], whole[:, position], rtol=1e-5)
 
 
 def test_first_scaled_tokens_have_unit_variance():
@@ -156,6 +175,54 @@ def test_sinusoidal_embedding_refuses_what_it_cannot_take():
         SinusoidalEmbedding(V, 7, MAX_T)
     with pytest.raises(ValueError, match="5 tokens, max_sequence_length=4"):
         SinusoidalEmbedding(V, 8, 4)(TOKEN_IDS)
+
+
+def test_learned_embedding_by_hand():
+    layer = LearnedEmbedding(
+        vocabulary_size=2, hidden_dim=4, max_sequence_length=2, first_position=1
+    )
+    layer.build()
+    layer.token_embedding.set_weights([np.array([[9.0, 9, 9, 9], [1, 2, 3, 4]])])
+    positions = np.array([[99.0, 99, 99, 99], [0, 0, 0, 0], [2, 1, 4, 3]])  # the first is not read
+    layer.target_positions.set_weights([positions])
+    layer.target_norm.set_weights([np.array([1.0, 1, 1, 10]), np.array([0.0, 0, 0, 5])])
+    outputs = layer(np.array([[0, 1]], "int32"), is_target=True)
+    # 2 times the row, for the width is 4, plus a position: 4, 5, 10, 11 around 7.5, variance 9.25.
+    expected = np.array([-3.5, -2.5, 2.5, 35]) / np.sqrt(9.25 + 1e-5) + [0, 0, 0, 5]
+    np.testing.assert_allclose(outputs[0, 1], expected, rtol=1e-5)
+    np.testing.assert_allclose(outputs[0, 0], [0, 0, 0, 5], atol=1e-5)  # all alike
+
+
+def test_sources_and_targets_have_positions_of_their_own_and_share_tokens():
+    layer = LearnedEmbedding(V, 8, MAX_T)
+    source, target = layer(TOKEN_IDS), layer(TOKEN_IDS, is_target=True)
+    assert np.abs(np.array(source) - np.array(target)).max() > 1e-3
+    layer.target_positions.set_weights(layer.source_positions.get_weights())
+    np.testing.assert_array_equal(layer(TOKEN_IDS, is_target=True), source)
+
+
+@keras.saving.register_keras_serializable("tests")
+class BothSides(LearnedEmbedding):
+    """The sum of what it makes of sources and of targets, so that every weight has a gradient."""
+
+    def call(self, token_ids, training=None):
+        sides = (super(BothSides, self).call(token_ids, side, training) for side in (False, True))
+        return sum(sides)
+
+
+def test_learned_embedding_keeps_the_layer_checks():
+    sizes = {"vocabulary_size": V, "hidden_dim": 7, "max_sequence_length": MAX_T}
+    config = {**sizes, "dropout": 0.3, "pad_id": 2, "first_position": 2}
+    check_arguments(LearnedEmbedding, config)
+    check_config(LearnedEmbedding, config)
+    check_behaviour(BothSides(**config), {"token_ids": TOKEN_IDS})
+
+
+def test_learned_embedding_refuses_what_it_cannot_take():
+    with pytest.raises(ValueError, match=r"`first_position` must be .*first_position=-1"):
+        LearnedEmbedding(V, 7, MAX_T, first_position=-1)
+    with pytest.raises(ValueError, match="5 tokens, max_sequence_length=4"):
+        LearnedEmbedding(V, 7, 4, first_position=2)(TOKEN_IDS)
 
 
 def test_tied_output_by_hand():

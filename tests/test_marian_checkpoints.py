@@ -276,7 +276,11 @@ def test_other_positions_are_refused(stack, change, directory):
         ({"add_final_layer_norm": True}, "add_final_layer_norm must be False, not True"),
         ({"static_position_embeddings": False}, "static_position_embeddings must be True, not Fa"),
         ({"tie_word_embeddings": False}, "tie_word_embeddings must be True, not False"),
-        ({"share_encoder_decoder_embeddings": False}, "share_encoder_decoder_embeddings must be"),
+        (
+            {"share_encoder_decoder_embeddings": 3},
+            "share_encoder_decoder_embeddings must be one of",
+        ),
+        ({"share_encoder_decoder_embeddings": False}, "encoder.embed_tokens.weight is missing"),
         ({"decoder_ffn_dim": 12}, "decoder_ffn_dim must be as encoder_ffn_dim, not 12"),
         ({"decoder_attention_heads": 4}, "must be as encoder_attention_heads, not 4"),
         ({"decoder_vocab_size": 30}, "decoder_vocab_size must be as vocab_size, not 30"),
@@ -284,7 +288,7 @@ def test_other_positions_are_refused(stack, change, directory):
         ({"activation_function": "mish"}, "activation_function must be one of 'gelu', 'relu', "),
         ({"activation_function": None}, "activation_function must be one of"),
         ({"architectures": ["MarianForCausalLM"]}, "the architecture must be 'MarianMTModel'"),
-        ({"model_type": "mbart"}, "type 'mbart' is not read; of translations Marian, "),
+        ({"model_type": "t5"}, "type 't5' is not read; of translations Marian, "),
         ({"eos_token_id": [0]}, "eos_token_id must be an integer, at least 0, not [0]"),
         ({"eos_token_id": None}, "eos_token_id must be an integer, at least 0, not None"),
         ({"pad_token_id": -1, "decoder_start_token_id": -1}, "pad_token_id must be an integer"),
@@ -389,7 +393,7 @@ def test_what_is_not_finite_is_all_named_at_once(value, directory):
 
 def test_a_checkpoint_of_another_kind():
     message = refusal(FIXTURES / "bert" / "classifier")
-    assert "it must be a checkpoint of Marian or M2M100, not of BERT" in message
+    assert "it must be a checkpoint of Marian, M2M100 or mBART-50, not of BERT" in message
     for model_class in (TextClassifier, MaskedLanguageModel):
         message = refusal(GOLDEN / "gelu", model_class)
         assert "it must be a checkpoint of BERT" in message and "not of Marian" in message

@@ -95,7 +95,7 @@ def test_sinusoids_of_fairseq_by_hand():
 
 
 def test_learned_layer_keeps_the_layer_checks():
-    config = {"max_sequence_length": MAX_T, "initializer": HE_NORMAL}
+    config = {"max_sequence_length": MAX_T, "initializer": HE_NORMAL, "first_position": 2}
     check_layer(PositionEmbedding, config, {"inputs": floats(B, T, D)})
 
 

@@ -19,7 +19,8 @@ NAMES = {
         AttentionPooling AveragePooling ConvolutionalStem Decoder DecoderBlock Dense
         DisentangledAttention DistanceEmbedding Dropout Encoder EncoderBlock FeedForward
         FirstTokenPooling GridPositionBias HardAttention HierarchicalAttention
-        ImageEmbedding KernelPooling LayerNorm MaskedLMHead MemoryRead MultiHeadAttention
+        ImageEmbedding KernelPooling LayerNorm LearnedEmbedding MaskedLMHead MemoryRead
+        MultiHeadAttention
         NadarayaWatson PatchEmbedding PatchPooling PositionEmbedding PredictiveAttention
         QueryValueDense RecurrentDecoder Reinforce RelativePositionBias RotaryAttention
         SinusoidalEmbedding SinusoidalPositionEmbedding StochasticDepth TextEmbedding

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from safetensors.numpy import load_file
+from safetensors.numpy import load_file, save_file
 
 from regard.models import Translator
 from regard.models.checkpoints import CheckpointError, save_checkpoint
@@ -19,7 +19,8 @@ from regard.recipes.translation.recipe import fit_translation
 from regard.recipes.translation.run import TranslationRun
 
 GOLDEN = Path(__file__).parent / "fixtures" / "translation_families"
-NAMES = [name for name in TRANSLATION_FAMILIES if name != "marian"]
+APART = "marian_apart"  # Marian with a vocabulary for sources, and another for targets
+NAMES = [APART, *(name for name in TRANSLATION_FAMILIES if name != "marian")]
 SOURCES = ["the dog runs", "a cat sleeps", "the cat runs", "a dog sleeps", "the bird sings"] * 4
 TARGETS = ["der Hund rennt", "eine Katze schläft", "die Katze rennt", "ein Hund schläft",
            "der Vogel singt"] * 4  # fmt: skip
@@ -33,7 +34,7 @@ def golden(name):
 def test_computes_and_writes_what_transformers_does(name):
     inputs, expected = golden(name)
     model = Translator.from_checkpoint(GOLDEN / name)
-    assert model.config["family"] == name
+    assert model.config["family"] == name.removesuffix("_apart")
     assert np.abs(expected["logits"]).max() > 2
     np.testing.assert_allclose(model(inputs), expected["logits"], rtol=0, atol=1e-5)
     first_id, length = int(expected["first_id"]), expected["greedy_token_ids"].shape[1]
@@ -223,6 +224,42 @@ def test_a_damaged_tokenizer_is_refused(multilingual, tmp_path, name, contents, 
     (tmp_path / name).write_text(contents)
     with pytest.raises(UserError, match=f"(?s){re.escape(str(tmp_path))}.*{message}"):
         SentencePieceTokenizer.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"decoder_vocab_size": 2}, "two ids below decoder_vocab_size, not 2 and 1 of 2"),
+        ({"decoder_vocab_size": -3}, "decoder_vocab_size must be a positive integer, not -3"),
+        (
+            {"decoder_vocab_size": 28},
+            "model.decoder.embed_tokens.weight has shape (27, 22), not (28",
+        ),
+        ({"decoder_vocab_size": None}, "has shape (27, 22), not (31, 22)"),
+        (
+            {"share_encoder_decoder_embeddings": True},
+            "decoder_vocab_size must be as vocab_size, not",
+        ),
+    ],
+)
+def test_two_vocabularies_that_do_not_fit_are_refused(changes, message, tmp_path):
+    for path in (GOLDEN / APART).iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    config = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps({**config, **changes}))
+    with pytest.raises(CheckpointError, match=re.escape(message)):
+        Translator.from_checkpoint(tmp_path)
+
+
+def test_an_output_scores_with_the_table_of_targets(tmp_path):
+    for path in (GOLDEN / APART).iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    tensors = load_file(tmp_path / "model.safetensors")
+    table = tensors.pop("model.decoder.embed_tokens.weight")
+    save_file({**tensors, "lm_head.weight": table}, tmp_path / "model.safetensors")
+    inputs, expected = golden(APART)
+    logits = Translator.from_checkpoint(tmp_path)(inputs)
+    np.testing.assert_allclose(logits, expected["logits"], rtol=0, atol=1e-5)
 
 
 def test_a_start_that_is_none_is_refused(tmp_path):

@@ -58,6 +58,7 @@ def test_keeps_the_layer_checks():
         "end_id": 3,
         "pad_id": 5,
         "family": "m2m_100",
+        "target_vocabulary_size": V + 2,
     }
     check_layer(Translator, config, make_inputs())
 

@@ -63,7 +63,8 @@ def _heads(model, inputs, sources: list[Token], words: list[Token]) -> dict[str,
     if not isinstance(model, Translator):
         return cross
     mask = inputs["encoder_padding_mask"]
-    embedded, x = (model.embedding(inputs[f"{side}_token_ids"]) for side in ("encoder", "decoder"))
+    embedded = model.embedding(inputs["encoder_token_ids"])  # (1, S, D)
+    x = model.embed_targets(inputs["decoder_token_ids"])  # (1, T, D)
     read = np.array(model.encoder.attention_weights(embedded, mask)[0])  # (L, N, S, S)
     memory = model.encoder(embedded, padding_mask=mask)  # (1, S, D)
     own = np.array(model.decoder.self_attention_weights(x, memory, mask)[0])  # (L, N, T, T)
@@ -83,7 +84,7 @@ def _outcomes(model, inputs, targets, words: list[Token]) -> list[Outcome]:
 
 def _logits_of(model, inputs, targets):
     """Returns a function of copies of the embedded source to the logits of tokens, by number."""
-    targets, written = tf.constant(targets), model.embedding(inputs["decoder_token_ids"])
+    targets, written = tf.constant(targets), model.embed_targets(inputs["decoder_token_ids"])
     mask_name = "padding_mask" if isinstance(model, Translator) else "mask"  # Keras' own layers
 
     def outputs_of(copies, numbers):
