@@ -122,7 +122,7 @@ def test_little_text_gives_fewer_pieces():
 def test_learning_takes_any_iterable_and_gives_the_same_each_time(tokenizer):
     again = SentencePieceTokenizer.learn(iter(LINES), iter(LINES), 400)
     assert again.vocabulary == tokenizer.vocabulary
-    assert again.source_model == tokenizer.source_model
+    assert again.source.model == tokenizer.source.model
 
 
 def test_sources_are_normalized_and_targets_kept(tokenizer):
@@ -175,7 +175,7 @@ def test_seeds_and_other_tokenizers_do_not_touch_it(tokenizer):
     assert encode(tf.constant(["the dog"])).to_list() == expected
     assert tokenizer.encode(tf.constant(["the dog"]), 64).to_list() == expected
     twin = SentencePieceTokenizer(
-        tokenizer.source_model, tokenizer.target_model, tokenizer.vocabulary
+        tokenizer.source.model, tokenizer.target.model, tokenizer.vocabulary
     )
     assert twin.encode(tf.constant(["the dog"]), 64).to_list() == expected
     del twin
@@ -470,8 +470,8 @@ def test_a_damaged_model_of_pieces(tokenizer, tmp_path, name, content):
 def test_a_piece_that_is_no_text(tokenizer, tmp_path):
     tokenizer.save(tmp_path, 77)
     space = "\u2581".encode()
-    model = tokenizer.source_model.replace(space, b"\xff\xfe\xfd")
-    assert model != tokenizer.source_model
+    model = tokenizer.source.model.replace(space, b"\xff\xfe\xfd")
+    assert model != tokenizer.source.model
     (tmp_path / "source.spm").write_bytes(model)
     with pytest.raises(UserError, match=r"tokenizer is damaged: .*SentencePiece model"):
         SentencePieceTokenizer.load(tmp_path)
@@ -479,7 +479,7 @@ def test_a_piece_that_is_no_text(tokenizer, tmp_path):
 
 def test_a_model_of_pieces_that_was_cut_off(tokenizer, tmp_path):
     tokenizer.save(tmp_path, 77)
-    (tmp_path / "source.spm").write_bytes(tokenizer.source_model[:-1000])
+    (tmp_path / "source.spm").write_bytes(tokenizer.source.model[:-1000])
     with pytest.raises(UserError, match="tokenizer is damaged: a SentencePiece model cannot be"):
         SentencePieceTokenizer.load(tmp_path)
 

@@ -77,7 +77,7 @@ def multilingual(tmp_path_factory):
     learned = SentencePieceTokenizer.learn(SOURCES, TARGETS, 90)
     pieces = [piece for piece in learned.vocabulary if piece not in ("</s>", "<unk>", "<pad>")]
     vocabulary = {p: i for i, p in enumerate(("<s>", "<pad>", "</s>", "<unk>", *pieces))}
-    (directory / "sentencepiece.bpe.model").write_bytes(learned.source_model)
+    (directory / "sentencepiece.bpe.model").write_bytes(learned.source.model)
     (directory / "vocab.json").write_text(json.dumps(vocabulary))
     config = {"tokenizer_class": "M2M100Tokenizer", "src_lang": None, "tgt_lang": None}
     (directory / "tokenizer_config.json").write_text(json.dumps(config))
@@ -165,7 +165,7 @@ def coded():
     learned = SentencePieceTokenizer.learn(SOURCES, TARGETS, 90)
     size = len(learned.vocabulary)
     vocabulary = learned.vocabulary | {">>deu<<": size, ">>nld<<": size + 1}
-    return SentencePieceTokenizer(learned.source_model, learned.target_model, vocabulary)
+    return SentencePieceTokenizer(learned.source.model, learned.target.model, vocabulary)
 
 
 def test_a_code_that_is_chosen_begins_every_source_that_has_none(coded):

@@ -11,6 +11,7 @@ References:
 import base64
 from collections.abc import Mapping
 from functools import cache
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -19,11 +20,19 @@ from .byte_level import shifted
 from .characters import CharacterMap
 from .graphemes import JOINS_LEFT, JOINS_RIGHT, STANDS_ALONE, character_joins
 from .tables import NumberTable
+from .words import flatten
 
 _MOST_BYTES = 5  # of a character that is replaced as a whole
 _HAS_VALUE, _VALUE = 1 << 8, (1 << 31) - 1
 _MOST_BEGINNINGS = 2**16  # of what is replaced; in NFKC there are 11,000
 _LARGEST = 2**22  # bytes of a map; SentencePiece's own have 240,000
+
+
+def find_charsmap(normalizer: Mapping[str, Any] | None) -> bytes | None:
+    """Returns the first map of characters in a normalizer, as `tokenizer.json` writes it."""
+    steps = flatten(normalizer, "normalizers")
+    maps = [each["precompiled_charsmap"] for each in steps if each["type"] == "Precompiled"]
+    return base64.b64decode(maps[0]) if maps else None
 
 
 def read_charsmap(blob: bytes) -> dict[str, str]:

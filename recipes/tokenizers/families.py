@@ -5,21 +5,18 @@ from its own code and `tokenizer_config.json`. "PreTrainedTokenizerFast", which 
 takes all of `tokenizer.json` as it is.
 """
 
-import base64
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from sentencepiece import sentencepiece_model_pb2
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
 
 from .byte_pairs import byte_pairs
-from .charsmap import read_charsmap
+from .charsmap import find_charsmap, read_charsmap
 from .checkpoint_files import CheckpointFiles, check_size, require
 from .pieces import SpecialTokens
 from .regex import SPACE
-from .words import flatten
 
 _CONTROL, _USER_DEFINED = 3, 4  # kinds of pieces: sentencepiece_model.proto
 _ROBERTA = SpecialTokens("<pad>", "<unk>", "<s>", "</s>", "<mask>")
@@ -162,7 +159,7 @@ def read_pieces(files: CheckpointFiles, family: Family, names: SpecialTokens) ->
             vocabulary = [tuple(each) for each in vocabulary]
         else:
             merges = [tuple(each.split(" ") if isinstance(each, str) else each) for each in merges]
-        return Pieces(vocabulary, merges, _charsmap(state["normalizer"]))
+        return Pieces(vocabulary, merges, find_charsmap(state["normalizer"]))
     paths = [files.directory / name for name in family.files]
     found = sorted(each.name for each in files.directory.glob("*"))
     rule = f"{files.directory} must hold a tokenizer.json or {' and '.join(family.files)}"
@@ -183,10 +180,3 @@ def read_pieces(files: CheckpointFiles, family: Family, names: SpecialTokens) ->
         unknown_id=proto.trainer_spec.unk_id,
         added=tuple(added),
     )
-
-
-def _charsmap(state: Mapping[str, Any] | None) -> bytes | None:
-    """Returns the first map of characters in a normalizer, as `tokenizer.json` writes it."""
-    steps = flatten(state, "normalizers")
-    maps = [each["precompiled_charsmap"] for each in steps if each["type"] == "Precompiled"]
-    return base64.b64decode(maps[0]) if maps else None

@@ -1,8 +1,8 @@
 """Tokenizes for a translator with SentencePiece, as Marian's checkpoints do.
 
 A model of the source's or the target's language cuts texts into pieces, and one vocabulary numbers
-the pieces of both. Nothing is assumed about spaces: a text is a string of characters, and the space
-is one of them.
+the pieces of both, or each has its own. Nothing is assumed about spaces: a text is a string of
+characters, and the space is one of them.
 
 References:
     Kudo and Richardson, "SentencePiece", https://arxiv.org/abs/1808.06226;
@@ -22,22 +22,15 @@ from ..errors import UserError
 from .beginnings import tokenize_beginnings
 from .languages import LANGUAGE_CODE, Languages
 from .regex import SPACE
+from .sentence_pieces import END, PAD, SentencePieces
 from .sentencepiece_models import (
     GraphModel,
     learn_pieces,
     open_model,
     with_normalization,
 )
-from .spelling import BYTE_PIECES, choose_spelled
-from .translation_files import (
-    END,
-    PAD,
-    UNKNOWN,
-    damaged,
-    read_parts,
-    write_marian,
-    write_multilingual,
-)
+from .spelling import choose_spelled
+from .translation_files import damaged, read_parts, write_marian, write_multilingual
 
 
 class SentencePieceTokenizer:
@@ -50,11 +43,14 @@ class SentencePieceTokenizer:
         source_model: A SentencePiece model for sources, serialized.
         target_model: A SentencePiece model for targets, serialized.
         vocabulary: The id of each piece of both, and of "</s>", "<unk>" and "<pad>".
+        target_vocabulary: The same for the pieces of targets alone. Defaults to one vocabulary for
+            both.
         languages: What tokens of languages there are. Defaults to the vocabulary's codes, if any.
         files: The files to save, by name, in place of Marian's. Defaults to Marian's.
 
     Raises:
-        ValueError: If a model is not one, or the vocabulary lacks a special piece.
+        ValueError: If a model is not one, a vocabulary lacks a special piece, or two number
+            "</s>" and "<pad>" otherwise.
 
     Example:
         >>> tokenizer = SentencePieceTokenizer.learn(sources, targets, vocabulary_size=8000)
@@ -66,48 +62,36 @@ class SentencePieceTokenizer:
         self,
         source_model: bytes,
         target_model: bytes,
-        vocabulary: dict[str, int],
+        vocabulary: Mapping[str, int],
         languages: Languages | None = None,
         files: Mapping[str, bytes] | None = None,
+        target_vocabulary: Mapping[str, int] | None = None,
     ):
-        missing = [piece for piece in (END, UNKNOWN, PAD) if piece not in vocabulary]
-        if missing:
-            raise ValueError(
-                f"The vocabulary must hold {END}, {UNKNOWN} and {PAD}. It lacks {missing}"
-            )
-        self.source_model = source_model
-        self.target_model = target_model
+        self.has_two_vocabularies = target_vocabulary is not None
+        self.source = SentencePieces(source_model, vocabulary)
+        self.target = SentencePieces(target_model, target_vocabulary or vocabulary)
         self.vocabulary = vocabulary
-        self.end_id, self.unknown_id, self.pad_id = (vocabulary[p] for p in (END, UNKNOWN, PAD))
-        self._source, self._target = (open_model(m) for m in (source_model, target_model))
-        self._has_bytes = vocabulary.keys() >= {*BYTE_PIECES}
+        self.end_id, self.unknown_id = self.source.end_id, self.source.unknown_id
+        self.pad_id = self.source.pad_id
+        if (self.target.end_id, self.target.pad_id) != (self.end_id, self.pad_id):
+            raise ValueError(f"Both vocabularies must give {END} and {PAD} the same ids")
         codes = {p[2:-2]: i for p, i in vocabulary.items() if re.fullmatch(LANGUAGE_CODE, p)}
         self._has_codes = languages is None and bool(codes)
         self.languages = Languages(codes, are_both_told=False) if self._has_codes else languages
         self.files = files
-        self._pieces = self._surfaces()
+        self._surfaces = self.target.surfaces()
+        if self.languages and not self.has_two_vocabularies:
+            for index in self.languages.ids.values():
+                self._surfaces[index] = b""
         self._graph_source = GraphModel(source_model)
         entries = tf.lookup.KeyValueTensorInitializer(
             list(vocabulary), list(vocabulary.values()), tf.string, tf.int32
         )
         self._graph_table = tf.lookup.StaticHashTable(entries, self.unknown_id)
 
-    def _surfaces(self) -> list[bytes]:
-        """Returns what is written for each token id."""
-        surfaces = {piece: piece.encode() for piece in self.vocabulary}
-        surfaces |= dict.fromkeys((END, UNKNOWN, PAD), b"")
-        if self._has_bytes:
-            surfaces |= {piece: bytes([byte]) for byte, piece in enumerate(BYTE_PIECES)}
-        written = [b""] * (max(self.vocabulary.values()) + 1)
-        for piece, index in self.vocabulary.items():
-            written[index] = surfaces[piece]
-        for index in self.languages.ids.values() if self.languages else ():
-            written[index] = b""
-        return written
-
     def cover(self, num_ids: int) -> None:
         """Lets a model write ids, below `num_ids`, that no piece has: they are nothing."""
-        self._pieces += [b""] * (num_ids - len(self._pieces))
+        self._surfaces += [b""] * (num_ids - len(self._surfaces))
 
     def speaking(self, source: str | None, target: str | None) -> Self:
         """Returns the same with languages chosen, where they are given.
@@ -206,8 +190,8 @@ class SentencePieceTokenizer:
 
     def decode(self, token_ids: tf.Tensor) -> tf.Tensor:
         """Turns token ids (..., L) into strings (...), without special tokens, in a graph."""
-        texts = tf.strings.reduce_join(tf.gather(self._pieces, token_ids), axis=-1)
-        if self._has_bytes:  # which need not be a text
+        texts = tf.strings.reduce_join(tf.gather(self._surfaces, token_ids), axis=-1)
+        if self.target.has_bytes:  # which need not be a text
             texts = tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8", errors="replace")
         return tf.strings.strip(tf.strings.regex_replace(texts, SPACE, " "))
 
@@ -224,7 +208,7 @@ class SentencePieceTokenizer:
             found = [re.match(LANGUAGE_CODE, text) for text in texts]
             codes = [match[0] if match else "" for match in found]
             texts = [text[len(code) :] for text, code in zip(texts, codes, strict=True)]
-        rows, usual = self._encode(self._source, texts, dropout, seed), self.source_ids
+        rows, usual = self.source.encode(texts, dropout, seed), self.source_ids
         first = [[self.vocabulary.get(c, self.unknown_id)] if c else usual for c in codes]
         return [[*before, *row] for before, row in zip(first, rows, strict=True)]
 
@@ -237,7 +221,7 @@ class SentencePieceTokenizer:
         self, texts: Sequence[str], dropout: float = 0.0, seed: int = 0
     ) -> list[list[int]]:
         """Encodes targets, each with an end. The arguments are those of `encode_sources`."""
-        rows, first = self._encode(self._target, texts, dropout, seed), self.target_ids
+        rows, first = self.target.encode(texts, dropout, seed), self.target_ids
         return [[*first, *row] for row in rows] if first else rows
 
     def encode_pairs(
@@ -257,21 +241,6 @@ class SentencePieceTokenizer:
         """Cuts rows of token ids to a length, each with an end still."""
         return [row if len(row) <= length else [*row[: length - 1], self.end_id] for row in rows]
 
-    def pieces(self, token_ids: Iterable[int]) -> list[str]:
-        """Returns the pieces of token ids, for people to look at."""
-        names = {index: piece for piece, index in self.vocabulary.items()}
-        return [names.get(int(index), UNKNOWN) for index in token_ids]
-
-    def _encode(self, processor, texts, dropout, seed):
-        """Encodes texts with one of the two models, each with an end."""
-        sampling = {}
-        if dropout:
-            sentencepiece.set_random_generator_seed(seed % 2**32)
-            sampling = {"enable_sampling": True, "alpha": dropout, "nbest_size": -1}
-        find, unknown = self.vocabulary.get, self.unknown_id
-        rows = processor.encode(list(texts), out_type=str, num_threads=1, **sampling)
-        return [[*(find(piece, unknown) for piece in row), self.end_id] for row in rows]
-
     @property
     def resources(self) -> list:
         """Returns the objects that a SavedModel must keep for `encode` to work in it."""
@@ -280,15 +249,15 @@ class SentencePieceTokenizer:
     def save(self, directory: Path, max_sequence_length: int) -> None:
         """Writes the files of Marian's tokenizer, or those that it was read from."""
         if self.files is None:
-            models = {"source.spm": self.source_model, "target.spm": self.target_model}
             chosen = self.languages and self.languages.target
-            write_marian(directory, models, self.vocabulary, max_sequence_length, chosen)
+            sides = (self.source, self.target)
+            write_marian(directory, sides, self.has_two_vocabularies, max_sequence_length, chosen)
         else:
             write_multilingual(directory, self.files, self.languages, max_sequence_length)
 
     @classmethod
     def load(cls, directory: Path) -> "SentencePieceTokenizer":
-        """Opens the tokenizer of a checkpoint of Marian, M2M100 or NLLB.
+        """Opens the tokenizer of a checkpoint of Marian, M2M100, NLLB or mBART-50.
 
         Raises:
             UserError: If a file is missing or damaged.

@@ -1,4 +1,4 @@
-"""Reads and writes the files of a translator's tokenizer: Marian's, M2M100's and NLLB's."""
+"""Reads and writes the files of translators' tokenizers: of Marian, M2M100, NLLB and mBART-50."""
 
 import re
 from collections.abc import Mapping
@@ -11,18 +11,20 @@ from ...models.layout import write_json
 from ..errors import UserError
 from .checkpoint_files import LARGEST_BACKEND, LARGEST_FILE, check_size, find_class
 from .languages import Languages
+from .sentence_pieces import END, PAD, UNKNOWN, SentencePieces
+from .sentencepiece_backend import sentencepiece_model
 from .sentencepiece_models import open_model
 
-END, UNKNOWN, PAD = "</s>", "<unk>", "<pad>"
 CHOSEN_TARGET = "regard_target_language"  # in Marian's tokenizer_config.json
-MODEL = "sentencepiece.bpe.model"
-# Files that M2M100's tokenizer and NLLB's may have, to be kept as they are.
-KEPT = (MODEL, "vocab.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
+MODEL, BACKEND = "sentencepiece.bpe.model", "tokenizer.json"
+TARGET_VOCABULARY = "target_vocab.json"  # Marian's, where sources have another
+# Files that M2M100's tokenizer, NLLB's and mBART's may have, to be kept as they are.
+KEPT = (MODEL, "vocab.json", BACKEND, "tokenizer_config.json", "special_tokens_map.json",
         "added_tokens.json")  # fmt: skip
 # How the tokens of languages are written: M2M100's, and NLLB's and mBART's.
 M2M100_CODE, CODE = re.compile("__([a-z]+)__"), re.compile("([a-z]{2,3}_[A-Z][A-Za-z]{1,3})")
-# The languages of M2M100 and WMT21 in the order of their ids, which its files need not name: the
-# lists of fairseq's examples/m2m_100 and examples/wmt21, which `transformers` has in its code.
+# The languages of M2M100, WMT21 and mBART-50 in the order of their ids, which files need not name:
+# the lists of fairseq's examples/m2m_100, wmt21 and multilingual, which `transformers` has in code.
 LISTED = {
     "m2m100": (
         "af am ar ast az ba be bg bn br bs ca ceb cs cy da de el en es et fa ff fi fr fy ga gd gl "
@@ -31,6 +33,12 @@ LISTED = {
         "tn tr uk ur uz vi wo xh yi yo zh zu"
     ),
     "wmt21": "en ha is ja cs ru zh de",
+    "ml50": (
+        "ar_AR cs_CZ de_DE en_XX es_XX et_EE fi_FI fr_XX gu_IN hi_IN it_IT ja_XX kk_KZ ko_KR lt_LT "
+        "lv_LV my_MM ne_NP nl_XX ro_RO ru_RU si_LK tr_TR vi_VN zh_CN af_ZA az_AZ bn_IN fa_IR he_IL "
+        "hr_HR id_ID ka_GE km_KH mk_MK ml_IN mn_MN mr_IN pl_PL ps_AF pt_XX sv_SE sw_KE ta_IN te_IN "
+        "th_TH tl_XX uk_UA ur_PK xh_ZA gl_ES sl_SI"
+    ),
 }
 SPECIAL = ("<s>", PAD, END, UNKNOWN)  # NLLB's first ids; its model has <unk>, <s> and </s>
 
@@ -43,7 +51,8 @@ def read_parts(directory: Path) -> Parts:
     Raises:
         UserError: If a file is missing or damaged.
     """
-    is_multilingual = (directory / MODEL).is_file() and not (directory / "source.spm").is_file()
+    has_one = any((directory / name).is_file() for name in (MODEL, BACKEND))
+    is_multilingual = has_one and not (directory / "source.spm").is_file()
     read = _read_multilingual if is_multilingual else _read_marian
     try:
         parts, chosen = read(directory)
@@ -52,8 +61,9 @@ def read_parts(directory: Path) -> Parts:
         return parts, chosen
     except FileNotFoundError as error:
         raise UserError(
-            f"{directory} must hold Marian's source.spm, target.spm and vocab.json; or {MODEL}, "
-            f"as M2M100 and NLLB have it. Received: no {Path(error.filename).name}"
+            f"{directory} must hold Marian's source.spm, target.spm and vocab.json; or {MODEL} or "
+            f"{BACKEND}, as M2M100, NLLB and mBART-50 have it. Received: no "
+            f"{Path(error.filename).name}"
         ) from error
     except UserError:
         raise
@@ -72,16 +82,23 @@ def _read_marian(directory: Path) -> Parts:
     models = {
         f"{side}_model": (directory / f"{side}.spm").read_bytes() for side in ("source", "target")
     }
-    target = _config(directory).get(CHOSEN_TARGET)
-    return {**models, "vocabulary": _vocabulary(directory)}, (None, target)
+    config, vocabularies = _config(directory), {"vocabulary": _vocabulary(directory / "vocab.json")}
+    if config.get("separate_vocabs"):
+        check_size(directory / TARGET_VOCABULARY)
+        vocabularies["target_vocabulary"] = _vocabulary(directory / TARGET_VOCABULARY)
+    return {**models, **vocabularies}, (None, config.get(CHOSEN_TARGET))
 
 
-def _vocabulary(directory: Path) -> dict[str, int]:
-    vocabulary = parse_json((directory / "vocab.json").read_bytes())
+def _vocabulary(path: Path) -> dict[str, int]:
+    return _checked(parse_json(path.read_bytes()), path.name)
+
+
+def _checked(vocabulary: Any, name: str) -> dict[str, int]:
+    """Returns the ids of pieces; those that are far apart would cost memory."""
     if not isinstance(vocabulary, dict) or not all(
         type(index) is int and 0 <= index < 2 * len(vocabulary) for index in vocabulary.values()
     ):
-        raise ValueError("vocab.json must hold the id of each piece, a number")
+        raise ValueError(f"{name} must hold the id of each piece, a number")
     return vocabulary
 
 
@@ -98,21 +115,23 @@ def _config(directory: Path) -> dict[str, Any]:
 
 def write_marian(
     directory: Path,
-    models: Mapping[str, bytes],
-    vocabulary: Mapping[str, int],
+    sides: tuple[SentencePieces, SentencePieces],
+    has_two_vocabularies: bool,
     max_sequence_length: int,
     target: str | None,
 ) -> None:
-    """Writes `source.spm`, `target.spm`, `vocab.json` and `tokenizer_config.json`."""
-    for name, model in models.items():
-        disk.write_bytes(directory / name, model)
-    write_json(directory / "vocab.json", vocabulary)
+    """Writes `source.spm`, `target.spm`, the vocabularies and `tokenizer_config.json`."""
+    for name, side in zip(("source", "target"), sides, strict=True):
+        disk.write_bytes(directory / f"{name}.spm", side.model)
+    write_json(directory / "vocab.json", sides[0].vocabulary)
+    if has_two_vocabularies:
+        write_json(directory / TARGET_VOCABULARY, sides[1].vocabulary)
     # fmt: off
     config = {
         "tokenizer_class": "MarianTokenizer",
         "eos_token": END, "unk_token": UNKNOWN, "pad_token": PAD,
         "model_max_length": max_sequence_length,
-        "separate_vocabs": False, "source_lang": None, "target_lang": None,
+        "separate_vocabs": has_two_vocabularies, "source_lang": None, "target_lang": None,
     }
     # fmt: on
     if target is not None:
@@ -124,23 +143,34 @@ def _read_multilingual(directory: Path) -> Parts:
     """Reads the parts of a tokenizer with one model of pieces, and a token for each language."""
     files = {name: directory / name for name in KEPT if (directory / name).is_file()}
     for name, path in files.items():
-        check_size(path, LARGEST_BACKEND if name == "tokenizer.json" else LARGEST_FILE)
+        check_size(path, LARGEST_BACKEND if name == BACKEND else LARGEST_FILE)
     files = {name: path.read_bytes() for name, path in files.items()}
-    model, config = files[MODEL], _config(directory)
-    has_own_ids = find_class(directory).startswith("M2M100") or "vocab.json" in files
-    vocabulary = _vocabulary(directory) if has_own_ids else _shifted(model)
-    tokens = _added_tokens(files, config, len(vocabulary))
-    found = _languages(tokens, M2M100_CODE if has_own_ids else CODE)
-    if has_own_ids and not found:
-        names = LISTED.get(config.get("language_codes", "m2m100"), "").split()
-        tokens |= {f"__{name}__": len(vocabulary) + number for number, name in enumerate(names)}
-        found = _languages(tokens, M2M100_CODE)
+    config, tokenizer_class = _config(directory), find_class(directory)
+    if config.get("legacy_behaviour"):
+        raise ValueError(
+            "it puts languages behind texts (`legacy_behaviour`), which is not done here"
+        )
+    has_own_ids = tokenizer_class.startswith("M2M100") or "vocab.json" in files
+    if MODEL not in files:
+        model, vocabulary = sentencepiece_model(parse_json(files[BACKEND]))
+    else:
+        model = files[MODEL]
+        vocabulary = _vocabulary(directory / "vocab.json") if has_own_ids else _shifted(model)
+    tokens, pattern = _added_tokens(files, config, len(vocabulary)), CODE
+    form, usual = "{}", "ml50" if tokenizer_class.startswith("MBart50") else ""
+    if has_own_ids:
+        pattern, form, usual = M2M100_CODE, "__{}__", "m2m100"
+    found = _languages(tokens, pattern)
+    if not found:
+        names = LISTED.get(config.get("language_codes", usual), "").split()
+        tokens |= {form.format(name): len(vocabulary) + rank for rank, name in enumerate(names)}
+        found = _languages(tokens, pattern)
     if not found:
         raise ValueError("it lists no tokens of languages")
     parts = {
         "source_model": model,
         "target_model": model,
-        "vocabulary": vocabulary | tokens,
+        "vocabulary": _checked(vocabulary | tokens, "they"),
         "languages": Languages(found, are_both_told=True),
         "files": files,
     }
@@ -159,7 +189,7 @@ def _added_tokens(
     files: Mapping[str, bytes], config: Mapping[str, Any], next_id: int
 ) -> dict[str, int]:
     """Returns the ids of tokens beside the pieces, as any of the files tells them."""
-    backend = parse_json(files.get("tokenizer.json", b"{}"))
+    backend = parse_json(files.get(BACKEND, b"{}"))
     by_id = [
         *((token, int(index)) for index, token in config.get("added_tokens_decoder", {}).items()),
         *((token, token["id"]) for token in backend.get("added_tokens", ())),

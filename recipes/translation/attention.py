@@ -11,7 +11,7 @@ from ..attention.arrays import Heads, Outcome, Token, rollout, self_attention
 from ..attention.attention import Attention
 from ..attention.gradients import gradient_times_input
 from ..attention.tokens import of_sentence_pieces
-from ..tokenizers.sentencepiece import END, PAD
+from ..tokenizers.sentence_pieces import END, PAD
 
 START = Token("[start]", is_special=True)
 
@@ -40,7 +40,10 @@ def _attend(run, prediction, alternative, note: str) -> Attention:
     texts = [prediction.text], [alternative.translation]
     pairs = tokenizer.encode_pairs(*texts, run.max_sequence_length)
     inputs, targets, _ = run.pack(pairs, np.array([0]))
-    sources, words = (of_sentence_pieces(tokenizer.pieces(ids[0]), {END, PAD}) for ids in pairs)
+    sources, words = (
+        of_sentence_pieces(side.names(ids[0]), {END, PAD})
+        for side, ids in zip((tokenizer.source, tokenizer.target), pairs, strict=True)
+    )
     return Attention(
         subject=run.described,
         prediction=prediction,

@@ -52,15 +52,19 @@ def open_translator(source: str | Path) -> tuple[Checkpoint, SentencePieceTokeni
     """
     checkpoint = open_model(source, "translation")
     tokenizer = SentencePieceTokenizer.load(checkpoint.directory)
-    largest, size = max(tokenizer.vocabulary.values()), checkpoint.arguments["vocabulary_size"]
+    arguments = checkpoint.arguments
+    size = arguments["vocabulary_size"]
+    target_size = arguments.get("target_vocabulary_size") or size
     ids = {"end_id": tokenizer.end_id, "pad_id": tokenizer.pad_id}
-    expected = {name: checkpoint.arguments.get(name) for name in ids}
-    if largest >= size or ids != expected:
-        raise UserError(
-            f"{checkpoint.directory}: the tokenizer must have the model's ids, below {size} and "
-            f"with {expected}. Received: ids up to {largest}, with {ids}"
-        )
-    tokenizer.cover(size)
+    expected = {name: arguments.get(name) for name in ids}
+    for side, limit in ((tokenizer.source, size), (tokenizer.target, target_size)):
+        largest = max(side.vocabulary.values())
+        if largest >= limit or ids != expected:
+            raise UserError(
+                f"{checkpoint.directory}: the tokenizer must have the model's ids, below {limit} "
+                f"and with {expected}. Received: ids up to {largest}, with {ids}"
+            )
+    tokenizer.cover(target_size)
     return checkpoint, tokenizer
 
 
@@ -185,8 +189,8 @@ class TranslationRun(LanguageRun):
         inputs, targets, _ = self.pack(pairs, np.array([0]))
         weights = np.mean(self.model.alignments(inputs)[0], axis=1)  # (L, T, S)
         return Alignment(
-            self.tokenizer.pieces(pairs[0][0]),
-            self.tokenizer.pieces(targets[0]),
+            self.tokenizer.source.names(pairs[0][0]),
+            self.tokenizer.target.names(targets[0]),
             weights[max(0, len(weights) - 2)],
         )
 

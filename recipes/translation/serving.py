@@ -66,10 +66,18 @@ def export_translator(
         answers={"translations": translations, "scores": scores.tolist()},
         tolerances=TOLERANCES[precision],
         requests=[predict_request(batch) for batch in warmup_batches({"texts": examples})],
-        assets={"vocab.txt": sorted(tokenizer.vocabulary, key=tokenizer.vocabulary.get)},
+        assets=_vocabularies(tokenizer),
         resources=tokenizer.resources,
     )
     return write_export(destination, export, precision)
+
+
+def _vocabularies(tokenizer) -> dict[str, list[str]]:
+    """Returns the pieces in the order of their ids, by the names of files for people to read."""
+    sides = {"vocab.txt": tokenizer.source}
+    if tokenizer.has_two_vocabularies:
+        sides["target_vocab.txt"] = tokenizer.target
+    return {name: sorted(side.vocabulary, key=side.vocabulary.get) for name, side in sides.items()}
 
 
 def translation_function(model, tokenizer, max_sequence_length: int, num_beams, length_penalty):

@@ -61,7 +61,7 @@ def multilingual():
     return {
         "vocab.json": json.dumps(vocabulary).encode(),
         "tokenizer_config.json": json.dumps(config).encode(),
-        "sentencepiece.bpe.model": learned.source_model,
+        "sentencepiece.bpe.model": learned.source.model,
     }
 
 

@@ -1,6 +1,7 @@
 """Text encoders of all families beside `transformers`, live: in, out, and through a run."""
 
 import shutil
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from tiers import only_first
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
-families = pytest.importorskip("fixtures.make_text_family_fixtures")
+families = import_module("fixtures.make_text_family_fixtures")
 
 CHANGES = {
     "bert": {"hidden_act": "gelu_new"},

@@ -1,5 +1,7 @@
 """KerasHub, live: its presets begin a run, and a run's checkpoint opens there."""
 
+from importlib import import_module
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -15,7 +17,7 @@ from regard.recipes.text.reviews import generate_reviews
 from regard.recipes.tokenizers.opening import open_tokenizer
 
 keras_hub = pytest.importorskip("keras_hub")
-presets = pytest.importorskip("fixtures.make_keras_hub_fixtures")
+presets = import_module("fixtures.make_keras_hub_fixtures")
 
 import keras  # noqa: E402
 

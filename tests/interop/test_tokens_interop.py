@@ -1,5 +1,7 @@
 """Classifiers of tokens beside `transformers`, live: of all families, and a run in its pipeline."""
 
+from importlib import import_module
+
 import numpy as np
 import pytest
 from keras import ops
@@ -12,7 +14,7 @@ from regard.models.checkpoints import Checkpoint, save_checkpoint
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
-families = pytest.importorskip("fixtures.make_text_family_fixtures")
+families = import_module("fixtures.make_text_family_fixtures")
 
 
 def logits_of(theirs, inputs):

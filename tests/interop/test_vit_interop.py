@@ -1,5 +1,7 @@
 """ViT beside `transformers`, live: models, preprocessing, and whole runs."""
 
+from importlib import import_module
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -13,7 +15,7 @@ from regard.recipes.images.preprocessing import ImagePreprocessing
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
-vit = pytest.importorskip("fixtures.make_vit_fixtures")
+vit = import_module("fixtures.make_vit_fixtures")
 
 
 @pytest.mark.parametrize("activation", ["gelu", "gelu_pytorch_tanh", "relu", "silu"])
