@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tokenizers
 from safetensors.numpy import load_file, save_file
 
 from regard.models import Translator
@@ -203,7 +204,178 @@ def test_languages_that_a_checkpoint_has_not_are_refused(coded):
         plain.speaking(None, "nld")
 
 
+# Two vocabularies
+
+
+@pytest.fixture(scope="module")
+def apart(tmp_path_factory):
+    """A checkpoint of Marian with a vocabulary, and a table, of each language."""
+    directory = tmp_path_factory.mktemp("apart")
+    sides = [SentencePieceTokenizer.learn(each, each, 60).target for each in (SOURCES, TARGETS)]
+    source, target = (_numbered(side.vocabulary) for side in sides)
+    models = (side.model for side in sides)
+    tokenizer = SentencePieceTokenizer(*models, source, target_vocabulary=target)
+    tokenizer.save(directory, 32)
+    model = Translator(
+        len(source), 16, 1, 2, 24, max_sequence_length=32, end_id=1, pad_id=0,
+        target_vocabulary_size=len(target),
+    )  # fmt: skip
+    save_checkpoint(model, directory)
+    return directory
+
+
+def _numbered(pieces):
+    """Ids of pieces, of which both languages have the same three first."""
+    first = ("<pad>", "</s>", "<unk>")
+    return {p: i for i, p in enumerate((*first, *(p for p in pieces if p not in first)))}
+
+
+def test_each_side_has_its_own_ids(apart):
+    tokenizer = SentencePieceTokenizer.load(apart)
+    source, target = (json.loads((apart / f"{name}.json").read_text()) for name in
+                      ("vocab", "target_vocab"))  # fmt: skip
+    assert source.keys() != target.keys()
+    ((*row, end),), ((*other, other_end),) = (
+        tokenizer.encode_sources(["the dog"]), tokenizer.encode_targets(["der Hund"])
+    )  # fmt: skip
+    assert end == other_end == source["</s>"] == target["</s>"]
+    assert "".join(tokenizer.source.names(row)) == "▁the▁dog"
+    assert "".join(tokenizer.target.names(other)) == "▁der▁Hund"
+    assert all(
+        index == target[p] for index, p in zip(other, tokenizer.target.names(other), strict=True)
+    )
+    assert tokenizer.encode(["the dog"], 9).to_list() == [[*row, end]]
+    assert tokenizer.decode([other]).numpy()[0].decode() == "der Hund"
+    config = json.loads((apart / "tokenizer_config.json").read_text())
+    assert config["separate_vocabs"] is True
+
+
+@pytest.fixture(scope="module")
+def run_apart(apart, tmp_path_factory):
+    data = tmp_path_factory.mktemp("data")
+    for name, lines in (("en", SOURCES), ("de", TARGETS)):
+        (data / name).write_text("\n".join(lines))
+    output = tmp_path_factory.mktemp("runs") / "en-de"
+    return fit_translation(data / "en", data / "de", checkpoint=apart, output=output, epochs=1)
+
+
+def test_a_run_keeps_two_vocabularies(run_apart):
+    again = TranslationRun.load(run_apart.directory)
+    assert again.predict(SOURCES[:3]) == run_apart.predict(SOURCES[:3])
+    assert {"vocab.json", "target_vocab.json"} <= {
+        path.name for path in (run_apart.directory / "model").iterdir()
+    }
+    alignment = again.align(SOURCES[0], TARGETS[0])
+    read, written = ("".join(each) for each in (alignment.source_pieces, alignment.target_pieces))
+    assert (read, written) == ("▁the▁dog▁runs</s>", "▁der▁Hund▁rennt</s>")
+
+
+@pytest.mark.slow
+def test_an_export_has_two_vocabularies(run_apart, tmp_path):
+    export = run_apart.export(tmp_path / "served")  # which compares its answers with the run's
+    assert {path.name for path in (export / "assets").iterdir()} >= {"target_vocab.txt"}
+
+
+def test_vocabularies_that_number_the_end_otherwise_are_refused(apart, tmp_path):
+    for path in apart.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    target = json.loads((apart / "target_vocab.json").read_text())
+    target |= {"</s>": target["<pad>"], "<pad>": target["</s>"]}
+    (tmp_path / "target_vocab.json").write_text(json.dumps(target))
+    with pytest.raises(UserError, match="must give </s> and <pad> the same ids"):
+        SentencePieceTokenizer.load(tmp_path)
+    (tmp_path / "target_vocab.json").unlink()
+    with pytest.raises(UserError, match=r"Received: no target_vocab\.json"):
+        SentencePieceTokenizer.load(tmp_path)
+
+
+# tokenizer.json without a model of SentencePiece
+
+SPECIAL = ("<s>", "<pad>", "</s>", "<unk>")
+
+
+def learned_backend(kind):
+    """What `tokenizers` learns and cuts, as the classes of NLLB and mBART have it."""
+    trainers, models = tokenizers.trainers, tokenizers.models
+    options = {"vocab_size": 70, "special_tokens": [*SPECIAL], "show_progress": False}
+    if kind == "BPE":
+        model, trainer = models.BPE(unk_token="<unk>"), trainers.BpeTrainer(**options)
+    else:
+        model = models.Unigram()
+        trainer = trainers.UnigramTrainer(unk_token="<unk>", **options)
+    made = tokenizers.Tokenizer(model)
+    made.pre_tokenizer = tokenizers.pre_tokenizers.Metaspace(prepend_scheme="always")
+    made.train_from_iterator([*SOURCES, *TARGETS], trainer)
+    made.add_special_tokens([*SPECIAL, "en_XX", "de_DE"])
+    return made
+
+
+@pytest.mark.parametrize("kind", ["BPE", "Unigram"])
+def test_pieces_of_a_tokenizer_json_alone(kind, tmp_path):
+    made = learned_backend(kind)
+    made.save(str(tmp_path / "tokenizer.json"))
+    ours = SentencePieceTokenizer.load(tmp_path).speaking("en_XX", "de_DE")
+    english, german, end = (made.token_to_id(name) for name in ("en_XX", "de_DE", "</s>"))
+    lines = [*SOURCES[:5], *TARGETS[:5], "the  cat", "a dog, 狗 sings", "Vogelkatze"]
+    expected = [made.encode(" ".join(line.split()), add_special_tokens=False).ids for line in lines]
+    assert sum(map(len, expected)) > 40
+    assert ours.encode_sources(lines) == [[english, *row, end] for row in expected]
+    assert ours.encode(lines, 99).to_list() == [[english, *row, end] for row in expected]
+    assert ours.encode_targets(lines) == [[german, *row, end] for row in expected]
+    (tmp_path / "again").mkdir()
+    ours.save(tmp_path / "again", 77)
+    again = SentencePieceTokenizer.load(tmp_path / "again")
+    assert (again.languages.source, again.languages.target) == ("en_XX", "de_DE")
+    assert again.encode_sources(lines) == ours.encode_sources(lines)
+
+
+def test_the_languages_of_mbart_50_need_not_be_listed(tmp_path):
+    made = learned_backend("Unigram")
+    state = json.loads(made.to_str())
+    state["added_tokens"] = []
+    (tmp_path / "tokenizer.json").write_text(json.dumps(state))
+    (tmp_path / "tokenizer_config.json").write_text('{"tokenizer_class": "MBart50Tokenizer"}')
+    languages = SentencePieceTokenizer.load(tmp_path).languages.ids
+    size = len(state["model"]["vocab"])
+    assert len(languages) == 52
+    assert (languages["ar_AR"], languages["sl_SI"]) == (size, size + 51)
+
+
 # Damage
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda s: s["model"].update(type="WordPiece"), "must hold a model of BPE or Unigram"),
+        (lambda s: s["model"].update(vocab=[["a", "x"]]), "is damaged"),
+        (lambda s: s["model"].update(vocab=3), "is damaged"),
+        (lambda s: s["model"].update(vocab=[]), "must hold the id of each piece"),
+        (lambda s: s["added_tokens"][-1].update(id=10**9), "must hold the id of each piece"),
+        (lambda s: s["added_tokens"][-1].update(id=-1), "must hold the id of each piece"),
+        (lambda s: s.update(added_tokens=s["added_tokens"][:4]), "lists no tokens of languages"),
+        (
+            lambda s: s.update(normalizer={"type": "Precompiled", "precompiled_charsmap": "AAAA"}),
+            "map of characters is damaged",
+        ),
+    ],
+)
+def test_a_damaged_tokenizer_json_is_refused(change, message, tmp_path):
+    state = json.loads(learned_backend("Unigram").to_str())
+    change(state)
+    (tmp_path / "tokenizer.json").write_text(json.dumps(state))
+    with pytest.raises(UserError, match=f"(?s){re.escape(str(tmp_path))}.*{message}"):
+        SentencePieceTokenizer.load(tmp_path)
+
+
+def test_languages_behind_a_text_are_refused(multilingual, tmp_path):
+    for path in multilingual.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    config = json.loads((tmp_path / "tokenizer_config.json").read_text())
+    changed = json.dumps({**config, "legacy_behaviour": True})
+    (tmp_path / "tokenizer_config.json").write_text(changed)
+    with pytest.raises(UserError, match="languages behind texts"):
+        SentencePieceTokenizer.load(tmp_path)
 
 
 @pytest.mark.parametrize(

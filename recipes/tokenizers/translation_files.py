@@ -170,7 +170,7 @@ def _read_multilingual(directory: Path) -> Parts:
     parts = {
         "source_model": model,
         "target_model": model,
-        "vocabulary": _checked(vocabulary | tokens, "they"),
+        "vocabulary": _checked(vocabulary | tokens, "its files"),
         "languages": Languages(found, are_both_told=True),
         "files": files,
     }

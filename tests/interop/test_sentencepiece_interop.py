@@ -97,7 +97,22 @@ def learn_apart(directory):
     (directory / "tokenizer_config.json").write_text('{"model_max_length": 77}')
 
 
-@pytest.fixture(scope="module", params=[learn, learn_bytes, learn_apart])
+def learn_two(directory):
+    """The same with a vocabulary for targets alone."""
+    learn_apart(directory)
+    model = sentencepiece.SentencePieceProcessor(model_file=str(directory / "target.spm"))
+    pieces = [model.id_to_piece(index) for index in range(3, model.get_piece_size())]
+    shared = json.loads((directory / "vocab.json").read_text("utf-8"))
+    target = {"</s>": 0, "<unk>": 1, **{p: n for n, p in enumerate(reversed(pieces), 2)}}
+    size = max(len(shared) - 1, len(target))
+    for name, vocabulary in (("vocab", shared), ("target_vocab", target)):
+        vocabulary = {**vocabulary, "<pad>": size}
+        (directory / f"{name}.json").write_text(json.dumps(vocabulary), encoding="utf-8")
+    config = {"model_max_length": 77, "separate_vocabs": True}
+    (directory / "tokenizer_config.json").write_text(json.dumps(config))
+
+
+@pytest.fixture(scope="module", params=[learn, learn_bytes, learn_apart, learn_two])
 def directory(request, tmp_path_factory):
     directory = tmp_path_factory.mktemp("marian")
     request.param(directory)
@@ -163,7 +178,7 @@ def test_texts_come_out_alike(ours, theirs):
     And for bytes that are no text, which have another number of replacement characters.
     """
     rng = random.Random(3)
-    ids = range(len(ours.vocabulary))
+    ids = sorted(ours.target.vocabulary.values())
     rows = [*ours.encode_targets(LINES), *(rng.choices(ids, k=rng.randint(0, 30)) for _ in LINES)]
     written = as_strings(ours.decode(tf.ragged.constant(rows, tf.int32).to_tensor(ours.pad_id)))
     expected = theirs.batch_decode(rows, skip_special_tokens=True)
