@@ -41,8 +41,8 @@ def _size(help: str, default_is: str = "the preset's"):
 
 @declared(
     checkpoint={
-        "help": "Start from a Marian model in Hugging Face's layout, from M2M100 or NLLB, or from "
-        "a run."
+        "help": "Start from a Marian model in Hugging Face's layout, from M2M100, NLLB or "
+        "mBART-50, or from a run."
     },
     preset={
         "help": "Model from scratch: transformer_small, transformer_base or transformer_big; or "

@@ -37,8 +37,10 @@ from .sound_families import (
     configs,
     image_families,
     multilingual,
+    pieces_alone,
     presets,
     read_multilingual,
+    read_pieces_alone,
     read_preset,
     read_text_folder,
     text_families,
@@ -141,6 +143,7 @@ PARSERS = {
     ),
     "KerasHub": Parser(presets, read_preset, all_errors, has_tensorflow=True),
     "many languages": Parser(multilingual, read_multilingual, user_errors, has_tensorflow=True),
+    "pieces alone": Parser(pieces_alone, read_pieces_alone, user_errors, has_tensorflow=True),
     "preprocessing": Parser(
         vit_checkpoint, read_preprocessing, user_errors, ("preprocessor_config.json",), True
     ),

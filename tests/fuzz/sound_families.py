@@ -65,6 +65,32 @@ def multilingual():
     }
 
 
+def pieces_alone():
+    """A tokenizer of mBART's kind as `transformers` 5 saves it: pieces with their probabilities."""
+    import tokenizers
+
+    special = ["<s>", "<pad>", "</s>", "<unk>"]
+    made = tokenizers.Tokenizer(tokenizers.models.Unigram())
+    made.pre_tokenizer = tokenizers.pre_tokenizers.Metaspace(prepend_scheme="always")
+    trainer = tokenizers.trainers.UnigramTrainer(
+        vocab_size=40, special_tokens=special, unk_token="<unk>", show_progress=False
+    )
+    made.train_from_iterator(["the dog runs", "der Hund rennt"] * 5, trainer)
+    made.add_special_tokens([*special, "en_XX", "de_DE"])
+    config = {"tokenizer_class": "MBart50Tokenizer", "src_lang": "en_XX", "tgt_lang": "de_DE"}
+    return {
+        "tokenizer.json": made.to_str().encode(),
+        "tokenizer_config.json": json.dumps(config).encode(),
+    }
+
+
+def read_pieces_alone(path):
+    from regard.recipes.tokenizers.sentencepiece import SentencePieceTokenizer
+
+    tokenizer = SentencePieceTokenizer.load(path.parent).speaking("en_XX", "de_DE")
+    tokenizer.encode_sources(["the dog", ""])
+
+
 def read_multilingual(path):
     from regard.recipes.tokenizers.sentencepiece import SentencePieceTokenizer
 
