@@ -2,10 +2,11 @@
 
 import random
 import unicodedata
+from pathlib import Path
 
 import pytest
 import tensorflow as tf
-from tokenizers import AddedToken
+from tokenizers import AddedToken, Tokenizer
 
 from regard.recipes.errors import UserError
 from regard.recipes.serving.export import AWKWARD_TEXTS
@@ -15,8 +16,10 @@ from regard.recipes.tokenizers.backend import make_backend
 from regard.recipes.tokenizers.encoder import EncoderTokenizer, Frame
 from regard.recipes.tokenizers.normalization import BertNormalization
 from regard.recipes.tokenizers.offsets import Located, substrings
+from regard.recipes.tokenizers.opening import open_tokenizer
 from regard.recipes.tokenizers.pieces import SPECIAL_TOKENS
 from regard.recipes.tokenizers.wordpiece import WordPieceTokenizer
+from regard.recipes.tokens.encoding import TokenEncoder
 
 PIECES = [
     "ada",
@@ -43,6 +46,14 @@ POOLS = (
 )
 
 
+FIXTURES = Path(__file__).parent / "fixtures" / "tokenizers"
+PIPELINES = ["albert-json", "camembert-json", "deberta-v2-json", "modernbert-json", "roberta-json",
+             "xlm-roberta-json"]  # fmt: skip
+NO_CONTROLS = dict.fromkeys([*range(0x20), 0x7F, 0x85], "x")
+# Where a piece is of more than one word, these are one.
+JOINED = {"我们", "5%"}
+
+
 @pytest.fixture(scope="module")
 def tokenizer():
     return WordPieceTokenizer([*SPECIAL_TOKENS, *PIECES])
@@ -50,7 +61,7 @@ def tokenizer():
 
 def located(tokenizer, text):
     """The pieces of a text, each with what it is of the text."""
-    ids, starts, ends = (each.to_list()[0] for each in tokenizer.locate(tf.constant([text])))
+    ids, starts, ends, _ = (each.to_list()[0] for each in tokenizer.locate(tf.constant([text])))
     pieces = [tokenizer.vocabulary[index] for index in ids]
     return [(piece, text[s:e]) for piece, s, e in zip(pieces, starts, ends, strict=True)]
 
@@ -128,7 +139,7 @@ def test_ids_are_those_that_the_tokenizer_gives_and_places_those_of_tokenizers(t
     texts = [*drawn(800), *generate_reviews(50, 0, held_out=False)[0]]
     found = tokenizer.locate(tf.constant([text.encode() for text in texts]))
     assert found.ids.to_list() == tokenizer.tokenize(tf.constant(texts)).to_list()
-    rows = zip(texts, *(each.to_list() for each in found), strict=True)
+    rows = zip(texts, *(each.to_list() for each in found[:3]), strict=True)
     num_longer = 0
     for text, ids, starts, ends in rows:
         theirs = backend.encode(text, add_special_tokens=False)
@@ -167,7 +178,83 @@ def test_its_operations_are_on_the_stock_server(tokenizer):
     assert {op for op in ops if not hasattr(tf.raw_ops, op)} <= set(TEXT_OPS)
 
 
+# Tokenizers whose pieces carry the spaces before them
+
+
+@pytest.fixture(scope="module", params=PIPELINES)
+def pipeline(request):
+    """A tokenizer, and what `tokenizers` reads of the same file."""
+    directory = FIXTURES / request.param
+    return open_tokenizer(directory), Tokenizer.from_file(str(directory / "tokenizer.json"))
+
+
+def test_places_are_those_of_tokenizers_without_spaces(pipeline):
+    """But that what is composed or stripped of marks has all of them, and controls may differ."""
+    tokenizer, backend = pipeline
+    texts = [text.translate(NO_CONTROLS) for text in drawn(400)]
+    texts += [
+        "John  Smith, of New York's U.S. (don't)\nÜber 12,5%",
+        "",
+        " a ",
+        "İstanbul ﬁne 我们",
+    ]
+    texts += generate_reviews(50, 0, held_out=False)[0]
+    found = tokenizer.locate(tf.constant([text.encode() for text in texts]))
+    assert found.ids.to_list() == tokenizer.tokenize(tf.constant(texts)).to_list()
+    num_equal, num_other = 0, 0
+    rows = zip(texts, *(each.to_list() for each in found[:3]), strict=True)
+    for text, ids, starts, ends in rows:
+        theirs = backend.encode(text, add_special_tokens=False)
+        if theirs.ids != ids:  # the class finds special tokens otherwise than the file
+            continue
+        for (start, end), own_start, own_end in zip(theirs.offsets, starts, ends, strict=True):
+            inner = text[start:end].strip()
+            start += len(text[start:end]) - len(text[start:end].lstrip())
+            if not inner or own_start == own_end:  # spaces alone
+                continue
+            same = (start, start + len(inner)) == (own_start, own_end)
+            beyond = text[start + len(inner) : own_end]
+            has_marks = start == own_start and all(map(unicodedata.combining, beyond))
+            num_equal, num_other = num_equal + same, num_other + (not same and not has_marks)
+    assert num_equal > 1500
+    assert num_other <= 0.01 * num_equal
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("John Smith, of", ["John", "Smith", ",", "of"]),
+        ("New  York's (U.K.)", ["New", "York", "'", "s", "(", "U", ".", "K", ".", ")"]),
+        ("  a\n\nb ", ["a", "b"]),
+        ("", []),
+        (" \n ", []),
+        ("12,5%", ["12", ",", "5", "%"]),
+        ("Cafe\u0301, \u00e9t\u00e9", ["Cafe\u0301", ",", "\u00e9t\u00e9"]),
+        ("\u6211\u4eec in Rome", ["\u6211", "\u4eec", "in", "Rome"]),
+    ],
+)
+def test_words_are_told_by_pieces(text, expected, pipeline):
+    """Whatever the pieces are, words are those that BERT's tokenizer splits."""
+    tokenizer, _ = pipeline
+    encoder = TokenEncoder(tokenizer, 64)
+    words = encoder.words(encoder.locate_all([text]))
+    places = zip(words.starts.to_list()[0], words.ends.to_list()[0], strict=True)
+    found = [text[start:end] for start, end in places]
+    assert "".join(found) == "".join(expected), "every character but spaces"
+    assert {*found} <= {*expected} | JOINED
+
+
+def test_pipelines_use_operations_of_the_stock_server(pipeline):
+    tokenizer, _ = pipeline
+    tokenizer.locate(tf.constant(["a"]))
+    function = tf.function(lambda texts: Located.stacked(tokenizer.locate(texts)), autograph=False)
+    graph = function.get_concrete_function(tf.TensorSpec([None], tf.string)).graph.as_graph_def()
+    nodes = [*graph.node, *(node for each in graph.library.function for node in each.node_def)]
+    ops = {node.op for node in nodes} - {each.signature.name for each in graph.library.function}
+    assert {op for op in ops if not hasattr(tf.raw_ops, op)} <= set(TEXT_OPS)
+
+
 def test_a_tokenizer_that_does_not_locate_says_so():
     other = EncoderTokenizer(tf.strings.unicode_decode, Frame(1, 2), 0, 3)
-    with pytest.raises(UserError, match=r"known of WordPiece alone.*Received: a EncoderTokenizer"):
+    with pytest.raises(UserError, match=r"must be known\. Received: a EncoderTokenizer"):
         other.locate(tf.constant(["a"]))

@@ -60,24 +60,39 @@ class BytePairs:
 
     def __call__(self, words: tf.Tensor) -> tf.RaggedTensor:
         """Turns words (W,), bytes of UTF-8, into token ids, int32, (W, None)."""
-        distinct, places = tf.unique(words)
+        return self.cut(words)[0]
+
+    def cut(self, words: tf.Tensor) -> tuple[tf.RaggedTensor, tf.RaggedTensor]:
+        """Returns token ids of words, and the byte of its word that each begins at, (W, None)."""
+        distinct, numbers = tf.unique(words)
         ids = self._whole(distinct)
         is_whole = ids >= 0
         whole = tf.boolean_mask(ids, is_whole)
-        merged = self._merge_words(tf.boolean_mask(distinct, ~is_whole))
         # Those that are whole first, then the others:
-        rows = tf.concat([tf.RaggedTensor.from_tensor(whole[:, tf.newaxis]), merged], axis=0)
         count = tf.cumsum(tf.cast(is_whole, tf.int32))
         others = tf.size(whole) + tf.cumsum(tf.cast(~is_whole, tf.int32))
-        return tf.gather(rows, tf.gather(tf.where(is_whole, count, others) - 1, places))
+        rows = tf.gather(tf.where(is_whole, count, others) - 1, numbers)
+        pairs = zip(
+            (whole, tf.zeros_like(whole)),
+            self._merge_words(tf.boolean_mask(distinct, ~is_whole)),
+            strict=True,
+        )
+        return tuple(
+            tf.gather(
+                tf.concat([tf.RaggedTensor.from_tensor(first[:, tf.newaxis]), rest], axis=0), rows
+            )
+            for first, rest in pairs
+        )
 
-    def _merge_words(self, words: tf.Tensor) -> tf.RaggedTensor:
-        """Merges the bytes of words (W,) until no two of a word can be merged."""
+    def _merge_words(self, words: tf.Tensor) -> tuple[tf.RaggedTensor, tf.RaggedTensor]:
+        """Merges the bytes of words (W,) until no two of a word can be merged, as `cut` does."""
         codes = tf.io.decode_raw(tf.strings.reduce_join(words), tf.uint8)
         ids = tf.gather(self._byte_ids, tf.cast(codes, tf.int32))
-        rows = tf.repeat(tf.range(tf.size(words)), tf.strings.length(words))
+        sizes = tf.strings.length(words)
+        rows = tf.repeat(tf.range(tf.size(words)), sizes)
+        firsts = tf.range(tf.size(ids)) - tf.gather(tf.cumsum(sizes, exclusive=True), rows)
         has_piece = ids >= 0
-        ids, rows = tf.boolean_mask(ids, has_piece), tf.boolean_mask(rows, has_piece)
+        ids, rows, firsts = (tf.boolean_mask(each, has_piece) for each in (ids, rows, firsts))
         done = tf.fill(tf.shape(ids), -1)
         done, *_ = tf.while_loop(
             lambda _, ids, *__: tf.size(ids) > 0,
@@ -86,12 +101,13 @@ class BytePairs:
             shape_invariants=(tf.TensorShape([None]),) * 4,
         )
         is_piece = done >= 0
-        return tf.RaggedTensor.from_value_rowids(
+        ids = tf.RaggedTensor.from_value_rowids(
             tf.boolean_mask(done, is_piece),
             tf.boolean_mask(rows, is_piece),
             tf.size(words),
             validate=False,
         ).with_row_splits_dtype(tf.int64)
+        return ids, ids.with_flat_values(tf.boolean_mask(firsts, is_piece))
 
     def _step(self, done, ids, rows, places):
         """Merges what comes first in each word, and takes out the words that are done.

@@ -17,6 +17,11 @@ from .tables import CODES, CodeTable
 CANDIDATES = [*range(0xD800), *range(0xE000, 0x34000), *range(0xE0000, 0xE1000)]
 
 
+def utf8_sizes(codes: tf.Tensor) -> tf.Tensor:
+    """Returns the bytes that code points take, int64."""
+    return tf.add_n([tf.cast(codes >= least, tf.int64) for least in (0, 0x80, 0x800, 0x10000)])
+
+
 class CharacterMap:
     """Replaces characters: each code point by a string.
 

@@ -18,7 +18,7 @@ class EncoderTokenizer:
     A tokenizer is one of these with a function that makes token ids of texts, in a graph. It also
     has `vocabulary`, the pieces in the order of their ids, `special_tokens`, their names,
     `is_continuation` (V,), whether each piece goes on with a word, `model_max_length`, in tokens,
-    and `save`.
+    and `save`. To locate tokens it has `_locate`.
 
     Args:
         tokenize: Turns texts (B,) in UTF-8 into token ids, int32, (B, None).
@@ -28,9 +28,7 @@ class EncoderTokenizer:
     """
 
     MARKS_SPACES = False  # in its pieces, as SentencePiece does
-    _locate: Callable[[tf.Tensor], Located] | None = (
-        None  # what finds tokens, if there is something
-    )
+    _locate: Callable[[tf.Tensor], Located] | None = None
 
     def __init__(
         self,
@@ -58,16 +56,16 @@ class EncoderTokenizer:
             UserError: If the tokenizer is of a kind whose tokens cannot be located.
         """
         self.check_locates()
-        stacked = tokenize_in_portions(lambda some: self._locate(some).stacked(), texts, (3,))
+        inner = (len(Located._fields),)
+        stacked = tokenize_in_portions(lambda some: self._locate(some).stacked(), texts, inner)
         return Located.unstacked(stacked)
 
     def check_locates(self) -> None:
         """Raises `UserError` if it cannot say where tokens are in a text."""
         if self._locate is None:
             raise UserError(
-                "Where tokens are in a text is known of WordPiece alone, BERT's tokenizer. "
-                f"Received: a {type(self).__name__}. Take a checkpoint with word pieces, such as "
-                "BERT, DistilBERT, ELECTRA or MPNet."
+                "Where tokens are in a text must be known. Received: a "
+                f"{type(self).__name__}, which does not say"
             )
 
     def encode(self, texts: tf.Tensor, max_sequence_length: int) -> tf.RaggedTensor:

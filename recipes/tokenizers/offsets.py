@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_text as tf_text
 
-from .characters import CANDIDATES, CharacterMap
+from .characters import CANDIDATES, CharacterMap, utf8_sizes
 from .normalization import END, START, BertNormalization
 from .tables import CODES, CodeTable
 
@@ -28,21 +28,25 @@ class Located(NamedTuple):
         starts: The first character of each, int32, (B, None), as Python counts them in a string.
         ends: The character after its last, likewise. Combining marks that the tokenizer drops are
             of the character before them.
+        begins: 1 for each that a word begins with, else 0, likewise. A mark of punctuation is a
+            word by itself.
     """
 
     ids: tf.RaggedTensor
     starts: tf.RaggedTensor
     ends: tf.RaggedTensor
+    begins: tf.RaggedTensor
 
     def stacked(self) -> tf.RaggedTensor:
-        """Returns all three as one: (B, None, 3)."""
+        """Returns all as one: (B, None, 4)."""
         parts = [each.flat_values for each in self]
         return self.ids.with_flat_values(tf.stack(parts, axis=-1))
 
     @classmethod
     def unstacked(cls, stacked: tf.RaggedTensor) -> "Located":
-        """Makes the three of what `stacked` gives."""
-        return cls(*(stacked.with_flat_values(stacked.flat_values[:, part]) for part in range(3)))
+        """Makes the four of what `stacked` gives."""
+        parts = range(len(cls._fields))
+        return cls(*(stacked.with_flat_values(stacked.flat_values[:, part]) for part in parts))
 
 
 class Characters(NamedTuple):
@@ -95,11 +99,11 @@ class TracedNormalization:
         numbers = self._map.numbers(flat)
         lengths = self._map.lengths(numbers)
         is_real = tf.reduce_all(flat[:, tf.newaxis] != tf.constant(_MARKERS), axis=1)
-        is_dropped_mark = (lengths == 0) & _is_mark()(flat)
+        is_dropped_mark = (lengths == 0) & is_mark()(flat)
         starts, ends = _places(is_real, is_dropped_mark, codes.value_rowids(), firsts)
         new = self._map.replace(codes, numbers)
         origins = tf.repeat(tf.range(tf.size(flat)), lengths)
-        sizes = _utf8_sizes(new.flat_values)
+        sizes = utf8_sizes(new.flat_values)
         limits = tf.concat([tf.zeros([1], tf.int64), tf.cumsum(sizes)], axis=0)
         return Characters(
             tf.strings.unicode_encode(new, "UTF-8"),
@@ -129,11 +133,6 @@ def _places(
     return before - own, counts - own + marks
 
 
-def _utf8_sizes(codes: tf.Tensor) -> tf.Tensor:
-    """Returns the bytes that code points take, int64."""
-    return tf.add_n([tf.cast(codes >= least, tf.int64) for least in (0, 0x80, 0x800, 0x10000)])
-
-
 @cache
 def _character_map(normalization: BertNormalization) -> CharacterMap:
     """Makes a table of what a normalization does to each character."""
@@ -146,7 +145,7 @@ def _character_map(normalization: BertNormalization) -> CharacterMap:
 
 
 @cache
-def _is_mark() -> CodeTable:
+def is_mark() -> CodeTable:
     """Makes a table of which characters combine with the one before."""
     values = np.zeros(CODES, bool)
     values[[code for code in CANDIDATES if unicodedata.category(chr(code))[0] == "M"]] = True
@@ -156,7 +155,7 @@ def _is_mark() -> CodeTable:
 def substrings(texts: tf.Tensor, starts: tf.RaggedTensor, ends: tf.RaggedTensor) -> tf.RaggedTensor:
     """Returns parts of texts (B,) in UTF-8, by the characters that they begin and end at."""
     codes = tf.strings.unicode_decode(texts, "UTF-8")
-    sizes = tf.cumsum(_utf8_sizes(codes.flat_values))
+    sizes = tf.cumsum(utf8_sizes(codes.flat_values))
     limits = tf.concat([tf.zeros([1], tf.int64), sizes], axis=0)
     firsts = codes.row_starts()
     begins = tf.gather(limits, firsts)

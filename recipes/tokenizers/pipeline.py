@@ -7,6 +7,7 @@ binary has.
 
 import json
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,8 @@ from .checkpoint_files import UNLIMITED
 from .encoder import EncoderTokenizer
 from .frames import read_frame
 from .normalizers import make_normalizer
+from .offsets import Located
+from .piece_offsets import PieceOffsets
 from .pieces import SpecialTokens
 from .regex import SPACE
 from .subwords import make_model, name_pieces
@@ -65,7 +68,10 @@ class PipelineTokenizer(EncoderTokenizer):
         self._is_by_bytes = isinstance(self._model, BytePairs)
         ids = backend.get_vocab(with_added_tokens=True)
         self.vocabulary = name_pieces(ids)
-        self.is_continuation = self._continuations(word_start(state["pre_tokenizer"]))
+        start = word_start(state["pre_tokenizer"])
+        self.is_continuation = self._continuations(start)
+        self._normalizer = backend.normalizer
+        self._start = " " if self._is_by_bytes else start
         self._token_ids(tf.constant(["a"]))  # TensorFlow refuses patterns now or never
         super().__init__(
             tf.function(
@@ -100,7 +106,34 @@ class PipelineTokenizer(EncoderTokenizer):
         self._folded = AddedTokens(folded, [normalize(token.content) for token, _ in folded])
 
     def _token_ids(self, texts: tf.Tensor) -> tf.RaggedTensor:
-        texts = tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8", errors="replace")
+        parts, words = self._words(_sound(texts))
+        is_text = parts.ids < 0
+        ids = words.with_values(self._model(words.flat_values)).merge_dims(1, 2)
+        tokens = tf.RaggedTensor.from_row_lengths(
+            tf.boolean_mask(parts.ids, ~is_text), tf.cast(~is_text, tf.int64)
+        )
+        return parts.texts.with_values(tf.concat([tokens, ids], axis=1)).merge_dims(1, 2)
+
+    def _locate(self, texts: tf.Tensor) -> Located:
+        texts = _sound(texts)
+        parts, words = self._words(texts)
+        is_token = tf.cast(parts.ids >= 0, tf.int64)  # such a part is one word, of one piece
+        tokens = tf.boolean_mask(parts.texts.flat_values, parts.ids >= 0)
+        ids = tf.boolean_mask(parts.ids, parts.ids >= 0)[:, tf.newaxis]
+        ids = tf.RaggedTensor.from_tensor(ids, row_splits_dtype=tf.int64)
+        pairs = zip((ids, tf.zeros_like(ids)), self._model.cut(words.flat_values), strict=True)
+        ids, firsts = (
+            tf.concat(
+                [tf.RaggedTensor.from_row_lengths(one, is_token), words.with_values(rest)], axis=1
+            ).values  # (N, None)
+            for one, rest in pairs
+        )
+        tokens = tf.RaggedTensor.from_row_lengths(tokens, is_token)
+        words = parts.texts.with_values(tf.concat([tokens, words], axis=1)).merge_dims(1, 2)
+        return self._offsets(texts, words, ids, firsts)
+
+    def _words(self, texts: tf.Tensor) -> tuple[Parts, tf.RaggedTensor]:
+        """Finds added tokens in texts (B,), and the words of the other parts (N, None)."""
         parts = self._raw.split(Parts.of(texts))
         is_text = parts.ids < 0
         flat = tf.where(is_text, parts.texts.flat_values, "")
@@ -108,12 +141,12 @@ class PipelineTokenizer(EncoderTokenizer):
         parts = Parts(parts.texts.with_flat_values(flat), parts.ids).only((flat != "") | ~is_text)
         parts = self._folded.split(parts)
         is_text = parts.ids < 0
-        words = self._split(tf.where(is_text, parts.texts.flat_values, ""))  # (N, None)
-        ids = words.with_values(self._model(words.flat_values)).merge_dims(1, 2)
-        tokens = tf.RaggedTensor.from_row_lengths(
-            tf.boolean_mask(parts.ids, ~is_text), tf.cast(~is_text, tf.int64)
-        )
-        return parts.texts.with_values(tf.concat([tokens, ids], axis=1)).merge_dims(1, 2)
+        return parts, self._split(tf.where(is_text, parts.texts.flat_values, ""))
+
+    @cached_property
+    def _offsets(self) -> PieceOffsets:
+        """Returns what locates pieces; it needs a table that takes a second to make."""
+        return PieceOffsets(self._normalizer, self._start)
 
     def readable(self, token_ids: Iterable[int]) -> list[str]:
         """Returns the pieces of token ids, for people to look at, with SentencePiece's spaces.
@@ -140,3 +173,7 @@ class PipelineTokenizer(EncoderTokenizer):
         """
         for name, content in self.files.items():
             disk.write_bytes(directory / name, content)
+
+
+def _sound(texts: tf.Tensor) -> tf.Tensor:
+    return tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8", errors="replace")

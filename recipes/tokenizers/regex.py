@@ -10,6 +10,8 @@ _NUL, _ITSELF = f"{_ESCAPE}\U0010fffe", f"{_ESCAPE}\U0010fffd"
 SPACE = "\N{LOWER ONE EIGHTH BLOCK}"  # how SentencePiece writes a space
 # White space of Unicode, which no version has changed since 2014.
 SPACES = r"[\t-\r \x{85}\x{A0}\x{1680}\x{2000}-\x{200A}\x{2028}\x{2029}\x{202F}\x{205F}\x{3000}]"
+# The same as numbers; Python counts four separators of data more.
+SPACE_CODES = [code for code in range(0x3001) if chr(code).isspace() and not 28 <= code < 32]
 
 
 def split_by(texts: tf.Tensor, pattern: str, kept: str = "") -> tf.RaggedTensor:

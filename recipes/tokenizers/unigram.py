@@ -15,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from .byte_level import shifted
+from .characters import utf8_sizes
 from .tables import NumberTable
 from .trie import CODES, make_trie
 
@@ -72,6 +73,10 @@ class Unigram:
 
     def __call__(self, words: tf.Tensor) -> tf.RaggedTensor:
         """Turns words (W,) in UTF-8 into token ids, int32, (W, None)."""
+        return self.cut(words)[0]
+
+    def cut(self, words: tf.Tensor) -> tuple[tf.RaggedTensor, tf.RaggedTensor]:
+        """Returns token ids of words, and the byte of its word that each begins at, (W, None)."""
         distinct, numbers = tf.unique(words)
         codes = tf.strings.unicode_decode(distinct, "UTF-8")  # (D, None)
         lengths = codes.row_lengths() + 1
@@ -88,17 +93,25 @@ class Unigram:
         again = tf.gather(is_unsure, edges.starts)
         whole = _search(edges.where(again), first)
         paths = Paths(*(tf.where(is_unsure, a, b) for a, b in zip(whole, paths, strict=True)))
-        ids, rows = self._read(paths, rows, last)
+        ids, rows, places = self._read(paths, rows, last)
         ids = tf.RaggedTensor.from_value_rowids(ids, rows, tf.size(distinct), validate=False)
-        return tf.gather(ids.with_row_splits_dtype(tf.int64), numbers)
+        ids = ids.with_row_splits_dtype(tf.int64)
+        before = tf.cumsum(utf8_sizes(codes.flat_values), exclusive=True)  # bytes of all words
+        characters = places - tf.cast(rows, tf.int64)  # there is a place more in each word
+        of_word = tf.gather(before, tf.gather(codes.row_starts(), rows))
+        firsts = tf.cast(tf.gather(before, characters) - of_word, tf.int32)
+        return tuple(tf.gather(each, numbers) for each in (ids, ids.with_flat_values(firsts)))
 
-    def _read(self, paths: Paths, rows: tf.Tensor, last: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Returns the ids of the pieces of all words, and the word of each."""
+    def _read(
+        self, paths: Paths, rows: tf.Tensor, last: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Returns the ids of the pieces of all words, the word of each, and where it begins."""
         kept = _on_path(paths, last) & (paths.ids >= 0)
-        ids, rows = tf.boolean_mask(paths.ids, kept), tf.boolean_mask(rows, kept)
+        found = paths.ids, rows, paths.previous
+        ids, rows, places = (tf.boolean_mask(each, kept) for each in found)
         is_unknown = ids == self._unknown_id
         goes_on = is_unknown & shifted(is_unknown, 1, False) & (shifted(rows, 1, -1) == rows)
-        return tf.boolean_mask(ids, ~goes_on), tf.boolean_mask(rows, ~goes_on)
+        return tuple(tf.boolean_mask(each, ~goes_on) for each in (ids, rows, places))
 
     def _pieces_at(self, nodes: tf.Tensor, depth: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns the ids and scores of the pieces that end at nodes (A,); -1 where none does."""

@@ -180,7 +180,8 @@ class WordPieceTokenizer(EncoderTokenizer):
             tf.where(whole, last, first + to),
         )
         ids = tf.gather(self._ids, flat.flat_values)
-        return Located(*map(flat.with_flat_values, (ids, starts, ends)))
+        begins = tf.cast(tf.gather(~self.is_continuation, ids), tf.int32)
+        return Located(*map(flat.with_flat_values, (ids, starts, ends, begins)))
 
     def save(self, directory: Path, max_sequence_length: int) -> None:
         """Writes the files of a Hugging Face tokenizer that gives the same ids."""

@@ -1,7 +1,7 @@
 """Encodes texts for a classifier of tokens, and finds which tokens begin words, and entities.
 
-A word is what the tokenizer takes for one: it begins with a piece that does not go on with the one
-before. What is said of it is said of its first piece, in training and in answers alike.
+A word is what the tokenizer takes for one, a mark of punctuation by itself. What is said of it is
+said of its first piece, in training and in answers alike.
 """
 
 import logging
@@ -70,19 +70,21 @@ class TokenEncoder:
     def words(self, located: Located) -> Words:
         """Returns the words of texts; in a graph as well."""
         ids = located.ids
-        goes_on = tf.gather(tf.constant(self.tokenizer.is_continuation), ids.flat_values)
-        count = tf.size(goes_on, tf.int64)
+        count = tf.size(ids.flat_values, tf.int64)
         places = tf.range(count)
-        begins = ~goes_on | (places == tf.gather(ids.row_starts(), ids.value_rowids()))
+        begins = located.begins.flat_values > 0
+        begins |= places == tf.gather(ids.row_starts(), ids.value_rowids())
         firsts = tf.boolean_mask(places, begins)  # (M,)
         lasts = tf.concat([firsts[1:], [count]], axis=0)[: tf.size(firsts)] - 1
+        starts = tf.gather(located.starts.flat_values, firsts)
+        ends = tf.gather(located.ends.flat_values, lasts)
+        is_word = starts < ends  # else it is of spaces
+        firsts, starts, ends = (tf.boolean_mask(each, is_word) for each in (firsts, starts, ends))
         rows = tf.gather(ids.value_rowids(), firsts)
 
         def ragged(values: tf.Tensor) -> tf.RaggedTensor:
             return tf.RaggedTensor.from_value_rowids(values, rows, ids.nrows(), validate=False)
 
-        starts = tf.gather(located.starts.flat_values, firsts)
-        ends = tf.gather(located.ends.flat_values, lasts)
         return Words(firsts, ragged(starts), ragged(ends))
 
     def rows(self, located: Located) -> Rows:
