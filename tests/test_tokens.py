@@ -13,6 +13,8 @@ from pyarrow import parquet
 import small_runs
 from commands import mistake, regard_here
 from regard import TokenRun, fit_tokens
+from regard.models import TokenClassifier
+from regard.models.checkpoints import Checkpoint, save_checkpoint
 from regard.recipes.errors import UserError
 from regard.recipes.runs.checkpoints import open_checkpoint
 from regard.recipes.serving import verify_export
@@ -322,6 +324,55 @@ def test_a_run_begins_another(run, directory, tmp_path):
     assert checkpoint.groups == {"encoder", "token classifier"}
 
 
-def test_a_tokenizer_without_places_is_refused():
-    with pytest.raises(UserError, match="known of WordPiece alone"):
-        open_tokenizer(FIXTURES / "tokenizers" / "roberta-json").check_locates()
+# Tokenizers whose pieces carry the spaces before them
+
+
+def make_checkpoint(directory, family, name):
+    """A checkpoint of a small classifier of tokens with random weights."""
+    tokenizer = open_tokenizer(FIXTURES / "tokenizers" / name)
+    sizes = {"vocabulary_size": len(tokenizer.vocabulary), "max_sequence_length": 64}
+    arguments = Checkpoint(FIXTURES / "families" / family).arguments | sizes
+    directory.mkdir()
+    save_checkpoint(TokenClassifier(num_classes=len(NAMES), **arguments), directory, NAMES)
+    tokenizer.save(directory, 64)
+    return directory
+
+
+def test_an_entity_may_end_before_punctuation_that_follows_without_a_space():
+    """Of byte pairs a comma goes on with the word before, and is no part of the name."""
+    tokenizer = open_tokenizer(FIXTURES / "tokenizers" / "roberta-json")
+    text = "In Rome, Ada's (Bo)."
+    entities = [[(3, 7, "LOC"), (9, 12, "PER"), (16, 18, "PER")]]
+    targets, _, _ = targets_of(tokenizer, [text], entities, max_sequence_length=64)
+    assert targets.num_unfit == 0
+    assert targets.entities == entities
+    located = tokenizer.locate(tf.constant([text]))
+    starts = located.starts.flat_values.numpy()
+    pairs = zip(starts, targets.classes, strict=True)
+    said = {text[start : start + 2]: NAMES[number] for start, number in pairs if number}
+    assert said == {"Ro": "B-LOC", "Ad": "B-PER", "Bo": "B-PER"}
+    assert targets.weights.sum() == 10  # words, of which six are punctuation
+
+
+@pytest.mark.parametrize(
+    ("family", "name"),
+    [
+        ("roberta", "roberta-json"),
+        pytest.param("deberta-v2", "deberta-v2-json", marks=pytest.mark.slow),
+        pytest.param("modernbert", "modernbert-json", marks=pytest.mark.slow),
+        pytest.param("xlm-roberta", "xlm-roberta-json", marks=pytest.mark.slow),
+    ],
+)
+def test_a_training_from_other_families(family, name, tmp_path):
+    checkpoint = make_checkpoint(tmp_path / "checkpoint", family, name)
+    options = {"epochs": 1, "checkpoint": str(checkpoint), "output": tmp_path / "run"}
+    with small_runs.blank_pictures():
+        run = fit_tokens(small_runs.letters(40, 7), small_runs.letters(10, 8), **options)
+    again = TokenRun.load(tmp_path / "run")
+    text = "Ada Byron met Bo, in Rome."
+    assert again.predict([text]) == run.predict([text])
+    classes, _, starts, ends, _ = again.tag([text])[0]
+    words = [text[start:end] for start, end in zip(starts, ends, strict=True)]
+    assert "".join(words) == text.replace(" ", "") and len(classes) == len(words)
+    if name == "roberta-json":
+        assert words == ["Ada", "Byron", "met", "Bo", ",", "in", "Rome", "."]

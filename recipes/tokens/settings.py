@@ -20,7 +20,7 @@ from ..settings import (
     dropout="the checkpoint's; from scratch 0.1",
     batch_tokens=f"{BATCH_TOKENS}",
     checkpoint={
-        "help": "Start from a pretrained encoder with word pieces in Hugging Face's layout, a BERT "
+        "help": "Start from a pretrained encoder in Hugging Face's layout, a BERT "
         "or one of its kind, or from a run.",
     },
 )

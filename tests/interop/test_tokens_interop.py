@@ -1,6 +1,7 @@
 """Classifiers of tokens beside `transformers`, live: of all families, and a run in its pipeline."""
 
 from importlib import import_module
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +12,10 @@ import regard
 import small_runs
 from regard.models import TokenClassifier
 from regard.models.checkpoints import Checkpoint, save_checkpoint
+from regard.recipes.tokenizers.opening import open_tokenizer
+from regard.recipes.tokenizers.strings import as_bytes
+from regard.recipes.tokens.encoding import TokenEncoder
+from regard.recipes.tokens.tagging import tag_all, tagging_function
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
@@ -49,6 +54,42 @@ def test_in_and_out(family, size, tmp_path):
     assert type(reopened) is type(theirs)
     assert not any(report.values()), report
     np.testing.assert_array_equal(logits_of(reopened.eval(), inputs), expected)
+
+
+TOKENIZERS = Path(__file__).parents[1] / "fixtures" / "tokenizers"
+
+
+@pytest.mark.parametrize("family", ["roberta", "xlm-roberta", "deberta-v2", "albert", "modernbert"])
+def test_its_pipeline_says_the_same_of_the_first_pieces_of_words(family, tmp_path):
+    """Of tokenizers whose pieces carry the spaces before them."""
+    tokenizer = open_tokenizer(TOKENIZERS / f"{family}-json")
+    arguments = Checkpoint(TOKENIZERS.parent / "families" / family).arguments
+    sizes = {"vocabulary_size": len(tokenizer.vocabulary), "max_sequence_length": 100}
+    model = TokenClassifier(num_classes=4, **{**arguments, **sizes})
+    names = ["O", "B-PER", "I-PER", "B-LOC"]
+    for weight in model.trainable_weights:  # so that words differ
+        weight.assign(weight + np.random.default_rng(3).normal(0, 0.2, weight.shape))
+    save_checkpoint(model, tmp_path, names)
+    tokenizer.save(tmp_path, 100)
+    pipeline = transformers.pipeline("token-classification", str(tmp_path), ignore_labels=[])
+    tag = tagging_function(model, TokenEncoder(tokenizer, 100))
+    texts = ["John Smith's dog, in New York (U.S.).", *small_runs.letters(20, 9).texts]
+    num_words = 0
+    for text in texts:
+        said = tag_all(tag, [as_bytes([text])])[0]
+        if len(tokenizer.encode_all([text], 1000)[0]) > 100:
+            continue
+        theirs = {}
+        for each in pipeline(text):
+            inner = text[each["start"] : each["end"]]
+            start = each["start"] + len(inner) - len(inner.lstrip())
+            theirs.setdefault(start, []).append((each["entity"], each["score"]))
+        rows = zip(said.classes, said.scores, said.starts, strict=True)
+        for number, score, start in rows:
+            found = [s for label, s in theirs[start] if label == names[number]]
+            assert min(abs(s - score) for s in found) < 1e-5, (text, start)
+            num_words += 1
+    assert num_words > 100
 
 
 @pytest.fixture(scope="module")
