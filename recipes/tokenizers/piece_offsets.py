@@ -25,7 +25,7 @@ class Places(NamedTuple):
     """Holds what of texts (B,) the characters of words are that are no spaces: in all K.
 
     Attributes:
-        starts, ends: Characters of the text of each, int64, (K,).
+        starts, ends: Characters of the text of each, int32, (K,).
         firsts: Which of the K is the first of each text, (B,); that of the next if it has none.
     """
 
@@ -70,31 +70,34 @@ class PieceOffsets:
             ids: The token ids of each word, (N, None): in all P.
             firsts: The byte of its word that each piece begins at, (N, None).
         """
+        words, ids = (each.with_row_splits_dtype(tf.int32) for each in (words, ids))
         codes, offsets = tf.strings.unicode_decode_with_offsets(words.flat_values, "UTF-8")
-        sizes = tf.cast(tf.strings.length(words.flat_values), tf.int64)
+        word_of_code = tf.cast(codes.value_rowids(), tf.int32)
+        sizes = tf.strings.length(words.flat_values)
         bases = tf.cumsum(sizes, exclusive=True)  # (N,) the first byte of each word among all
-        begins = offsets.flat_values + tf.gather(bases, codes.value_rowids())
+        begins = tf.cast(offsets.flat_values, tf.int32) + tf.gather(bases, word_of_code)
         is_kept = ~self._is_space(codes.flat_values)
         text_of = words.value_rowids()
-        read = tf.strings.unicode_decode(texts, "UTF-8")  # (B, None)
-        places = self._places(read, is_kept, tf.gather(text_of, codes.value_rowids()))
-        num_kept = tf.concat([[0], tf.cumsum(tf.cast(is_kept, tf.int64))], axis=0)
+        read = tf.strings.unicode_decode(texts, "UTF-8").with_row_splits_dtype(tf.int32)
+        places = self._places(read, is_kept, tf.gather(text_of, word_of_code))
+        num_kept = tf.concat([[0], tf.cumsum(tf.cast(is_kept, tf.int32))], axis=0)
 
         word_of = ids.value_rowids()
-        first = tf.gather(bases, word_of) + tf.cast(firsts.flat_values, tf.int64)
+        first = tf.gather(bases, word_of) + firsts.flat_values
         after = tf.gather(bases + sizes, word_of)
         after = tf.where(shifted(word_of, -1, -1) == word_of, shifted(first, -1, 0), after)
         holds_first = tf.searchsorted(begins, first, side="right") - 1
         first = tf.gather(num_kept, tf.maximum(holds_first, 0))
         after = tf.gather(num_kept, tf.searchsorted(begins, after))
         row = tf.gather(text_of, word_of)  # (P,)
-        limits = tf.concat([places.firsts[1:], tf.shape(places.starts, tf.int64)], axis=0)
+        limits = tf.concat([places.firsts[1:], tf.shape(places.starts)], axis=0)
         is_inside = first < tf.gather(limits, row)  # else it is of spaces at the end of a text
         starts = tf.where(is_inside, _at(places.starts, first), tf.gather(read.row_lengths(), row))
         ends = tf.where(after > first, _at(places.ends, after - 1), starts)
-        parts = (starts, ends, self._begins(read, row, word_of, starts, ends))
+        begins = tf.cast(self._begins(read, row, word_of, starts, ends), tf.int32)
         ids = tf.RaggedTensor.from_value_rowids(ids.flat_values, row, words.nrows(), validate=False)
-        return Located(ids, *(ids.with_flat_values(tf.cast(part, tf.int32)) for part in parts))
+        ids = ids.with_row_splits_dtype(tf.int64)
+        return Located(ids, *map(ids.with_flat_values, (starts, ends, begins)))
 
     def _begins(
         self,
@@ -121,37 +124,39 @@ class PieceOffsets:
         """Finds the origins of the characters (C,) of words that are kept, of these texts (C,)."""
         rows, num_texts = codes.value_rowids(), codes.nrows()
         own = tf.boolean_mask(text_of, is_kept)  # (K,) the text of each
-        is_dropped, counts = is_mark()(codes.flat_values), self._counts(codes.flat_values)
-        counts = tf.cast(counts, tf.int64)
-        # Whole texts first; where they do not fit, run by run, if there are as many runs.
+        counts = self._counts(codes.flat_values)
+        fits, *whole = _origins(codes, counts, rows, own, num_texts)
+        starts, ends = tf.cond(
+            tf.reduce_all(fits),
+            lambda: whole,
+            lambda: _where(fits, whole, self._places_by_runs(codes, counts, is_kept, text_of)),
+        )
+        num_own = tf.math.unsorted_segment_sum(tf.ones_like(own), own, num_texts)
+        first = tf.gather(codes.row_starts(), own)
+        return Places(starts - first, ends - first, tf.cumsum(num_own, exclusive=True))
+
+    def _places_by_runs(
+        self, codes: tf.RaggedTensor, counts: tf.Tensor, is_kept: tf.Tensor, text_of: tf.Tensor
+    ) -> list[tf.Tensor]:
+        """Finds where the origins (K,) begin and end, run by run, if there are as many runs."""
+        rows, num_texts = codes.value_rowids(), codes.nrows()
+        own = tf.boolean_mask(text_of, is_kept)
         is_run = ~self._is_space(codes.flat_values)
         theirs, ours = _runs(is_run, rows, num_texts), _runs(is_kept, text_of, num_texts)
         is_like = tf.gather(theirs.counts == ours.counts, own)
         change = tf.cumsum(theirs.counts, exclusive=True) - tf.cumsum(ours.counts, exclusive=True)
         run = tf.boolean_mask(ours.numbers, is_kept) + tf.gather(change, own)
         run, num_runs = tf.where(is_like, run, -1), tf.reduce_sum(theirs.counts)
-        composed = tf.where(is_dropped, tf.zeros_like(counts), counts)
-        numbers = tf.range(tf.size(rows, tf.int64))
-        members = tf.where(is_run, theirs.numbers, -1)
+        numbers, members = tf.range(tf.size(rows)), tf.where(is_run, theirs.numbers, -1)
         first = tf.math.unsorted_segment_min(numbers, members, num_runs)
         last = tf.math.unsorted_segment_max(numbers, members, num_runs)
-        starts = tf.where(is_like, _at(first, run), tf.gather(codes.row_starts(), own))
-        ends = tf.where(is_like, _at(last, run) + 1, tf.gather(codes.row_limits(), own))
-        for each, groups, mine, num_groups in (  # the best last
-            (composed, theirs.numbers, run, num_runs),
-            (counts, theirs.numbers, run, num_runs),
-            (counts, rows, own, num_texts),
-        ):
-            fits, origin = _origins(each, groups, mine, num_groups)
-            starts = tf.where(fits, origin, starts)
-            ends = tf.where(fits, _at(_stops(codes, is_dropped & (each == 0)), origin), ends)
-        num_own = tf.math.unsorted_segment_sum(tf.ones_like(own), own, num_texts)
-        text_starts = tf.gather(codes.row_starts(), own)
-        return Places(
-            starts - text_starts,
-            ends - text_starts,
-            tf.cumsum(num_own, exclusive=True),
-        )
+        of_text = tf.gather(codes.row_starts(), own), tf.gather(codes.row_limits(), own)
+        places = _where(is_like, (_at(first, run), _at(last, run) + 1), of_text)
+        composed = tf.where(is_mark()(codes.flat_values), 0, counts)
+        for each in (composed, counts):  # the better last
+            fits, *found = _origins(codes, each, theirs.numbers, run, num_runs)
+            places = _where(fits, found, places)
+        return places
 
 
 class _Runs(NamedTuple):
@@ -164,38 +169,49 @@ class _Runs(NamedTuple):
 def _runs(is_kept: tf.Tensor, rows: tf.Tensor, num_rows: tf.Tensor) -> _Runs:
     """Finds runs of characters (C,) that are kept, given the text of each."""
     begins = is_kept & (shifted(~is_kept, 1, True) | (shifted(rows, 1, -1) != rows))
-    begins = tf.cast(begins, tf.int64)
+    begins = tf.cast(begins, tf.int32)
     return _Runs(tf.cumsum(begins) - 1, tf.math.unsorted_segment_sum(begins, rows, num_rows))
 
 
 def _origins(
-    counts: tf.Tensor, groups: tf.Tensor, own: tf.Tensor, num_groups: tf.Tensor
-) -> tuple[tf.Tensor, tf.Tensor]:
-    """Returns of K characters whether their groups have as many as they should, and their origins.
+    codes: tf.RaggedTensor,
+    counts: tf.Tensor,
+    groups: tf.Tensor,
+    own: tf.Tensor,
+    num_groups: tf.Tensor,
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Finds the origins of K characters, in groups which have as many as they should.
 
     Args:
-        counts: How many each character of the texts becomes.
-        groups: The group of each of those.
+        codes: The characters of the texts, (B, None).
+        counts: How many each becomes.
+        groups: The group of each.
         own: The groups of the K characters, -1 for none.
         num_groups: Number of groups.
+
+    Returns:
+        Whether the group of each has as many as it should, and where its origin begins and ends
+        among all characters of the texts; a mark after it that is dropped is of it.
     """
-    numbers = tf.range(tf.size(own, tf.int64))
+    numbers = tf.range(tf.size(own))
     expected = tf.math.unsorted_segment_sum(counts, groups, num_groups)
     found = tf.math.unsorted_segment_sum(tf.ones_like(numbers), own, num_groups)
     first = tf.math.unsorted_segment_min(numbers, own, num_groups)
-    origins = tf.repeat(tf.range(tf.size(counts, tf.int64)), counts)
     place = _at(tf.cumsum(expected, exclusive=True), own) + numbers - _at(first, own)
+    size = tf.size(counts)
+    origin = _at(tf.repeat(tf.range(size), counts), place)
+    kept = tf.where((counts > 0) | ~is_mark()(codes.flat_values))[:, 0]
+    following = tf.searchsorted(kept, tf.range(size, dtype=tf.int64), side="right")
+    stops = tf.concat([tf.cast(kept, tf.int32), [size]], axis=0)
+    stops = tf.minimum(
+        tf.gather(stops, following), tf.gather(codes.row_limits(), codes.value_rowids())
+    )
     fits = (_at(expected, own) == _at(found, own)) & (own >= 0)
-    return fits, _at(origins, place)
+    return fits, origin, _at(stops, origin)
 
 
-def _stops(codes: tf.RaggedTensor, is_dropped: tf.Tensor) -> tf.Tensor:
-    """Returns where each character ends: behind the marks after it that are dropped."""
-    size = tf.size(is_dropped, tf.int64)
-    kept = tf.where(~is_dropped)[:, 0]
-    following = tf.searchsorted(kept, tf.range(size), side="right")
-    stops = tf.gather(tf.concat([kept, [size]], axis=0), following)
-    return tf.minimum(stops, tf.gather(codes.row_limits(), codes.value_rowids()))
+def _where(condition: tf.Tensor, ones, others) -> list[tf.Tensor]:
+    return [tf.where(condition, a, b) for a, b in zip(ones, others, strict=True)]
 
 
 def _stands_alone(character: str) -> bool:
@@ -206,4 +222,4 @@ def _stands_alone(character: str) -> bool:
 def _at(values: tf.Tensor, places: tf.Tensor) -> tf.Tensor:
     """Returns values (N,) at places; where there is no such place, whatever."""
     padded = tf.concat([values, tf.zeros([1], values.dtype)], axis=0)
-    return tf.gather(padded, tf.clip_by_value(places, 0, tf.size(values, tf.int64)))
+    return tf.gather(padded, tf.clip_by_value(places, 0, tf.size(values)))
