@@ -72,6 +72,21 @@ def test_info(tmp_path):
     assert "model/model.safetensors  1.50MB" in said.stdout
 
 
+@pytest.mark.parametrize(
+    ("problem_type", "words"),
+    [
+        ("multi_label_classification", "any number of the classes"),
+        ("regression", "a number"),
+        ("single_label_classification", None),
+    ],
+)
+def test_info_says_what_answers_are(problem_type, words, tmp_path):
+    run = write_run(tmp_path / "run", {**METADATA, "problem_type": problem_type})
+    told = dict(line.split(maxsplit=1) for line in regard_here("info", run).stdout.splitlines()[:9])
+    assert told.get("answers") == words
+    assert json.loads(regard_here("info", run, "--json").stdout)["problem_type"] == problem_type
+
+
 def test_info_for_programs(tmp_path):
     run = write_run(tmp_path / "run")
     told = json.loads(regard_here("info", run, "--json").stdout)

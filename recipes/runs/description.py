@@ -135,6 +135,7 @@ def describe_run(directory: Path) -> dict[str, Any]:
         "task": task,
         "data": metadata.get("data", {}),
         "class_names": metadata.get("class_names"),
+        "problem_type": metadata.get("problem_type"),
         "given": metadata.get("given", changed_settings(task, settings)),
         "settings": settings,
         "metrics": read_metrics(directory),
