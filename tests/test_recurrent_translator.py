@@ -147,5 +147,5 @@ def test_its_checkpoint(tmp_path):
     loaded = RecurrentTranslator.from_checkpoint(tmp_path)
     assert loaded.config == model.config
     np.testing.assert_array_equal(loaded(inputs), model(inputs))
-    with pytest.raises(CheckpointError, match="checkpoint of Marian, M2M100 or mBART-50, not of RNNsearch"):
+    with pytest.raises(CheckpointError, match="of Marian, M2M100 or mBART-50, not of RNNsearch"):
         Translator.from_checkpoint(tmp_path)
