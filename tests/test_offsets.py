@@ -8,12 +8,10 @@ import pytest
 import tensorflow as tf
 from tokenizers import AddedToken, Tokenizer
 
-from regard.recipes.errors import UserError
 from regard.recipes.serving.export import AWKWARD_TEXTS
 from regard.recipes.serving.server_ops import TEXT_OPS
 from regard.recipes.text.reviews import generate_reviews
 from regard.recipes.tokenizers.backend import make_backend
-from regard.recipes.tokenizers.encoder import EncoderTokenizer, Frame
 from regard.recipes.tokenizers.normalization import BertNormalization
 from regard.recipes.tokenizers.offsets import Located, substrings
 from regard.recipes.tokenizers.opening import open_tokenizer
@@ -252,9 +250,3 @@ def test_pipelines_use_operations_of_the_stock_server(pipeline):
     nodes = [*graph.node, *(node for each in graph.library.function for node in each.node_def)]
     ops = {node.op for node in nodes} - {each.signature.name for each in graph.library.function}
     assert {op for op in ops if not hasattr(tf.raw_ops, op)} <= set(TEXT_OPS)
-
-
-def test_a_tokenizer_that_does_not_locate_says_so():
-    other = EncoderTokenizer(tf.strings.unicode_decode, Frame(1, 2), 0, 3)
-    with pytest.raises(UserError, match=r"must be known\. Received: a EncoderTokenizer"):
-        other.locate(tf.constant(["a"]))

@@ -1,10 +1,10 @@
 """Makes an encoder's inputs of token ids, whichever tokenizer they come from."""
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
 
 import tensorflow as tf
 
-from ..errors import UserError
 from .frames import Frame
 from .offsets import Located
 from .portions import tokenize_in_portions
@@ -18,7 +18,7 @@ class EncoderTokenizer:
     A tokenizer is one of these with a function that makes token ids of texts, in a graph. It also
     has `vocabulary`, the pieces in the order of their ids, `special_tokens`, their names,
     `is_continuation` (V,), whether each piece goes on with a word, `model_max_length`, in tokens,
-    and `save`. To locate tokens it has `_locate`.
+    `save`, and `_locate`, by which `locate` takes a few texts at a time.
 
     Args:
         tokenize: Turns texts (B,) in UTF-8 into token ids, int32, (B, None).
@@ -28,7 +28,6 @@ class EncoderTokenizer:
     """
 
     MARKS_SPACES = False  # in its pieces, as SentencePiece does
-    _locate: Callable[[tf.Tensor], Located] | None = None
 
     def __init__(
         self,
@@ -50,23 +49,18 @@ class EncoderTokenizer:
         return tokenize_in_portions(self._tokenize, texts)
 
     def locate(self, texts: tf.Tensor) -> Located:
-        """Turns texts (B,) into token ids as `tokenize` does, and says where each token is.
-
-        Raises:
-            UserError: If the tokenizer is of a kind whose tokens cannot be located.
-        """
-        self.check_locates()
+        """Turns texts (B,) into token ids as `tokenize` does, and says where each token is."""
         inner = (len(Located._fields),)
-        stacked = tokenize_in_portions(lambda some: self._locate(some).stacked(), texts, inner)
-        return Located.unstacked(stacked)
+        return Located.unstacked(tokenize_in_portions(self._locate_in_graph, texts, inner))
 
-    def check_locates(self) -> None:
-        """Raises `UserError` if it cannot say where tokens are in a text."""
-        if self._locate is None:
-            raise UserError(
-                "Where tokens are in a text must be known. Received: a "
-                f"{type(self).__name__}, which does not say"
-            )
+    @cached_property
+    def _locate_in_graph(self) -> Callable[[tf.Tensor], tf.RaggedTensor]:
+        """Returns `_locate`, traced once, for as operations of their own its many are slow."""
+        return tf.function(
+            lambda texts: self._locate(texts).stacked(),
+            input_signature=[tf.TensorSpec([None], tf.string)],
+            autograph=False,
+        )
 
     def encode(self, texts: tf.Tensor, max_sequence_length: int) -> tf.RaggedTensor:
         """Encodes texts (B,) as [CLS] text [SEP], at most `max_sequence_length` long: (B, None)."""

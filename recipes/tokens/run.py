@@ -97,7 +97,6 @@ class TokenRun(LanguageRun):
 
     def __init__(self, model, preprocessor, metadata, metrics=None):
         super().__init__(model, preprocessor, metadata, metrics)
-        preprocessor.check_locates()
         names, count = metadata["class_names"], model.config["num_classes"]
         if len(names) != count:
             raise ValueError(f"run.json must name {count} classes. Received: class_names={names}")

@@ -71,11 +71,10 @@ def from_checkpoint(train: LabelledTokens, names: list[str], settings: TokenSett
     """Takes a pretrained model, with the tokenizer that it was trained with.
 
     Raises:
-        UserError: If the checkpoint cannot be used, or its tokenizer does not locate tokens.
+        UserError: If the checkpoint cannot be used.
     """
     try:
         checkpoint, tokenizer = open_checkpoint(settings.checkpoint, "tokens")
-        tokenizer.check_locates()
         if set(checkpoint.class_names) == set(names):
             names = checkpoint.class_names  # in the order of the checkpoint's classifier
         model = TokenClassifier.from_checkpoint(
