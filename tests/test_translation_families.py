@@ -347,7 +347,20 @@ def test_the_languages_of_mbart_50_need_not_be_listed(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda s: s["model"].update(type="WordPiece"), "must hold a model of BPE or Unigram"),
+        (lambda s: s["model"].update(type="WordPiece"), "must hold BPE or Unigram"),
+        (lambda s: s["model"].update(byte_fallback=True), "`byte_fallback` must be false"),
+        (
+            lambda s: s.update(normalizer={"type": "Lowercase"}),
+            "must normalize by a map of characters alone.*Put the .*model beside it",
+        ),
+        (
+            lambda s: s["pre_tokenizer"].update(prepend_scheme="first"),
+            "must split by spaces, with a mark before each",
+        ),
+        (
+            lambda s: s.update(pre_tokenizer={"type": "Digits", "individual_digits": True}),
+            "must split by spaces",
+        ),
         (lambda s: s["model"].update(vocab=[["a", "x"]]), "is damaged"),
         (lambda s: s["model"].update(vocab=3), "is damaged"),
         (lambda s: s["model"].update(vocab=[]), "must hold the id of each piece"),
@@ -374,7 +387,9 @@ def test_languages_behind_a_text_are_refused(multilingual, tmp_path):
     config = json.loads((tmp_path / "tokenizer_config.json").read_text())
     changed = json.dumps({**config, "legacy_behaviour": True})
     (tmp_path / "tokenizer_config.json").write_text(changed)
-    with pytest.raises(UserError, match="languages behind texts"):
+    with pytest.raises(
+        UserError, match="so that languages stand before texts. Received: True. Take"
+    ):
         SentencePieceTokenizer.load(tmp_path)
 
 

@@ -67,9 +67,10 @@ class SentencePieceTokenizer:
         files: Mapping[str, bytes] | None = None,
         target_vocabulary: Mapping[str, int] | None = None,
     ):
-        self.has_two_vocabularies = target_vocabulary is not None
+        if target_vocabulary is None:
+            target_vocabulary = vocabulary
         self.source = SentencePieces(source_model, vocabulary)
-        self.target = SentencePieces(target_model, target_vocabulary or vocabulary)
+        self.target = SentencePieces(target_model, target_vocabulary)
         self.vocabulary = vocabulary
         self.end_id, self.unknown_id = self.source.end_id, self.source.unknown_id
         self.pad_id = self.source.pad_id
@@ -88,6 +89,10 @@ class SentencePieceTokenizer:
             list(vocabulary), list(vocabulary.values()), tf.string, tf.int32
         )
         self._graph_table = tf.lookup.StaticHashTable(entries, self.unknown_id)
+
+    @property
+    def has_two_vocabularies(self) -> bool:
+        return self.target.vocabulary is not self.source.vocabulary
 
     def cover(self, num_ids: int) -> None:
         """Lets a model write ids, below `num_ids`, that no piece has: they are nothing."""
@@ -250,8 +255,7 @@ class SentencePieceTokenizer:
         """Writes the files of Marian's tokenizer, or those that it was read from."""
         if self.files is None:
             chosen = self.languages and self.languages.target
-            sides = (self.source, self.target)
-            write_marian(directory, sides, self.has_two_vocabularies, max_sequence_length, chosen)
+            write_marian(directory, self.source, self.target, max_sequence_length, chosen)
         else:
             write_multilingual(directory, self.files, self.languages, max_sequence_length)
 

@@ -11,39 +11,58 @@ from typing import Any
 from sentencepiece import sentencepiece_model_pb2
 
 from .charsmap import find_charsmap, read_charsmap
+from .checkpoint_files import require
 from .sentence_pieces import END, UNKNOWN
+from .words import flatten
 
 START = "<s>"
+_SPACES = {"Regex": " {2,}"}  # several become one, as SentencePiece has it
+_FIX = "Put the checkpoint's sentencepiece.bpe.model beside it."
 
 
-def sentencepiece_model(state: Mapping[str, Any]) -> tuple[bytes, dict[str, int]]:
+def sentencepiece_model(source: str, state: Mapping[str, Any]) -> tuple[bytes, dict[str, int]]:
     """Returns a serialized model, and the id of each of its pieces.
 
     Args:
-        state: What `tokenizer.json` holds.
+        source: The path of a `tokenizer.json`.
+        state: What it holds.
 
     Raises:
-        ValueError: If it is of another kind, or damaged.
+        UserError: If a part of it does what SentencePiece does not.
+        ValueError: If it is damaged.
     """
-    kind = state["model"]["type"]
-    if kind not in ("BPE", "Unigram"):
-        raise ValueError(f"tokenizer.json must hold a model of BPE or Unigram, not {kind!r:.40}")
+    _check_parts(source, state)
     vocabulary, proto = state["model"]["vocab"], sentencepiece_model_pb2.ModelProto()
-    if kind == "BPE":
+    if state["model"]["type"] == "BPE":
         ids, scores = vocabulary, _scores_of_merges(state["model"]["merges"], vocabulary)
         proto.trainer_spec.model_type = proto.trainer_spec.BPE
     else:
         ids = {piece: index for index, (piece, _) in enumerate(vocabulary)}
-        scores = {piece: score for piece, score in vocabulary}
+        scores = dict(vocabulary)
         proto.trainer_spec.model_type = proto.trainer_spec.UNIGRAM
     proto.normalizer_spec.precompiled_charsmap = _charsmap(state)
-    for piece, its_kind in ((UNKNOWN, "UNKNOWN"), (START, "CONTROL"), (END, "CONTROL")):
-        proto.pieces.add(piece=piece, type=its_kind)
+    for piece, kind in ((UNKNOWN, "UNKNOWN"), (START, "CONTROL"), (END, "CONTROL")):
+        proto.pieces.add(piece=piece, type=kind)
     special = {UNKNOWN, START, END, *(token["content"] for token in state["added_tokens"])}
     for piece, score in scores.items():
         if piece not in special:
             proto.pieces.add(piece=piece, score=score)
     return proto.SerializeToString(), ids
+
+
+def _check_parts(source: str, state: Mapping[str, Any]) -> None:
+    """Raises `UserError` for parts that do what a model of SentencePiece does not."""
+    model = state["model"]
+    kind, falls_back = model["type"], model.get("byte_fallback", False)
+    require(kind in ("BPE", "Unigram"), f"{source} must hold BPE or Unigram", kind, _FIX)
+    require(not falls_back, f"{source}: `byte_fallback` must be false", falls_back, _FIX)
+    for part in flatten(state["normalizer"], "normalizers"):
+        is_known = part["type"] in ("Precompiled", "Strip") or part.get("pattern") == _SPACES
+        require(is_known, f"{source} must normalize by a map of characters alone", part, _FIX)
+    for part in flatten(state["pre_tokenizer"], "pretokenizers"):
+        scheme = part.get("prepend_scheme", "always")
+        is_known = part["type"] in ("WhitespaceSplit", "Metaspace") and scheme == "always"
+        require(is_known, f"{source} must split by spaces, with a mark before each", part, _FIX)
 
 
 def _scores_of_merges(merges: list, vocabulary: Mapping[str, int]) -> dict[str, float]:

@@ -9,7 +9,7 @@ from ...models import disk
 from ...models.json_files import parse_json
 from ...models.layout import write_json
 from ..errors import UserError
-from .checkpoint_files import LARGEST_BACKEND, LARGEST_FILE, check_size, find_class
+from .checkpoint_files import LARGEST_BACKEND, LARGEST_FILE, check_size, find_class, require
 from .languages import Languages
 from .sentence_pieces import END, PAD, UNKNOWN, SentencePieces
 from .sentencepiece_backend import sentencepiece_model
@@ -21,8 +21,8 @@ TARGET_VOCABULARY = "target_vocab.json"  # Marian's, where sources have another
 # Files that M2M100's tokenizer, NLLB's and mBART's may have, to be kept as they are.
 KEPT = (MODEL, "vocab.json", BACKEND, "tokenizer_config.json", "special_tokens_map.json",
         "added_tokens.json")  # fmt: skip
-# How the tokens of languages are written: M2M100's, and NLLB's and mBART's.
-M2M100_CODE, CODE = re.compile("__([a-z]+)__"), re.compile("([a-z]{2,3}_[A-Z][A-Za-z]{1,3})")
+# How the tokens of languages are written: as in M2M100, or as in NLLB and mBART.
+CODE = re.compile("__([a-z]+)__|([a-z]{2,3}_[A-Z][A-Za-z]{1,3})")
 # The languages of M2M100, WMT21 and mBART-50 in the order of their ids, which files need not name:
 # the lists of fairseq's examples/m2m_100, wmt21 and multilingual, which `transformers` has in code.
 LISTED = {
@@ -40,6 +40,7 @@ LISTED = {
         "th_TH tl_XX uk_UA ur_PK xh_ZA gl_ES sl_SI"
     ),
 }
+_LIST_OF_CLASS = {"MBart50Tokenizer": "ml50"}
 SPECIAL = ("<s>", PAD, END, UNKNOWN)  # NLLB's first ids; its model has <unk>, <s> and </s>
 
 Parts = tuple[dict[str, Any], tuple[str | None, str | None]]
@@ -115,17 +116,18 @@ def _config(directory: Path) -> dict[str, Any]:
 
 def write_marian(
     directory: Path,
-    sides: tuple[SentencePieces, SentencePieces],
-    has_two_vocabularies: bool,
+    source: SentencePieces,
+    target: SentencePieces,
     max_sequence_length: int,
-    target: str | None,
+    target_language: str | None,
 ) -> None:
     """Writes `source.spm`, `target.spm`, the vocabularies and `tokenizer_config.json`."""
-    for name, side in zip(("source", "target"), sides, strict=True):
+    for name, side in (("source", source), ("target", target)):
         disk.write_bytes(directory / f"{name}.spm", side.model)
-    write_json(directory / "vocab.json", sides[0].vocabulary)
+    has_two_vocabularies = target.vocabulary is not source.vocabulary
+    write_json(directory / "vocab.json", source.vocabulary)
     if has_two_vocabularies:
-        write_json(directory / TARGET_VOCABULARY, sides[1].vocabulary)
+        write_json(directory / TARGET_VOCABULARY, target.vocabulary)
     # fmt: off
     config = {
         "tokenizer_class": "MarianTokenizer",
@@ -134,8 +136,8 @@ def write_marian(
         "separate_vocabs": has_two_vocabularies, "source_lang": None, "target_lang": None,
     }
     # fmt: on
-    if target is not None:
-        config[CHOSEN_TARGET] = target
+    if target_language is not None:
+        config[CHOSEN_TARGET] = target_language
     write_json(directory / "tokenizer_config.json", config)
 
 
@@ -146,32 +148,30 @@ def _read_multilingual(directory: Path) -> Parts:
         check_size(path, LARGEST_BACKEND if name == BACKEND else LARGEST_FILE)
     files = {name: path.read_bytes() for name, path in files.items()}
     config, tokenizer_class = _config(directory), find_class(directory)
-    if config.get("legacy_behaviour"):
-        raise ValueError(
-            "it puts languages behind texts (`legacy_behaviour`), which is not done here"
-        )
+    rule = f"{directory}: `legacy_behaviour` must be false, so that languages stand before texts"
+    legacy = config.get("legacy_behaviour", False)
+    require(not legacy, rule, legacy, "Take a checkpoint that was trained so.")
     has_own_ids = tokenizer_class.startswith("M2M100") or "vocab.json" in files
     if MODEL not in files:
-        model, vocabulary = sentencepiece_model(parse_json(files[BACKEND]))
+        source = str(directory / BACKEND)
+        model, vocabulary = sentencepiece_model(source, parse_json(files[BACKEND]))
     else:
         model = files[MODEL]
         vocabulary = _vocabulary(directory / "vocab.json") if has_own_ids else _shifted(model)
-    tokens, pattern = _added_tokens(files, config, len(vocabulary)), CODE
-    form, usual = "{}", "ml50" if tokenizer_class.startswith("MBart50") else ""
-    if has_own_ids:
-        pattern, form, usual = M2M100_CODE, "__{}__", "m2m100"
-    found = _languages(tokens, pattern)
-    if not found:
-        names = LISTED.get(config.get("language_codes", usual), "").split()
-        tokens |= {form.format(name): len(vocabulary) + rank for rank, name in enumerate(names)}
-        found = _languages(tokens, pattern)
-    if not found:
+    tokens = _added_tokens(files, config, len(vocabulary))
+    if not _languages(tokens):
+        usual = (
+            "m2m100" if has_own_ids else _LIST_OF_CLASS.get(tokenizer_class.removesuffix("Fast"))
+        )
+        tokens |= _listed_tokens(config.get("language_codes", usual), len(vocabulary))
+    languages = _languages(tokens)
+    if not languages:
         raise ValueError("it lists no tokens of languages")
     parts = {
         "source_model": model,
         "target_model": model,
         "vocabulary": _checked(vocabulary | tokens, "its files"),
-        "languages": Languages(found, are_both_told=True),
+        "languages": Languages(languages, are_both_told=True),
         "files": files,
     }
     return parts, (config.get("src_lang"), config.get("tgt_lang"))
@@ -202,10 +202,17 @@ def _added_tokens(
     return {_content(token): next_id + number for number, token in enumerate(names)}
 
 
-def _languages(tokens: Mapping[str, int], code: re.Pattern) -> dict[str, int]:
+def _listed_tokens(name: str | None, next_id: int) -> dict[str, int]:
+    """Returns the ids of the tokens of a list of languages; none if there is no such list."""
+    names = LISTED.get(name, "").split()
+    tokens = (each if "_" in each else f"__{each}__" for each in names)
+    return {token: next_id + number for number, token in enumerate(tokens)}
+
+
+def _languages(tokens: Mapping[str, int]) -> dict[str, int]:
     """Returns the ids of those tokens that are codes of languages, by the languages' names."""
-    matches = {code.fullmatch(token): index for token, index in tokens.items()}
-    return {match[1]: index for match, index in matches.items() if match}
+    matches = {CODE.fullmatch(token): index for token, index in tokens.items()}
+    return {match[1] or match[2]: index for match, index in matches.items() if match}
 
 
 def _content(token: Any) -> str:
