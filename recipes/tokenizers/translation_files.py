@@ -40,7 +40,7 @@ LISTED = {
         "th_TH tl_XX uk_UA ur_PK xh_ZA gl_ES sl_SI"
     ),
 }
-_LIST_OF_CLASS = {"MBart50Tokenizer": "ml50"}
+LISTS_OF_CLASSES = {"MBart50Tokenizer": "ml50", "MBart50TokenizerFast": "ml50"}
 SPECIAL = ("<s>", PAD, END, UNKNOWN)  # NLLB's first ids; its model has <unk>, <s> and </s>
 
 Parts = tuple[dict[str, Any], tuple[str | None, str | None]]
@@ -143,11 +143,7 @@ def write_marian(
 
 def _read_multilingual(directory: Path) -> Parts:
     """Reads the parts of a tokenizer with one model of pieces, and a token for each language."""
-    files = {name: directory / name for name in KEPT if (directory / name).is_file()}
-    for name, path in files.items():
-        check_size(path, LARGEST_BACKEND if name == BACKEND else LARGEST_FILE)
-    files = {name: path.read_bytes() for name, path in files.items()}
-    config, tokenizer_class = _config(directory), find_class(directory)
+    files, config, tokenizer_class = _kept(directory), _config(directory), find_class(directory)
     rule = f"{directory}: `legacy_behaviour` must be false, so that languages stand before texts"
     legacy = config.get("legacy_behaviour", False)
     require(not legacy, rule, legacy, "Take a checkpoint that was trained so.")
@@ -160,9 +156,7 @@ def _read_multilingual(directory: Path) -> Parts:
         vocabulary = _vocabulary(directory / "vocab.json") if has_own_ids else _shifted(model)
     tokens = _added_tokens(files, config, len(vocabulary))
     if not _languages(tokens):
-        usual = (
-            "m2m100" if has_own_ids else _LIST_OF_CLASS.get(tokenizer_class.removesuffix("Fast"))
-        )
+        usual = "m2m100" if has_own_ids else LISTS_OF_CLASSES.get(tokenizer_class)
         tokens |= _listed_tokens(config.get("language_codes", usual), len(vocabulary))
     languages = _languages(tokens)
     if not languages:
@@ -175,6 +169,14 @@ def _read_multilingual(directory: Path) -> Parts:
         "files": files,
     }
     return parts, (config.get("src_lang"), config.get("tgt_lang"))
+
+
+def _kept(directory: Path) -> dict[str, bytes]:
+    """Reads those of the files to be kept that are there."""
+    paths = [directory / name for name in KEPT if (directory / name).is_file()]
+    for path in paths:
+        check_size(path, LARGEST_BACKEND if path.name == BACKEND else LARGEST_FILE)
+    return {path.name: path.read_bytes() for path in paths}
 
 
 def _shifted(model: bytes) -> dict[str, int]:
