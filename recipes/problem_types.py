@@ -12,5 +12,5 @@ PROBLEM_TYPES = (SINGLE_LABEL, MULTI_LABEL, REGRESSION)
 
 # The columns of answers in a table, with their types, where they are not one label.
 ANSWERS = {MULTI_LABEL: {"labels": list}, REGRESSION: {"value": float}}
-WORDS = {MULTI_LABEL: "any number of the classes", REGRESSION: "a number"}
+IN_WORDS = {MULTI_LABEL: "any number of the classes", REGRESSION: "a number"}
 VALUE = "value"  # the name of the one output of a regression, where classes have theirs

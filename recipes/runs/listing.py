@@ -13,7 +13,7 @@ from tqdm import tqdm
 from ...models.digests import renewal
 from ..errors import UserError
 from ..names import counted, display_name
-from ..problem_types import WORDS
+from ..problem_types import IN_WORDS
 from ..tasks import TASKS
 from .description import data_name, file_sizes, finished, read_metrics, shown_scores
 from .metadata import read_metadata
@@ -107,7 +107,7 @@ def format_description(described: dict[str, Any]) -> str:
         ("task", f"{task}: {TASKS[task].noun}"),
         ("data", f"{data_name(described)}: {_counts(data)}"),
         ("classes", _classes(described["class_names"])),
-        ("answers", WORDS.get(described["problem_type"], "")),
+        ("answers", IN_WORDS.get(described["problem_type"], "")),
         ("settings", _pairs(described["given"]) or "the defaults"),
         ("scores", shown_scores(task, metrics)),
         ("training", f"{of_epochs}{seconds}, {date:{DATE}}"),
