@@ -2,8 +2,9 @@
 
 Words hold the normalized characters of a text in their order, but for spaces. So what is no space
 is counted, in the words and in the text, of which a table says what each character becomes by
-itself. Where that is not as much, for characters were composed with their neighbours say, runs of
-them between spaces are located as a whole. Every operation here is one that the stock server has.
+itself. Where the two are not equal, because accents were composed with their letters, say, runs
+between spaces are compared; a run that still differs is the place of all of its pieces. Every
+operation here is one that the stock server has.
 """
 
 import unicodedata
@@ -75,7 +76,7 @@ class PieceOffsets:
         word_of_code = tf.cast(codes.value_rowids(), tf.int32)
         sizes = tf.strings.length(words.flat_values)
         bases = tf.cumsum(sizes, exclusive=True)  # (N,) the first byte of each word among all
-        begins = tf.cast(offsets.flat_values, tf.int32) + tf.gather(bases, word_of_code)
+        bytes_ = tf.cast(offsets.flat_values, tf.int32) + tf.gather(bases, word_of_code)
         is_kept = ~self._is_space(codes.flat_values)
         text_of = words.value_rowids()
         read = tf.strings.unicode_decode(texts, "UTF-8").with_row_splits_dtype(tf.int32)
@@ -86,9 +87,9 @@ class PieceOffsets:
         first = tf.gather(bases, word_of) + firsts.flat_values
         after = tf.gather(bases + sizes, word_of)
         after = tf.where(shifted(word_of, -1, -1) == word_of, shifted(first, -1, 0), after)
-        holds_first = tf.searchsorted(begins, first, side="right") - 1
+        holds_first = tf.searchsorted(bytes_, first, side="right") - 1
         first = tf.gather(num_kept, tf.maximum(holds_first, 0))
-        after = tf.gather(num_kept, tf.searchsorted(begins, after))
+        after = tf.gather(num_kept, tf.searchsorted(bytes_, after))
         row = tf.gather(text_of, word_of)  # (P,)
         limits = tf.concat([places.firsts[1:], tf.shape(places.starts)], axis=0)
         is_inside = first < tf.gather(limits, row)  # else it is of spaces at the end of a text

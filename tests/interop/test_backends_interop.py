@@ -54,6 +54,8 @@ MODELS = {
     "patches turned": lambda: VisionTransformer(SHAPE, 4, 4, **QUARTERS, family="dinov3_vit"),
     "patches apart": lambda: VisionTransformer((8, 8, 3), 4, 4, **SIZES, family="beit"),
     "multilingual": lambda: Translator(V, **SIZES, family="m2m_100"),
+    "learned positions": lambda: Translator(V, **SIZES, family="mbart"),
+    "vocabularies apart": lambda: Translator(V, **SIZES, target_vocabulary_size=V + 2),
     "recurrent": lambda: RecurrentTranslator(V, 12, 8, dropout=0.0),
     "compact": lambda: VisionTransformer(SHAPE, 4, 4, **SIZES, **COMPACT),
 }
